@@ -1,0 +1,128 @@
+# Easel: `make` lists what it can do. A target installs the environments it needs, and only those.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+SAM := .venv-sam/bin/sam
+# The laptop cloud and the tests build into folders of their own.
+BUILD_DIR ?= .aws-sam/build
+ARCHITECTURE ?= arm64
+PROFILE ?= default
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+
+# Environments: one for each set of pins that cannot live with the others.
+
+PYTHON_VERSION := $(shell cat .python-version)
+# A pyenv shim answers only for a version that is selected, so pyenv's own folders are tried as well.
+PYTHONS = python$(PYTHON_VERSION) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(PYTHON_VERSION)*/bin/python python3
+IS_RIGHT = import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(PYTHON_VERSION)")
+
+# $(call quietly,NAME,COMMAND): the output goes to out/logs/NAME.log and is shown only on failure.
+quietly = mkdir -p out/logs; ($(2)) > out/logs/$(1).log 2>&1 || { cat out/logs/$(1).log >&2; exit 1; }
+
+define install
+@for python in $(PYTHONS) none; do "$$python" -c '$(IS_RIGHT)' 2>/dev/null && break; done; \
+[ "$$python" != none ] || { echo "Easel needs Python $(PYTHON_VERSION): install it, for example with: pyenv install $(PYTHON_VERSION)" >&2; exit 1; }; \
+echo "installing $< into $(@D)"; \
+"$$python" -m venv --clear $(@D); \
+$(call quietly,install$(@D),$(@D)/bin/python -m pip install --no-compile --require-hashes -r $<); \
+touch $@
+endef
+
+.venv/.stamp: requirements/dev.txt
+	$(install)
+
+.venv-%/.stamp: requirements/%.txt
+	$(install)
+
+# $(call need,NAMES): installs these environments, two at a time.
+need = @$(MAKE) -s -j2 $(foreach name,$(1),$(if $(filter dev,$(name)),.venv/.stamp,.venv-$(name)/.stamp))
+
+.PHONY: setup
+setup: ## install every environment
+	$(call need,dev sam ministack checkov lambda)
+
+
+# The laptop cloud.
+
+.PHONY: demo up down
+demo: ## a picture from the real template on this machine, with neither an AWS account nor a key
+	$(call need,dev sam ministack)
+	@$(BIN)/python -m local.demo
+
+up: ## start the laptop cloud and leave it running (out/stack.json says where it is)
+	$(call need,dev sam ministack)
+	@$(BIN)/python -m local.up
+
+down: ## end what `make up` started
+	$(call need,dev)
+	@$(BIN)/python -m local.down
+
+
+# Tests and checks.
+
+.PHONY: test test-fast test-all check format
+test: ## every layer of tests
+	$(call need,dev sam ministack checkov lambda)
+	@$(BIN)/pytest tests
+
+test-fast: ## the layers that need no deployed stack
+	$(call need,dev)
+	@$(BIN)/pytest tests/unit tests/integration tests/simulator
+
+test-all: ## every layer, the slow tests too
+	$(call need,dev sam ministack checkov lambda)
+	@$(BIN)/pytest tests -m ''
+
+check: ## formatting, lint, types, direction of imports, the template gate
+	$(call need,dev checkov)
+	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/pytest tests/template
+
+format: ## let ruff format and fix
+	$(call need,dev)
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+
+# The real thing.
+
+.PHONY: build deploy
+# SAM looks for a real python3.13 on PATH: the environment's own bin goes first.
+# Bytecode is compiled here because builds leave it out, and without it a cold start takes twice as long.
+build: ## sam build, with bytecode (ARCHITECTURE=arm64|x86_64)
+	$(call need,dev sam)
+	@$(call quietly,build,PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 \
+		$(SAM) build --build-dir $(BUILD_DIR) --parameter-overrides Architecture=$(ARCHITECTURE))
+	@$(BIN)/python -m compileall -q -j2 --invalidation-mode unchecked-hash $(BUILD_DIR)
+
+deploy: build ## sam deploy to your AWS account (PROFILE=default|prod)
+	@SAM_CLI_TELEMETRY=0 $(SAM) deploy --config-env $(PROFILE)
+
+
+# Upkeep.
+
+COMPILE = $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras \
+	--no-emit-index-url --no-emit-find-links --no-header
+
+.PHONY: requirements clean
+requirements: ## recompile the pinned requirements with the newest versions
+	$(call need,dev)
+	$(COMPILE) -o src/requirements.txt requirements/runtime.in
+	for name in dev sam ministack checkov lambda; do \
+		$(COMPILE) -o requirements/$$name.txt requirements/$$name.in; done
+
+clean: ## end the laptop cloud, remove builds and environments
+	@if [ -e out/stack.json ] && [ -x $(BIN)/python ]; then $(BIN)/python -m local.down; fi
+	rm -rf .aws-sam out .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
