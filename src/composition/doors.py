@@ -1,0 +1,48 @@
+"""What the HTTP doors are made of."""
+
+import time
+from dataclasses import dataclass
+from functools import cache
+
+from core import aws, catalog
+from core.accepting import Acceptor
+from core.authentication import Gate
+from core.catalog import Catalog
+from core.requests import ModelPolicy
+from core.settings import ApiSettings
+from core.stores.callers import CallerStore
+from core.stores.images import ImageLinks
+from core.stores.jobs import JobStore
+from core.stores.queue import JobQueue
+
+_DAY_SECONDS = 86400
+
+
+@dataclass(frozen=True)
+class Doors:
+    """Everything a door hands its requests to."""
+
+    settings: ApiSettings
+    catalog: Catalog
+    models: ModelPolicy
+    gate: Gate
+    acceptor: Acceptor
+    jobs: JobStore
+    links: ImageLinks
+
+
+@cache
+def doors() -> Doors:
+    """The doors of this process, built from its environment."""
+    settings = ApiSettings.from_environment()
+    jobs = JobStore(aws.dynamodb(), settings.jobs_table)
+    queue = JobQueue(aws.sqs(), settings.jobs_queue_url)
+    return Doors(
+        settings=settings,
+        catalog=catalog.load(),
+        models=ModelPolicy(settings.default_model, settings.retired_models),
+        gate=Gate(CallerStore(aws.dynamodb(), settings.callers_table), time.time),
+        acceptor=Acceptor(jobs, queue, settings.retention_days * _DAY_SECONDS),
+        jobs=jobs,
+        links=ImageLinks(aws.s3(), settings.images_bucket, settings.url_ttl_seconds),
+    )

@@ -1,0 +1,144 @@
+"""How a job is accepted: checked before, written once, queued, and waited for."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.callers import Caller
+from core.errors import Conflict, NotFound, PermissionDenied, ServiceUnavailable
+from core.jobs import Job, new_job, new_job_id
+from core.requests import Request
+from core.stores.jobs import JobChanged, JobExists, JobStore, RetryPointer, retry_pointer_id
+from core.stores.queue import JobQueue, QueueUnavailable
+
+log = logging.getLogger(__name__)
+
+# An SDK that got no answer sends the same request again within seconds; its longest wait between tries is 2 minutes.
+RETRY_WINDOW_SECONDS = 600
+_FIRST_POLL_SECONDS = 0.2
+_LAST_POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How a request arrived, as far as it matters for accepting it once.
+
+    `sdk_attempt` counts an OpenAI SDK's tries from 0 (its header x-stainless-retry-count); None for other clients.
+    """
+
+    request_id: str
+    idempotency_key: str | None = None
+    sdk_attempt: int | None = None
+
+
+class Acceptor:
+    """Turns checked requests into queued jobs."""
+
+    def __init__(
+        self,
+        jobs: JobStore,
+        queue: JobQueue,
+        retention_seconds: int,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._jobs = jobs
+        self._queue = queue
+        self._retention_seconds = retention_seconds
+        self._clock = clock
+        self._sleep = sleep
+
+    def accept(self, caller: Caller, request: Request, delivery: Delivery) -> Job:
+        """Accept a request as a new job, or find the job it already is.
+
+        Raises:
+            PermissionDenied: the caller may not use the model.
+            Conflict: the idempotency key stands for another request.
+            ServiceUnavailable: the queue is out of reach; nothing is left behind.
+        """
+        if caller.models and request.model not in caller.models:
+            raise PermissionDenied(
+                f"The API key '{caller.name}' may not use '{request.model}'. It may use: {', '.join(caller.models)}.",
+                param="model",
+                code="model_not_allowed",
+            )
+        if joined := self._job_of_retry(caller, request, delivery):
+            return joined
+        now = self._clock()
+        job = new_job(
+            request,
+            job_id=new_job_id(caller.id, delivery.idempotency_key),
+            caller_id=caller.id,
+            request_id=delivery.request_id,
+            now=now,
+            retention_seconds=self._retention_seconds,
+        )
+        try:
+            job = self._jobs.create(job, _pointer(job, delivery, now))
+        except JobExists:
+            return self._same_job(job)
+        return self._enqueue(job)
+
+    def read(self, caller: Caller, job_id: str) -> Job:
+        """A caller's job.
+
+        Raises:
+            NotFound: no such job, or another caller's.
+        """
+        job = self._jobs.get(job_id) if job_id.startswith("job_") else None
+        if job is None or job.caller_id != caller.id:
+            raise NotFound(f"There is no job '{job_id[:64]}'. Ids of your jobs are listed by GET /v1/jobs.", param="id")
+        return job
+
+    def wait(self, job: Job, until: float) -> Job:
+        """The job once it is finished, or as it is at `until` (Unix seconds)."""
+        pause = _FIRST_POLL_SECONDS
+        while not job.finished and (left := until - self._clock()) > 0:
+            self._sleep(min(pause, left))
+            pause = min(pause * 1.3, _LAST_POLL_SECONDS)
+            job = self._jobs.get(job.id) or job
+        return job
+
+    def _job_of_retry(self, caller: Caller, request: Request, delivery: Delivery) -> Job | None:
+        if delivery.idempotency_key is not None or not delivery.sdk_attempt:
+            return None
+        job_id = self._jobs.job_of_retry(caller.id, request.fingerprint(), self._clock())
+        job = self._jobs.get(job_id) if job_id else None
+        # A failure that was free and may pass is what a retry is for.
+        return None if job and job.error and job.error.retryable else job
+
+    def _same_job(self, job: Job) -> Job:
+        existing = self._jobs.get(job.id)
+        if existing is None:
+            raise ServiceUnavailable("The job of this Idempotency-Key has just expired. Send the request again.")
+        if existing.fingerprint != job.fingerprint:
+            raise Conflict(
+                "This Idempotency-Key was used for a different request. Use a new key for a new request.",
+                job_id=existing.id,
+            )
+        return existing
+
+    def _enqueue(self, job: Job) -> Job:
+        try:
+            self._queue.send(job.id)
+        except QueueUnavailable:
+            try:
+                self._jobs.withdraw(job)
+            except JobChanged:
+                return job  # The message went out after all, and a worker has the job.
+            log.error("job withdrawn, the queue is unavailable", extra={"job_id": job.id})
+            raise ServiceUnavailable(
+                "The job could not be queued. Nothing was bought; send the request again.", retry_after=5
+            ) from None
+        return job
+
+
+def _pointer(job: Job, delivery: Delivery, now: float) -> RetryPointer | None:
+    if delivery.idempotency_key is not None or delivery.sdk_attempt is None:
+        return None
+    return RetryPointer(
+        id=retry_pointer_id(job.caller_id, job.fingerprint),
+        job_id=job.id,
+        expires_at=int(now) + RETRY_WINDOW_SECONDS,
+    )

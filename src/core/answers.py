@@ -1,0 +1,145 @@
+"""The JSON that callers see: results, jobs, errors."""
+
+from dataclasses import asdict
+from typing import Any
+
+from core.catalog import Catalog
+from core.errors import EaselError, JobFailed
+from core.images import Image
+from core.jobs import Job
+from core.money import Usage, cost_of
+from core.requests import Warning
+from core.stores.images import ImageLinks
+
+OUTCOME_LOST = "images_lost"
+
+
+def error_document(error: EaselError, request_id: str) -> dict[str, Any]:
+    """OpenAI's error shape with Easel's additions."""
+    problem = error.problem
+    document: dict[str, Any] = {
+        "message": problem.message,
+        "type": problem.type,
+        "param": problem.param,
+        "code": problem.code,
+        "retryable": problem.retryable,
+        "charged": problem.charged,
+        "request_id": request_id,
+    }
+    if error.job_id:
+        document["job_id"] = error.job_id
+    return {"error": document}
+
+
+class Answers:
+    """Shapes jobs for one request; `base_url` is where lasting links start, without a slash at the end."""
+
+    def __init__(self, catalog: Catalog, links: ImageLinks, base_url: str, now: float) -> None:
+        self._catalog = catalog
+        self._links = links
+        self._base_url = base_url
+        self._now = now
+
+    def result(self, job: Job) -> dict[str, Any]:
+        """OpenAI's ImagesResponse of a finished job, with URLs instead of base64.
+
+        Raises:
+            JobFailed: the job ended without a result.
+        """
+        if job.error:
+            raise JobFailed(job.error, job.id)
+        report = job.report
+        settings = {name: getattr(report, name) for name in ("background", "output_format", "quality", "size")}
+        return {
+            "created": report.created if report else job.created_at,
+            "data": [self._image(image) for image in job.images],
+            **{name: value for name, value in settings.items() if value is not None},
+            "usage": _usage(report.usage) if report and report.usage else None,
+            "easel": self._easel(job),
+        }
+
+    def job(self, job: Job) -> dict[str, Any]:
+        """A job as GET /v1/jobs/{id} shows it."""
+        error = error_document(JobFailed(job.error, job.id), job.request_id)["error"] if job.error else None
+        return {
+            "id": job.id,
+            "object": "job",
+            "status": job.status,
+            "operation": job.request.operation,
+            "model": job.request.model,
+            "created_at": job.created_at,
+            "started_at": job.started_at,
+            "finished_at": job.finished_at,
+            "expires_at": job.expires_at,
+            "url": self.job_url(job),
+            "result": self.result(job) if job.status == "succeeded" else None,
+            "error": error,
+            "easel": self._easel(job),
+        }
+
+    def job_url(self, job: Job) -> str:
+        """Where the job can be polled."""
+        return f"{self._base_url}/jobs/{job.id}"
+
+    def job_list(self, jobs: list[Job], has_more: bool) -> dict[str, Any]:
+        """A page of jobs in OpenAI's list shape."""
+        return {
+            "object": "list",
+            "data": [self.job(job) for job in jobs],
+            "first_id": jobs[0].id if jobs else None,
+            "last_id": jobs[-1].id if jobs else None,
+            "has_more": has_more,
+        }
+
+    def _image(self, image: Image) -> dict[str, Any]:
+        signed = self._links.sign(image, self._now)
+        return {
+            "url": signed.url,
+            "id": image.id,
+            "link": f"{self._base_url}/i/{image.id}",
+            "expires_at": signed.expires_at,
+            "content_type": image.content_type,
+            "width": image.width,
+            "height": image.height,
+            "bytes": image.size,
+            "sha256": image.sha256,
+        }
+
+    def _easel(self, job: Job) -> dict[str, Any]:
+        warnings = [asdict(warning) for warning in (*job.request.warnings, *_lost(job))]
+        return {
+            "job_id": job.id,
+            "requested": job.request.requested,
+            "applied": job.request.applied(),
+            "warnings": warnings,
+            "charged": job.charged,
+            "cost": self._cost(job),
+        }
+
+    def _cost(self, job: Job) -> dict[str, Any] | None:
+        model = self._catalog.find(job.request.model)
+        if model is None:
+            return None
+        usage = job.report.usage if job.report else None
+        actual = cost_of(usage, model.rules.prices) if usage else (0 if job.charged is False and job.finished else None)
+        return {
+            "actual_micro_usd": actual,
+            "currency": "USD",
+            "price_date": model.rules.prices.as_of.isoformat(),
+        }
+
+
+def _lost(job: Job) -> tuple[Warning, ...]:
+    if job.status != "succeeded" or len(job.images) == job.bought:
+        return ()
+    lost = job.bought - len(job.images)
+    return (Warning(OUTCOME_LOST, f"{lost} of {job.bought} images were bought and lost in a crash."),)
+
+
+def _usage(usage: Usage) -> dict[str, Any]:
+    return {
+        "total_tokens": usage.total_tokens,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "input_tokens_details": {"text_tokens": usage.text_input_tokens, "image_tokens": usage.image_input_tokens},
+    }

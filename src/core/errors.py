@@ -1,0 +1,151 @@
+"""Every error a caller can meet, as one hierarchy.
+
+EaselError
+├── InvalidRequest        400  the request cannot be bought as it stands
+│   ├── ModelNotFound     404  no such model, or a retired one under the policy "reject"
+│   └── RequestTooLarge   413
+├── Unauthenticated       401  no key, or one that is unknown, revoked or expired
+├── PermissionDenied      403  the key is not allowed this
+├── NotFound              404  no such thing, or another caller's
+├── MethodNotAllowed      405
+├── Conflict              409  an idempotency key that already stands for another request
+├── RateLimited           429
+├── ServerError           500  Easel's own fault
+├── ServiceUnavailable    503  nothing was bought; the same request may be sent again
+└── JobFailed             any  the error that ended a job, told again
+
+The wire shape is OpenAI's, {"error": {"message", "type", "param", "code"}}, with Easel's additions inside the
+same object (an SDK hands exactly that object to its user): retryable, charged, request_id, job_id.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
+
+Charged = bool | Literal["unknown"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An error as data: what a job stores and an answer shows.
+
+    `charged` says whether the provider was paid: True, False, or "unknown".
+    `retryable` says whether sending the same request again may succeed.
+    """
+
+    status: int
+    type: str
+    code: str
+    message: str
+    param: str | None = None
+    retryable: bool = False
+    charged: Charged = False
+
+    def as_document(self) -> dict[str, Any]:
+        """The problem as plain data, for storing."""
+        return asdict(self)
+
+
+class EaselError(Exception):
+    """Base of all errors that reach a caller."""
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "server_error"
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+    charged: ClassVar[Charged] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        retry_after: int | None = None,
+        job_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.problem = Problem(
+            status=self.status,
+            type=self.type,
+            code=code or self.code,
+            message=message,
+            param=param,
+            retryable=self.retryable,
+            charged=self.charged,
+        )
+        self.retry_after = retry_after
+        self.job_id = job_id
+
+
+class InvalidRequest(EaselError):
+    status = 400
+    type = "invalid_request_error"
+    code = "invalid_value"
+
+
+class ModelNotFound(InvalidRequest):
+    status = 404
+    code = "model_not_found"
+
+
+class RequestTooLarge(InvalidRequest):
+    status = 413
+    code = "request_too_large"
+
+
+class Unauthenticated(EaselError):
+    status = 401
+    type = "invalid_request_error"
+    code = "invalid_api_key"
+
+
+class PermissionDenied(EaselError):
+    status = 403
+    type = "invalid_request_error"
+    code = "permission_denied"
+
+
+class NotFound(EaselError):
+    status = 404
+    type = "invalid_request_error"
+    code = "not_found"
+
+
+class MethodNotAllowed(EaselError):
+    status = 405
+    type = "invalid_request_error"
+    code = "method_not_allowed"
+
+
+class Conflict(EaselError):
+    status = 409
+    type = "invalid_request_error"
+    code = "idempotency_key_reused"
+
+
+class RateLimited(EaselError):
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+    retryable = True
+
+
+class ServerError(EaselError):
+    pass
+
+
+class ServiceUnavailable(EaselError):
+    status = 503
+    type = "service_unavailable_error"
+    code = "unavailable"
+    retryable = True
+
+
+class JobFailed(EaselError):
+    """The problem that ended a job, raised again for whoever waits for its result."""
+
+    def __init__(self, problem: Problem, job_id: str) -> None:
+        Exception.__init__(self, problem.message)
+        self.problem = problem
+        self.retry_after = None
+        self.job_id = job_id

@@ -1,0 +1,85 @@
+"""Images as stored results: what they are called, and what their bytes say of themselves."""
+
+import hashlib
+import io
+import secrets
+from dataclasses import dataclass
+
+import imagesize
+
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "image/png", "png"),
+    (b"\xff\xd8\xff", "image/jpeg", "jpg"),
+    (b"GIF87a", "image/gif", "gif"),
+    (b"GIF89a", "image/gif", "gif"),
+)
+
+
+class NotAnImage(Exception):
+    """The bytes are none of the image formats Easel stores."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """A stored result. `size` in bytes, `width` and `height` in pixels, times in Unix seconds."""
+
+    id: str
+    caller_id: str
+    job_id: str
+    key: str
+    content_type: str
+    width: int
+    height: int
+    size: int
+    sha256: str
+    created_at: int
+    expires_at: int
+
+
+def new_image_id() -> str:
+    """An id nobody can guess: 128 random bits, since the lasting link needs no key."""
+    return "img_" + secrets.token_hex(16)
+
+
+def content_type_of(data: bytes) -> tuple[str, str]:
+    """MIME type and file extension by magic bytes, whatever anybody claims.
+
+    Raises:
+        NotAnImage: neither PNG, JPEG, WebP, GIF nor SVG.
+    """
+    for signature, content_type, extension in _SIGNATURES:
+        if data.startswith(signature):
+            return content_type, extension
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp", "webp"
+    if b"<svg" in data[:1024] and data.lstrip()[:1] == b"<":
+        return "image/svg+xml", "svg"
+    raise NotAnImage("the bytes are neither PNG, JPEG, WebP, GIF nor SVG")
+
+
+def describe(data: bytes, *, image_id: str, caller_id: str, job_id: str, now: int, expires_at: int) -> Image:
+    """Everything that is kept of an image, read from its bytes.
+
+    Raises:
+        NotAnImage: the bytes are no image, or their header is broken.
+    """
+    content_type, extension = content_type_of(data)
+    try:
+        width, height = imagesize.get(io.BytesIO(data), exif_rotation=False)
+    except (ValueError, OSError) as error:
+        raise NotAnImage("the header of the image is broken") from error
+    if width <= 0 or height <= 0:
+        raise NotAnImage("the header of the image is broken")
+    return Image(
+        id=image_id,
+        caller_id=caller_id,
+        job_id=job_id,
+        key=f"images/{image_id}.{extension}",
+        content_type=content_type,
+        width=int(width),
+        height=int(height),
+        size=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        created_at=now,
+        expires_at=expires_at,
+    )

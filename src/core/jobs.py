@@ -1,0 +1,180 @@
+"""A job: one paid unit of work, and the states it can pass through.
+
+    queued ──► running ──► succeeded | failed | unknown
+       ▲          │            (unknown ──► succeeded: the answer came after all)
+       └──────────┘ only while it is certain that nothing was bought
+
+While it runs, `stage` tells how far it is: claimed (nothing was sent yet), calling (the purchase may have happened),
+storing (it did happen). Every transition gives a new value; the store writes it only if nobody wrote in between.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from core.errors import Charged, Problem
+from core.images import Image
+from core.money import Usage
+from core.requests import Request
+
+Status = Literal["queued", "running", "succeeded", "failed", "canceled", "unknown"]
+Stage = Literal["claimed", "calling", "storing"]
+
+# A queued message is normally delivered within seconds; after this many it is looked for.
+QUEUE_PATIENCE_SECONDS = 60
+# Longest a job may wait for its purchase, attempts and waiting for the provider included.
+DEADLINE_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the provider said beside the images: the settings it really used, and its count of tokens."""
+
+    created: int
+    size: str | None = None
+    quality: str | None = None
+    background: str | None = None
+    output_format: str | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job. Times are Unix seconds, but for `created_ms` in milliseconds, which orders a caller's jobs.
+
+    `check_at` is when the sweep has to look at an unfinished job, `bought` how many images the provider delivered,
+    `version` the number of writes (see JobStore.save).
+    """
+
+    id: str
+    caller_id: str
+    request: Request
+    fingerprint: str
+    request_id: str
+    created_ms: int
+    deadline: int
+    expires_at: int
+    status: Status = "queued"
+    stage: Stage | None = None
+    lease_id: str | None = None
+    lease_until: int | None = None
+    attempts: int = 0
+    check_at: int | None = None
+    bought: int = 0
+    images: tuple[Image, ...] = ()
+    report: Report | None = None
+    error: Problem | None = None
+    charged: Charged = False
+    started_at: int | None = None
+    finished_at: int | None = None
+    version: int = 0
+
+    @property
+    def created_at(self) -> int:
+        """Unix seconds."""
+        return self.created_ms // 1000
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more is going to happen by itself."""
+        return self.status not in ("queued", "running")
+
+    def lease_expired(self, now: float) -> bool:
+        """Whether whoever ran the job must be given up."""
+        return self.lease_until is not None and self.lease_until <= now
+
+    def claimed(self, lease_id: str, lease_until: int, now: int) -> "Job":
+        """Taken by a worker until `lease_until`."""
+        return replace(
+            self,
+            status="running",
+            stage="claimed",
+            lease_id=lease_id,
+            lease_until=lease_until,
+            attempts=self.attempts + 1,
+            check_at=lease_until,
+            started_at=self.started_at or now,
+        )
+
+    def calling(self) -> "Job":
+        """About to buy. From here on a crash leaves the purchase in doubt."""
+        return replace(self, stage="calling")
+
+    def storing(self, images: tuple[Image, ...], report: Report) -> "Job":
+        """Bought, and the result is here: what is stored now can be found again after a crash."""
+        return replace(
+            self,
+            status="running",
+            stage="storing",
+            bought=len(images),
+            images=images,
+            report=report,
+            check_at=self.lease_until,
+            charged=True,
+        )
+
+    def succeeded(self, now: int, images: tuple[Image, ...]) -> "Job":
+        """Every image that is left is stored."""
+        return self._ended("succeeded", now, images=images, error=None, charged=True)
+
+    def failed(self, problem: Problem, now: int, report: Report | None = None) -> "Job":
+        """Ended without a result, for a known reason; `report` where the provider charged all the same."""
+        return self._ended(
+            "failed", now, error=problem, charged=problem.charged, images=(), report=report or self.report
+        )
+
+    def unknown(self, problem: Problem, now: int) -> "Job":
+        """The purchase may have happened and no result came. The lease stays: its holder may still answer."""
+        return self._ended("unknown", now, error=problem, charged="unknown")
+
+    def requeued(self, check_at: int) -> "Job":
+        """Back to waiting. Only for a job of which it is certain that nothing was bought."""
+        return replace(
+            self,
+            status="queued",
+            stage=None,
+            lease_id=None,
+            lease_until=None,
+            check_at=check_at,
+        )
+
+    def looked_at(self, check_at: int) -> "Job":
+        """Unchanged, but to be looked at again later."""
+        return replace(self, check_at=check_at)
+
+    def _ended(self, status: Status, now: int, **changes: Any) -> "Job":
+        return replace(self, status=status, finished_at=now, check_at=None, **changes)
+
+
+def new_job(
+    request: Request, *, job_id: str, caller_id: str, request_id: str, now: float, retention_seconds: int
+) -> Job:
+    """A job that was just accepted."""
+    seconds = int(now)
+    return Job(
+        id=job_id,
+        caller_id=caller_id,
+        request=request,
+        fingerprint=request.fingerprint(),
+        request_id=request_id,
+        created_ms=int(now * 1000),
+        deadline=seconds + DEADLINE_SECONDS,
+        expires_at=seconds + retention_seconds,
+        check_at=seconds + QUEUE_PATIENCE_SECONDS,
+    )
+
+
+def new_job_id(caller_id: str, idempotency_key: str | None) -> str:
+    """An id of 128 bits: random, or the same one for the same caller and idempotency key.
+
+    The job itself is thereby the record of the idempotency key: two requests that race for it write one item.
+    """
+    if idempotency_key is None:
+        return "job_" + secrets.token_hex(16)
+    return "job_" + hashlib.sha256(f"{caller_id}\n{idempotency_key}".encode()).hexdigest()[:32]
+
+
+def new_lease_id() -> str:
+    """Names one attempt of one worker."""
+    return secrets.token_hex(8)

@@ -1,0 +1,194 @@
+"""How a job is performed: claimed by a lease, bought at most once, stored, finished.
+
+Before the provider is called the job's stage says so. Whoever finds it `calling` after its lease ran out therefore
+knows that the purchase may have happened, and does not repeat it.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from core.errors import Problem
+from core.images import Image, NotAnImage, describe, new_image_id
+from core.jobs import QUEUE_PATIENCE_SECONDS, Job, new_lease_id
+from core.providers import Delivery, ImageProvider, InDoubt, NotBought, Refused
+from core.recovering import deadline_passed, lost_in_crash, outcome_unknown
+from core.stores.images import ImageStore
+from core.stores.jobs import JobChanged, JobStore
+from core.stores.queue import MAX_DELAY_SECONDS, JobQueue
+
+log = logging.getLogger(__name__)
+
+# What is left of the function's time after the provider's answer: enough to store ten large images.
+STORING_RESERVE_SECONDS = 20
+# A lease outlives the function that holds it, so that no two workers ever hold one job.
+LEASE_MARGIN_SECONDS = 10
+_DEFAULT_RETRY_SECONDS = 5.0
+_LONGEST_BACKOFF_SECONDS = 60.0
+
+
+class Performer:
+    """Performs jobs, one at a time."""
+
+    def __init__(
+        self,
+        jobs: JobStore,
+        images: ImageStore,
+        queue: JobQueue,
+        provider: ImageProvider,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._jobs = jobs
+        self._images = images
+        self._queue = queue
+        self._provider = provider
+        self._clock = clock
+        self._sleep = sleep
+
+    def perform(self, job_id: str, time_left: Callable[[], float]) -> None:
+        """Do whatever the job needs next. Safe to call any number of times, by any number of workers.
+
+        Args:
+            job_id: the job.
+            time_left: seconds until this process is stopped.
+        """
+        job = self._jobs.get(job_id)
+        if job is None or job.finished:
+            log.info("nothing to do", extra={"job_id": job_id})
+            return
+        now = int(self._clock())
+        try:
+            if job.status == "running":
+                if not job.lease_expired(now):
+                    log.info("another worker has the job", extra={"job_id": job_id})
+                    return
+                if job.stage == "storing":
+                    self._restore(job)
+                    return
+                if job.stage == "calling":
+                    self._end(job.unknown(outcome_unknown(), now))
+                    return
+            if now >= job.deadline:
+                self._end(job.failed(deadline_passed(), now))
+                return
+            lease_until = now + int(time_left()) + LEASE_MARGIN_SECONDS
+            job = self._jobs.save(job.claimed(new_lease_id(), lease_until, now))
+        except JobChanged:
+            log.info("another worker was faster", extra={"job_id": job_id})
+            return
+        self._buy(job, time_left)
+
+    def _buy(self, job: Job, time_left: Callable[[], float]) -> None:
+        try:
+            self._provider.prepare()
+            try:
+                job = self._jobs.save(job.calling())
+            except JobChanged:
+                log.warning("the lease was lost before buying", extra={"job_id": job.id})
+                return
+            delivery = self._provider.generate(
+                job.request, request_id=job.request_id, timeout=time_left() - STORING_RESERVE_SECONDS
+            )
+        except NotBought as outcome:
+            self._try_again_later(job, outcome)
+        except Refused as outcome:
+            refused = outcome
+            self._persist(job, lambda held: held.failed(refused.problem, self._now(), refused.report), time_left)
+        except InDoubt as outcome:
+            doubt = outcome
+            self._persist(job, lambda held: held.unknown(doubt.problem, self._now()), time_left)
+        else:
+            self._store(job, delivery, time_left)
+
+    def _try_again_later(self, job: Job, outcome: NotBought) -> None:
+        """Wait in the queue, not in a running function; the deadline bounds it."""
+        backoff = min(2.0**job.attempts, _LONGEST_BACKOFF_SECONDS)
+        delay = max(outcome.retry_after or _DEFAULT_RETRY_SECONDS, backoff)
+        delay = int(delay * random.uniform(1.0, 1.25)) + 1
+        now = self._now()
+        if now + delay >= job.deadline or delay > MAX_DELAY_SECONDS:
+            self._end(job.failed(outcome.problem, now))
+            return
+        self._jobs.save(job.requeued(check_at=now + delay + QUEUE_PATIENCE_SECONDS))
+        self._queue.send(job.id, delay)
+        log.info("job waits", extra={"job_id": job.id, "code": outcome.problem.code, "seconds": delay})
+
+    def _store(self, job: Job, delivery: Delivery, time_left: Callable[[], float]) -> None:
+        try:
+            images = tuple(self._describe(job, data) for data in delivery.images)
+        except NotAnImage as error:
+            problem = Problem(
+                502, "server_error", "provider_result_unusable", f"The provider charged but {error}.", charged=True
+            )
+            self._persist(job, lambda held: held.failed(problem, self._now(), delivery.report), time_left)
+            return
+        job = self._persist(job, lambda held: held.storing(images, delivery.report), time_left)
+        for image, data in zip(images, delivery.images, strict=True):
+            self._insist(lambda image=image, data=data: self._images.put(image, data), time_left)  # type: ignore[misc]
+        self._persist(job, lambda held: held.succeeded(self._now(), images), time_left)
+
+    def _describe(self, job: Job, data: bytes) -> Image:
+        return describe(
+            data,
+            image_id=new_image_id(),
+            caller_id=job.caller_id,
+            job_id=job.id,
+            now=self._now(),
+            expires_at=job.expires_at,
+        )
+
+    def _restore(self, job: Job) -> None:
+        """Finish a job whose worker died while storing: what reached the bucket is its result."""
+        stored = tuple(image for image in job.images if self._images.holds(image))
+        now = self._now()
+        self._end(job.succeeded(now, stored) if stored else job.failed(lost_in_crash(), now))
+
+    def _persist(self, job: Job, change: Callable[[Job], Job], time_left: Callable[[], float]) -> Job:
+        """Write what became of a purchase, even if the sweep has called it unknown in the meantime."""
+
+        def write() -> Job:
+            try:
+                return self._end(change(job))
+            except JobChanged:
+                held = self._jobs.get(job.id)
+                if held is None or held.lease_id != job.lease_id:
+                    raise
+                if held == change(held):
+                    return held
+                return self._end(change(held))
+
+        return self._insist(write, time_left)
+
+    def _end(self, job: Job) -> Job:
+        saved = self._jobs.save(job)
+        log.info(
+            "job moved",
+            extra={
+                "job_id": job.id,
+                "status": job.status,
+                "stage": job.stage,
+                "code": job.error.code if job.error else None,
+                "charged": job.charged,
+            },
+        )
+        return saved
+
+    def _insist[Result](self, step: Callable[[], Result], time_left: Callable[[], float]) -> Result:
+        """Repeat a step after the purchase until it works or time runs out: what was paid for must not be lost."""
+        pause = 0.5
+        while True:
+            try:
+                return step()
+            except (BotoCoreError, ClientError) as error:
+                if time_left() < pause + 1:
+                    raise
+                log.warning("AWS call failed, trying again", extra={"error": type(error).__name__})
+                self._sleep(pause)
+                pause = min(pause * 2, 8.0)
+
+    def _now(self) -> int:
+        return int(self._clock())

@@ -1,0 +1,73 @@
+"""What the core asks of an upstream that makes images.
+
+An adapter is one module with a class that fits ImageProvider. A call ends in a Delivery or in one of three ways, which
+decide about money and are therefore named:
+
+    NotBought   certainly not accepted; may be tried again, after a while if `retry_after` says so
+    Refused     certainly not bought, and asking again would not help; or bought and worth nothing: see its problem
+    InDoubt     the purchase may have happened and no result came
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.errors import Problem
+from core.jobs import Report
+from core.requests import Request
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What a purchase brought: the images' bytes in the provider's order, and its report."""
+
+    images: tuple[bytes, ...]
+    report: Report
+
+
+class NotBought(Exception):
+    """The provider did not accept the request; `retry_after` in seconds if it said when to come back."""
+
+    def __init__(self, problem: Problem, retry_after: float | None = None) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+        self.retry_after = retry_after
+
+
+class Refused(Exception):
+    """The provider's answer is final. `report` is what it said of the purchase, where it charged."""
+
+    def __init__(self, problem: Problem, report: Report | None = None) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+        self.report = report
+
+
+class InDoubt(Exception):
+    """Nobody knows whether the provider charges."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class ImageProvider(Protocol):
+    """An upstream that makes images for money."""
+
+    def prepare(self) -> None:
+        """Do all that can fail before anything is sent, such as reading the key.
+
+        Raises:
+            NotBought, Refused: the purchase cannot be made now, or at all.
+        """
+
+    def generate(self, request: Request, *, request_id: str, timeout: float) -> Delivery:
+        """Buy the images of one request. Called at most once for each claim of a job.
+
+        Args:
+            request: what to buy.
+            request_id: sent along for tracing.
+            timeout: seconds the whole call may take.
+
+        Raises:
+            NotBought, Refused, InDoubt.
+        """

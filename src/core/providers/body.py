@@ -1,0 +1,110 @@
+"""Reads an ImagesResponse while it arrives: images are decoded on the way and never held as text.
+
+The text of a 3 MB image is 4 MB of base64 inside JSON; parsing it whole costs several times the memory and the CPU.
+So `b64_json` values are cut out of the stream, and what is left over is parsed as ordinary, small JSON.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import pybase64
+
+# In JSON text a quote inside a string is escaped, so this can only be the name of a member.
+_IMAGE_STARTS = re.compile(rb'"b64_json"\s*:\s*"')
+_LONGEST_START = 64
+_DECODE_AT = 64 * 1024
+
+
+class BrokenBody(Exception):
+    """The body is cut off, is no JSON, or holds base64 that is none."""
+
+
+@dataclass(frozen=True)
+class ParsedBody:
+    """The JSON of a body, in which each `b64_json` is the index of its image in `images`."""
+
+    document: dict[str, Any]
+    images: tuple[bytes, ...]
+
+
+@dataclass
+class ImagesBody:
+    """Takes a body chunk by chunk; `parse` gives what it held."""
+
+    _rest: bytearray = field(default_factory=bytearray)
+    _pending: bytes = b""
+    _images: list[bytearray] = field(default_factory=list)
+    _inside: bool = False
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            BrokenBody: invalid base64.
+        """
+        self._pending += chunk
+        while self._take_image() if self._inside else self._take_rest():
+            pass
+
+    def parse(self) -> ParsedBody:
+        """The whole body.
+
+        Raises:
+            BrokenBody: it ended too early, or is not a JSON object.
+        """
+        if self._inside:
+            raise BrokenBody("the body ends inside an image")
+        try:
+            document = json.loads(bytes(self._rest) + self._pending)
+        except ValueError:
+            raise BrokenBody("the body is not JSON") from None
+        if not isinstance(document, dict):
+            raise BrokenBody("the body is not a JSON object")
+        return ParsedBody(document, tuple(bytes(image) for image in self._images))
+
+    def _take_rest(self) -> bool:
+        """Move what is no image to the rest; True when an image starts."""
+        start = _IMAGE_STARTS.search(self._pending)
+        if start is None:
+            # A start may be cut by the end of the chunk.
+            keep = max(0, len(self._pending) - _LONGEST_START)
+            self._rest += self._pending[:keep]
+            self._pending = self._pending[keep:]
+            return False
+        self._rest += self._pending[: start.end() - 1] + str(len(self._images)).encode()
+        self._pending = self._pending[start.end() :]
+        self._images.append(bytearray())
+        self._inside = True
+        return True
+
+    def _take_image(self) -> bool:
+        """Decode what there is of the current image; True when it ends."""
+        end = self._pending.find(b'"')
+        if end < 0:
+            if len(self._pending) < _DECODE_AT:
+                return False
+            # An escape may be cut by the end of the chunk, and base64 comes in groups of four.
+            text = self._pending.removesuffix(b"\\")
+            left = self._pending[len(text) :]
+            text = _unescape(text)
+            usable = len(text) - len(text) % 4
+            self._decode(text[:usable])
+            self._pending = text[usable:] + left
+            return False
+        self._decode(_unescape(self._pending[:end]))
+        self._pending = self._pending[end + 1 :]
+        self._inside = False
+        return True
+
+    def _decode(self, text: bytes) -> None:
+        try:
+            self._images[-1] += pybase64.b64decode(text, validate=True)
+        except ValueError:
+            raise BrokenBody("an image is not valid base64") from None
+
+
+def _unescape(text: bytes) -> bytes:
+    # Of all JSON escapes only this one stands for a character of base64.
+    return text.replace(b"\\/", b"/")

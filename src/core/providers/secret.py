@@ -1,0 +1,51 @@
+"""The provider's API key, from Secrets Manager through Powertools' cache."""
+
+import json
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools.utilities.parameters import SecretsProvider
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+CACHE_SECONDS = 300
+
+
+class KeyUnavailable(Exception):
+    """The key cannot be read; the message says why, without the key."""
+
+
+class ProviderKey:
+    """Reads the key, keeps it for five minutes, and reads it again when told that it is refused."""
+
+    def __init__(self, client: "SecretsManagerClient", secret_arn: str) -> None:
+        self._secrets = SecretsProvider(boto3_client=client)
+        self._arn = secret_arn
+
+    def read(self, *, again: bool = False) -> str:
+        """The key: the secret's text, or `api_key` of its JSON.
+
+        Args:
+            again: ask Secrets Manager even when a cached value is at hand.
+
+        Raises:
+            KeyUnavailable: no permission, no such secret, or nothing usable in it.
+        """
+        try:
+            text = self._secrets.get(self._arn, max_age=CACHE_SECONDS, force_fetch=again)
+        except GetParameterError as error:
+            cause = type(error.__cause__).__name__ if error.__cause__ else "no answer"
+            raise KeyUnavailable(f"the provider's secret cannot be read ({cause})") from error
+        return _key_in(str(text or "").strip())
+
+
+def _key_in(text: str) -> str:
+    if text.startswith("{"):
+        try:
+            text = str(json.loads(text).get("api_key", ""))
+        except json.JSONDecodeError:
+            text = ""
+    if not text:
+        raise KeyUnavailable('the provider\'s secret is neither a key nor JSON like {"api_key": "..."}')
+    return text

@@ -1,0 +1,72 @@
+"""Typed settings from the environment, read once for each function and checked before the first request."""
+
+import os
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+RetiredPolicy = Literal["translate", "reject", "forward"]
+
+
+class SettingsError(Exception):
+    """The environment is incomplete or wrong; the message names each variable."""
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings from environment variables.
+
+        Raises:
+            SettingsError: a variable is missing or has a wrong value.
+        """
+        try:
+            return cls.model_validate(dict(environment))
+        except ValidationError as error:
+            faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors(include_input=False))
+            raise SettingsError(f"Wrong settings in the environment: {faults}") from None
+
+
+class JobSettings(_Settings):
+    """What every function that touches jobs needs."""
+
+    jobs_table: str = Field(alias="EASEL_JOBS_TABLE", min_length=1)
+    jobs_queue_url: str = Field(alias="EASEL_JOBS_QUEUE_URL", min_length=1)
+    retention_days: int = Field(alias="EASEL_RETENTION_DAYS", default=30, ge=1)
+
+
+class ApiSettings(JobSettings):
+    """The HTTP doors."""
+
+    callers_table: str = Field(alias="EASEL_CALLERS_TABLE", min_length=1)
+    images_bucket: str = Field(alias="EASEL_IMAGES_BUCKET", min_length=1)
+    max_wait_seconds: int = Field(alias="EASEL_MAX_WAIT_SECONDS", ge=0, le=840)
+    url_ttl_seconds: int = Field(alias="EASEL_URL_TTL_SECONDS", default=3600, ge=60, le=43200)
+    public_url: str = Field(alias="EASEL_PUBLIC_URL", default="")
+    default_model: str = Field(alias="EASEL_DEFAULT_MODEL", default="gpt-image-2.6-flare", min_length=1)
+    retired_models: RetiredPolicy = Field(alias="EASEL_RETIRED_MODELS", default="translate")
+
+
+class WorkerSettings(JobSettings):
+    """The worker: the only one that knows the provider."""
+
+    images_bucket: str = Field(alias="EASEL_IMAGES_BUCKET", min_length=1)
+    openai_secret_arn: str = Field(alias="PROVIDERS__OPENAI__SECRET_ARN", min_length=1)
+    openai_base_url: str = Field(alias="PROVIDERS__OPENAI__BASE_URL", default="https://api.openai.com/v1")
+    openai_organization: str | None = Field(alias="PROVIDERS__OPENAI__ORGANIZATION", default=None)
+    openai_enabled: bool = Field(alias="PROVIDERS__OPENAI__ENABLED", default=True)
+
+    @field_validator("openai_base_url")
+    @classmethod
+    def _is_url(cls, url: str) -> str:
+        if not url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+            raise ValueError("must start with https:// (plain http only towards loopback)")
+        return url.rstrip("/")
+
+    @field_validator("openai_organization")
+    @classmethod
+    def _empty_is_none(cls, organization: str | None) -> str | None:
+        return organization or None

@@ -1,0 +1,55 @@
+"""API keys in the callers table, found by the hash of the key."""
+
+from typing import TYPE_CHECKING
+
+from core.callers import Caller, hash_key
+from core.stores.items import from_item, to_item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class CallerStore:
+    """Reads and writes callers."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def find(self, key: str) -> Caller | None:
+        """The caller that a key stands for, whatever its status."""
+        item = self._client.get_item(
+            TableName=self._table, Key={"key_hash": {"S": hash_key(key)}}, ConsistentRead=True
+        ).get("Item")
+        return Caller.from_item(from_item(item)) if item else None
+
+    def add(self, key: str, caller: Caller) -> None:
+        """Let a key stand for a caller."""
+        self._client.put_item(
+            TableName=self._table,
+            Item=to_item({"key_hash": hash_key(key), **caller.as_item()}),
+            ConditionExpression="attribute_not_exists(key_hash)",
+        )
+
+    def list_all(self) -> list[Caller]:
+        """All callers, oldest first."""
+        return sorted((caller for _, caller in self._scan()), key=lambda caller: caller.created_at)
+
+    def revoke(self, caller_id: str, now: int) -> Caller | None:
+        """Revoke a caller's key from this moment on; None if there is no such caller."""
+        for hash_, caller in self._scan():
+            if caller.id == caller_id:
+                answer = self._client.update_item(
+                    TableName=self._table,
+                    Key={"key_hash": {"S": hash_}},
+                    UpdateExpression="SET revoked_at = if_not_exists(revoked_at, :now)",
+                    ExpressionAttributeValues={":now": {"N": str(now)}},
+                    ReturnValues="ALL_NEW",
+                )
+                return Caller.from_item(from_item(answer["Attributes"]))
+        return None
+
+    def _scan(self) -> list[tuple[str, Caller]]:
+        pages = self._client.get_paginator("scan").paginate(TableName=self._table)
+        items = (from_item(item) for page in pages for item in page["Items"])
+        return [(item["key_hash"], Caller.from_item(item)) for item in items]

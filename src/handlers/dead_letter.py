@@ -1,0 +1,23 @@
+"""Ends the job whose message was given up, so that nobody polls it for ever."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from composition.upkeep import recovery
+from handlers.logs import logger
+
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Bury each job of the batch."""
+
+    def bury(record: SQSRecord) -> None:
+        recovery().bury(record.body)
+
+    return process_partial_response(event=event, record_handler=bury, processor=processor, context=context)

@@ -1,0 +1,16 @@
+"""Runs every minute and decides about jobs that nobody works on any more."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from composition.upkeep import recovery
+from handlers.logs import logger
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """Sweep once; the answer counts the decisions."""
+    done = recovery().sweep()
+    logger.info("swept", extra={"decisions": done})
+    return done

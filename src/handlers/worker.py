@@ -1,0 +1,24 @@
+"""Performs the job that a queue message names."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from composition.worker import performer
+from handlers.logs import logger
+
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Perform each job of the batch; a failed one is delivered again."""
+
+    def perform(record: SQSRecord) -> None:
+        logger.append_keys(job_id=record.body)
+        performer().perform(record.body, lambda: context.get_remaining_time_in_millis() / 1000)
+
+    return process_partial_response(event=event, record_handler=perform, processor=processor, context=context)
