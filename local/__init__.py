@@ -1,0 +1,1 @@
+"""The laptop cloud: Easel with everything around it, on one machine."""

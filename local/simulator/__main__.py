@@ -1,0 +1,51 @@
+"""Command line of the simulator: `python -m local.simulator --port 0 --port-file PATH`."""
+
+import argparse
+import signal
+import threading
+from datetime import date
+from pathlib import Path
+
+from local.simulator.server import Simulator
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    options = _parser().parse_args()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    simulator = Simulator(
+        port=options.port,
+        keys=options.key,
+        today=options.today,
+        serve_retired=options.serve_retired,
+        plain=options.plain,
+    )
+    with simulator:
+        if options.port_file is not None:
+            draft = options.port_file.with_name(options.port_file.name + ".new")
+            draft.write_text(simulator.url + "\n")
+            draft.replace(options.port_file)
+        print(simulator.url, flush=True)
+        stop.wait()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local.simulator", description=__doc__)
+    parser.add_argument("--port", type=int, default=8765, help="0 picks a free one (default 8765)")
+    parser.add_argument("--port-file", type=Path, help="write the base URL here once it is bound")
+    parser.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        help="accepted API key, repeatable (default: any that starts with sk-)",
+    )
+    parser.add_argument("--today", type=date.fromisoformat, help="decide by this date which models are retired")
+    parser.add_argument("--serve-retired", action="store_true", help="serve retired models by their old rules")
+    parser.add_argument("--plain", action="store_true", help="draw cheap pictures, for tests")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

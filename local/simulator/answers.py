@@ -1,0 +1,107 @@
+"""Successful answers: the response body, the stream of events, and what a fault makes of them."""
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from local.simulator.billing import usage_of
+from local.simulator.order import Order
+
+# Stores a picture for a while and returns its URL.
+Publish = Callable[[bytes], str]
+
+NOT_AN_IMAGE = b"These bytes are no image."
+NOT_BASE64 = "!!! this is not base64 !!!"
+GARBAGE = '{"created": 1713833628, "data": [{"b64_'
+
+_SVG_AUTHOR_TOKENS = 400
+
+
+def json_answer(order: Order, pictures: list[bytes], fault: str | None, publish: Publish) -> str:
+    """The body of a 200 answer."""
+    if fault == "garbage_json":
+        return GARBAGE
+    if fault == "wrong_bytes":
+        pictures = [NOT_AN_IMAGE] * len(pictures)
+    body: dict[str, Any] = {"created": int(time.time())}
+    body["data"] = [_datum(order, picture, publish) for picture in pictures]
+    if fault == "empty_data":
+        body["data"] = []
+    if fault == "bad_base64":
+        body["data"] = [datum | {"b64_json": NOT_BASE64} for datum in body["data"]]
+    if not order.family.dalle:
+        body |= _settings(order) | {"usage": usage_of(order).body()}
+        if order.safety_identifier is not None:
+            body["safety_identifier"] = order.safety_identifier
+        if order.svg is not None:
+            body["svg_usage"] = _svg_usage(order.svg["model"])
+        if fault == "no_usage":
+            del body["usage"]
+    return json.dumps(body)
+
+
+def stream_answer(order: Order, drafts: list[bytes], picture: bytes, fault: str | None) -> list[str]:
+    """The server-sent events of a 200 answer: one per draft, then the finished picture."""
+    prefix = "image_generation" if order.endpoint == "generations" else "image_edit"
+    if fault == "garbage_json":
+        return [f"event: {prefix}.completed\ndata: {GARBAGE}\n\n"]
+    if fault == "empty_data":
+        return []
+    common = {"created_at": int(time.time())} | _settings(order)
+    events = []
+    for index, draft in enumerate(drafts):
+        kind = f"{prefix}.partial_image"
+        event = {"type": kind, "b64_json": _b64(draft)} | common | {"partial_image_index": index}
+        events.append(_event(kind, event))
+    final = NOT_AN_IMAGE if fault == "wrong_bytes" else picture
+    text = NOT_BASE64 if fault == "bad_base64" else _b64(final)
+    kind = f"{prefix}.completed"
+    completed: dict[str, Any] = {"type": kind, "b64_json": text} | common
+    if fault != "no_usage":
+        completed["usage"] = usage_of(order).body(streamed=True)
+    if order.safety_identifier is not None:
+        completed["safety_identifier"] = order.safety_identifier
+    return [*events, _event(kind, completed)]
+
+
+def _settings(order: Order) -> dict[str, Any]:
+    return {
+        "background": "transparent" if order.transparent else "opaque",
+        "output_format": order.format,
+        "quality": order.settled_quality,
+        "size": "{}x{}".format(*order.settled_size),
+    }
+
+
+def _datum(order: Order, picture: bytes, publish: Publish) -> dict[str, str]:
+    if not order.family.dalle:
+        return {"b64_json": _b64(picture)}
+    datum = {}
+    if "style" in order.family.generations:
+        datum["revised_prompt"] = f"{order.prompt} (simulated, {order.style or 'vivid'} style)"
+    if order.response_format == "b64_json":
+        datum["b64_json"] = _b64(picture)
+    else:
+        datum["url"] = publish(picture)
+    return datum
+
+
+def _svg_usage(author: str) -> dict[str, Any]:
+    tokens = _SVG_AUTHOR_TOKENS
+    return {
+        "model": author,
+        "input_tokens": tokens,
+        "output_tokens": tokens,
+        "reasoning_tokens": 0,
+        "total_tokens": 2 * tokens,
+    }
+
+
+def _event(kind: str, data: dict[str, Any]) -> str:
+    return f"event: {kind}\ndata: {json.dumps(data)}\n\n"
+
+
+def _b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

@@ -1,0 +1,77 @@
+"""Edited pictures: what the first input, the others, the mask and the markup turn into."""
+
+import math
+
+from PIL import Image, ImageDraw, ImageOps
+
+from local.simulator.art.raster import paint, paint_subject
+from local.simulator.art.shapes import Scene
+from local.simulator.inputs import upright
+from local.simulator.order import Order
+
+_TINT = 0.35
+_FRAME = 0.02
+
+
+def retouch(order: Order, scene: Scene, size: tuple[int, int], oversample: int) -> Image.Image:
+    """The inputs under a tint, a frame and the scene's subject; with a mask, repainted in it."""
+    base = base_picture(order, size)
+    if order.mask is not None:
+        picture = _repaint(base, order.mask, paint(scene, size, oversample))
+    else:
+        picture = _tint(base, scene)
+        subject = paint_subject(scene, size, oversample)
+        picture.paste(subject, mask=subject.getchannel("A"))
+        _frame(picture, scene.light)
+    if order.transparent:
+        picture.putalpha(_rounded(size))
+    return picture
+
+
+def base_picture(order: Order, size: tuple[int, int]) -> Image.Image:
+    """The inputs as one opaque picture of the asked size: one fills it, several form a grid."""
+    first = _opaque(order.inputs[0])
+    if order.markup is not None:
+        first.paste(order.markup, mask=order.markup.getchannel("A"))
+    pictures = [first, *order.inputs[1:]]
+    columns = math.ceil(math.sqrt(len(pictures)))
+    rows = math.ceil(len(pictures) / columns)
+    sheet = Image.new("RGB", size)
+    for i, picture in enumerate(pictures):
+        row, column = divmod(i, columns)
+        in_row = len(pictures) - row * columns if row == rows - 1 else columns
+        left, right = (size[0] * c // in_row for c in (column, column + 1))
+        top, bottom = (size[1] * r // rows for r in (row, row + 1))
+        cell = ImageOps.fit(_opaque(picture), (right - left, bottom - top))
+        sheet.paste(cell, (left, top))
+    return sheet
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    colored = upright(image).convert("RGBA")
+    ground = Image.new("RGB", colored.size, "#f4efe6")
+    ground.paste(colored, mask=colored.getchannel("A"))
+    return ground
+
+
+def _repaint(base: Image.Image, mask: Image.Image, fresh: Image.Image) -> Image.Image:
+    holes = ImageOps.invert(ImageOps.fit(mask.getchannel("A"), base.size))
+    return Image.composite(fresh, base, holes)
+
+
+def _tint(base: Image.Image, scene: Scene) -> Image.Image:
+    toned = ImageOps.colorize(base.convert("L"), scene.dark, scene.light)
+    return Image.blend(base, toned, _TINT)
+
+
+def _frame(picture: Image.Image, color: str) -> None:
+    width = max(2, round(min(picture.size) * _FRAME))
+    edges = (0, 0, picture.width - 1, picture.height - 1)
+    ImageDraw.Draw(picture).rectangle(edges, outline=color, width=width)
+
+
+def _rounded(size: tuple[int, int]) -> Image.Image:
+    alpha = Image.new("L", size)
+    edges = (0, 0, size[0] - 1, size[1] - 1)
+    ImageDraw.Draw(alpha).rounded_rectangle(edges, radius=min(size) // 8, fill=255)
+    return alpha
