@@ -7,8 +7,9 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 SAM := .venv-sam/bin/sam
-# The laptop cloud and the tests build into folders of their own.
-BUILD_DIR ?= .aws-sam/build
+# The laptop cloud and the tests build into folders of their own: what SAM keeps beside a build
+# (dependencies, caches) would be thrown away by another one.
+BUILD ?= .aws-sam
 ARCHITECTURE ?= arm64
 PROFILE ?= default
 
@@ -38,6 +39,9 @@ endef
 
 .venv/.stamp: requirements/dev.txt
 	$(install)
+	@printf '%s\n' "$(CURDIR)" "$(CURDIR)/src" > "$$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')/easel.pth"
+	@printf '#!%s\nimport sys\nfrom cli.main import main\nsys.exit(main())\n' "$(CURDIR)/$(BIN)/python" > $(BIN)/easel
+	@chmod +x $(BIN)/easel
 
 .venv-%/.stamp: requirements/%.txt
 	$(install)
@@ -86,7 +90,7 @@ check: ## formatting, lint, types, direction of imports, the template gate
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@PYTHONPATH=src $(BIN)/lint-imports
 	@$(BIN)/pytest tests/template
 
 format: ## let ruff format and fix
@@ -102,9 +106,11 @@ format: ## let ruff format and fix
 # Bytecode is compiled here because builds leave it out, and without it a cold start takes twice as long.
 build: ## sam build, with bytecode (ARCHITECTURE=arm64|x86_64)
 	$(call need,dev sam)
-	@$(call quietly,build,PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 \
-		$(SAM) build --build-dir $(BUILD_DIR) --parameter-overrides Architecture=$(ARCHITECTURE))
-	@$(BIN)/python -m compileall -q -j2 --invalidation-mode unchecked-hash $(BUILD_DIR)
+	@mkdir -p $(BUILD)
+	@$(call quietly,$(notdir $(BUILD)).build,cd $(BUILD) && PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 \
+		$(CURDIR)/$(SAM) build --template-file $(CURDIR)/template.yaml --base-dir $(CURDIR) \
+		--build-dir build --cache-dir cache --parameter-overrides Architecture=$(ARCHITECTURE))
+	@$(BIN)/python -m compileall -q -j2 --invalidation-mode unchecked-hash $(BUILD)/build
 
 deploy: build ## sam deploy to your AWS account (PROFILE=default|prod)
 	@SAM_CLI_TELEMETRY=0 $(SAM) deploy --config-env $(PROFILE)

@@ -1,0 +1,132 @@
+"""A running Easel for as long as a block lasts: MiniStack, the provider, and the deployed template."""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from local.build import build
+from local.deployment import REGION, api_url, deploy, store_secret
+from local.ministack import USUAL_PORT, ministack
+from local.processes import ROOT, service, wait_until
+from local.stack import Stack
+
+PYTHON = ROOT / ".venv/bin/python"
+OUT = ROOT / "out"
+
+
+@dataclass(frozen=True)
+class RealProvider:
+    """A provider that takes money: its key and its base URL."""
+
+    key: str
+    base_url: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "RealProvider | None":
+        """The provider whose key stands in OPENAI_API_KEY or PROVIDERS__OPENAI__API_KEY, if one does."""
+        key = environment.get("OPENAI_API_KEY") or environment.get("PROVIDERS__OPENAI__API_KEY")
+        url = environment.get("PROVIDERS__OPENAI__BASE_URL") or "https://api.openai.com/v1"
+        return cls(key, url) if key else None
+
+
+class Progress:
+    """Short lines that say what is done, with the seconds it took."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+
+    @contextlib.contextmanager
+    def step(self, what: str) -> Iterator[None]:
+        """Print `what` when it begins, and the time when it ends."""
+        started = time.monotonic()
+        self._print(f"  {what:<58}", end="")
+        yield
+        self._print(f"{time.monotonic() - started:6.1f} s")
+
+    def _print(self, text: str, end: str = "\n") -> None:
+        if not self._quiet:
+            print(text, end=end, flush=True)
+
+
+@contextlib.contextmanager
+def running_stack(
+    name: str = "local",
+    *,
+    port: int = USUAL_PORT,
+    provider: RealProvider | None = None,
+    plain_simulator: bool = False,
+    parameters: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Stack]:
+    """Build, start and deploy everything; yields where it is, and ends all of it with the block.
+
+    `name` keeps stacks apart: builds are in .aws-sam/NAME, logs in out/logs/NAME. Without a real
+    `provider` the simulator takes its place; `plain_simulator` draws cheap pictures, for tests.
+    `parameters` are template parameters. Raises LocalCloudError when something does not come up.
+    """
+    progress = progress or Progress(quiet=True)
+    logs = OUT / "logs" / name
+    with contextlib.ExitStack() as running:
+        with progress.step("building the functions"):
+            built = build(name, logs)
+        with progress.step("starting MiniStack, the local AWS, with IAM enforced"):
+            aws = running.enter_context(ministack(logs / "ministack.log", port))
+        simulator_url = None
+        if provider is None:
+            with progress.step("starting the simulator of the OpenAI Images API"):
+                simulator_url = running.enter_context(simulator(logs / "simulator.log", plain=plain_simulator))
+            provider = RealProvider("sk-simulated", f"{simulator_url}/v1")
+        with progress.step("deploying template.yaml"):
+            secret_arn = store_secret(aws, provider.key)
+            outputs = deploy(
+                built,
+                aws,
+                f"easel-{name}",
+                {"OpenAiSecretArn": secret_arn, "OpenAiBaseUrl": provider.base_url, **(parameters or {})},
+                logs,
+            )
+        stack = Stack(
+            stack_name=f"easel-{name}",
+            region=REGION,
+            aws_endpoint_url=aws,
+            api_url=api_url(aws),
+            direct_url=_function_url(aws, outputs["DirectUrl"]) + "/v1",
+            mcp_url=_function_url(aws, outputs["McpUrl"]) if "McpUrl" in outputs else None,
+            api_key="",
+            simulator_url=simulator_url,
+            secret_arn=secret_arn,
+            images_bucket=outputs["ImagesBucketName"],
+            inbox_bucket=outputs.get("InboxBucketName"),
+            jobs_table=outputs["JobsTableName"],
+            callers_table=outputs["CallersTableName"],
+            jobs_queue_url=outputs["JobsQueueUrl"],
+            jobs_dead_letter_queue_url=outputs["JobsDeadLetterQueueUrl"],
+            worker_function=outputs["WorkerFunctionName"],
+            sweep_function=outputs["SweepFunctionName"],
+            dead_letter_function=outputs["DeadLetterFunctionName"],
+            pid=os.getpid(),
+        )
+        with progress.step("creating an API key: easel keys create --name local"):
+            stack = replace(stack, api_key=stack.create_key("local"))
+        yield stack
+
+
+@contextlib.contextmanager
+def simulator(log: Path, *, plain: bool) -> Iterator[str]:
+    """Run the simulator inside the block; yields its URL, without the /v1."""
+    address = log.with_suffix(".url")
+    address.unlink(missing_ok=True)
+    options: list[str | Path] = ["--port", "0", "--port-file", address, *(["--plain"] if plain else [])]
+    with service([PYTHON, "-m", "local.simulator", *options], log) as guard:
+        wait_until(address.exists, guard, log)
+        yield address.read_text().strip()
+        address.unlink(missing_ok=True)
+
+
+def _function_url(aws_endpoint_url: str, url: str) -> str:
+    """MiniStack's path for a Function URL, whose own host name no resolver knows."""
+    return f"{aws_endpoint_url}/_aws/lambda-url/{(urlsplit(url).hostname or '').split('.')[0]}"

@@ -1,0 +1,75 @@
+"""Deploys the built template to MiniStack with `sam deploy`, and says where everything is."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local import deviations
+from local.build import ARCHITECTURE, load_template, pack
+from local.ministack import CREDENTIALS
+from local.processes import ROOT, clean_environment, run_logged
+from local.stack import aws_client
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+SAM = ROOT / ".venv-sam/bin/sam"
+REGION = "us-east-1"
+ARTIFACTS = "easel-artifacts"
+
+
+def api_url(aws_endpoint_url: str) -> str:
+    """Base URL of the REST API, known before it is deployed."""
+    return f"{aws_endpoint_url}/_aws/execute-api/{deviations.API_ID}/v1"
+
+
+def store_secret(aws_endpoint_url: str, key: str) -> str:
+    """Create the provider's secret; returns its ARN."""
+    secrets: SecretsManagerClient = aws_client("secretsmanager", aws_endpoint_url, REGION)
+    return secrets.create_secret(Name="easel/openai", SecretString=key)["ARN"]
+
+
+def deploy(
+    build: Path, aws_endpoint_url: str, stack_name: str, parameters: Mapping[str, str], logs: Path
+) -> dict[str, str]:
+    """Deploy a build folder as a stack; returns the stack's outputs.
+
+    Raises LocalCloudError when the deployment fails.
+    """
+    parameters = {"Architecture": ARCHITECTURE, "PublicUrl": api_url(aws_endpoint_url), **parameters}
+    template = load_template(build)
+    deviations.apply(template, parameters, _upload(pack(build, template), aws_endpoint_url))
+    local_template = build.parent / "template.local.json"
+    local_template.write_text(json.dumps(template, indent=2))
+
+    environment = clean_environment(
+        **CREDENTIALS,
+        AWS_DEFAULT_REGION=REGION,
+        AWS_ENDPOINT_URL=aws_endpoint_url,
+        HOME=str(build.parent),
+        SAM_CLI_TELEMETRY="0",
+    )
+    options = ["--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--s3-bucket", ARTIFACTS]
+    tags = [f"{key}={value}" for key, value in deviations.STACK_TAGS.items()]
+    overrides = [f"{key}={value}" for key, value in parameters.items()]
+    # fmt: off
+    run_logged(
+        [SAM, "deploy", "--template-file", local_template, "--stack-name", stack_name, *options,
+         "--tags", *tags, "--parameter-overrides", *overrides],
+        logs / "deploy.log", environment, cwd=build.parent,
+    )
+    # fmt: on
+    cloudformation: CloudFormationClient = aws_client("cloudformation", aws_endpoint_url, REGION)
+    stack = cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def _upload(archives: Mapping[str, Path], aws_endpoint_url: str) -> dict[str, str]:
+    s3: S3Client = aws_client("s3", aws_endpoint_url, REGION)
+    s3.create_bucket(Bucket=ARTIFACTS)
+    for archive in set(archives.values()):
+        s3.upload_file(str(archive), ARTIFACTS, archive.name)
+    return {function: f"s3://{ARTIFACTS}/{archive.name}" for function, archive in archives.items()}

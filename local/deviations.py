@@ -1,0 +1,86 @@
+"""The only place where the laptop cloud's deployment differs from the template, each with its reason.
+
+`apply` changes the template that `sam build` made; template.yaml itself stays as it is. Two more
+differences are no matter of the template: the stack carries the tag STACK_TAGS, and parameters get
+local values (local/deployment.py).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from local.build import Template
+
+API_ID = "easel"
+# MiniStack gives a REST API the id this tag names. Its address is known before the deployment then,
+# as a custom domain's would be, and can be passed as PublicUrl.
+STACK_TAGS = {"ms-custom-id": API_ID}
+
+# What ANY stands for, but OPTIONS: MiniStack answers each OPTIONS request by itself.
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def apply(template: Template, parameters: Mapping[str, str], code: Mapping[str, str]) -> None:
+    """Make a built template fit for MiniStack, in place.
+
+    `parameters` are the values the stack is deployed with, `code` maps a function to the S3 URI of its
+    archive.
+    """
+    _use_packed_code(template, code)
+    _spell_out_any_methods(template)
+    _make_maximum_concurrency_literal(template, parameters)
+    _make_environment_variables_strings(template)
+    _allow_plain_http(template)
+
+
+def _use_packed_code(template: Template, code: Mapping[str, str]) -> None:
+    """All functions share one package; `sam deploy` would zip it once for each, at two seconds each."""
+    template["Globals"]["Function"].pop("CodeUri", None)
+    for name, function in _of_type(template, "AWS::Serverless::Function"):
+        function["CodeUri"] = code[name]
+
+
+def _spell_out_any_methods(template: Template) -> None:
+    """MiniStack's OpenAPI import skips x-amazon-apigateway-any-method, which ANY becomes."""
+    for _, function in _of_type(template, "AWS::Serverless::Function"):
+        events = function.get("Events", {})
+        for name, event in list(events.items()):
+            if event["Type"] == "Api" and event["Properties"]["Method"] == "ANY":
+                del events[name]
+                for method in METHODS:
+                    properties = event["Properties"] | {"Method": method}
+                    events[name + method.title()] = {"Type": "Api", "Properties": properties}
+
+
+def _make_maximum_concurrency_literal(template: Template, parameters: Mapping[str, str]) -> None:
+    """A number from a parameter reaches MiniStack's queue poller as a string and stops it."""
+    for _, function in _of_type(template, "AWS::Serverless::Function"):
+        for event in function.get("Events", {}).values():
+            scaling = event["Properties"].get("ScalingConfig", {})
+            match scaling.get("MaximumConcurrency"):
+                case {"Ref": parameter}:
+                    default = template["Parameters"][parameter].get("Default")
+                    scaling["MaximumConcurrency"] = int(parameters.get(parameter, default))
+
+
+def _make_environment_variables_strings(template: Template) -> None:
+    """CloudFormation turns numbers into strings there; MiniStack fails to start the function."""
+    for _, function in _of_type(template, "AWS::Serverless::Function"):
+        variables = function.get("Environment", {}).get("Variables", {})
+        for name, value in variables.items():
+            if isinstance(value, int):
+                variables[name] = str(value)
+
+
+def _allow_plain_http(template: Template) -> None:
+    """MiniStack's endpoint is plain HTTP on loopback, which the TLS-only statement would refuse."""
+    for name, policy in list(_of_type(template, "AWS::S3::BucketPolicy")):
+        statements = policy["PolicyDocument"]["Statement"]
+        statements[:] = [s for s in statements if s["Sid"] != "DenyInsecureTransport"]
+        if not statements:
+            del template["Resources"][name]
+
+
+def _of_type(template: Template, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == kind:
+            yield name, resource["Properties"]

@@ -1,0 +1,47 @@
+"""Runs a command and ends it, with all it started, when whoever asked for it is gone.
+
+python guard.py SCRATCH COMMAND…   (local/processes.py starts it; nobody else should)
+
+The guard's standard input is a pipe whose other end only the asking process holds, so it closes
+however that process ends, kill -9 included. SCRATCH is a folder that is removed at the end.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+
+SECONDS_TO_END = 5.0
+
+
+def main() -> int:
+    scratch, *command = sys.argv[1:]
+    try:
+        # A session of its own makes the child the leader of a process group, which holds its workers too.
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        threading.Thread(target=_end_with_parent, args=(child,), daemon=True).start()
+        status = child.wait()
+        _signal_group(child, signal.SIGKILL)
+        return status
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _end_with_parent(child: "subprocess.Popen[bytes]") -> None:
+    sys.stdin.read()
+    _signal_group(child, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(SECONDS_TO_END)
+    _signal_group(child, signal.SIGKILL)
+
+
+def _signal_group(child: "subprocess.Popen[bytes]", number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

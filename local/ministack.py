@@ -1,0 +1,46 @@
+"""Starts MiniStack, the local AWS: on loopback only, with IAM enforced."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+
+from local.processes import ROOT, free_port, service, wait_until
+
+USUAL_PORT = 4566
+ACCOUNT = "000000000000"
+# MiniStack takes this key for the account's administrator.
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+PYTHON = ROOT / ".venv-ministack/bin/python"
+
+
+@contextlib.contextmanager
+def ministack(log: Path, port: int = 0) -> Iterator[str]:
+    """Run MiniStack inside the block; yields its endpoint URL.
+
+    `port` is a wish: a free one is taken when somebody else listens there, or when it is 0.
+    """
+    port = free_port(port)
+    settings = {
+        "AUTH": "true",
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        # Nothing but the gateway: no MQTT broker on 0.0.0.0:8883, no SFTP, no Docker.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "DOCKER_HOST": "unix:///nonexistent",
+        "LAMBDA_EXECUTOR": "local",
+    }
+    url = f"http://127.0.0.1:{port}"
+    with service([PYTHON, "-m", "ministack"], log, settings) as guard:
+        wait_until(lambda: _is_healthy(url), guard, log)
+        yield url
+
+
+def _is_healthy(url: str) -> bool:
+    try:
+        return bool(httpx.get(f"{url}/_ministack/health", trust_env=False).json()["auth"] == "enabled")
+    except httpx.TransportError:
+        return False

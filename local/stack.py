@@ -1,0 +1,156 @@
+"""Where a running Easel is, and how its administrator reaches it; `out/stack.json` is its file."""
+
+import contextlib
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+
+from local.ministack import CREDENTIALS
+from local.processes import ROOT, LocalCloudError, clean_environment, is_alive
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+STACK_FILE = ROOT / "out/stack.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """A deployed stack. URLs are base URLs that end in /v1; what is not deployed is None."""
+
+    stack_name: str
+    region: str
+    aws_endpoint_url: str
+    api_url: str
+    direct_url: str
+    mcp_url: str | None
+    api_key: str
+    simulator_url: str | None
+    secret_arn: str
+    images_bucket: str
+    inbox_bucket: str | None
+    jobs_table: str
+    callers_table: str
+    jobs_queue_url: str
+    jobs_dead_letter_queue_url: str
+    worker_function: str
+    sweep_function: str
+    dead_letter_function: str
+    pid: int
+
+    @classmethod
+    def load(cls, path: Path = STACK_FILE) -> Self:
+        """Read a file that `save` wrote."""
+        return cls(**json.loads(path.read_text()))
+
+    def save(self, path: Path = STACK_FILE) -> None:
+        """Write all fields as JSON, at once: a reader never finds half a file."""
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        draft.rename(path)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables with which an AWS tool, the `easel` CLI included, works on this stack."""
+        return clean_environment(
+            **CREDENTIALS,
+            AWS_DEFAULT_REGION=self.region,
+            AWS_REGION=self.region,
+            AWS_ENDPOINT_URL=self.aws_endpoint_url,
+        )
+
+    def easel(self, *arguments: str) -> str:
+        """What the `easel` command prints with these arguments, run for this stack.
+
+        Raises:
+            LocalCloudError: it failed; the message is what it said.
+        """
+        command: list[str | Path] = [ROOT / ".venv/bin/easel", "--stack", self.stack_name, *arguments]
+        result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=self.environment, check=False)
+        if result.returncode:
+            raise LocalCloudError(result.stderr.strip())
+        return str(result.stdout)
+
+    def create_key(self, name: str, *options: str) -> str:
+        """A new caller's API key, made as an operator makes it: easel keys create --name NAME."""
+        return str(json.loads(self.easel("keys", "create", "--name", name, "--json", *options))["key"])
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the account's administrator."""
+        return aws_client(service, self.aws_endpoint_url, self.region)
+
+    def logs(self) -> list[str]:
+        """Every line the functions logged, in the order of their log groups."""
+        logs: CloudWatchLogsClient = self.client("logs")
+        groups = logs.get_paginator("describe_log_groups").paginate()
+        lines: list[str] = []
+        for group in (group for page in groups for group in page["logGroups"]):
+            events = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
+            lines += [event["message"] for page in events for event in page["events"]]
+        return lines
+
+    @contextlib.contextmanager
+    def without_statement(self, sid: str) -> Iterator[None]:
+        """Inside the block, the roles of this stack lack the statement of that Sid.
+
+        The same as deploying the template without it, and a matter of milliseconds. Raises KeyError
+        when no role has such a statement.
+        """
+        iam: IAMClient = self.client("iam")
+        changed: list[tuple[str, str, dict[str, Any]]] = []
+        for role in self._physical_ids("AWS::IAM::Role"):
+            for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+                document: Any = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+                if any(statement.get("Sid") == sid for statement in document["Statement"]):
+                    changed.append((role, name, document))
+        if not changed:
+            raise KeyError(f"no role of {self.stack_name} has a statement {sid}")
+        try:
+            for role, name, document in changed:
+                _put_policy(iam, role, name, document, without=sid)
+            yield
+        finally:
+            for role, name, document in changed:
+                _put_policy(iam, role, name, document)
+
+    def _physical_ids(self, kind: str) -> list[str]:
+        cloudformation: CloudFormationClient = self.client("cloudformation")
+        resources = cloudformation.describe_stack_resources(StackName=self.stack_name)
+        return [
+            resource["PhysicalResourceId"]
+            for resource in resources["StackResources"]
+            if resource["ResourceType"] == kind
+        ]
+
+
+def aws_client(service: str, endpoint_url: str, region: str) -> Any:
+    """A boto3 client of MiniStack's administrator."""
+    return boto3.Session(
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        region_name=region,
+    ).client(service, endpoint_url=endpoint_url)  # type: ignore[call-overload]
+
+
+def _put_policy(iam: "IAMClient", role: str, name: str, document: dict[str, Any], without: str | None = None) -> None:
+    statements = [s for s in document["Statement"] if without is None or s.get("Sid") != without]
+    if statements:
+        changed = json.dumps(document | {"Statement": statements})
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=changed)
+    else:
+        iam.delete_role_policy(RoleName=role, PolicyName=name)
+
+
+def running(path: Path = STACK_FILE) -> Stack | None:
+    """The stack that `make up` keeps running; None when there is none, or it was killed."""
+    if not path.exists():
+        return None
+    stack = Stack.load(path)
+    return stack if is_alive(stack.pid) else None

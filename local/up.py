@@ -1,0 +1,74 @@
+"""`make up`: starts the laptop cloud in the background and says where it is."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+
+from local.cloud import OUT, PYTHON, Progress, RealProvider, running_stack
+from local.processes import ROOT, LocalCloudError
+from local.stack import STACK_FILE, Stack, running
+
+LOG = OUT / "logs/local/cloud.log"
+
+
+def main() -> int:
+    """Start it, or say that it runs already; returns the exit code."""
+    if sys.argv[1:] == ["--stay"]:
+        return _stay()
+    stack = running() or _start()
+    if stack is None:
+        return 1
+    print(f"""
+  Easel runs on this machine.     {STACK_FILE.relative_to(ROOT)} says where; `make down` ends it.
+
+  curl -sS {stack.api_url}/images/generations \\
+    -H 'Authorization: Bearer {stack.api_key}' \\
+    -H 'Content-Type: application/json' -d '{{"prompt": "a lighthouse at dawn"}}'
+""")
+    return 0
+
+
+def _start() -> Stack | None:
+    """Start the process that stays, and pass on what it prints until it is ready or gone."""
+    output, keepers_end = os.pipe()
+    keeper = subprocess.Popen(
+        [PYTHON, "-m", "local.up", "--stay"],
+        stdin=subprocess.DEVNULL,
+        stdout=keepers_end,
+        stderr=subprocess.STDOUT,
+        cwd=ROOT,
+        start_new_session=True,
+    )
+    os.close(keepers_end)
+    try:
+        while chunk := os.read(output, 4096):
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        keeper.terminate()
+        keeper.wait()
+    return running()
+
+
+def _stay() -> int:
+    """Hold the laptop cloud until SIGTERM. Closing the output is the sign that it is ready."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    provider = RealProvider.from_environment()
+    try:
+        with running_stack(provider=provider, progress=Progress()) as stack, contextlib.ExitStack() as at_end:
+            stack.save()
+            at_end.callback(STACK_FILE.unlink, missing_ok=True)
+            with LOG.open("wb") as log:
+                os.dup2(log.fileno(), 1)
+                os.dup2(log.fileno(), 2)
+            while True:
+                signal.pause()
+    except LocalCloudError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
