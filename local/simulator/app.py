@@ -78,17 +78,19 @@ async def _file(request: Request) -> Response:
     return Response(data, media_type="image/png")
 
 
-async def _health(request: Request) -> Response:
+async def _health(_request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-async def _api_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ApiError)
+async def _api_error(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, ApiError):
+        raise error
     return error_response(error)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+    if not isinstance(error, HTTPException):
+        raise error
     call = f"({request.method} {request.url.path})"
     message = f"Not allowed {call}" if error.status_code == 405 else f"Invalid URL {call}"
     return error_response(ApiError(error.status_code, message))

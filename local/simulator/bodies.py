@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from local.simulator import errors
-from local.simulator.catalog import DATA_URL_MAX_CHARS, MIB, PARAMETERS, Endpoint
+from local.simulator.catalog import MIB, PARAMETERS, Endpoint
 from local.simulator.errors import ApiError
 from local.simulator.inputs import Source
 
@@ -20,7 +20,7 @@ _BRACKETS = re.compile(r"(svg)\[([a-z]+)\](?:\[([a-z]+)\])?")
 
 @dataclass(frozen=True)
 class Fields:
-    """What a body holds. Values of image parameters are Sources (a list of them for the inputs)."""
+    """What a body holds: JSON values, and Sources for the files of a form (a list for `image`)."""
 
     values: dict[str, Any]
     image_name: Literal["image", "images"]
@@ -35,7 +35,7 @@ async def read_fields(endpoint: Endpoint, headers: Headers, body: bytes) -> Fiel
     """Parse a body by its content type; raises ApiError when it cannot be read."""
     kind = headers.get("content-type", "").split(";", 1)[0].strip().lower()
     if kind == "application/json":
-        return _from_json(endpoint, body)
+        return _from_json(body)
     if kind == "multipart/form-data" and endpoint == "edits":
         return await _from_multipart(headers, body)
     allowed = "'application/json'"
@@ -48,7 +48,7 @@ async def read_fields(endpoint: Endpoint, headers: Headers, body: bytes) -> Fiel
     )
 
 
-def _from_json(endpoint: Endpoint, body: bytes) -> Fields:
+def _from_json(body: bytes) -> Fields:
     try:
         parsed = json.loads(body, parse_constant=_no_constants)
     except (ValueError, RecursionError):
@@ -59,14 +59,7 @@ def _from_json(endpoint: Endpoint, body: bytes) -> Fields:
         ) from None
     if not isinstance(parsed, dict):
         raise errors.wrong_type("body", "object", parsed)
-    values = _without_nulls(parsed)
-    if endpoint == "edits":
-        if "images" in values:
-            values["images"] = _references(values["images"])
-        for name in ("mask", "markup"):
-            if name in values:
-                values[name] = _reference(name, values[name])
-    return Fields(values, "images")
+    return Fields(_without_nulls(parsed), "images")
 
 
 def _no_constants(name: str) -> None:
@@ -76,29 +69,9 @@ def _no_constants(name: str) -> None:
 def _without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
     return value
-
-
-def _references(items: Any) -> list[Source]:
-    if not isinstance(items, list):
-        raise errors.wrong_type("images", "array", items)
-    return [_reference(f"images[{i}]", _without_nulls(item)) for i, item in enumerate(items)]
-
-
-def _reference(param: str, value: Any) -> Source:
-    if not isinstance(value, dict):
-        raise errors.wrong_type(param, "object", value)
-    for key, item in value.items():
-        if key not in ("image_url", "file_id"):
-            raise errors.unknown(f"{param}.{key}")
-        if not isinstance(item, str):
-            raise errors.wrong_type(f"{param}.{key}", "string", item)
-    if len(value) != 1:
-        raise errors.conflict(f"Invalid '{param}': exactly one of 'image_url' and 'file_id' must be given.", param)
-    url = value.get("image_url")
-    if url is not None and len(url) > DATA_URL_MAX_CHARS:
-        raise errors.too_long(f"{param}.image_url", "string", DATA_URL_MAX_CHARS, len(url))
-    return Source(param, url=url, file_id=value.get("file_id"))
 
 
 async def _from_multipart(headers: Headers, body: bytes) -> Fields:

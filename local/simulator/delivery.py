@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from typing import override
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,6 +15,7 @@ TRANSPORT = "simulator.transport"
 class Cut(Response):
     """Promises the whole body, sends half of it, and hangs up."""
 
+    @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the half; returning early makes the server close the connection."""
         start = {"type": "http.response.start", "status": self.status_code}
@@ -25,6 +27,7 @@ class Cut(Response):
 class Reset(Response):
     """Closes the connection without a byte of answer."""
 
+    @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Abort the connection with a TCP reset and wait until it is gone."""
         transport: asyncio.Transport = scope[TRANSPORT]

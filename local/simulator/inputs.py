@@ -6,11 +6,12 @@ import io
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from local.simulator import errors
-from local.simulator.catalog import IMAGE_MAX_BYTES, MASK_MAX_BYTES
+from local.simulator.catalog import DATA_URL_MAX_CHARS, IMAGE_MAX_BYTES, MASK_MAX_BYTES
 from local.simulator.errors import ApiError
 
 _FORMATS = ("PNG", "WEBP", "JPEG")
@@ -64,7 +65,7 @@ class Source:
 
     def _download(self, url: str) -> bytes:
         try:
-            with urllib.request.urlopen(url, timeout=_FETCH_SECONDS) as answer:
+            with urllib.request.urlopen(url, timeout=_FETCH_SECONDS) as answer:  # noqa: S310 - http only, see read
                 data: bytes = answer.read(IMAGE_MAX_BYTES + 1)
         except (OSError, ValueError):
             raise ApiError(
@@ -76,8 +77,32 @@ class Source:
         return data
 
 
+def references(items: Any) -> list[Source]:
+    """The `images` of a JSON body; raises ApiError unless each names one place."""
+    if not isinstance(items, list):
+        raise errors.wrong_type("images", "array", items)
+    return [reference(f"images[{i}]", item) for i, item in enumerate(items)]
+
+
+def reference(param: str, value: Any) -> Source:
+    """One image of a JSON body, by exactly one of `image_url` and `file_id`."""
+    if not isinstance(value, dict):
+        raise errors.wrong_type(param, "object", value)
+    for key, item in value.items():
+        if key not in ("image_url", "file_id"):
+            raise errors.unknown(f"{param}.{key}")
+        if not isinstance(item, str):
+            raise errors.wrong_type(f"{param}.{key}", "string", item)
+    if len(value) != 1:
+        raise errors.conflict(f"Invalid '{param}': exactly one of 'image_url' and 'file_id' must be given.", param)
+    url = value.get("image_url")
+    if url is not None and len(url) > DATA_URL_MAX_CHARS:
+        raise errors.too_long(f"{param}.image_url", "string", DATA_URL_MAX_CHARS, len(url))
+    return Source(param, url=url, file_id=value.get("file_id"))
+
+
 def open_images(sources: list[Source], *, square_png: bool) -> tuple[Image.Image, ...]:
-    """Decode the pictures to edit, upright; `square_png` asks for what DALL-E 2 took."""
+    """Decode the pictures to edit, as stored; `square_png` asks for what DALL-E 2 took."""
     return tuple(_open(source, i, square_png) for i, source in enumerate(sources, 1))
 
 

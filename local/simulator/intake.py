@@ -15,8 +15,10 @@ from local.simulator.catalog import (
     Parameter,
 )
 from local.simulator.combinations import first_conflict
-from local.simulator.inputs import Source, open_images, open_markup, open_mask
+from local.simulator.inputs import open_images, open_markup, open_mask, reference, references, upright
 from local.simulator.order import Order
+
+_TYPES: dict[str, type] = {"string": str, "integer": int, "boolean": bool, "object": dict}
 
 
 def take_order(endpoint: Endpoint, fields: Fields, today: date, *, serve_retired: bool) -> Order:
@@ -29,20 +31,21 @@ def take_order(endpoint: Endpoint, fields: Fields, today: date, *, serve_retired
     for name in ("prompt", fields.image_name) if endpoint == "edits" else ("prompt",):
         if name not in fields.values:
             raise errors.missing(name)
-    for name, value in fields.values.items():
+    values = fields.values if fields.image_name == "image" else _with_sources(fields.values)
+    for name, value in values.items():
         _check_value(name, PARAMETERS[name], value)
-    _check_prompt(fields.values["prompt"], family.prompt_max)
-    if (error := errors.out_of_range("n", fields.values.get("n", 1), 1, family.n_max)) is not None:
+    _check_prompt(values["prompt"], family.prompt_max)
+    if (error := errors.out_of_range("n", values.get("n", 1), 1, family.n_max)) is not None:
         raise error
-    if "svg" in fields.values:
-        _check_svg(fields.values["svg"])
+    if "svg" in values:
+        _check_svg(values["svg"])
 
     plain = {
         name: value
-        for name, value in fields.values.items()
+        for name, value in values.items()
         if PARAMETERS[name].kind not in ("images", "image") and name != "model"
     }
-    pictures = _open_pictures(fields, family) if endpoint == "edits" else {}
+    pictures = _open_pictures(values, fields.image_name, family) if endpoint == "edits" else {}
     order = Order(endpoint=endpoint, model=model, family=family, **plain, **pictures)
     if (error := first_conflict(order)) is not None:
         raise error
@@ -71,31 +74,21 @@ def _find_model(endpoint: Endpoint, values: dict[str, Any], today: date, serve_r
 
 
 def _check_value(name: str, parameter: Parameter, value: Any) -> None:
-    match parameter.kind:
-        case "string":
-            if not isinstance(value, str):
-                raise errors.wrong_type(name, "string", value)
-            if parameter.values and value not in parameter.values:
-                raise errors.unsupported_value(name, value, parameter.values)
-        case "integer":
-            if not isinstance(value, int) or isinstance(value, bool):
-                raise errors.wrong_type(name, "integer", value)
+    if parameter.kind == "images":
+        if not value:
+            raise errors.empty(name, "array")
+        if len(value) > EDIT_IMAGES_MAX:
+            raise errors.too_long(name, "array", EDIT_IMAGES_MAX, len(value))
+    elif parameter.kind in _TYPES:
+        exact = type(value) is _TYPES[parameter.kind]  # True is no integer
+        if not exact:
+            raise errors.wrong_type(name, parameter.kind, value)
+        if parameter.values and value not in parameter.values:
+            raise errors.unsupported_value(name, value, parameter.values)
+        if parameter.kind == "integer":
             error = errors.out_of_range(name, value, parameter.low, parameter.high)
             if error is not None:
                 raise error
-        case "boolean":
-            if not isinstance(value, bool):
-                raise errors.wrong_type(name, "boolean", value)
-        case "object":
-            if not isinstance(value, dict):
-                raise errors.wrong_type(name, "object", value)
-        case "images":
-            if not value:
-                raise errors.empty(name, "array")
-            if len(value) > EDIT_IMAGES_MAX:
-                raise errors.too_long(name, "array", EDIT_IMAGES_MAX, len(value))
-        case "image":
-            pass
 
 
 def _check_prompt(prompt: str, limit: int) -> None:
@@ -129,14 +122,20 @@ def _check_keys(where: str, value: dict[str, Any], known: tuple[str, ...]) -> No
             raise errors.unknown(f"{where}.{key}")
 
 
-def _open_pictures(fields: Fields, family: Family) -> dict[str, Any]:
-    sources: list[Source] = fields.values[fields.image_name]
-    if family.dalle and len(sources) > 1:
-        raise errors.too_long(fields.image_name, "array", 1, len(sources))
-    pictures: dict[str, Any] = {"inputs": open_images(sources, square_png=family.dalle)}
-    first = pictures["inputs"][0]
-    if "mask" in fields.values:
-        pictures["mask"] = open_mask(fields.values["mask"], first)
-    if "markup" in fields.values:
-        pictures["markup"] = open_markup(fields.values["markup"], first)
+def _with_sources(values: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {name: reference(name, values[name]) for name in ("mask", "markup") if name in values}
+    if "images" in values:
+        found["images"] = references(values["images"])
+    return values | found
+
+
+def _open_pictures(values: dict[str, Any], image_name: str, family: Family) -> dict[str, Any]:
+    if family.dalle and len(values[image_name]) > 1:
+        raise errors.too_long(image_name, "array", 1, len(values[image_name]))
+    inputs = open_images(values[image_name], square_png=family.dalle)
+    pictures: dict[str, Any] = {"inputs": tuple(upright(image) for image in inputs)}
+    if "mask" in values:
+        pictures["mask"] = open_mask(values["mask"], inputs[0])
+    if "markup" in values:
+        pictures["markup"] = open_markup(values["markup"], inputs[0])
     return pictures

@@ -4,11 +4,11 @@ import hashlib
 
 from PIL import Image, ImageDraw
 
-from local.simulator.art.caption import draw_caption, wrapped
+from local.simulator.art.caption import BAND, BAND_OVER_TEXT, draw_caption, wrapped
 from local.simulator.art.encode import encode
 from local.simulator.art.plain import paint_plain
 from local.simulator.art.raster import paint, paint_subject
-from local.simulator.art.retouch import base_picture, retouch
+from local.simulator.art.retouch import base_picture, hole, retouch
 from local.simulator.art.scenes import compose
 from local.simulator.art.vector import write_svg
 from local.simulator.order import Order
@@ -42,14 +42,14 @@ def _frame(order: Order, index: int, plain: bool, phase: float) -> Image.Image:
     if plain:
         return paint_plain(order, size, seed, label, phase)
     oversample = 1 if order.settled_quality == "low" or order.frames > 1 else 2
-    scene = compose(order.prompt, size[0] / size[1], seed, phase)
+    scene = compose(order.prompt, size[0] / size[1], seed, phase, frame=hole(order, size))
     if order.inputs:
         picture = retouch(order, scene, size, oversample)
     elif order.transparent:
         picture = paint_subject(scene, size, oversample)
     else:
         picture = paint(scene, size, oversample)
-    draw_caption(picture, order.prompt, label)
+    draw_caption(picture, order.prompt, label, BAND_OVER_TEXT if order.inputs else BAND)
     return picture
 
 

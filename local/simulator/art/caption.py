@@ -1,12 +1,18 @@
 """The caption band: the prompt, wrapped, and a line that says the picture is simulated."""
 
+import re
+import unicodedata
+from typing import cast
+
 from PIL import Image, ImageDraw, ImageFont
 
+_MISSING = re.compile(r"[^ -~\s]+")
 _LINES_MAX = 3
 _CHARS_MAX = 400
 _Ink = int | tuple[int, ...]
 
-BAND = (15, 18, 28, 178)
+BAND = (15, 18, 28, 190)
+BAND_OVER_TEXT = (15, 18, 28, 245)
 TEXT = (255, 255, 255, 255)
 LABEL = (255, 217, 138, 255)
 
@@ -38,11 +44,12 @@ def text_size(size: tuple[int, int]) -> int:
 
 
 def wrapped(prompt: str, size: tuple[int, int]) -> list[str]:
-    """The prompt's first lines, printable characters only, cut with an ellipsis."""
+    """The prompt's first lines, in the letters the font has, cut with an ellipsis."""
     step = text_size(size)
     font, width = _font(step), size[0] - 2 * step
-    shown = prompt[:_CHARS_MAX]
-    clean = "".join(c if c.isprintable() else " " for c in shown).split()
+    plain = unicodedata.normalize("NFKD", prompt[:_CHARS_MAX])
+    letters = [c for c in plain if not unicodedata.combining(c)]
+    clean = _MISSING.sub("...", "".join(letters)).split()
     lines = [""]
     for word in clean:
         longer = f"{lines[-1]} {word}".strip()
@@ -63,6 +70,4 @@ def _fitted(line: str, font: ImageFont.FreeTypeFont, width: int) -> str:
 
 
 def _font(size: float) -> ImageFont.FreeTypeFont:
-    font = ImageFont.load_default(size=size)
-    assert isinstance(font, ImageFont.FreeTypeFont)
-    return font
+    return cast(ImageFont.FreeTypeFont, ImageFont.load_default(size=size))

@@ -1,5 +1,7 @@
 """Paints a scene as pixels: larger than asked, then reduced, so that edges are smooth."""
 
+from itertools import pairwise
+
 from PIL import Image, ImageColor, ImageDraw
 
 from local.simulator.art.shapes import Ellipse, Glow, Gradient, Line, Point, Polygon, Scene, Shape
@@ -97,7 +99,7 @@ def _gradient(gradient: Gradient, size: tuple[int, int]) -> Image.Image:
 
 
 def _mix(stops: list[tuple[float, _Color]], at: float) -> _Color:
-    for (start, first), (end, second) in zip(stops, stops[1:], strict=False):
+    for (start, first), (end, second) in pairwise(stops):
         if at <= end:
             share = (at - start) / (end - start)
             r, g, b = (round(a + (z - a) * share) for a, z in zip(first, second, strict=True))

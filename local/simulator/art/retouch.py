@@ -5,8 +5,8 @@ import math
 from PIL import Image, ImageDraw, ImageOps
 
 from local.simulator.art.raster import paint, paint_subject
+from local.simulator.art.scenes import Frame
 from local.simulator.art.shapes import Scene
-from local.simulator.inputs import upright
 from local.simulator.order import Order
 
 _TINT = 0.35
@@ -26,6 +26,15 @@ def retouch(order: Order, scene: Scene, size: tuple[int, int], oversample: int) 
     if order.transparent:
         picture.putalpha(_rounded(size))
     return picture
+
+
+def hole(order: Order, size: tuple[int, int]) -> Frame | None:
+    """Where a mask asks for new content, in a scene's space; None without a hole."""
+    edges = _holes(order.mask, size).getbbox() if order.mask is not None else None
+    if edges is None:
+        return None
+    left, top, right, bottom = (edge / size[1] for edge in edges)
+    return left, top, right, bottom
 
 
 def base_picture(order: Order, size: tuple[int, int]) -> Image.Image:
@@ -48,15 +57,18 @@ def base_picture(order: Order, size: tuple[int, int]) -> Image.Image:
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    colored = upright(image).convert("RGBA")
+    colored = image.convert("RGBA")
     ground = Image.new("RGB", colored.size, "#f4efe6")
     ground.paste(colored, mask=colored.getchannel("A"))
     return ground
 
 
 def _repaint(base: Image.Image, mask: Image.Image, fresh: Image.Image) -> Image.Image:
-    holes = ImageOps.invert(ImageOps.fit(mask.getchannel("A"), base.size))
-    return Image.composite(fresh, base, holes)
+    return Image.composite(fresh, base, _holes(mask, base.size))
+
+
+def _holes(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return ImageOps.invert(ImageOps.fit(mask.getchannel("A"), size))
 
 
 def _tint(base: Image.Image, scene: Scene) -> Image.Image:

@@ -18,6 +18,9 @@ from local.simulator.art.shapes import (
 )
 from local.simulator.art.subjects import SUBJECTS, beret
 
+# Left, top, right and bottom of a part of the space.
+Frame = tuple[float, float, float, float]
+
 _WORDS = re.compile(r"[a-z]+")
 
 
@@ -29,9 +32,19 @@ class _Theme:
     light: str
     moon: bool = False
     stars: bool = False
-    clouds: bool = False
+    cloud: str = ""
     ground: str = "hills"
     subject: str = "bird"
+
+
+@dataclass(frozen=True)
+class _Stage:
+    theme: _Theme
+    aspect: float
+    horizon: float
+    rng: Random
+    phase: float
+    sun: Point
 
 
 def _words(text: str) -> frozenset[str]:
@@ -63,7 +76,7 @@ _THEMES = (
         ("#2d8fd0", "#6fc1e8", "#bfe6f2", "#fdf0cf"),
         ("#2f95b4", "#237f9f", "#1a688a", "#125072", "#0c3c5a"),
         "#fff3c4",
-        clouds=True,
+        cloud="#f4fafd",
         ground="water",
         subject="boat",
     ),
@@ -88,7 +101,7 @@ _THEMES = (
         ("#5b8fc4", "#9cc3e6", "#d6e7f5", "#fbf3ee"),
         ("#a9c1dc", "#7f9dc2", "#5f7fa8", "#eef4fa"),
         "#fffbe8",
-        clouds=True,
+        cloud="#f3f7fb",
         ground="peaks",
         subject="house",
     ),
@@ -106,7 +119,7 @@ _THEMES = (
         ("#2b2a66", "#8b3f7c", "#f0695a", "#ffc857"),
         ("#a8476a", "#7a3560", "#4f2650", "#2c183a"),
         "#fff0b8",
-        clouds=True,
+        cloud="#f79d84",
         subject="bird",
     ),
     _Theme(
@@ -114,16 +127,19 @@ _THEMES = (
         ("#4aa7e0", "#8fd0ee", "#cfeef2", "#fff6d6"),
         ("#9fcf86", "#78b862", "#579c48", "#3b7a36"),
         "#fff6c2",
-        clouds=True,
+        cloud="#f7fcfc",
         subject="flower",
     ),
 )
 
 
-def compose(prompt: str, aspect: float, seed: str, phase: float = 0.0) -> Scene:
-    """A scene for a prompt; `phase` 0..1 is the moment of an animation that loops."""
+def compose(prompt: str, aspect: float, seed: str, phase: float = 0.0, frame: Frame | None = None) -> Scene:
+    """A scene for a prompt.
+
+    `phase` 0..1 is the moment of an animation that loops; `frame` is where the subject has to fit.
+    """
     rng = Random(seed)
-    words = [word for word in _WORDS.findall(prompt.lower()[:2000])]
+    words: list[str] = _WORDS.findall(prompt.lower()[:2000])
     theme = _theme_for(words, rng)
     horizon = rng.uniform(0.52, 0.62)
     sun = (aspect * rng.uniform(0.18, 0.82), horizon * rng.uniform(0.35, 0.8))
@@ -131,10 +147,10 @@ def compose(prompt: str, aspect: float, seed: str, phase: float = 0.0) -> Scene:
     if theme.stars:
         backdrop += _stars(aspect, horizon, rng, phase)
     backdrop += _light(theme, sun, rng)
-    if theme.clouds:
-        backdrop += _clouds(aspect, horizon, rng, phase)
-    backdrop += _GROUNDS[theme.ground](theme, aspect, horizon, rng, phase, sun)
-    subject = _subject_for(words, theme, aspect, rng, phase)
+    if theme.cloud:
+        backdrop += _clouds(theme.cloud, aspect, horizon, rng, phase)
+    backdrop += _GROUNDS[theme.ground](_Stage(theme, aspect, horizon, rng, phase, sun))
+    subject = _subject_for(words, theme, rng, phase, frame or (0.0, 0.0, aspect, 1.0))
     return Scene(aspect, tuple(backdrop), tuple(subject), theme.layers[-1], theme.light)
 
 
@@ -146,16 +162,18 @@ def _theme_for(words: list[str], rng: Random) -> _Theme:
     return _THEMES[scores.index(best)]
 
 
-def _subject_for(words: list[str], theme: _Theme, aspect: float, rng: Random, phase: float) -> list[Shape]:
+def _subject_for(words: list[str], theme: _Theme, rng: Random, phase: float, frame: Frame) -> list[Shape]:
     singular = [word.removesuffix("s") for word in words]
     name = next((word for word in singular if word in SUBJECTS), theme.subject)
     make, place = SUBJECTS[name]
-    bob = 0.012 * math.sin(2 * math.pi * phase)
-    size = 0.36 * min(1.0, aspect)
-    y = 0.62 if place == "ground" else 0.34
-    spot = (aspect * rng.uniform(0.38, 0.62), y + bob)
+    left, top, right, bottom = frame
+    width, height = right - left, bottom - top
+    size = 0.36 * min(width, height)
+    x = left + width * rng.uniform(0.38, 0.62)
+    y = top + height * (0.60 if place == "ground" else 0.34)
+    spot = (x, y + 0.012 * math.sin(2 * math.pi * phase))
     shapes = make(spot, size, rng)
-    return shapes + beret(spot, size, rng) if "beret" in words else shapes
+    return shapes + beret(spot, size) if "beret" in words else shapes
 
 
 def _stops(colors: tuple[str, ...], until: float) -> tuple[tuple[float, str], ...]:
@@ -186,7 +204,7 @@ def _light(theme: _Theme, at: Point, rng: Random) -> list[Shape]:
     return shapes
 
 
-def _clouds(aspect: float, horizon: float, rng: Random, phase: float) -> list[Shape]:
+def _clouds(color: str, aspect: float, horizon: float, rng: Random, phase: float) -> list[Shape]:
     shapes: list[Shape] = []
     for _ in range(rng.randint(3, 5)):
         x, y = rng.uniform(0, aspect), rng.uniform(0.06, horizon * 0.75)
@@ -195,7 +213,8 @@ def _clouds(aspect: float, horizon: float, rng: Random, phase: float) -> list[Sh
         for i in range(5):
             puff = size * rng.uniform(0.5, 0.9) * (1 - abs(i - 2) * 0.18)
             center = (x + (i - 2) * size * 0.62, y - puff * 0.35)
-            shapes.append(Ellipse(center, (puff, puff * 0.62), "#ffffff", 0.5))
+            shapes.append(Ellipse(center, (puff, puff * 0.62), color))
+        shapes.append(Ellipse((x, y + size * 0.05), (size * 1.9, size * 0.26), color))
     return shapes
 
 
@@ -228,14 +247,16 @@ def _bases(theme: _Theme, horizon: float) -> list[tuple[float, str]]:
     return [(horizon + depth * 0.8 * i / count, color) for i, color in enumerate(theme.layers)]
 
 
-def _hills(theme: _Theme, aspect: float, horizon: float, rng: Random, phase: float, sun: Point) -> list[Shape]:
+def _hills(stage: _Stage) -> list[Shape]:
+    theme, aspect, horizon, rng = stage.theme, stage.aspect, stage.horizon, stage.rng
     shapes: list[Shape] = []
     for base, color in _bases(theme, horizon):
         shapes.append(_filled(_ridge(aspect, base, 0.035, rng), aspect, color))
     return shapes
 
 
-def _dunes(theme: _Theme, aspect: float, horizon: float, rng: Random, phase: float, sun: Point) -> list[Shape]:
+def _dunes(stage: _Stage) -> list[Shape]:
+    theme, aspect, horizon, rng = stage.theme, stage.aspect, stage.horizon, stage.rng
     shapes: list[Shape] = []
     for base, color in _bases(theme, horizon):
         ridge = _ridge(aspect, base, 0.05, rng)
@@ -245,7 +266,8 @@ def _dunes(theme: _Theme, aspect: float, horizon: float, rng: Random, phase: flo
     return shapes
 
 
-def _peaks(theme: _Theme, aspect: float, horizon: float, rng: Random, phase: float, sun: Point) -> list[Shape]:
+def _peaks(stage: _Stage) -> list[Shape]:
+    theme, aspect, horizon, rng = stage.theme, stage.aspect, stage.horizon, stage.rng
     shapes: list[Shape] = []
     for i, (base, color) in enumerate(_bases(theme, horizon)):
         last = i == len(theme.layers) - 1
@@ -254,7 +276,8 @@ def _peaks(theme: _Theme, aspect: float, horizon: float, rng: Random, phase: flo
     return shapes
 
 
-def _pines(theme: _Theme, aspect: float, horizon: float, rng: Random, phase: float, sun: Point) -> list[Shape]:
+def _pines(stage: _Stage) -> list[Shape]:
+    theme, aspect, horizon, rng = stage.theme, stage.aspect, stage.horizon, stage.rng
     shapes: list[Shape] = []
     for i, (base, color) in enumerate(_bases(theme, horizon)):
         ridge = _ridge(aspect, base, 0.03, rng)
@@ -277,7 +300,8 @@ def _pine(x: float, foot: float, height: float, color: str) -> Polygon:
     return Polygon((*right, *left), color)
 
 
-def _water(theme: _Theme, aspect: float, horizon: float, rng: Random, phase: float, sun: Point) -> list[Shape]:
+def _water(stage: _Stage) -> list[Shape]:
+    theme, aspect, horizon, rng = stage.theme, stage.aspect, stage.horizon, stage.rng
     shapes: list[Shape] = []
     if rng.random() < 0.6:
         island = _ridge(aspect, horizon - 0.005, 0.035, rng, jagged=True)
@@ -285,7 +309,7 @@ def _water(theme: _Theme, aspect: float, horizon: float, rng: Random, phase: flo
     for i, (base, color) in enumerate(_bases(theme, horizon)):
         count = int(72 * max(1.0, aspect))
         pace, size = 34 - 5 * i, 0.002 + 0.0035 * i
-        shift = rng.uniform(0, 6) + 2 * math.pi * phase
+        shift = rng.uniform(0, 6) + 2 * math.pi * stage.phase
         swell = [
             (x, base + size * math.sin(pace * x + shift) + size * 0.6 * math.sin(pace * 0.43 * x))
             for x in (aspect * k / count for k in range(count + 1))
@@ -295,12 +319,13 @@ def _water(theme: _Theme, aspect: float, horizon: float, rng: Random, phase: flo
     for _ in range(34):
         depth = rng.random() ** 1.6
         y = horizon + 0.012 + (1 - horizon) * 0.85 * depth
-        x = sun[0] + rng.gauss(0, 0.03 + 0.09 * depth) + 0.01 * math.sin(2 * math.pi * phase)
+        x = stage.sun[0] + rng.gauss(0, 0.03 + 0.09 * depth) + 0.01 * math.sin(2 * math.pi * stage.phase)
         shapes.append(Ellipse((x, y), (0.012 + 0.03 * depth, 0.0018 + 0.002 * depth), theme.light, 0.6))
     return shapes
 
 
-def _city(theme: _Theme, aspect: float, horizon: float, rng: Random, phase: float, sun: Point) -> list[Shape]:
+def _city(stage: _Stage) -> list[Shape]:
+    theme, aspect, horizon, rng = stage.theme, stage.aspect, stage.horizon, stage.rng
     shapes: list[Shape] = []
     for i, (base, color) in enumerate(_bases(theme, horizon)):
         x = -0.02

@@ -21,7 +21,7 @@ class _Animal:
     ears: str
 
 
-def _animal(animal: _Animal, spot: Point, size: float, rng: Random) -> list[Shape]:
+def _animal(animal: _Animal, spot: Point, size: float, _rng: Random) -> list[Shape]:
     x, y = spot
     s = size
     shapes: list[Shape] = [
@@ -75,11 +75,11 @@ def _ear(animal: _Animal, at: Point, s: float, side: int) -> list[Shape]:
 
 def _smile(x: float, y: float, width: float) -> tuple[Point, ...]:
     return tuple(
-        (x + width * t, y + 0.5 * width * math.cos(math.pi * t) ** 2) for t in (i / 10 for i in range(-10, 11))
+        (x + width * t, y + 0.55 * width * abs(math.sin(math.pi * t))) for t in (i / 10 for i in range(-10, 11))
     )
 
 
-def beret(spot: Point, size: float, rng: Random) -> list[Shape]:
+def beret(spot: Point, size: float) -> list[Shape]:
     """A beret for an animal of that size at that spot."""
     x, y, s = *spot, size
     return [
@@ -216,15 +216,18 @@ def _tree(spot: Point, size: float, rng: Random) -> list[Shape]:
     return shapes
 
 
+_FLAP = tuple(i / 8 * 0.8 for i in range(-8, 9))
+
+
 def _birds(spot: Point, size: float, rng: Random) -> list[Shape]:
     shapes: list[Shape] = []
     for _ in range(7):
         x = spot[0] + rng.uniform(-0.7, 0.7) * size
         y = spot[1] + rng.uniform(-0.35, 0.35) * size
         span = rng.uniform(0.07, 0.16) * size
-        wings = ((-1, -0.35), (-0.5, -0.5), (0, 0), (0.5, -0.5), (1, -0.35))
+        wings = [(t, -0.45 * abs(math.sin(math.pi * t)) ** 0.7) for t in _FLAP]
         points = tuple((x + dx * span, y + dy * span) for dx, dy in wings)
-        shapes.append(Line(points, 0.16 * span, _INK))
+        shapes.append(Line(points, 0.12 * span, _INK))
     return shapes
 
 
