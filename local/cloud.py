@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -19,15 +20,15 @@ OUT = ROOT / "out"
 
 
 @dataclass(frozen=True)
-class RealProvider:
-    """A provider that takes money: its key and its base URL."""
+class Provider:
+    """Where images are bought: an API key and a base URL."""
 
     key: str
     base_url: str
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "RealProvider | None":
-        """The provider whose key stands in OPENAI_API_KEY or PROVIDERS__OPENAI__API_KEY, if one does."""
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Provider | None":
+        """The real one, whose key stands in OPENAI_API_KEY or PROVIDERS__OPENAI__API_KEY, if a key does."""
         key = environment.get("OPENAI_API_KEY") or environment.get("PROVIDERS__OPENAI__API_KEY")
         url = environment.get("PROVIDERS__OPENAI__BASE_URL") or "https://api.openai.com/v1"
         return cls(key, url) if key else None
@@ -57,14 +58,14 @@ def running_stack(
     name: str = "local",
     *,
     port: int = USUAL_PORT,
-    provider: RealProvider | None = None,
+    provider: Provider | None = None,
     plain_simulator: bool = False,
     parameters: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Stack]:
     """Build, start and deploy everything; yields where it is, and ends all of it with the block.
 
-    `name` keeps stacks apart: builds are in .aws-sam/NAME, logs in out/logs/NAME. Without a real
+    `name` keeps stacks apart: builds are in .aws-sam/NAME, logs in out/logs/NAME. Without a
     `provider` the simulator takes its place; `plain_simulator` draws cheap pictures, for tests.
     `parameters` are template parameters. Raises LocalCloudError when something does not come up.
     """
@@ -77,9 +78,10 @@ def running_stack(
             aws = running.enter_context(ministack(logs / "ministack.log", port))
         simulator_url = None
         if provider is None:
+            key = f"sk-simulated-{secrets.token_hex(16)}"
             with progress.step("starting the simulator of the OpenAI Images API"):
-                simulator_url = running.enter_context(simulator(logs / "simulator.log", plain=plain_simulator))
-            provider = RealProvider("sk-simulated", f"{simulator_url}/v1")
+                simulator_url = running.enter_context(simulator(logs / "simulator.log", key, plain=plain_simulator))
+            provider = Provider(key, f"{simulator_url}/v1")
         with progress.step("deploying template.yaml"):
             secret_arn = store_secret(aws, provider.key)
             outputs = deploy(
@@ -116,11 +118,11 @@ def running_stack(
 
 
 @contextlib.contextmanager
-def simulator(log: Path, *, plain: bool) -> Iterator[str]:
-    """Run the simulator inside the block; yields its URL, without the /v1."""
+def simulator(log: Path, key: str, *, plain: bool) -> Iterator[str]:
+    """Run the simulator inside the block; it accepts that key only. Yields its URL, without the /v1."""
     address = log.with_suffix(".url")
     address.unlink(missing_ok=True)
-    options: list[str | Path] = ["--port", "0", "--port-file", address, *(["--plain"] if plain else [])]
+    options: list[str | Path] = ["--port", "0", "--port-file", address, "--key", key, *(["--plain"] if plain else [])]
     with service([PYTHON, "-m", "local.simulator", *options], log) as guard:
         wait_until(address.exists, guard, log)
         yield address.read_text().strip()

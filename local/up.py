@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-from local.cloud import OUT, PYTHON, Progress, RealProvider, running_stack
+from local.cloud import OUT, PYTHON, Progress, Provider, running_stack
 from local.processes import ROOT, LocalCloudError
 from local.stack import STACK_FILE, Stack, running
 
@@ -55,7 +55,7 @@ def _start() -> Stack | None:
 def _stay() -> int:
     """Hold the laptop cloud until SIGTERM. Closing the output is the sign that it is ready."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    provider = RealProvider.from_environment()
+    provider = Provider.from_environment()
     try:
         with running_stack(provider=provider, progress=Progress()) as stack, contextlib.ExitStack() as at_end:
             stack.save()
