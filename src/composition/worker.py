@@ -15,11 +15,17 @@ from core.stores.queue import JobQueue
 
 
 @cache
+def http_client() -> httpx.Client:
+    """The one connection pool to the provider."""
+    return httpx.Client(headers={"User-Agent": "easel"}, follow_redirects=False)
+
+
+@cache
 def performer() -> Performer:
     """The performer of this process, built from its environment."""
     settings = WorkerSettings.from_environment()
     provider = OpenAIProvider(
-        http=httpx.Client(headers={"User-Agent": "easel"}, follow_redirects=False),
+        http=http_client(),
         base_url=settings.openai_base_url,
         key=ProviderKey(aws.secretsmanager(), settings.openai_secret_arn),
         organization=settings.openai_organization,

@@ -1,0 +1,72 @@
+"""The `easel` command: reads arguments, calls one function, prints."""
+
+import argparse
+import json
+import sys
+
+from cli import keys
+from cli.stack import Stack, StackError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 could not be done, 2 wrong arguments."""
+    options = _parser().parse_args(arguments)
+    try:
+        stack = Stack.find(options.stack, local=options.local, profile=options.profile, region=options.region)
+        return int(options.run(stack, options))
+    except StackError as error:
+        print(f"easel: {error}", file=sys.stderr)
+        return 1
+
+
+def _create(stack: Stack, options: argparse.Namespace) -> int:
+    key, caller = keys.create(stack, options.name, options.expires, options.model, options.origin)
+    if options.json:
+        print(json.dumps({"id": caller.id, "name": caller.name, "key": key, "expires_at": caller.expires_at}))
+    else:
+        print(f"{key}\n\n{caller.id} ({caller.name}). The key is shown this once; only its hash is kept.")
+    return 0
+
+
+def _list(stack: Stack, _: argparse.Namespace) -> int:
+    print("\n".join(keys.table(stack)))
+    return 0
+
+
+def _revoke(stack: Stack, options: argparse.Namespace) -> int:
+    caller = keys.revoke(stack, options.id)
+    if caller is None:
+        print(f"easel: there is no caller '{options.id}'; see: easel keys list", file=sys.stderr)
+        return 1
+    print(f"{caller.id} ({caller.name}) is revoked from now on.")
+    return 0
+
+
+def _duration(text: str) -> int:
+    try:
+        return keys.duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="easel", description="Operate an Easel deployment.")
+    parser.add_argument("--stack", default="easel-dev", help="CloudFormation stack (default: %(default)s)")
+    parser.add_argument("--local", action="store_true", help="the laptop cloud that `make up` runs here")
+    parser.add_argument("--profile", help="AWS profile")
+    parser.add_argument("--region", help="AWS region")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    key_commands = commands.add_parser("keys", help="API keys of callers").add_subparsers(required=True)
+    create = key_commands.add_parser("create", help="make a key and show it once")
+    create.add_argument("--name", required=True, help="whom the key is for")
+    create.add_argument("--expires", type=_duration, metavar="DURATION", help="12h, 90d, 4w (default: never)")
+    create.add_argument("--model", action="append", default=[], help="allow only this model; may be repeated")
+    create.add_argument("--origin", action="append", default=[], help="allow only this web origin; may be repeated")
+    create.add_argument("--json", action="store_true", help="print JSON for scripts")
+    create.set_defaults(run=_create)
+    key_commands.add_parser("list", help="list keys, never the secret part").set_defaults(run=_list)
+    revoke = key_commands.add_parser("revoke", help="end a key's validity at once")
+    revoke.add_argument("id", help="the caller's id, key_...")
+    revoke.set_defaults(run=_revoke)
+    return parser

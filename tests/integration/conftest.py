@@ -1,0 +1,236 @@
+"""The real handlers through the real composition roots, with fakes only beyond the wire: moto and the simulator."""
+
+import copy
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import boto3
+import pytest
+import yaml
+from moto import mock_aws
+
+from cli import keys
+from cli.stack import Stack
+from composition import doors, upkeep, worker
+from core import aws
+from handlers import api, dead_letter, sweep
+from handlers import worker as worker_handler
+from local.simulator import Simulator
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short forms as nothing: the tests need only the plain parts."""
+
+
+_Loader.add_multi_constructor("!", lambda *_: None)
+TEMPLATE = yaml.load((REPOSITORY / "template.yaml").read_text(), _Loader)
+
+
+def sample_event(function: str) -> dict[str, Any]:
+    """A fresh copy of the sample event of a function."""
+    return json.loads((REPOSITORY / "events" / f"{function}.json").read_text())
+
+
+@dataclass
+class Context:
+    """What Lambda hands to a handler."""
+
+    seconds: float = 60.0
+    function_name: str = "easel"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:easel"
+    aws_request_id: str = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.seconds * 1000)
+
+
+@dataclass
+class Answer:
+    """An HTTP answer as a client reads it."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+@dataclass
+class World:
+    """A deployment without a network: doors, worker, upkeep, and what lies beyond them."""
+
+    simulator: Simulator
+    stack: Stack
+    queue_url: str
+    key: str
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        door: str = "api",
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        """Send one HTTP request through a door, in the event format of its gateway."""
+        path, _, query = path.partition("?")
+        text = body if isinstance(body, str) else json.dumps(body) if body is not None else None
+        sent = {"content-type": "application/json", "authorization": f"Bearer {key or self.key}"}
+        sent |= {name.lower(): value for name, value in (headers or {}).items()}
+        event = sample_event(door)
+        event |= {"headers": sent, "body": text, "queryStringParameters": dict(parse_qsl(query)) or None}
+        now = int(time.time() * 1000)
+        if door == "api":
+            event |= {"httpMethod": method, "path": path, "multiValueHeaders": {k: [v] for k, v in sent.items()}}
+            event["requestContext"] |= {"path": f"/v1{path}", "requestTimeEpoch": now}
+        else:
+            event |= {"rawPath": f"/v1{path}", "rawQueryString": query}
+            event["requestContext"] |= {"timeEpoch": now}
+            event["requestContext"]["http"] |= {"method": method, "path": f"/v1{path}"}
+        answered = api.handler(event, Context())
+        many = {name: values[0] for name, values in (answered.get("multiValueHeaders") or {}).items()}
+        return Answer(answered["statusCode"], {**many, **answered["headers"]}, answered.get("body") or "")
+
+    def generate(self, headers: dict[str, str] | None = None, **body: Any) -> Answer:
+        """POST /images/generations without waiting, unless `headers` says otherwise."""
+        body = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low"} | body
+        return self.call("POST", "/images/generations", body, headers={"prefer": "respond-async"} | (headers or {}))
+
+    def accepted(self, **body: Any) -> str:
+        """The id of a job that was just accepted."""
+        answer = self.generate(**body)
+        assert answer.status == 202, answer.text
+        return str(answer.json()["id"])
+
+    def job(self, job_id: str) -> Any:
+        return self.call("GET", f"/jobs/{job_id}").json()
+
+    def messages(self) -> list[str]:
+        """Take what waits in the queue: the bodies of its messages."""
+        sqs = boto3.client("sqs")
+        taken = []
+        while batch := sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages"):
+            for message in batch:
+                sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+                taken.append(message["Body"])
+        return taken
+
+    def deliver(self, job_id: str, seconds: float = 60.0) -> Any:
+        """Invoke the worker with a message that names the job."""
+        event = sample_event("worker")
+        event["Records"][0]["body"] = job_id
+        return worker_handler.handler(event, Context(seconds))
+
+    def work(self) -> None:
+        """Let the worker take all that waits."""
+        for job_id in self.messages():
+            self.deliver(job_id)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Meanwhile a worker takes what waits, as the event source mapping does."""
+        stop = threading.Event()
+
+        def loop() -> None:
+            while not stop.wait(0.05):
+                self.work()
+
+        thread = threading.Thread(target=loop)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def bury(self, job_id: str) -> Any:
+        event = sample_event("dead_letter")
+        event["Records"][0]["body"] = job_id
+        return dead_letter.handler(event, Context())
+
+    def sweep(self) -> Any:
+        return sweep.handler(sample_event("sweep"), Context())
+
+    def edit_item(self, item_id: str, **numbers: int) -> None:
+        """Let time pass for a job by moving its times."""
+        boto3.client("dynamodb").update_item(
+            TableName="jobs",
+            Key={"id": {"S": item_id}},
+            UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in numbers),
+            ExpressionAttributeValues={f":{name}": {"N": str(value)} for name, value in numbers.items()},
+        )
+
+    def bought(self) -> int:
+        """How many calls the provider accepted."""
+        return sum(call["accepted"] for call in self.simulator.calls())
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[Simulator]:
+    with Simulator(plain=True) as running:
+        yield running
+
+
+@pytest.fixture
+def world(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    simulator.reset()
+    with mock_aws():
+        queue_url = _create_resources()
+        secret = boto3.client("secretsmanager").create_secret(Name="easel/openai", SecretString="sk-simulated")
+        for name, value in _environment(queue_url, secret["ARN"], f"{simulator.url}/v1").items():
+            monkeypatch.setenv(name, value)
+        _forget_clients()
+        stack = Stack(boto3.session.Session(), None, {"CallersTableName": "callers"})
+        key, _ = keys.create(stack, "tests", None, [], [])
+        yield World(simulator, stack, queue_url, key)
+    _forget_clients()
+
+
+def _create_resources() -> str:
+    dynamodb = boto3.client("dynamodb")
+    for name, resource in (("jobs", "JobsTable"), ("callers", "CallersTable")):
+        wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+        properties = copy.deepcopy(TEMPLATE["Resources"][resource]["Properties"])
+        dynamodb.create_table(TableName=name, **{key: properties[key] for key in wanted if key in properties})
+    boto3.client("s3").create_bucket(Bucket="images")
+    return str(boto3.client("sqs").create_queue(QueueName="jobs")["QueueUrl"])
+
+
+def _environment(queue_url: str, secret_arn: str, provider_url: str) -> dict[str, str]:
+    return {
+        "POWERTOOLS_SERVICE_NAME": "easel",
+        "EASEL_JOBS_TABLE": "jobs",
+        "EASEL_CALLERS_TABLE": "callers",
+        "EASEL_JOBS_QUEUE_URL": queue_url,
+        "EASEL_IMAGES_BUCKET": "images",
+        "EASEL_MAX_WAIT_SECONDS": "25",
+        "PROVIDERS__OPENAI__SECRET_ARN": secret_arn,
+        "PROVIDERS__OPENAI__BASE_URL": provider_url,
+    }
+
+
+def _forget_clients() -> None:
+    worker.http_client().close()
+    clients = (aws.dynamodb, aws.sqs, aws.s3, aws.secretsmanager, worker.http_client)
+    for build in (*clients, doors.doors, upkeep.recovery, worker.performer):
+        build.cache_clear()
