@@ -1,15 +1,14 @@
 """One simulator for the whole directory, put back to its first state before each test."""
 
-import io
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
 import httpx
 import pytest
-from PIL import Image
 
 from local.simulator import Simulator
+from tests.simulator.samples import picture
 
 TODAY = date(2026, 11, 22)
 HEADERS = {"Authorization": "Bearer sk-test"}
@@ -66,15 +65,3 @@ def edit(sim: Simulator, http: httpx.Client) -> Post:
         return http.post(f"{sim.url}/v1/images/edits", data=form, files=uploads)
 
     return call
-
-
-def picture(
-    size: tuple[int, int] = (64, 64),
-    kind: str = "PNG",
-    color: tuple[int, ...] = (200, 30, 30),
-    **options: Any,
-) -> bytes:
-    """An image file of one colour; four numbers make it one with alpha."""
-    buffer = io.BytesIO()
-    Image.new("RGBA" if len(color) == 4 else "RGB", size, color).save(buffer, kind, **options)
-    return buffer.getvalue()
