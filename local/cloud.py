@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from local.build import build
+from local.build import package
 from local.deployment import REGION, api_url, deploy, store_secret
 from local.ministack import USUAL_PORT, ministack
 from local.processes import ROOT, service, wait_until
@@ -65,7 +65,7 @@ def running_stack(
 ) -> Iterator[Stack]:
     """Build, start and deploy everything; yields where it is, and ends all of it with the block.
 
-    `name` keeps stacks apart: builds are in .aws-sam/NAME, logs in out/logs/NAME. Without a
+    `name` keeps stacks apart: logs are in out/logs/NAME. Without a
     `provider` the simulator takes its place; `plain_simulator` draws cheap pictures, for tests.
     `parameters` are template parameters. Raises LocalCloudError when something does not come up.
     """
@@ -73,7 +73,7 @@ def running_stack(
     logs = OUT / "logs" / name
     with contextlib.ExitStack() as running:
         with progress.step("building the functions"):
-            built = build(name, logs)
+            built = package(name, logs)
         with progress.step("starting MiniStack, the local AWS, with IAM enforced"):
             aws = running.enter_context(ministack(logs / "ministack.log", port))
         simulator_url = None
@@ -112,8 +112,8 @@ def running_stack(
             dead_letter_function=outputs["DeadLetterFunctionName"],
             pid=os.getpid(),
         )
-        with progress.step("creating an API key: easel keys create --name local"):
-            stack = replace(stack, api_key=stack.create_key("local"))
+        with progress.step(f"creating an API key: easel keys create --name {name}"):
+            stack = replace(stack, api_key=stack.create_key(name))
         yield stack
 
 

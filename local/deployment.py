@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local import deviations
-from local.build import ARCHITECTURE, load_template, pack
+from local.build import ARCHITECTURE, Package
 from local.ministack import CREDENTIALS
 from local.processes import ROOT, clean_environment, run_logged
 from local.stack import aws_client
@@ -33,23 +33,21 @@ def store_secret(aws_endpoint_url: str, key: str) -> str:
 
 
 def deploy(
-    build: Path, aws_endpoint_url: str, stack_name: str, parameters: Mapping[str, str], logs: Path
+    package: Package, aws_endpoint_url: str, stack_name: str, parameters: Mapping[str, str], logs: Path
 ) -> dict[str, str]:
-    """Deploy a build folder as a stack; returns the stack's outputs.
+    """Deploy what was built as a stack; returns the stack's outputs.
 
     Raises LocalCloudError when the deployment fails.
     """
     parameters = {"Architecture": ARCHITECTURE, "PublicUrl": api_url(aws_endpoint_url), **parameters}
-    template = load_template(build)
-    deviations.apply(template, parameters, _upload(pack(build, template), aws_endpoint_url))
-    local_template = build.parent / "template.local.json"
-    local_template.write_text(json.dumps(template, indent=2))
+    deviations.apply(package.template, parameters, _upload(package.archives, aws_endpoint_url))
+    template = logs / "template.local.json"
+    template.write_text(json.dumps(package.template, indent=2))
 
     environment = clean_environment(
         **CREDENTIALS,
         AWS_DEFAULT_REGION=REGION,
         AWS_ENDPOINT_URL=aws_endpoint_url,
-        HOME=str(build.parent),
         SAM_CLI_TELEMETRY="0",
     )
     options = ["--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--s3-bucket", ARTIFACTS]
@@ -57,9 +55,9 @@ def deploy(
     overrides = [f"{key}={value}" for key, value in parameters.items()]
     # fmt: off
     run_logged(
-        [SAM, "deploy", "--template-file", local_template, "--stack-name", stack_name, *options,
+        [SAM, "deploy", "--template-file", template, "--stack-name", stack_name, *options,
          "--tags", *tags, "--parameter-overrides", *overrides],
-        logs / "deploy.log", environment, cwd=build.parent,
+        logs / "deploy.log", environment, cwd=logs,
     )
     # fmt: on
     cloudformation: CloudFormationClient = aws_client("cloudformation", aws_endpoint_url, REGION)

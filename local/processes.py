@@ -25,12 +25,13 @@ def clean_environment(**additions: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def service(
-    command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None
+    command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None, cwd: Path = ROOT
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a command in the background until the block ends, or this process does.
 
-    Its home and its temporary files are a scratch folder that goes away with it; its output goes to
-    `log`. Yields the guard's process, which ends as soon as the command ends by itself.
+    Its home and its temporary files are a scratch folder that goes away with it, unless `environment`
+    says otherwise; its output goes to `log`. Yields the guard's process, which ends when the command
+    ends by itself, with its status.
     """
     scratch = tempfile.mkdtemp(prefix="easel-")
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -40,8 +41,8 @@ def service(
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            cwd=ROOT,
-            env=clean_environment(HOME=scratch, TMPDIR=scratch, **(environment or {})),
+            cwd=cwd,
+            env=clean_environment(HOME=scratch, TMPDIR=scratch) | dict(environment or {}),
             start_new_session=True,  # a Ctrl-C in the terminal is for us alone
         )
     try:
@@ -61,13 +62,9 @@ def wait_until(ready: Callable[[], bool], guard: "subprocess.Popen[bytes]", log:
 
 def run_logged(command: Sequence[str | Path], log: Path, environment: Mapping[str, str], cwd: Path = ROOT) -> None:
     """Run a noisy command to its end; its output goes to `log` and is shown only on failure."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
-        result = subprocess.run(
-            command, check=False, stdout=output, stderr=subprocess.STDOUT, cwd=cwd, env=dict(environment)
-        )
-    if result.returncode:
-        raise LocalCloudError(f"{log.stem} failed, see {log}:\n{tail(log)}")
+    with service(command, log, environment, cwd) as guard:
+        if guard.wait():
+            raise LocalCloudError(f"{log.stem} failed, see {log}:\n{tail(log)}")
 
 
 def tail(log: Path, lines: int = 40) -> str:
