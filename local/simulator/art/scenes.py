@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from local.simulator.art.shapes import (
@@ -35,6 +35,7 @@ class _Theme:
     cloud: str = ""
     ground: str = "hills"
     subject: str = "bird"
+    mood: bool = False  # a light that any place can lie in
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ _THEMES = (
         moon=True,
         stars=True,
         subject="house",
+        mood=True,
     ),
     _Theme(
         _words("space planet galaxy rocket alien cosmos astronaut"),
@@ -121,6 +123,7 @@ _THEMES = (
         "#fff0b8",
         cloud="#f79d84",
         subject="bird",
+        mood=True,
     ),
     _Theme(
         _words("meadow spring flower flowers garden field farm day sunny rabbit dog"),
@@ -155,11 +158,17 @@ def compose(prompt: str, aspect: float, seed: str, phase: float = 0.0, frame: Fr
 
 
 def _theme_for(words: list[str], rng: Random) -> _Theme:
-    scores = [sum(word in theme.words for word in words) for theme in _THEMES]
-    best = max(scores)
-    if best == 0:
-        return rng.choice(_THEMES)
-    return _THEMES[scores.index(best)]
+    moods = [theme for theme in _THEMES if theme.mood]
+    places = [theme for theme in _THEMES if not theme.mood]
+    mood, place = _best(moods, words), _best(places, words)
+    if mood is None or place is None:
+        return mood or place or rng.choice(_THEMES)
+    return replace(place, sky=mood.sky, light=mood.light, moon=mood.moon, stars=mood.stars, cloud=mood.cloud)
+
+
+def _best(themes: list[_Theme], words: list[str]) -> _Theme | None:
+    scores = [sum(word in theme.words for word in words) for theme in themes]
+    return themes[scores.index(max(scores))] if any(scores) else None
 
 
 def _subject_for(words: list[str], theme: _Theme, rng: Random, phase: float, frame: Frame) -> list[Shape]:
