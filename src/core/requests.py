@@ -100,7 +100,9 @@ def parse_json(raw: str | bytes | None) -> Mapping[str, Any]:
     """
     try:
         document = json.loads(raw or "")
-    except (json.JSONDecodeError, UnicodeDecodeError):
+        # JSON can spell half a character ("\\ud800"), which no text can hold.
+        json.dumps(document, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         raise InvalidRequest(
             "The request body is not valid JSON. Send an object such as "
             '{"model": "gpt-image-2.6-flare", "prompt": "A cute baby sea otter"}.',

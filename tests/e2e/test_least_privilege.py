@@ -1,0 +1,161 @@
+"""Every statement of every role is needed: without it, what it is for stops working."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from local.processes import ROOT
+from local.simulator_control import SimulatorControl
+from local.stack import Stack
+
+from .conftest import Key
+
+Check = Callable[[Stack, Key, SimulatorControl], bool]
+
+# MiniStack polls queues and writes logs by itself, not with the function's role: tests/template holds these.
+NOT_ENFORCED_LOCALLY = {"TakeJobs", "TakeDeadLetters", "WriteLogs", "DenyInsecureTransport"}
+
+
+def post(stack: Stack, key: Key, prefer: str = "wait=6") -> httpx.Response:
+    body = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low"}
+    return httpx.post(
+        f"{stack.api_url}/images/generations", json=body, headers=key.headers | {"Prefer": prefer}, timeout=60
+    )
+
+
+def status_of(stack: Stack, job_id: str) -> str:
+    item = stack.client("dynamodb").get_item(TableName=stack.jobs_table, Key={"id": {"S": job_id}})["Item"]
+    return str(item["status"]["S"])
+
+
+def becomes(stack: Stack, job_id: str, status: str, seconds: float = 8) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if status_of(stack, job_id) == status:
+            return True
+        time.sleep(0.3)
+    return False
+
+
+def change(stack: Stack, job_id: str, expression: str, **values: Any) -> None:
+    stack.client("dynamodb").update_item(
+        TableName=stack.jobs_table,
+        Key={"id": {"S": job_id}},
+        UpdateExpression=expression,
+        ExpressionAttributeNames={"#status": "status", "#open": "open"},
+        ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
+    )
+
+
+def finished_job(stack: Stack, key: Key) -> str:
+    return str(post(stack, key, "wait=20").json()["easel"]["job_id"])
+
+
+def stuck_in_the_queue(stack: Stack, job_id: str) -> None:
+    """Make a job look as if its message had been lost."""
+    change(
+        stack,
+        job_id,
+        "SET #status = :queued, #open = :yes, check_at = :past REMOVE stage, lease_id, lease_until",
+        queued={"S": "queued"},
+        yes={"S": "yes"},
+        past={"N": "1"},
+    )
+
+
+def sweep(stack: Stack) -> Any:
+    answer = stack.client("lambda").invoke(FunctionName=stack.sweep_function)
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    return json.loads(answer["Payload"].read())
+
+
+def an_image_is_made(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    return post(stack, key).status_code == 200
+
+
+def an_image_can_be_downloaded(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    return httpx.get(post(stack, key, "wait=20").json()["data"][0]["url"]).status_code == 200
+
+
+def jobs_can_be_listed(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    return httpx.get(f"{stack.api_url}/jobs", headers=key.headers).status_code == 200
+
+
+def a_job_that_cannot_be_queued_is_withdrawn(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    with stack.without_statement("EnqueueJobs"):
+        return post(stack, key).status_code == 503
+
+
+def a_limited_job_is_tried_again(stack: Stack, key: Key, simulator: SimulatorControl) -> bool:
+    simulator.plan("rate_limit", retry_after=1)
+    return post(stack, key, "wait=12").status_code == 200
+
+
+def stored_images_are_found_after_a_crash(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    job_id = finished_job(stack, key)
+    change(
+        stack,
+        job_id,
+        "SET #status = :running, #open = :yes, lease_until = :past, check_at = :past",
+        running={"S": "running"},
+        yes={"S": "yes"},
+        past={"N": "1"},
+    )
+    stack.client("sqs").send_message(QueueUrl=stack.jobs_queue_url, MessageBody=job_id)
+    return becomes(stack, job_id, "succeeded")
+
+
+def a_lost_job_is_swept_up(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    job_id = finished_job(stack, key)
+    stuck_in_the_queue(stack, job_id)
+    try:
+        return sweep(stack)["enqueued"] >= 1 and becomes(stack, job_id, "succeeded")
+    except AssertionError:
+        return False
+
+
+def a_dead_letter_ends_its_job(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    job_id = finished_job(stack, key)
+    stuck_in_the_queue(stack, job_id)
+    stack.client("sqs").send_message(QueueUrl=stack.jobs_dead_letter_queue_url, MessageBody=job_id)
+    return becomes(stack, job_id, "failed")
+
+
+CHECKS: dict[str, Check] = {
+    "AcceptAndReadJobs": an_image_is_made,
+    "WithdrawJobThatCouldNotBeQueued": a_job_that_cannot_be_queued_is_withdrawn,
+    "ListJobsOfCaller": jobs_can_be_listed,
+    "RecogniseCallers": jobs_can_be_listed,
+    "EnqueueJobs": an_image_is_made,
+    "SignImageUrls": an_image_can_be_downloaded,
+    "PutJobsBackToWait": a_limited_job_is_tried_again,
+    "MoveJobsAlong": an_image_is_made,
+    "ReadProviderKey": an_image_is_made,
+    "StoreImages": an_image_is_made,
+    "FindImagesStoredBeforeACrash": stored_images_are_found_after_a_crash,
+    "FindStuckJobs": a_lost_job_is_swept_up,
+    "DecideStuckJobs": a_lost_job_is_swept_up,
+    "EnqueueAgain": a_lost_job_is_swept_up,
+    "EndJobs": a_dead_letter_ends_its_job,
+}
+
+
+def test_every_statement_has_its_check() -> None:
+    written = set(re.findall(r"Sid: (\w+)", (ROOT / "template.yaml").read_text()))
+    assert written == CHECKS.keys() | NOT_ENFORCED_LOCALLY
+
+
+@pytest.mark.parametrize("check", sorted(set(CHECKS.values()), key=lambda check: check.__name__))
+def test_with_all_statements_it_works(stack: Stack, key: Key, simulator: SimulatorControl, check: Check) -> None:
+    assert check(stack, key, simulator)
+
+
+@pytest.mark.parametrize("sid", CHECKS)
+def test_without_the_statement_it_does_not(stack: Stack, key: Key, simulator: SimulatorControl, sid: str) -> None:
+    with stack.without_statement(sid):
+        assert not CHECKS[sid](stack, key, simulator)

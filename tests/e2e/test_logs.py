@@ -1,0 +1,40 @@
+"""What the functions of the deployed stack log, and what they never do."""
+
+import json
+import time
+
+import httpx
+
+from local.simulator_control import SimulatorControl
+from local.stack import Stack
+
+from .conftest import Key, MakeKey
+
+
+def test_logs_hold_no_prompt_key_token_or_signed_url(
+    stack: Stack, key: Key, make_key: MakeKey, simulator: SimulatorControl
+) -> None:
+    """Looks through all that was logged since the stack came up, this test's own calls included."""
+    secret = "an otter nobody may hear of"
+    headers = key.headers | {"Prefer": "wait=20"}
+    url = f"{stack.api_url}/images/generations"
+    answered = httpx.post(url, json={"prompt": secret}, headers=headers, timeout=60)
+    httpx.post(url, json={"prompt": secret, "n": 11}, headers=headers)
+    httpx.post(url, content='{"prompt": "' + secret, headers=headers)
+    for fault in ("moderation_blocked", "reset", "wrong_bytes", "server_error"):
+        simulator.plan(fault)
+        httpx.post(url, json={"prompt": secret}, headers=headers, timeout=60)
+    (image,) = answered.json()["data"]
+    httpx.get(image["link"])
+    time.sleep(1)
+
+    lines = stack.logs()
+    request_id = answered.headers["x-request-id"]
+    assert any(request_id in line for line in lines), "the request is in the logs"
+    text = "\n".join(lines)
+    provider_key = stack.client("secretsmanager").get_secret_value(SecretId=stack.secret_arn)["SecretString"]
+    for hidden in (secret, "otter", key.key, "ek_", provider_key, "X-Amz-Signature", image["url"], image["id"]):
+        assert hidden not in text
+    for line in lines:
+        if line.startswith("{"):
+            json.loads(line)
