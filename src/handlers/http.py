@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
 
 from composition.doors import Doors
 from core.answers import Answers, error_document
+from core.callers import Caller
 from core.errors import EaselError, InvalidRequest
 
 POLL_SECONDS = 2
@@ -114,6 +115,15 @@ class Call:
         if client and re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", client):
             return max(0.0, min(most, float(client) - _PATIENCE_MARGIN_SECONDS))
         return most
+
+    def caller(self, doors: Doors) -> Caller:
+        """Whose key came with this call.
+
+        Raises:
+            Unauthenticated: no key, or one that is unknown, revoked or expired.
+            PermissionDenied: the key may not be used from this page's origin.
+        """
+        return doors.gate.caller_of(self.header("authorization"), self.header("origin"))
 
     def answers(self, doors: Doors) -> Answers:
         """The shaper of this call's answers."""

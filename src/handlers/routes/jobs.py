@@ -1,0 +1,33 @@
+"""Routes of jobs: read one, wait for one, list them."""
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+
+from composition.doors import doors
+from handlers import http
+
+routes = Router()
+
+
+@routes.get("/jobs/<job_id>")
+def job(job_id: str) -> Response[str]:
+    """A job's state, or its result with freshly signed URLs; `?wait=` seconds for it to finish."""
+    call = http.Call(routes.current_event)
+    found = doors().acceptor.read(call.caller(doors()), job_id)
+    wait = call.whole_number("wait", default=0, least=0, most=900)
+    found = doors().acceptor.wait(found, until=call.started_at + min(wait, doors().settings.max_wait_seconds))
+    answers = call.answers(doors())
+    if found.finished:
+        return http.answer(200, answers.job(found))
+    return http.pending(200, answers.job(found), answers.job_url(found))
+
+
+@routes.get("/jobs")
+def jobs() -> Response[str]:
+    """The caller's jobs, newest first; `?after=` the last id of the page before."""
+    call = http.Call(routes.current_event)
+    caller = call.caller(doors())
+    limit = call.whole_number("limit", default=20, least=1, most=100)
+    after = call.query("after")
+    found, has_more = doors().jobs.list_of(caller.id, limit, doors().acceptor.read(caller, after) if after else None)
+    return http.answer(200, call.answers(doors()).job_list(found, has_more))
