@@ -81,9 +81,10 @@ test-fast: ## the layers that need no deployed stack
 	$(call need,dev)
 	@$(BIN)/pytest tests/unit tests/integration tests/simulator
 
-test-all: ## every layer, the slow tests too
-	$(call need,dev sam ministack checkov lambda)
-	@$(BIN)/pytest tests -m ''
+test-all: ## everything: check, demo, test
+	@$(MAKE) check
+	@$(MAKE) demo
+	@$(MAKE) test
 
 check: ## formatting, lint, types, direction of imports, the template gate
 	$(call need,dev checkov)

@@ -226,7 +226,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     summary(demo.pictures, real=provider is not None)
-    say(f"\n{len(demo.pictures)} pictures in {seconds():.0f} s. Everything that was started has ended again.")
+    say(f"\nDone in {seconds():.0f} s. Everything that was started has ended again.")
     say(NEXT)
     return 0
 
