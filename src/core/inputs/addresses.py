@@ -1,0 +1,71 @@
+"""Which network addresses an image may come from: the public internet, and what the operator trusts beyond it."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from typing import Self
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
+
+# What `is_global` lets pass. Source: the special-purpose address registries of IANA.
+_SPECIAL_IPV4 = (
+    IPv4Network("192.0.0.0/24"),  # protocol assignments, with anycast addresses that reach the local network's edge
+    IPv4Network("192.88.99.0/24"),  # relays of 6to4
+    IPv4Network("224.0.0.0/4"),  # multicast
+)
+# All public IPv6 addresses begin like this; the ranges within it that are none:
+_UNICAST_IPV6 = IPv6Network("2000::/3")
+_SPECIAL_IPV6 = (
+    IPv6Network("2001::/23"),  # protocol assignments, Teredo among them
+    IPv6Network("2001:db8::/32"),  # documentation
+    IPv6Network("2002::/16"),  # 6to4: stands for an IPv4 address
+    IPv6Network("3fff::/20"),  # documentation
+)
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+
+def is_public(address: Address) -> bool:
+    """Whether the address belongs to a host on the public internet, by whatever notation it is written."""
+    if isinstance(address, IPv4Address):
+        return address.is_global and not any(address in network for network in _SPECIAL_IPV4)
+    if address.scope_id:
+        return False
+    if address.ipv4_mapped:
+        return is_public(address.ipv4_mapped)
+    if address in _NAT64:
+        return is_public(IPv4Address(int(address) & 0xFFFFFFFF))
+    return address in _UNICAST_IPV6 and address.is_global and not any(address in network for network in _SPECIAL_IPV6)
+
+
+@dataclass(frozen=True)
+class TrustedHosts:
+    """Hosts an operator lets images be fetched from although they are private; none by default."""
+
+    names: frozenset[str] = frozenset()
+    networks: tuple[Network, ...] = ()
+
+    @classmethod
+    def parse(cls, entries: Iterable[str]) -> Self:
+        """From host names ("assets.internal"), addresses and networks ("10.1.0.0/16").
+
+        Raises:
+            ValueError: an entry is none of these; the message names it.
+        """
+        names, networks = set(), []
+        for entry in entries:
+            plain = entry.strip().lower().removesuffix(".")
+            try:
+                networks.append(ip_network(plain))
+            except ValueError:
+                if not HOST_NAME.fullmatch(plain) or plain.rpartition(".")[2].isdigit():
+                    raise ValueError(f"'{entry}' is neither a host name nor a network such as 10.1.0.0/16") from None
+                names.add(plain)
+        return cls(frozenset(names), tuple(networks))
+
+    def include(self, host: str, address: Address) -> bool:
+        """Whether this host, at this address, is trusted."""
+        return host in self.names or any(address in network for network in self.networks)

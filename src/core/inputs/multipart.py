@@ -1,0 +1,170 @@
+"""Forms (multipart/form-data) as the OpenAI SDKs, browsers and curl send them."""
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from core.errors import InvalidRequest
+
+# 16 images, a mask, a markup, and every text field of the API leave room to spare.
+MAX_PARTS = 64
+# The longest prompt has 32,000 characters of at most 4 bytes; a longer one shall still be told so by its own rule.
+MAX_TEXT_BYTES = 256 * 1024
+
+_EXPECTED = (
+    "Send multipart/form-data with a boundary, as the OpenAI SDKs do: the images as files named 'image' or 'image[]', "
+    "everything else as text fields."
+)
+# RFC 7578 forbids this form of a file name, older clients send it nevertheless.
+_EXTENDED_FILENAME = re.compile(r"""filename\*\s*=\s*"?(utf-8|iso-8859-1)'[^']*'([^;"\s]+)""", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class File:
+    """An uploaded file. `content_type` is what the client claims, "" when it claims nothing."""
+
+    name: str
+    filename: str
+    content_type: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Form:
+    """The parts of a form in their order; a name may occur more than once."""
+
+    fields: tuple[tuple[str, str], ...]
+    files: tuple[File, ...]
+
+
+def parse_form(body: bytes, content_type: str) -> Form:
+    """The text fields and files of a form.
+
+    A part is a file when it has a file name, or when it claims to be an image or raw bytes. The empty part that a
+    browser sends for a file input left empty is no file.
+
+    Raises:
+        InvalidRequest: no form, a broken or truncated one, or one beyond the bounds above (code invalid_multipart).
+    """
+    media_type, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary")
+    if media_type != b"multipart/form-data":
+        raise _invalid("The content type of the request is not multipart/form-data.")
+    if not boundary:
+        raise _invalid("The content type of the request names no boundary.")
+    if not body:
+        raise _invalid("The request body is empty.")
+    reader = _Reader()
+    try:
+        MultipartParser(
+            boundary,
+            {
+                "on_part_begin": reader.begin_part,
+                "on_header_field": reader.header_name,
+                "on_header_value": reader.header_value,
+                "on_headers_finished": reader.end_headers,
+                "on_part_data": reader.data,
+                "on_part_end": reader.end_part,
+                "on_end": reader.end,
+            },
+        ).write(body)
+    except FormParserError:
+        raise _invalid("The form in the request body is malformed or does not match its boundary.") from None
+    if not reader.complete:
+        raise _invalid("The form in the request body is truncated: its closing boundary is missing.")
+    return Form(tuple(reader.fields), tuple(reader.files))
+
+
+@dataclass
+class _Part:
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    header: bytes = b""
+    name: str = ""
+    filename: str | None = None
+    content_type: str = ""
+    is_file: bool = False
+    chunks: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+
+class _Reader:
+    """Collects what the parser finds; each method is one of the parser's callbacks."""
+
+    def __init__(self) -> None:
+        self.fields: list[tuple[str, str]] = []
+        self.files: list[File] = []
+        self.complete = False
+        self._parts = 0
+        self._part = _Part()
+
+    def begin_part(self) -> None:
+        self._parts += 1
+        if self._parts > MAX_PARTS:
+            raise _invalid(f"The form has more than {MAX_PARTS} parts.")
+        self._part = _Part()
+
+    def header_name(self, data: bytes, start: int, end: int) -> None:
+        self._part.header = data[start:end].lower()
+
+    def header_value(self, data: bytes, start: int, end: int) -> None:
+        self._part.headers[self._part.header] = data[start:end]
+
+    def end_headers(self) -> None:
+        part = self._part
+        disposition = part.headers.get(b"content-disposition", b"")
+        kind, options = parse_options_header(disposition)
+        if kind != b"form-data" or not options.get(b"name"):
+            raise _invalid("A part of the form has no name (Content-Disposition: form-data; name=…).")
+        part.name = _text(options[b"name"], "The name of a part of the form")
+        part.filename = _filename(options, disposition)
+        part.content_type = part.headers.get(b"content-type", b"").decode("latin-1").strip()
+        part.is_file = part.filename is not None or part.content_type.lower().startswith(
+            ("image/", "application/octet-stream")
+        )
+        encoding = part.headers.get(b"content-transfer-encoding", b"binary").strip().lower()
+        if encoding not in (b"binary", b"7bit", b"8bit"):
+            raise _invalid(f"The part '{part.name[:64]}' has a transfer encoding. Send its bytes as they are.")
+
+    def data(self, data: bytes, start: int, end: int) -> None:
+        part = self._part
+        part.size += end - start
+        if not part.is_file and part.size > MAX_TEXT_BYTES:
+            raise _invalid(
+                f"The text field '{part.name[:64]}' has more than {MAX_TEXT_BYTES} bytes. "
+                "If it is an image, send it as a file."
+            )
+        part.chunks.append(data[start:end])
+
+    def end_part(self) -> None:
+        part = self._part
+        data = b"".join(part.chunks)
+        if not part.is_file:
+            self.fields.append((part.name, _text(data, f"The text field '{part.name[:64]}'")))
+        elif data or part.filename != "":
+            self.files.append(File(part.name, part.filename or "", part.content_type, data))
+
+    def end(self) -> None:
+        self.complete = True
+
+
+def _filename(options: dict[bytes, bytes], disposition: bytes) -> str | None:
+    """The file name, which is for people only: what cannot be decoded is replaced."""
+    plain = options.get(b"filename")
+    if plain is not None:
+        return plain.decode("utf-8", "replace")
+    extended = _EXTENDED_FILENAME.search(disposition.decode("latin-1"))
+    return unquote(extended[2], encoding=extended[1], errors="replace") if extended else None
+
+
+def _text(data: bytes, what: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise _invalid(f"{what} is not UTF-8 text.") from None
+
+
+def _invalid(fault: str) -> InvalidRequest:
+    return InvalidRequest(f"{fault} {_EXPECTED}", code="invalid_multipart")
