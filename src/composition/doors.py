@@ -8,7 +8,7 @@ from core import aws, catalog
 from core.accepting import Acceptor
 from core.authentication import Gate
 from core.catalog import Catalog
-from core.requests import ModelPolicy
+from core.requests.resolving import ModelPolicy, Resolver
 from core.settings import ApiSettings
 from core.stores.callers import CallerStore
 from core.stores.images import ImageLinks
@@ -24,7 +24,7 @@ class Doors:
 
     settings: ApiSettings
     catalog: Catalog
-    models: ModelPolicy
+    resolver: Resolver
     gate: Gate
     acceptor: Acceptor
     jobs: JobStore
@@ -40,7 +40,7 @@ def doors() -> Doors:
     return Doors(
         settings=settings,
         catalog=catalog.load(),
-        models=ModelPolicy(settings.default_model, settings.retired_models),
+        resolver=Resolver(catalog.load(), ModelPolicy(settings.default_model, settings.retired_models)),
         gate=Gate(CallerStore(aws.dynamodb(), settings.callers_table), time.time),
         acceptor=Acceptor(jobs, queue, settings.retention_days * _DAY_SECONDS),
         jobs=jobs,

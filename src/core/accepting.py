@@ -14,8 +14,9 @@ from core.stores.queue import JobQueue, QueueUnavailable
 
 log = logging.getLogger(__name__)
 
-# An SDK that got no answer sends the same request again within seconds; its longest wait between tries is 2 minutes.
-RETRY_WINDOW_SECONDS = 600
+# An SDK that got no answer sends the same request again: after its read time-out, 10 minutes by default, and a pause of
+# up to 2 minutes.
+RETRY_WINDOW_SECONDS = 900
 _FIRST_POLL_SECONDS = 0.2
 _LAST_POLL_SECONDS = 1.0
 
@@ -57,27 +58,25 @@ class Acceptor:
             Conflict: the idempotency key stands for another request.
             ServiceUnavailable: the queue is out of reach; nothing is left behind.
         """
-        if caller.models and request.model not in caller.models:
+        if caller.models and not {request.model, request.requested["model"]} & set(caller.models):
             raise PermissionDenied(
                 f"The API key '{caller.name}' may not use '{request.model}'. It may use: {', '.join(caller.models)}.",
                 param="model",
                 code="model_not_allowed",
             )
-        if joined := self._job_of_retry(caller, request, delivery):
-            return joined
         now = self._clock()
         job = new_job(
             request,
-            job_id=new_job_id(caller.id, delivery.idempotency_key),
+            job_id=self._job_id(caller, request, delivery),
             caller_id=caller.id,
             request_id=delivery.request_id,
             now=now,
             retention_seconds=self._retention_seconds,
         )
         try:
-            job = self._jobs.create(job, _pointer(job, delivery, now))
+            job = self._jobs.create(job)
         except JobExists:
-            return self._same_job(job)
+            return self._rejoin(job)
         return self._enqueue(job)
 
     def read(self, caller: Caller, job_id: str) -> Job:
@@ -100,15 +99,21 @@ class Acceptor:
             job = self._jobs.get(job.id) or job
         return job
 
-    def _job_of_retry(self, caller: Caller, request: Request, delivery: Delivery) -> Job | None:
-        if delivery.idempotency_key is not None or not delivery.sdk_attempt:
-            return None
-        job_id = self._jobs.job_of_retry(caller.id, request.fingerprint(), self._clock())
-        job = self._jobs.get(job_id) if job_id else None
-        # A failure that was free and may pass is what a retry is for.
-        return None if job and job.error and job.error.retryable else job
+    def _job_id(self, caller: Caller, request: Request, delivery: Delivery) -> str:
+        """The same id for the same purchase: by the caller's key, else by what an SDK tells of its retries."""
+        if delivery.idempotency_key is not None or delivery.sdk_attempt is None:
+            return new_job_id(caller.id, delivery.idempotency_key)
+        pointer = retry_pointer_id(caller.id, request.fingerprint())
+        now = self._clock()
+        first = self._jobs.job_of_retry(pointer, now) if delivery.sdk_attempt > 0 else None
+        if first:
+            return first
+        job_id = new_job_id(caller.id, None)
+        self._jobs.point_retries(RetryPointer(pointer, job_id, expires_at=int(now) + RETRY_WINDOW_SECONDS))
+        return job_id
 
-    def _same_job(self, job: Job) -> Job:
+    def _rejoin(self, job: Job) -> Job:
+        """The job that was accepted before under the same id; a failure that was free and may pass is tried again."""
         existing = self._jobs.get(job.id)
         if existing is None:
             raise ServiceUnavailable("The job of this Idempotency-Key has just expired. Send the request again.")
@@ -117,7 +122,20 @@ class Acceptor:
                 "This Idempotency-Key was used for a different request. Use a new key for a new request.",
                 job_id=existing.id,
             )
+        if existing.may_be_revived:
+            try:
+                self._jobs.save(revived := existing.revived(self._clock()))
+            except JobChanged:
+                return self._jobs.get(job.id) or existing
+            self._queue_again(revived)
+            return revived
         return existing
+
+    def _queue_again(self, job: Job) -> None:
+        try:
+            self._queue.send(job.id)
+        except QueueUnavailable:
+            log.warning("job is left to the sweep, the queue is unavailable", extra={"job_id": job.id})
 
     def _enqueue(self, job: Job) -> Job:
         try:
@@ -132,13 +150,3 @@ class Acceptor:
                 "The job could not be queued. Nothing was bought; send the request again.", retry_after=5
             ) from None
         return job
-
-
-def _pointer(job: Job, delivery: Delivery, now: float) -> RetryPointer | None:
-    if delivery.idempotency_key is not None or delivery.sdk_attempt is None:
-        return None
-    return RetryPointer(
-        id=retry_pointer_id(job.caller_id, job.fingerprint),
-        job_id=job.id,
-        expires_at=int(now) + RETRY_WINDOW_SECONDS,
-    )

@@ -11,7 +11,7 @@ from core.money import Usage, cost_of
 from core.requests import Warning
 from core.stores.images import ImageLinks
 
-OUTCOME_LOST = "images_lost"
+IMAGES_LOST = "images_lost"
 
 
 def error_document(error: EaselError, request_id: str) -> dict[str, Any]:
@@ -133,7 +133,13 @@ def _lost(job: Job) -> tuple[Warning, ...]:
     if job.status != "succeeded" or len(job.images) == job.bought:
         return ()
     lost = job.bought - len(job.images)
-    return (Warning(OUTCOME_LOST, f"{lost} of {job.bought} images were bought and lost in a crash."),)
+    return (
+        Warning(
+            IMAGES_LOST,
+            f"{lost} of {job.bought} images were bought but could not be kept: they came broken, or a "
+            "crash came before they were stored.",
+        ),
+    )
 
 
 def _usage(usage: Usage) -> dict[str, Any]:

@@ -131,7 +131,7 @@ class RateLimited(EaselError):
 
 
 class ServerError(EaselError):
-    pass
+    charged = "unknown"
 
 
 class ServiceUnavailable(EaselError):

@@ -14,6 +14,9 @@ _SIGNATURES = (
     (b"GIF89a", "image/gif", "gif"),
 )
 
+# Dimensions stand near the beginning of all formats, after at most some metadata.
+_HEADER_BYTES = 1024 * 1024
+
 
 class NotAnImage(Exception):
     """The bytes are none of the image formats Easel stores."""
@@ -41,7 +44,7 @@ def new_image_id() -> str:
     return "img_" + secrets.token_hex(16)
 
 
-def content_type_of(data: bytes) -> tuple[str, str]:
+def content_type_of(data: bytes | bytearray) -> tuple[str, str]:
     """MIME type and file extension by magic bytes, whatever anybody claims.
 
     Raises:
@@ -57,7 +60,9 @@ def content_type_of(data: bytes) -> tuple[str, str]:
     raise NotAnImage("the bytes are neither PNG, JPEG, WebP, GIF nor SVG")
 
 
-def describe(data: bytes, *, image_id: str, caller_id: str, job_id: str, now: int, expires_at: int) -> Image:
+def describe(
+    data: bytes | bytearray, *, image_id: str, caller_id: str, job_id: str, now: int, expires_at: int
+) -> Image:
     """Everything that is kept of an image, read from its bytes.
 
     Raises:
@@ -65,7 +70,7 @@ def describe(data: bytes, *, image_id: str, caller_id: str, job_id: str, now: in
     """
     content_type, extension = content_type_of(data)
     try:
-        width, height = imagesize.get(io.BytesIO(data), exif_rotation=False)
+        width, height = imagesize.get(io.BytesIO(memoryview(data)[:_HEADER_BYTES]), exif_rotation=False)
     except (ValueError, OSError) as error:
         raise NotAnImage("the header of the image is broken") from error
     if width <= 0 or height <= 0:

@@ -80,6 +80,11 @@ class Job:
         """Whether nothing more is going to happen by itself."""
         return self.status not in ("queued", "running")
 
+    @property
+    def may_be_revived(self) -> bool:
+        """Whether it failed free of charge for a reason that may have passed."""
+        return self.status == "failed" and self.charged is False and self.error is not None and self.error.retryable
+
     def lease_expired(self, now: float) -> bool:
         """Whether whoever ran the job must be given up."""
         return self.lease_until is not None and self.lease_until <= now
@@ -101,13 +106,16 @@ class Job:
         """About to buy. From here on a crash leaves the purchase in doubt."""
         return replace(self, stage="calling")
 
-    def storing(self, images: tuple[Image, ...], report: Report) -> "Job":
-        """Bought, and the result is here: what is stored now can be found again after a crash."""
+    def storing(self, images: tuple[Image, ...], bought: int, report: Report) -> "Job":
+        """Bought, and the result is here: what is stored now can be found again after a crash.
+
+        `images` are the usable ones of the `bought`.
+        """
         return replace(
             self,
             status="running",
             stage="storing",
-            bought=len(images),
+            bought=bought,
             images=images,
             report=report,
             check_at=self.lease_until,
@@ -137,6 +145,17 @@ class Job:
             lease_id=None,
             lease_until=None,
             check_at=check_at,
+        )
+
+    def revived(self, now: float) -> "Job":
+        """As if it was just accepted, after a failure that cost nothing."""
+        seconds = int(now)
+        return replace(
+            self.requeued(check_at=seconds + QUEUE_PATIENCE_SECONDS),
+            error=None,
+            attempts=0,
+            finished_at=None,
+            deadline=seconds + DEADLINE_SECONDS,
         )
 
     def looked_at(self, check_at: int) -> "Job":

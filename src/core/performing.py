@@ -8,6 +8,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -94,7 +95,7 @@ class Performer:
                 job.request, request_id=job.request_id, timeout=time_left() - STORING_RESERVE_SECONDS
             )
         except NotBought as outcome:
-            self._try_again_later(job, outcome)
+            self._try_again_later(job, outcome, time_left)
         except Refused as outcome:
             refused = outcome
             self._persist(job, lambda held: held.failed(refused.problem, self._now(), refused.report), time_left)
@@ -104,42 +105,57 @@ class Performer:
         else:
             self._store(job, delivery, time_left)
 
-    def _try_again_later(self, job: Job, outcome: NotBought) -> None:
+    def _try_again_later(self, job: Job, outcome: NotBought, time_left: Callable[[], float]) -> None:
         """Wait in the queue, not in a running function; the deadline bounds it."""
         backoff = min(2.0**job.attempts, _LONGEST_BACKOFF_SECONDS)
         delay = max(outcome.retry_after or _DEFAULT_RETRY_SECONDS, backoff)
         delay = int(delay * random.uniform(1.0, 1.25)) + 1
         now = self._now()
         if now + delay >= job.deadline or delay > MAX_DELAY_SECONDS:
-            self._end(job.failed(outcome.problem, now))
+            self._persist(job, lambda held: held.failed(outcome.problem, now), time_left)
             return
-        self._jobs.save(job.requeued(check_at=now + delay + QUEUE_PATIENCE_SECONDS))
-        self._queue.send(job.id, delay)
+        check_at = now + delay + QUEUE_PATIENCE_SECONDS
+        self._persist(job, lambda held: held.requeued(check_at), time_left)
+        self._queue.send(job.id, delay)  # Should it fail, the sweep sends it.
         log.info("job waits", extra={"job_id": job.id, "code": outcome.problem.code, "seconds": delay})
 
     def _store(self, job: Job, delivery: Delivery, time_left: Callable[[], float]) -> None:
-        try:
-            images = tuple(self._describe(job, data) for data in delivery.images)
-        except NotAnImage as error:
+        usable = self._described(job, delivery.images)
+        if not usable:
             problem = Problem(
-                502, "server_error", "provider_result_unusable", f"The provider charged but {error}.", charged=True
+                502,
+                "server_error",
+                "provider_result_unusable",
+                "The provider charged, but what it sent is no image.",
+                charged=True,
             )
             self._persist(job, lambda held: held.failed(problem, self._now(), delivery.report), time_left)
             return
-        job = self._persist(job, lambda held: held.storing(images, delivery.report), time_left)
-        for image, data in zip(images, delivery.images, strict=True):
-            self._insist(lambda image=image, data=data: self._images.put(image, data), time_left)  # type: ignore[misc]
+        images = tuple(image for image, _ in usable)
+        bought = len(delivery.images)
+        job = self._persist(job, lambda held: held.storing(images, bought, delivery.report), time_left)
+        for image, data in usable:
+            self._insist(partial(self._images.put, image, data), time_left)
         self._persist(job, lambda held: held.succeeded(self._now(), images), time_left)
 
-    def _describe(self, job: Job, data: bytes) -> Image:
-        return describe(
-            data,
-            image_id=new_image_id(),
-            caller_id=job.caller_id,
-            job_id=job.id,
-            now=self._now(),
-            expires_at=job.expires_at,
-        )
+    def _described(self, job: Job, received: tuple[bytes | bytearray, ...]) -> list[tuple[Image, bytes | bytearray]]:
+        """Those of the received bytes that are images, with what is kept of each."""
+        usable = []
+        for data in received:
+            try:
+                image = describe(
+                    data,
+                    image_id=new_image_id(),
+                    caller_id=job.caller_id,
+                    job_id=job.id,
+                    now=self._now(),
+                    expires_at=job.expires_at,
+                )
+            except NotAnImage as error:
+                log.error("the provider sent bytes that are no image", extra={"job_id": job.id, "why": str(error)})
+            else:
+                usable.append((image, data))
+        return usable
 
     def _restore(self, job: Job) -> None:
         """Finish a job whose worker died while storing: what reached the bucket is its result."""

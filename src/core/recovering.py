@@ -15,8 +15,8 @@ from collections.abc import Callable
 
 from core.errors import Problem
 from core.jobs import QUEUE_PATIENCE_SECONDS, Job
-from core.stores.jobs import JobChanged, JobStore
-from core.stores.queue import JobQueue
+from core.stores.jobs import JobChanged, JobStore, JobUnreadable
+from core.stores.queue import JobQueue, QueueUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -81,13 +81,16 @@ class Recovery:
         """Look at every job that is due, and count what was done with them."""
         done: Counter[str] = Counter()
         for job_id in self._jobs.due(self._clock(), SWEEP_LIMIT):
-            job = self._jobs.get(job_id)
-            if job is None or job.check_at is None or job.check_at > self._clock():
-                continue
             try:
-                done[self._decide(job)] += 1
+                job = self._jobs.get(job_id)
+                if job is not None and job.check_at is not None and job.check_at <= self._clock():
+                    done[self._decide(job)] += 1
             except JobChanged:
                 done["changed"] += 1
+            except (JobUnreadable, QueueUnavailable) as error:
+                # One that cannot be dealt with must not keep the others waiting.
+                log.error("job left for the next sweep", extra={"job_id": job_id, "error": type(error).__name__})
+                done["left"] += 1
         return dict(done)
 
     def bury(self, job_id: str) -> None:
@@ -106,12 +109,11 @@ class Recovery:
 
     def _decide(self, job: Job) -> str:
         now = int(self._clock())
-        overdue = now >= job.deadline
         if job.stage == "calling":
             return self._save("unknown", job.unknown(outcome_unknown(), now))
-        if overdue:
-            problem = lost_in_crash() if job.stage == "storing" else deadline_passed()
-            return self._save("failed", job.failed(problem, now))
+        # The deadline bounds the waiting for a purchase; what was bought is looked for, however late.
+        if now >= job.deadline and job.stage != "storing":
+            return self._save("failed", job.failed(deadline_passed(), now))
         # Twice as long each time, so that a long queue is not filled with copies.
         check_at = now + max(QUEUE_PATIENCE_SECONDS, now - job.created_at)
         waiting = job.looked_at(check_at) if job.stage in (None, "storing") else job.requeued(check_at)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -62,7 +63,8 @@ class WorkerSettings(JobSettings):
     @field_validator("openai_base_url")
     @classmethod
     def _is_url(cls, url: str) -> str:
-        if not url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+        parts = urlsplit(url)
+        if not parts.hostname or (parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost")):
             raise ValueError("must start with https:// (plain http only towards loopback)")
         return url.rstrip("/")
 

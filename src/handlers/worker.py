@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from composition.worker import performer
 from handlers.logs import logger
 
-processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -44,38 +44,106 @@ class SizeRule(_Row):
 
 
 class Parameter(_Row):
-    """A parameter that a family takes: one of `values`, or a whole number from `min` to `max`."""
+    """A parameter that a family takes: one of `values`, a whole number from `min` to `max`, or the SVG settings."""
 
     values: tuple[str, ...] = ()
     min: int | None = None
     max: int | None = None
+    svg: bool = False
+    operations: tuple[Operation, ...] = ("generation", "edit")
+
+
+class Inputs(_Row):
+    """Which images a family edits. `max_bytes` is the first size that is too large."""
+
+    max_count: int
+    max_bytes: int
+    formats: tuple[str, ...]
+    square: bool = False
+    mask: bool = False
+    markup: bool = False
+
+
+class Gif(_Row):
+    """Bounds of animations, in pixels of all frames together; a frame count is charged as the next step up."""
+
+    pixel_budget: int
+    pixel_floor: int
+    frame_steps: tuple[int, ...]
+    default_frames: int
 
 
 class Prices(_Row):
-    """Micro-dollars for a million tokens, as published on `as_of`."""
+    """Micro-dollars as published on `as_of`: for a million tokens, or for an image by quality and size."""
 
     as_of: date
-    text_in: int
-    image_in: int
-    image_out: int
+    text_in: int = 0
+    image_in: int = 0
+    image_out: int = 0
+    per_image: dict[str, dict[str, int]] | None = None
+
+
+class OutputTokens(_Row):
+    """How many tokens an image takes: a grid factor for each quality, or a table by size and quality.
+
+    `expected_factor_percent` and `upper_factor_percent` correct a grid whose counts are known only roughly.
+    """
+
+    grid: dict[str, int] | None = None
+    table: dict[str, dict[str, int]] | None = None
+    expected_factor_percent: dict[str, int] = Field(default_factory=dict)
+    upper_factor_percent: dict[str, int] = Field(default_factory=dict)
+
+
+class _TokenRange(_Row):
+    expected: int
+    upper: int
+
+
+class InputTokens(_Row):
+    """Tokens that an input image takes."""
+
+    per_image: _TokenRange
 
 
 class Family(_Row):
-    """Rules that several models share."""
+    """Rules that several models share, and the provider's adapter that sells them.
 
+    `preview` lists parameter values that the provider documents but may still refuse.
+    """
+
+    provider: str
     operations: tuple[Operation, ...]
     prompt_max: int
     n_max: int
     size: SizeRule
     parameters: dict[str, Parameter]
     prices: Prices
+    inputs: Inputs | None = None
+    output_tokens: OutputTokens | None = None
+    input_tokens: InputTokens | None = None
+    gif: Gif | None = None
+    preview: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if ("edit" in self.operations) != (self.inputs is not None):
+            raise ValueError("a family that edits says which inputs it takes")
+        if (self.output_tokens is None) != (self.prices.per_image is not None):
+            raise ValueError("a family is priced either by tokens or by image")
+        return self
 
 
 class Successor(_Row):
-    """The model that takes over, and the values that have to change on the way: {parameter: {old: new}}."""
+    """The model that takes over, and what has to change on the way.
+
+    `values` maps {parameter: {old: new}}, `defaults` fills in what the old model did when a parameter was left out,
+    `drop` names parameters that mean nothing any more.
+    """
 
     model: str
     values: dict[str, dict[str, str]] = Field(default_factory=dict)
+    defaults: dict[str, str] = Field(default_factory=dict)
     drop: tuple[str, ...] = ()
 
 
@@ -153,7 +221,10 @@ class Catalog(_Row):
         return [name for name, row in rows if row.retired_on is None or today < row.retired_on]
 
 
+DATA = Path(__file__).with_name("models.json")
+
+
 @cache
 def load() -> Catalog:
     """The catalog that ships with Easel."""
-    return Catalog.model_validate_json(Path(__file__).with_name("models.json").read_bytes())
+    return Catalog.model_validate_json(DATA.read_bytes())

@@ -20,7 +20,7 @@ from core.requests import Request
 class Delivery:
     """What a purchase brought: the images' bytes in the provider's order, and its report."""
 
-    images: tuple[bytes, ...]
+    images: tuple[bytes | bytearray, ...]
     report: Report
 
 

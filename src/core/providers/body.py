@@ -14,6 +14,7 @@ import pybase64
 # In JSON text a quote inside a string is escaped, so this can only be the name of a member.
 _IMAGE_STARTS = re.compile(rb'"b64_json"\s*:\s*"')
 _LONGEST_START = 64
+_LONGEST_ESCAPE = len(b"\\u002f")
 _DECODE_AT = 64 * 1024
 
 
@@ -26,7 +27,7 @@ class ParsedBody:
     """The JSON of a body, in which each `b64_json` is the index of its image in `images`."""
 
     document: dict[str, Any]
-    images: tuple[bytes, ...]
+    images: tuple[bytes | bytearray, ...]
 
 
 @dataclass
@@ -62,7 +63,7 @@ class ImagesBody:
             raise BrokenBody("the body is not JSON") from None
         if not isinstance(document, dict):
             raise BrokenBody("the body is not a JSON object")
-        return ParsedBody(document, tuple(bytes(image) for image in self._images))
+        return ParsedBody(document, tuple(self._images))
 
     def _take_rest(self) -> bool:
         """Move what is no image to the rest; True when an image starts."""
@@ -86,7 +87,8 @@ class ImagesBody:
             if len(self._pending) < _DECODE_AT:
                 return False
             # An escape may be cut by the end of the chunk, and base64 comes in groups of four.
-            text = self._pending.removesuffix(b"\\")
+            escape = self._pending.rfind(b"\\", -_LONGEST_ESCAPE)
+            text = self._pending[:escape] if escape >= 0 else self._pending
             left = self._pending[len(text) :]
             text = _unescape(text)
             usable = len(text) - len(text) % 4
@@ -106,5 +108,10 @@ class ImagesBody:
 
 
 def _unescape(text: bytes) -> bytes:
-    # Of all JSON escapes only this one stands for a character of base64.
-    return text.replace(b"\\/", b"/")
+    """JSON text as the characters it stands for; of base64's characters some encoders escape `/` and `+`."""
+    if b"\\" not in text:
+        return text
+    try:
+        return str(json.loads(b'"' + text + b'"')).encode("ascii")
+    except ValueError:
+        raise BrokenBody("an image is not valid base64") from None

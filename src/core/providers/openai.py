@@ -6,9 +6,11 @@ Contract: https://developers.openai.com/api/reference/resources/images (as of 20
 import json
 import logging
 import re
+import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -73,6 +75,9 @@ class OpenAIProvider:
         try:
             return self._key.read(again=again)
         except KeyUnavailable as error:
+            if error.may_pass:
+                problem = _problem(503, "provider_key_unavailable", f"Try again: {error}.", retryable=True)
+                raise NotBought(problem) from error
             raise Refused(
                 _problem(
                     502,
@@ -95,9 +100,10 @@ class OpenAIProvider:
             self._http.stream(
                 "POST", self._base_url + path, json=body, headers=headers, timeout=_timeouts(until)
             ) as response,
+            _cut_off_at(until, response),
         ):
             if response.status_code == 200:
-                return _delivery(_read_images(response, until))
+                return _delivery(_read_images(response))
             raise _error_of(response)
 
 
@@ -128,13 +134,28 @@ def _timeouts(until: float) -> httpx.Timeout:
     return httpx.Timeout(left, connect=min(CONNECT_TIMEOUT_SECONDS, left))
 
 
-def _read_images(response: httpx.Response, until: float) -> ParsedBody:
+@contextmanager
+def _cut_off_at(until: float, response: httpx.Response) -> Iterator[None]:
+    """End a body that comes too slowly: httpx bounds each read, not all of them together."""
+    connection = response.extensions["network_stream"].get_extra_info("socket")
+
+    def cut() -> None:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(max(0.0, until - time.monotonic()), cut)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _read_images(response: httpx.Response) -> ParsedBody:
     body = ImagesBody()
     try:
-        for chunk in response.iter_raw():
+        for chunk in response.iter_bytes():
             body.feed(chunk)
-            if time.monotonic() > until:
-                raise InDoubt(_in_doubt("The provider's answer took too long."))
         return body.parse()
     except BrokenBody as error:
         raise InDoubt(_in_doubt(f"The provider's answer could not be read: {error}.")) from None
@@ -242,7 +263,7 @@ def _caller_fault(status: int, code: str | None, error: dict[str, Any]) -> Probl
 
 def _error_object(response: httpx.Response) -> dict[str, Any]:
     raw = bytearray()
-    for chunk in response.iter_raw():
+    for chunk in response.iter_bytes():
         raw += chunk
         if len(raw) > _ERROR_BODY_LIMIT:
             return {}

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -12,8 +13,25 @@ if TYPE_CHECKING:
 CACHE_SECONDS = 300
 
 
+# Only the operator can mend these. Source: errors of Secrets Manager's GetSecretValue.
+_LASTING = frozenset(
+    {
+        "AccessDeniedException",
+        "DecryptionFailure",
+        "InvalidParameterException",
+        "InvalidRequestException",
+        "ResourceNotFoundException",
+        "UnrecognizedClientException",
+    }
+)
+
+
 class KeyUnavailable(Exception):
-    """The key cannot be read; the message says why, without the key."""
+    """The key cannot be read; the message says why, without the key. `may_pass` when trying again can help."""
+
+    def __init__(self, message: str, *, may_pass: bool) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
 
 
 class ProviderKey:
@@ -35,8 +53,11 @@ class ProviderKey:
         try:
             text = self._secrets.get(self._arn, max_age=CACHE_SECONDS, force_fetch=again)
         except GetParameterError as error:
-            cause = type(error.__cause__).__name__ if error.__cause__ else "no answer"
-            raise KeyUnavailable(f"the provider's secret cannot be read ({cause})") from error
+            cause = error.__context__  # Powertools raises without `from`.
+            code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
+            raise KeyUnavailable(
+                f"the provider's secret cannot be read ({code})", may_pass=code not in _LASTING
+            ) from error
         return _key_in(str(text or "").strip())
 
 
@@ -47,5 +68,5 @@ def _key_in(text: str) -> str:
         except json.JSONDecodeError:
             text = ""
     if not text:
-        raise KeyUnavailable('the provider\'s secret is neither a key nor JSON like {"api_key": "..."}')
+        raise KeyUnavailable('the provider\'s secret is neither a key nor JSON like {"api_key": "..."}', may_pass=False)
     return text

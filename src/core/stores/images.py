@@ -1,7 +1,7 @@
 """The bytes of images, in the private images bucket."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
@@ -26,12 +26,12 @@ class ImageStore:
         self._client = client
         self._bucket = bucket
 
-    def put(self, image: Image, data: bytes) -> None:
+    def put(self, image: Image, data: bytes | bytearray) -> None:
         """Store the bytes unchanged, so that provenance marks stay intact."""
         self._client.put_object(
             Bucket=self._bucket,
             Key=image.key,
-            Body=data,
+            Body=cast(bytes, data),  # botocore takes a bytearray too, its types forgot it
             ContentType=image.content_type,
             CacheControl="private, max-age=31536000, immutable",
             Metadata={"sha256": image.sha256, "job": image.job_id},

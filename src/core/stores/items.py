@@ -5,8 +5,16 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+
+class _Deserializer(TypeDeserializer):
+    """Every number that is stored is whole, and is wanted back as it was, not as a Decimal."""
+
+    def _deserialize_n(self, value: str) -> int:
+        return int(value)
+
+
 _serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
+_deserialize = _Deserializer().deserialize
 
 
 def to_item(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -15,5 +23,5 @@ def to_item(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    """The document of a typed item. Numbers come as Decimal."""
+    """The document of a typed item."""
     return {name: _deserialize(value) for name, value in item.items()}

@@ -8,7 +8,7 @@ index by_check the unfinished jobs by the time somebody has to look at them.
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from core.images import Image
 from core.jobs import Job
@@ -28,6 +28,10 @@ class JobExists(Exception):
 
 class JobChanged(Exception):
     """Somebody else wrote the job since it was read."""
+
+
+class JobUnreadable(Exception):
+    """The stored job does not fit this version of Easel."""
 
 
 @dataclass(frozen=True)
@@ -51,27 +55,20 @@ class JobStore:
         self._client = client
         self._table = table
 
-    def create(self, job: Job, pointer: RetryPointer | None = None) -> Job:
-        """Write a new job, and with it the pointer for retries.
+    def create(self, job: Job) -> Job:
+        """Write a new job.
 
         Raises:
             JobExists: there is a job of that id.
         """
         job = replace(job, version=1)
-        put = self._put(_job_item(job), "attribute_not_exists(id)")
-        if pointer is None:
-            self._put_once(put, job, JobExists)
-            return job
-        document = {"id": pointer.id, "job_id": pointer.job_id, "expires_at": pointer.expires_at}
-        self._client.transact_write_items(
-            TransactItems=[{"Put": put}, {"Put": {"TableName": self._table, "Item": to_item(document)}}]
-        )
+        self._put_once(self._put(_job_item(job), "attribute_not_exists(id)"), job, JobExists)
         return job
 
     def get(self, job_id: str) -> Job | None:
         """The job of that id as it is at this moment (a strongly consistent read)."""
         item = self._get(job_id)
-        return _job_data.validate_python(item) if item else None
+        return _read_job(item) if item else None
 
     def save(self, job: Job) -> Job:
         """Write a job that was read before, and the images it has if it just succeeded.
@@ -103,10 +100,15 @@ class JobStore:
         except self._client.exceptions.ConditionalCheckFailedException:
             raise JobChanged(job.id) from None
 
-    def job_of_retry(self, caller_id: str, fingerprint: str, now: float) -> str | None:
-        """The job that an equal request of this caller started within the last minutes."""
-        item = self._get(retry_pointer_id(caller_id, fingerprint))
-        return str(item["job_id"]) if item and int(item["expires_at"]) > now else None
+    def point_retries(self, pointer: RetryPointer) -> None:
+        """Remember a job for the retries of the request that starts it. Written before the job itself."""
+        document = {"id": pointer.id, "job_id": pointer.job_id, "expires_at": pointer.expires_at}
+        self._client.put_item(TableName=self._table, Item=to_item(document))
+
+    def job_of_retry(self, pointer_id: str, now: float) -> str | None:
+        """The id of the job that an equal request of this caller starts or started within the last minutes."""
+        item = self._get(pointer_id)
+        return str(item["job_id"]) if item and item["expires_at"] > now else None
 
     def list_of(self, caller_id: str, limit: int, after: Job | None = None) -> tuple[list[Job], bool]:
         """A caller's jobs, newest first, and whether there are more. `after` is the last job of the page before."""
@@ -169,6 +171,14 @@ class JobStore:
     def _get(self, item_id: str) -> dict[str, Any] | None:
         answer = self._client.get_item(TableName=self._table, Key={"id": {"S": item_id}}, ConsistentRead=True)
         return from_item(answer["Item"]) if "Item" in answer else None
+
+
+def _read_job(item: dict[str, Any]) -> Job:
+    try:
+        return _job_data.validate_python(item)
+    except ValidationError:
+        # The error's text could quote a prompt.
+        raise JobUnreadable(str(item.get("id"))) from None
 
 
 def _owner(kind: str, caller_id: str) -> str:

@@ -1,0 +1,247 @@
+"""Request bodies as typed wishes: JSON with null for absent, and the text fields of forms."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from core.errors import InvalidRequest
+
+_EXAMPLE = '{"model": "gpt-image-2.6-flare", "prompt": "A cute baby sea otter"}'
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        """The body of a JSON document.
+
+        Raises:
+            InvalidRequest: a parameter is unknown or has the wrong type.
+        """
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            raise _shape_fault(error.errors(include_input=False, include_url=False)[0], cls.model_fields) from None
+
+
+class Reasoning(_Body):
+    """How hard the author of an SVG thinks."""
+
+    effort: str | None = None
+
+
+class Svg(_Body):
+    """Which model writes an SVG, and how."""
+
+    model: str | None = None
+    reasoning: Reasoning | None = None
+
+
+class GenerationBody(_Body):
+    """The JSON body of POST /v1/images/generations. null means absent, as the SDKs send it."""
+
+    prompt: str | None = None
+    model: str | None = None
+    n: int | None = None
+    size: str | None = None
+    quality: str | None = None
+    background: str | None = None
+    output_format: str | None = None
+    output_compression: int | None = None
+    moderation: str | None = None
+    complexity: str | None = None
+    frame_count: int | None = None
+    frame_duration_ms: int | None = None
+    svg: Svg | None = None
+    style: str | None = None
+    response_format: str | None = None
+    stream: bool | None = None
+    partial_images: int | None = None
+    safety_identifier: str | None = None
+    user: str | None = None
+
+    def parameters(self) -> dict[str, Any]:
+        """What was given, without what tells about input images."""
+        return self.model_dump(exclude_none=True, exclude={"images", "mask", "markup"})
+
+
+class ImageReference(_Body):
+    """An input image by reference: exactly one of a URL (https or data) and an id (file_ or img_)."""
+
+    image_url: str | None = None
+    file_id: str | None = None
+
+    def pointer(self, param: str) -> str:
+        """The URL or id.
+
+        Raises:
+            InvalidRequest: both or neither are given.
+        """
+        if (self.image_url is None) == (self.file_id is None):
+            raise InvalidRequest(
+                f"'{param}' must have exactly one of 'image_url' (an https or data URL) and 'file_id' (a file_ id of "
+                "an upload or an img_ id of an earlier image).",
+                param=param,
+            )
+        return self.image_url or self.file_id or ""
+
+
+class EditBody(GenerationBody):
+    """The JSON body of POST /v1/images/edits."""
+
+    images: list[ImageReference] | None = None
+    mask: ImageReference | None = None
+    markup: ImageReference | None = None
+    input_fidelity: str | None = None
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """An input image as it was given: bytes, or a URL or id to take them from."""
+
+    data: bytes | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What an edit asks for, before anything is checked against a model."""
+
+    parameters: dict[str, Any]
+    images: tuple[Pointer, ...]
+    mask: Pointer | None = None
+    markup: Pointer | None = None
+
+
+def parse_json(raw: str | bytes | None) -> Mapping[str, Any]:
+    """The JSON object in a request body.
+
+    Raises:
+        InvalidRequest: it is not JSON, or no object.
+    """
+    try:
+        document = json.loads(raw or "")
+        # JSON can spell half a character ("\\ud800"), which no text can hold.
+        json.dumps(document, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise InvalidRequest(
+            f"The request body is not valid JSON. Send an object such as {_EXAMPLE}.", code="invalid_json"
+        ) from None
+    if not isinstance(document, dict):
+        raise InvalidRequest(f"The request body must be a JSON object, such as {_EXAMPLE}.", code="invalid_json")
+    return document
+
+
+def edit_of_json(document: Mapping[str, Any]) -> Wish:
+    """The wish of a JSON edit.
+
+    Raises:
+        InvalidRequest: wrong shape.
+    """
+    body = EditBody.read(document)
+    return Wish(
+        parameters=body.parameters(),
+        images=tuple(
+            Pointer(reference=image.pointer(f"images[{index}]")) for index, image in enumerate(body.images or ())
+        ),
+        mask=Pointer(reference=body.mask.pointer("mask")) if body.mask else None,
+        markup=Pointer(reference=body.markup.pointer("markup")) if body.markup else None,
+    )
+
+
+_INTEGERS = ("n", "output_compression", "partial_images", "frame_count", "frame_duration_ms")
+
+
+def edit_of_form(fields: Iterable[tuple[str, str]], files: Iterable[tuple[str, bytes]]) -> Wish:
+    """The wish of a multipart edit: `image`, repeated `image` or `image[]`, `mask`, `markup`, and text fields.
+
+    An image may be a file, or a text field that holds an id or a URL.
+
+    Raises:
+        InvalidRequest: wrong shape.
+    """
+    images: list[Pointer] = []
+    single: dict[str, Pointer] = {}
+    document: dict[str, Any] = {}
+    parts = [(name, Pointer(data=data)) for name, data in files]
+    for name, text in fields:
+        if name in ("image", "image[]", "mask", "markup"):
+            parts.append((name, Pointer(reference=text)))
+        else:
+            _put(document, name, text)
+    for name, pointer in parts:
+        if name in ("image", "image[]"):
+            images.append(pointer)
+        elif name not in ("mask", "markup"):
+            raise InvalidRequest(
+                f"Unknown file field: '{name[:64]}'. Files are 'image' or 'image[]', 'mask' and 'markup'.",
+                param=name[:64],
+                code="unknown_parameter",
+            )
+        elif name in single:
+            raise _duplicate(name)
+        else:
+            single[name] = pointer
+    body = _FormBody.read(document)
+    return Wish(body.parameters(), tuple(images), single.get("mask"), single.get("markup"))
+
+
+class _FormBody(GenerationBody):
+    input_fidelity: str | None = None
+
+
+def _put(document: dict[str, Any], name: str, text: str) -> None:
+    """Set a field of a form, whose nested names look like svg[reasoning][effort]."""
+    path = re.findall(r"[^\[\]]+", name)
+    if not path:
+        raise InvalidRequest("A form field has no name.", code="invalid_multipart")
+    place = document
+    for step in path[:-1]:
+        place = place.setdefault(step, {})
+        if not isinstance(place, dict):
+            raise _duplicate(name)
+    if path[-1] in place:
+        raise _duplicate(name)
+    place[path[-1]] = _typed(name, text)
+
+
+def _typed(name: str, text: str) -> str | int | bool:
+    """Form fields are text; whole numbers and booleans are read as such where they are due."""
+    if name in _INTEGERS and re.fullmatch(r"-?[0-9]{1,9}", text):
+        return int(text)
+    if name == "stream" and text in ("true", "false"):
+        return text == "true"
+    return text
+
+
+def _duplicate(name: str) -> InvalidRequest:
+    return InvalidRequest(f"'{name[:64]}' is given more than once.", param=name[:64], code="duplicate_parameter")
+
+
+def _shape_fault(fault: ErrorDetails, known: Iterable[str]) -> InvalidRequest:
+    name = ".".join(str(part) for part in fault["loc"])[:64]
+    if fault["type"] == "extra_forbidden":
+        return InvalidRequest(
+            f"Unknown parameter: '{name}'. Known parameters are: {', '.join(sorted(known))}.",
+            param=name,
+            code="unknown_parameter",
+        )
+    kinds = {
+        "string_type": "a string",
+        "int_type": "an integer",
+        "bool_type": "true or false",
+        "list_type": "an array",
+        "model_type": "an object",
+    }
+    kind = kinds.get(fault["type"])
+    return InvalidRequest(
+        f"Invalid type for '{name}': {'it must be ' + kind if kind else fault['msg']}.",
+        param=name,
+        code="invalid_type",
+    )

@@ -1,0 +1,224 @@
+"""The rules a request is held to, from the catalog's data. Each refusal names its parameter and what is allowed.
+
+Source: OpenAI Images API as of 2026-11-22, parameters of images.generate and images.edit and their documented
+combinations.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from core.catalog import FlexibleSize, Gif, Model, Operation, SizeRule
+from core.errors import InvalidRequest
+
+# Passed on as they are: they describe the caller's own user to the provider.
+_IDENTIFIERS = ("user", "safety_identifier")
+_IDENTIFIER_MAX = 512
+_SVG_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_LOSSY = ("jpeg", "webp")
+_TRANSPARENT = ("png", "webp")
+
+
+def check(operation: Operation, model: Model, prompt: str, parameters: Mapping[str, Any]) -> None:
+    """Hold a request against the rules of its model.
+
+    Raises:
+        InvalidRequest: for the first rule that is broken.
+    """
+    rules = model.rules
+    if operation not in rules.operations:
+        able = "images.edit" if operation == "edit" else "images.generate"
+        raise InvalidRequest(f"The model '{model.name}' does not support {able}.", param="model")
+    if not 1 <= len(prompt) <= rules.prompt_max:
+        raise InvalidRequest(
+            f"'prompt' has {len(prompt)} characters; '{model.name}' takes 1 to {rules.prompt_max}.", param="prompt"
+        )
+    for name, value in parameters.items():
+        if name in _IDENTIFIERS:
+            if len(value) > _IDENTIFIER_MAX:
+                raise InvalidRequest(f"'{name}' must have at most {_IDENTIFIER_MAX} characters.", param=name)
+            continue
+        if name == "n":
+            _check_range(name, value, 1, rules.n_max, model)
+        elif name == "size":
+            _check_size(value, rules.size, model, gif=parameters.get("output_format") == "gif")
+        else:
+            _check_parameter(operation, name, value, model)
+    for combination in (_transparency, _compression, _gif, _svg):
+        combination(parameters, model)
+
+
+def check_inputs(model: Model, images: int, *, mask: bool, markup: bool, output_format: str | None) -> None:
+    """Hold the number and kinds of an edit's inputs against the rules of its model, before any is read.
+
+    Raises:
+        InvalidRequest: too few or too many images, or a mask or markup where none can be.
+    """
+    rules = model.rules.inputs
+    if rules is None:
+        raise InvalidRequest(f"The model '{model.name}' does not support images.edit.", param="model")
+    if images == 0:
+        raise InvalidRequest(
+            "Missing required parameter: 'image'. Send one or more files as 'image' or 'image[]', or JSON with "
+            '\'images\': [{"image_url": …} or {"file_id": …}].',
+            param="image",
+            code="missing_required_parameter",
+        )
+    if images > rules.max_count:
+        raise InvalidRequest(
+            f"{images} input images were given; '{model.name}' takes at most {rules.max_count}.", param="image"
+        )
+    if mask and markup:
+        raise InvalidRequest("'mask' and 'markup' cannot be used together.", param="markup")
+    if markup and not rules.markup:
+        raise InvalidRequest(f"The model '{model.name}' does not support 'markup'.", param="markup")
+    if mask and output_format == "gif":
+        raise InvalidRequest("'mask' cannot be used with output_format gif.", param="mask")
+
+
+def _check_parameter(operation: Operation, name: str, value: Any, model: Model) -> None:
+    parameter = model.rules.parameters.get(name)
+    if parameter is None or operation not in parameter.operations:
+        supported = [known for known, rule in model.rules.parameters.items() if operation in rule.operations]
+        raise InvalidRequest(
+            f"The model '{model.name}' does not support '{name}' in images.{_verb(operation)}. It supports: "
+            f"{', '.join(['prompt', 'n', 'size', *supported])}.",
+            param=name,
+            code="unsupported_parameter",
+        )
+    if parameter.values and value not in parameter.values:
+        raise not_allowed(name, value, parameter.values, model)
+    if parameter.min is not None and parameter.max is not None:
+        _check_range(name, value, parameter.min, parameter.max, model)
+    if parameter.svg:
+        _check_svg(value)
+
+
+def _check_range(name: str, value: int, least: int, most: int, model: Model) -> None:
+    if not least <= value <= most:
+        raise InvalidRequest(
+            f"Invalid value: {value}. '{name}' must be from {least} to {most} for '{model.name}'.", param=name
+        )
+
+
+def _check_size(size: str, rule: SizeRule, model: Model, *, gif: bool) -> None:
+    if size == "auto" and rule.auto:
+        return
+    if rule.flexible is None:
+        if size not in rule.fixed:
+            raise not_allowed("size", size, (*rule.fixed, *(("auto",) if rule.auto else ())), model)
+        return
+    shape = re.fullmatch(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", size)
+    fault = _flexible_fault(int(shape[1]), int(shape[2]), rule.flexible, gif=gif) if shape else "it is not WIDTHxHEIGHT"
+    if fault:
+        raise InvalidRequest(
+            f"Invalid size '{size[:32]}' for '{model.name}': {fault}. Allowed: {_described(rule.flexible)}.",
+            param="size",
+        )
+
+
+def _flexible_fault(width: int, height: int, rule: FlexibleSize, *, gif: bool) -> str | None:
+    """The first bound that the size breaks."""
+    if width % rule.multiple_of or height % rule.multiple_of:
+        return f"width and height must both be divisible by {rule.multiple_of}"
+    if max(width, height) > rule.max_edge:
+        return f"an edge is longer than {rule.max_edge}"
+    if max(width, height) > rule.max_ratio * min(width, height):
+        return f"the ratio of the edges is beyond {rule.max_ratio}:1"
+    # The pixels of an animation are counted over its frames: see _gif.
+    if not gif and not rule.min_pixels <= width * height <= rule.max_pixels:
+        return f"{width * height} pixels are outside {rule.min_pixels} to {rule.max_pixels}"
+    return None
+
+
+def _described(rule: FlexibleSize) -> str:
+    return (
+        f"'auto', or WIDTHxHEIGHT with both divisible by {rule.multiple_of}, edges up to {rule.max_edge}, a ratio up "
+        f"to {rule.max_ratio}:1 and {rule.min_pixels} to {rule.max_pixels} pixels, for example 1024x1024, 1536x1024 "
+        "or 1024x1536"
+    )
+
+
+def _transparency(parameters: Mapping[str, Any], _: Model) -> None:
+    output_format = parameters.get("output_format", "png")
+    if parameters.get("background") == "transparent" and output_format not in _TRANSPARENT:
+        raise InvalidRequest(
+            f"A transparent background cannot be had as {output_format}; use output_format png or webp.",
+            param="background",
+        )
+
+
+def _compression(parameters: Mapping[str, Any], _: Model) -> None:
+    output_format = parameters.get("output_format", "png")
+    if parameters.get("output_compression", 100) != 100 and output_format not in _LOSSY:
+        raise InvalidRequest(
+            f"'output_compression' works with output_format jpeg or webp only, not with {output_format}.",
+            param="output_compression",
+        )
+
+
+def _gif(parameters: Mapping[str, Any], model: Model) -> None:
+    if parameters.get("output_format") != "gif":
+        for name in ("frame_count", "frame_duration_ms"):
+            if name in parameters:
+                raise InvalidRequest(f"'{name}' works with output_format gif only.", param=name)
+        return
+    size, rule = parameters.get("size", "auto"), model.rules.gif
+    if size == "auto" or rule is None:
+        return
+    width, height = (int(edge) for edge in size.split("x"))
+    frames = _frames_charged(parameters.get("frame_count", rule.default_frames), rule)
+    if not rule.pixel_floor <= width * height * frames <= rule.pixel_budget:
+        edge = int((rule.pixel_budget / frames) ** 0.5) // 16 * 16
+        raise InvalidRequest(
+            f"Invalid size '{size}' for a gif: with this frame_count a frame may have "
+            f"{-(-rule.pixel_floor // frames)} to {rule.pixel_budget // frames} pixels, for example {edge}x{edge}.",
+            param="size",
+        )
+
+
+def _frames_charged(frames: int, rule: Gif) -> int:
+    return next((step for step in rule.frame_steps if frames <= step), rule.frame_steps[-1])
+
+
+def _svg(parameters: Mapping[str, Any], _: Model) -> None:
+    if parameters.get("output_format") != "svg":
+        if "svg" in parameters:
+            raise InvalidRequest("'svg' works with output_format svg only.", param="svg")
+        return
+    if parameters.get("n", 1) != 1:
+        raise InvalidRequest("output_format svg works with n=1 only.", param="n")
+    if not parameters.get("svg", {}).get("model"):
+        raise InvalidRequest(
+            "SVG generation requires 'svg.model', the model that writes the SVG.",
+            param="svg.model",
+            code="missing_required_parameter",
+        )
+
+
+def _check_svg(value: Mapping[str, Any]) -> None:
+    effort = (value.get("reasoning") or {}).get("effort")
+    if effort is None:
+        return
+    if effort not in _SVG_EFFORTS:
+        raise not_allowed("svg.reasoning.effort", effort, _SVG_EFFORTS)
+    author = re.match(r"gpt-([0-9]+)\.([0-9]+)", value.get("model") or "")
+    if effort == "minimal" and author and (int(author[1]), int(author[2])) >= (5, 1):
+        raise InvalidRequest(
+            "The effort 'minimal' is not supported by SVG authors from gpt-5.1 on; use 'none' or 'low'.",
+            param="svg.reasoning.effort",
+        )
+
+
+def not_allowed(name: str, value: Any, allowed: tuple[str, ...], model: Model | None = None) -> InvalidRequest:
+    """A value outside a list."""
+    by = f" for '{model.name}'" if model else ""
+    return InvalidRequest(
+        f"Invalid value: '{str(value)[:64]}'. Supported values of '{name}'{by} are: "
+        f"{', '.join(repr(choice) for choice in allowed)}.",
+        param=name,
+    )
+
+
+def _verb(operation: Operation) -> str:
+    return "edit" if operation == "edit" else "generate"
