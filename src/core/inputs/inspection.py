@@ -15,6 +15,9 @@ MAX_BYTES = 50 * 1024 * 1024
 # A small file can claim a size that no memory holds; no picture worth editing is near these bounds.
 MAX_PIXELS = 100_000_000
 MAX_EDGE = 30_000
+# How far dimensions and orientation are looked for. Most files have them in the first 64 KiB, but a JPEG may carry
+# megabytes of metadata before them (and a WebP its orientation behind its pixels).
+MAX_HEADER_BYTES = 4 * 1024 * 1024
 
 _ALLOWED = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WebP"}
 _EXPECTED = "Allowed are PNG, JPEG and WebP of less than 50 MB; convert HEIC, AVIF, TIFF and others first."
@@ -46,7 +49,7 @@ def inspect(data: bytes, *, name: str, param: str, size: int | None = None) -> I
     """Check an input image by its magic bytes and header.
 
     Args:
-        data: the image, or its beginning.
+        data: the image, or its beginning; no more than MAX_HEADER_BYTES are looked at.
         name: what a message calls it, for example "image 2".
         param: the parameter it came in.
         size: bytes of the whole image; those of `data` by default.
@@ -58,6 +61,7 @@ def inspect(data: bytes, *, name: str, param: str, size: int | None = None) -> I
         HeaderIncomplete: `data` is only the beginning, and too short.
     """
     size = len(data) if size is None else size
+    data = data[:MAX_HEADER_BYTES]
     if not size:
         raise InvalidRequest(f"The file for {name} is empty. {_EXPECTED}", param=param, code="empty_image_file")
     if size >= MAX_BYTES:
@@ -80,7 +84,7 @@ def inspect(data: bytes, *, name: str, param: str, size: int | None = None) -> I
         )
     width, height = imagesize.get(io.BytesIO(data), exif_rotation=False)
     if width <= 0 or height <= 0:
-        if len(data) < size:
+        if len(data) < min(size, MAX_HEADER_BYTES):
             raise HeaderIncomplete
         raise InvalidRequest(
             f"The file for {name} claims to be {_ALLOWED[content_type]}, but its header is broken. {_EXPECTED}",
