@@ -79,7 +79,7 @@ test: ## every layer of tests
 
 test-fast: ## the layers that need no deployed stack
 	$(call need,dev)
-	@$(BIN)/pytest tests/unit tests/integration tests/simulator
+	@$(BIN)/pytest tests/unit tests/integration tests/local tests/simulator
 
 test-all: ## everything: check, demo, test
 	@$(MAKE) check
@@ -91,7 +91,7 @@ check: ## formatting, lint, types, direction of imports, the template gate
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
-	@PYTHONPATH=src $(BIN)/lint-imports
+	@$(call quietly,lint-imports,$(BIN)/lint-imports)
 	@$(BIN)/pytest tests/template
 
 format: ## let ruff format and fix
@@ -108,13 +108,17 @@ format: ## let ruff format and fix
 build: ## sam build, with bytecode (ARCHITECTURE=arm64|x86_64)
 	$(call need,dev sam)
 	@mkdir -p $(BUILD)
-	@$(call quietly,$(notdir $(BUILD)).build,cd $(BUILD) && PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 \
+	@$(call quietly,sam-build,cd $(BUILD) && PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 \
 		$(CURDIR)/$(SAM) build --template-file $(CURDIR)/template.yaml --base-dir $(CURDIR) \
 		--build-dir build --cache-dir cache --parameter-overrides Architecture=$(ARCHITECTURE))
 	@$(BIN)/python -m compileall -q -j2 --invalidation-mode unchecked-hash $(BUILD)/build
 
+# Until samconfig.toml names the provider's secret for a profile, SAM asks for every parameter.
+IS_GUIDED = import tomllib; profile = tomllib.load(open("samconfig.toml", "rb"))["$(PROFILE)"]["deploy"]["parameters"]; \
+	print("" if "OpenAiSecretArn" in profile.get("parameter_overrides", "") else "--guided")
+
 deploy: build ## sam deploy to your AWS account (PROFILE=default|prod)
-	@SAM_CLI_TELEMETRY=0 $(SAM) deploy --config-env $(PROFILE)
+	@SAM_CLI_TELEMETRY=0 $(SAM) deploy --config-env $(PROFILE) $$($(BIN)/python -c '$(IS_GUIDED)')
 
 
 # Upkeep.

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 
-SECONDS_TO_END = 5.0
+SECONDS_TO_END = 2.0
 
 
 def main() -> int:
