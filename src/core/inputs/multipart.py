@@ -4,9 +4,6 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
-
 from core.errors import InvalidRequest
 
 # 16 images, a mask, a markup, and every text field of the API leave room to spare.
@@ -49,6 +46,10 @@ def parse_form(body: bytes, content_type: str) -> Form:
     Raises:
         InvalidRequest: no form, a broken or truncated one, or one beyond the bounds above (code invalid_multipart).
     """
+    # Imported here, since only forms are worth its 10 ms.
+    from python_multipart.exceptions import FormParserError  # noqa: PLC0415
+    from python_multipart.multipart import MultipartParser, parse_options_header  # noqa: PLC0415
+
     media_type, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
     if media_type != b"multipart/form-data":
@@ -113,6 +114,8 @@ class _Reader:
         self._part.headers[self._part.header] = data[start:end]
 
     def end_headers(self) -> None:
+        from python_multipart.multipart import parse_options_header  # noqa: PLC0415 - see parse_form
+
         part = self._part
         disposition = part.headers.get(b"content-disposition", b"")
         kind, options = parse_options_header(disposition)
