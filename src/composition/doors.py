@@ -42,7 +42,7 @@ def doors() -> Doors:
         catalog=catalog.load(),
         resolver=Resolver(catalog.load(), ModelPolicy(settings.default_model, settings.retired_models)),
         gate=Gate(CallerStore(aws.dynamodb(), settings.callers_table), time.time),
-        acceptor=Acceptor(jobs, queue, settings.retention_days * _DAY_SECONDS),
+        acceptor=Acceptor(jobs, queue, catalog.load(), settings.retention_days * _DAY_SECONDS),
         jobs=jobs,
         links=ImageLinks(aws.s3(), settings.images_bucket, settings.url_ttl_seconds),
     )

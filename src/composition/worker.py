@@ -1,38 +1,41 @@
 """What the worker is made of: the only function that knows the provider."""
 
+import os
 from functools import cache
 
 import httpx
 
-from core import aws
+from core import aws, catalog
 from core.performing import Performer
-from core.providers.openai import OpenAIProvider
-from core.providers.secret import ProviderKey
+from core.providers import ImageProvider, connect
 from core.settings import WorkerSettings
 from core.stores.images import ImageStore
+from core.stores.inputs import InputStore
 from core.stores.jobs import JobStore
 from core.stores.queue import JobQueue
 
 
 @cache
 def http_client() -> httpx.Client:
-    """The one connection pool to the provider."""
+    """The one connection pool to providers."""
     return httpx.Client(headers={"User-Agent": "easel"}, follow_redirects=False)
+
+
+@cache
+def provider(name: str) -> ImageProvider:
+    """The adapter that the catalog calls by that name."""
+    return connect(name, os.environ, http_client(), aws.secretsmanager())
 
 
 @cache
 def performer() -> Performer:
     """The performer of this process, built from its environment."""
     settings = WorkerSettings.from_environment()
-    provider = OpenAIProvider(
-        http=http_client(),
-        base_url=settings.openai_base_url,
-        key=ProviderKey(aws.secretsmanager(), settings.openai_secret_arn),
-        organization=settings.openai_organization,
-    )
     return Performer(
         jobs=JobStore(aws.dynamodb(), settings.jobs_table),
         images=ImageStore(aws.s3(), settings.images_bucket),
+        inputs=InputStore(aws.s3(), settings.images_bucket),
         queue=JobQueue(aws.sqs(), settings.jobs_queue_url),
+        catalog=catalog.load(),
         provider=provider,
     )

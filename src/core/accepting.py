@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.callers import Caller
+from core.catalog import Catalog
 from core.errors import Conflict, NotFound, PermissionDenied, ServiceUnavailable
 from core.jobs import Job, new_job, new_job_id
+from core.money import quote
 from core.requests import Request
 from core.stores.jobs import JobChanged, JobExists, JobStore, RetryPointer, retry_pointer_id
 from core.stores.queue import JobQueue, QueueUnavailable
@@ -40,12 +42,14 @@ class Acceptor:
         self,
         jobs: JobStore,
         queue: JobQueue,
+        catalog: Catalog,
         retention_seconds: int,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._jobs = jobs
         self._queue = queue
+        self._catalog = catalog
         self._retention_seconds = retention_seconds
         self._clock = clock
         self._sleep = sleep
@@ -65,8 +69,10 @@ class Acceptor:
                 code="model_not_allowed",
             )
         now = self._clock()
+        model = self._catalog.find(request.model)
         job = new_job(
             request,
+            quote(request, model.rules, len(request.inputs)) if model else None,
             job_id=self._job_id(caller, request, delivery),
             caller_id=caller.id,
             request_id=delivery.request_id,

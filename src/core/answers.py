@@ -7,8 +7,8 @@ from core.catalog import Catalog
 from core.errors import EaselError, JobFailed
 from core.images import Image
 from core.jobs import Job
-from core.money import Usage, cost_of
-from core.requests import Warning
+from core.money import Quote, Usage, cost_of
+from core.requests import Request, Warning
 from core.stores.images import ImageLinks
 
 IMAGES_LOST = "images_lost"
@@ -29,6 +29,26 @@ def error_document(error: EaselError, request_id: str) -> dict[str, Any]:
     if error.job_id:
         document["job_id"] = error.job_id
     return {"error": document}
+
+
+def quote_document(request: Request, quoted: Quote) -> dict[str, Any]:
+    """A quote: what would run, and what it would cost."""
+    return {
+        "object": "quote",
+        "model": request.model,
+        "n": request.n,
+        "quote_micro_usd": quoted.expected,
+        "upper_bound_micro_usd": quoted.upper_bound,
+        "currency": "USD",
+        "price_date": quoted.price_date,
+        "usage": _usage(quoted.expected_usage) if quoted.expected_usage else None,
+        "upper_bound_usage": _usage(quoted.upper_usage) if quoted.upper_usage else None,
+        "easel": {
+            "requested": request.requested,
+            "applied": request.applied(),
+            "warnings": [asdict(warning) for warning in request.warnings],
+        },
+    }
 
 
 class Answers:
@@ -116,16 +136,19 @@ class Answers:
             "cost": self._cost(job),
         }
 
-    def _cost(self, job: Job) -> dict[str, Any] | None:
+    def _cost(self, job: Job) -> dict[str, Any]:
         model = self._catalog.find(job.request.model)
-        if model is None:
-            return None
         usage = job.report.usage if job.report else None
-        actual = cost_of(usage, model.rules.prices) if usage else (0 if job.charged is False and job.finished else None)
+        if usage and model:
+            actual: int | None = cost_of(usage, model.rules.prices)
+        else:
+            actual = 0 if job.finished and job.charged is False else None
         return {
+            "quote_micro_usd": job.quote.expected if job.quote else None,
+            "upper_bound_micro_usd": job.quote.upper_bound if job.quote else None,
             "actual_micro_usd": actual,
             "currency": "USD",
-            "price_date": model.rules.prices.as_of.isoformat(),
+            "price_date": job.quote.price_date if job.quote else None,
         }
 
 

@@ -3,6 +3,7 @@
 EaselError
 ├── InvalidRequest        400  the request cannot be bought as it stands
 │   ├── ModelNotFound     404  no such model, or a retired one under the policy "reject"
+│   ├── EndpointRetired   400  the provider has shut the endpoint down for good
 │   └── RequestTooLarge   413
 ├── Unauthenticated       401  no key, or one that is unknown, revoked or expired
 ├── PermissionDenied      403  the key is not allowed this
@@ -86,6 +87,10 @@ class InvalidRequest(EaselError):
 class ModelNotFound(InvalidRequest):
     status = 404
     code = "model_not_found"
+
+
+class EndpointRetired(InvalidRequest):
+    code = "endpoint_retired"
 
 
 class RequestTooLarge(InvalidRequest):

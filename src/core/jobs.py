@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from core.errors import Charged, Problem
 from core.images import Image
-from core.money import Usage
+from core.money import Quote, Usage
 from core.requests import Request
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled", "unknown"]
@@ -55,6 +55,7 @@ class Job:
     created_ms: int
     deadline: int
     expires_at: int
+    quote: Quote | None = None
     status: Status = "queued"
     stage: Stage | None = None
     lease_id: str | None = None
@@ -167,7 +168,14 @@ class Job:
 
 
 def new_job(
-    request: Request, *, job_id: str, caller_id: str, request_id: str, now: float, retention_seconds: int
+    request: Request,
+    quote: Quote | None,
+    *,
+    job_id: str,
+    caller_id: str,
+    request_id: str,
+    now: float,
+    retention_seconds: int,
 ) -> Job:
     """A job that was just accepted."""
     seconds = int(now)
@@ -177,6 +185,7 @@ def new_job(
         request=request,
         fingerprint=request.fingerprint(),
         request_id=request_id,
+        quote=quote,
         created_ms=int(now * 1000),
         deadline=seconds + DEADLINE_SECONDS,
         expires_at=seconds + retention_seconds,

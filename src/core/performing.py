@@ -8,16 +8,21 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
+from tempfile import TemporaryFile
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from core.catalog import Catalog
 from core.errors import Problem
 from core.images import Image, NotAnImage, describe, new_image_id
 from core.jobs import QUEUE_PATIENCE_SECONDS, Job, new_lease_id
-from core.providers import Delivery, ImageProvider, InDoubt, NotBought, Refused
+from core.providers import Delivery, ImageProvider, InDoubt, InputFile, NotBought, Refused
 from core.recovering import deadline_passed, lost_in_crash, outcome_unknown
+from core.requests import Input
 from core.stores.images import ImageStore
+from core.stores.inputs import InputGone, InputStore
 from core.stores.jobs import JobChanged, JobStore
 from core.stores.queue import MAX_DELAY_SECONDS, JobQueue
 
@@ -38,14 +43,18 @@ class Performer:
         self,
         jobs: JobStore,
         images: ImageStore,
+        inputs: InputStore,
         queue: JobQueue,
-        provider: ImageProvider,
+        catalog: Catalog,
+        provider: Callable[[str], ImageProvider],
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._jobs = jobs
         self._images = images
+        self._inputs = inputs
         self._queue = queue
+        self._catalog = catalog
         self._provider = provider
         self._clock = clock
         self._sleep = sleep
@@ -85,15 +94,18 @@ class Performer:
 
     def _buy(self, job: Job, time_left: Callable[[], float]) -> None:
         try:
-            self._provider.prepare()
-            try:
-                job = self._jobs.save(job.calling())
-            except JobChanged:
-                log.warning("the lease was lost before buying", extra={"job_id": job.id})
-                return
-            delivery = self._provider.generate(
-                job.request, request_id=job.request_id, timeout=time_left() - STORING_RESERVE_SECONDS
-            )
+            with ExitStack() as open_files:
+                provider = self._provider_of(job)
+                provider.prepare()
+                inputs = [self._open(image, open_files) for image in job.request.inputs]
+                try:
+                    job = self._jobs.save(job.calling())
+                except JobChanged:
+                    log.warning("canceled, or the lease was lost, before buying", extra={"job_id": job.id})
+                    return
+                delivery = provider.buy(
+                    job.request, inputs, request_id=job.request_id, timeout=time_left() - STORING_RESERVE_SECONDS
+                )
         except NotBought as outcome:
             self._try_again_later(job, outcome, time_left)
         except Refused as outcome:
@@ -104,6 +116,30 @@ class Performer:
             self._persist(job, lambda held: held.unknown(doubt.problem, self._now()), time_left)
         else:
             self._store(job, delivery, time_left)
+
+    def _provider_of(self, job: Job) -> ImageProvider:
+        model = self._catalog.find(job.request.model)
+        if model is None:
+            raise Refused(Problem(404, "invalid_request_error", "model_not_found", "The model is no longer known."))
+        return self._provider(model.rules.provider)
+
+    def _open(self, image: Input, open_files: ExitStack) -> InputFile:
+        """An input as a file on disk, since sixteen large ones do not fit into memory."""
+        file = open_files.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
+        try:
+            self._inputs.download(image.key, file)
+        except InputGone:
+            raise Refused(
+                Problem(
+                    400,
+                    "invalid_request_error",
+                    "input_deleted",
+                    "An input image of the job was deleted before it was needed. Nothing was bought.",
+                    param=image.role,
+                )
+            ) from None
+        file.seek(0)
+        return InputFile(image.role, image.key.rpartition("/")[2], image.content_type, file)
 
     def _try_again_later(self, job: Job, outcome: NotBought, time_left: Callable[[], float]) -> None:
         """Wait in the queue, not in a running function; the deadline bounds it."""

@@ -3,9 +3,8 @@
 import os
 from collections.abc import Mapping
 from typing import Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 RetiredPolicy = Literal["translate", "reject", "forward"]
 
@@ -14,7 +13,9 @@ class SettingsError(Exception):
     """The environment is incomplete or wrong; the message names each variable."""
 
 
-class _Settings(BaseModel):
+class Settings(BaseModel):
+    """Base of all settings: fields are read from the environment variables that are their aliases."""
+
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     @classmethod
@@ -31,7 +32,7 @@ class _Settings(BaseModel):
             raise SettingsError(f"Wrong settings in the environment: {faults}") from None
 
 
-class JobSettings(_Settings):
+class JobSettings(Settings):
     """What every function that touches jobs needs."""
 
     jobs_table: str = Field(alias="EASEL_JOBS_TABLE", min_length=1)
@@ -48,6 +49,7 @@ class ApiSettings(JobSettings):
     url_ttl_seconds: int = Field(alias="EASEL_URL_TTL_SECONDS", default=3600, ge=60, le=43200)
     public_url: str = Field(alias="EASEL_PUBLIC_URL", default="")
     default_model: str = Field(alias="EASEL_DEFAULT_MODEL", default="gpt-image-2.6-flare", min_length=1)
+    trusted_image_hosts: str = Field(alias="EASEL_TRUSTED_IMAGE_HOSTS", default="")
     retired_models: RetiredPolicy = Field(alias="EASEL_RETIRED_MODELS", default="translate")
 
 
@@ -55,20 +57,3 @@ class WorkerSettings(JobSettings):
     """The worker: the only one that knows the provider."""
 
     images_bucket: str = Field(alias="EASEL_IMAGES_BUCKET", min_length=1)
-    openai_secret_arn: str = Field(alias="PROVIDERS__OPENAI__SECRET_ARN", min_length=1)
-    openai_base_url: str = Field(alias="PROVIDERS__OPENAI__BASE_URL", default="https://api.openai.com/v1")
-    openai_organization: str | None = Field(alias="PROVIDERS__OPENAI__ORGANIZATION", default=None)
-    openai_enabled: bool = Field(alias="PROVIDERS__OPENAI__ENABLED", default=True)
-
-    @field_validator("openai_base_url")
-    @classmethod
-    def _is_url(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if not parts.hostname or (parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost")):
-            raise ValueError("must start with https:// (plain http only towards loopback)")
-        return url.rstrip("/")
-
-    @field_validator("openai_organization")
-    @classmethod
-    def _empty_is_none(cls, organization: str | None) -> str | None:
-        return organization or None

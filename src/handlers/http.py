@@ -61,6 +61,11 @@ class Call:
         body = self.event.body or ""
         return base64.b64decode(body) if self.event.is_base64_encoded else body.encode()
 
+    @property
+    def is_form(self) -> bool:
+        """Whether the body is a multipart form rather than JSON."""
+        return (self.header("content-type") or "").lower().startswith("multipart/")
+
     def header(self, name: str) -> str | None:
         """A header's value."""
         return self.event.headers.get(name)

@@ -5,7 +5,7 @@ import logging
 from aws_lambda_powertools import Logger
 
 logger = Logger()
-_core = logging.getLogger("core")
-_core.handlers = [logger.registered_handler]
-_core.setLevel(logger.log_level)
-_core.propagate = False
+core_logger = logging.getLogger("core")
+core_logger.handlers = [logger.registered_handler]
+core_logger.setLevel(logger.log_level)
+core_logger.propagate = False

@@ -232,5 +232,5 @@ def _environment(queue_url: str, secret_arn: str, provider_url: str) -> dict[str
 def _forget_clients() -> None:
     worker.http_client().close()
     clients = (aws.dynamodb, aws.sqs, aws.s3, aws.secretsmanager, worker.http_client)
-    for build in (*clients, doors.doors, upkeep.recovery, worker.performer):
+    for build in (*clients, doors.doors, upkeep.recovery, worker.provider, worker.performer):
         build.cache_clear()

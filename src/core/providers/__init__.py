@@ -8,12 +8,18 @@ decide about money and are therefore named:
     InDoubt     the purchase may have happened and no result came
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from importlib import import_module
+from typing import IO, TYPE_CHECKING, Protocol
 
 from core.errors import Problem
 from core.jobs import Report
-from core.requests import Request
+from core.requests import Request, Role
+
+if TYPE_CHECKING:
+    import httpx
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,16 @@ class InDoubt(Exception):
         self.problem = problem
 
 
+@dataclass(frozen=True)
+class InputFile:
+    """An input image of an edit, open for reading from its start."""
+
+    role: Role
+    filename: str
+    content_type: str
+    file: IO[bytes]
+
+
 class ImageProvider(Protocol):
     """An upstream that makes images for money."""
 
@@ -60,14 +76,28 @@ class ImageProvider(Protocol):
             NotBought, Refused: the purchase cannot be made now, or at all.
         """
 
-    def generate(self, request: Request, *, request_id: str, timeout: float) -> Delivery:
+    def buy(self, request: Request, inputs: Sequence[InputFile], *, request_id: str, timeout: float) -> Delivery:
         """Buy the images of one request. Called at most once for each claim of a job.
 
         Args:
             request: what to buy.
+            inputs: the input images of an edit, in order; empty for a generation.
             request_id: sent along for tracing.
             timeout: seconds the whole call may take.
 
         Raises:
             NotBought, Refused, InDoubt.
         """
+
+
+def connect(
+    name: str, environment: Mapping[str, str], http: "httpx.Client", secrets: "SecretsManagerClient"
+) -> ImageProvider:
+    """The adapter that the catalog calls `name`: the module of that name beside this one.
+
+    A module of an adapter has a function of its own `connect(environment, http, secrets)`, which reads the settings
+    that it needs.
+    """
+    module = import_module(f"{__name__}.{name}")
+    provider: ImageProvider = module.connect(environment, http, secrets)
+    return provider

@@ -9,25 +9,33 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import httpx
+from pydantic import Field, field_validator
 
 from core.errors import Charged, Problem
 from core.jobs import Report
 from core.money import Usage
-from core.providers import Delivery, InDoubt, NotBought, Refused
+from core.providers import Delivery, InDoubt, InputFile, NotBought, Refused
 from core.providers.body import BrokenBody, ImagesBody, ParsedBody
 from core.providers.secret import KeyUnavailable, ProviderKey
 from core.requests import Request
+from core.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 CONNECT_RETRY_SECONDS = 5.0
 OVERLOADED_RETRY_SECONDS = 10.0
+_AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
+_DOWNLOAD_ATTEMPTS = 3
 _ERROR_BODY_LIMIT = 64 * 1024
 
 # Money is missing at the provider: no waiting helps. Source: OpenAI error codes of 429 and 400.
@@ -44,30 +52,62 @@ _QUOTA_CODES = frozenset(
 _SECRET_LIKE = re.compile(r"\b(sk|ek|org|Bearer)[-_ ][A-Za-z0-9*_-]{6,}")
 
 
+class OpenAISettings(Settings):
+    """Where the provider is and how it is paid. The base URL may be OpenAI's, Azure's, a proxy's or one's own."""
+
+    secret_arn: str = Field(alias="PROVIDERS__OPENAI__SECRET_ARN", min_length=1)
+    base_url: str = Field(alias="PROVIDERS__OPENAI__BASE_URL", default="https://api.openai.com/v1")
+    organization: str = Field(alias="PROVIDERS__OPENAI__ORGANIZATION", default="")
+    enabled: bool = Field(alias="PROVIDERS__OPENAI__ENABLED", default=True)
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if not parts.hostname or (parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost")):
+            raise ValueError("must start with https:// (plain http only towards loopback)")
+        return url.rstrip("/")
+
+    @property
+    def wants_api_key_header(self) -> bool:
+        """Azure takes keys in a header of its own; a bearer token there means Entra ID."""
+        return (urlsplit(self.base_url).hostname or "").endswith(_AZURE_HOSTS)
+
+
+def connect(environment: Mapping[str, str], http: httpx.Client, secrets: "SecretsManagerClient") -> "OpenAIProvider":
+    """The adapter, from its environment variables."""
+    settings = OpenAISettings.from_environment(environment)
+    return OpenAIProvider(http, settings, ProviderKey(secrets, settings.secret_arn))
+
+
 class OpenAIProvider:
     """Buys images from an OpenAI-compatible server."""
 
-    def __init__(self, http: httpx.Client, base_url: str, key: ProviderKey, organization: str | None = None) -> None:
+    def __init__(self, http: httpx.Client, settings: OpenAISettings, key: ProviderKey) -> None:
         self._http = http
-        self._base_url = base_url
+        self._settings = settings
         self._key = key
-        self._organization = organization
 
     def prepare(self) -> None:
         """Read the key while it is still certain that nothing was bought."""
+        if not self._settings.enabled:
+            raise Refused(
+                _problem(503, "provider_disabled", "The operator has switched this provider off.", retryable=True)
+            )
         self._read_key()
 
-    def generate(self, request: Request, *, request_id: str, timeout: float) -> Delivery:
-        """POST /images/generations. See ImageProvider.generate."""
-        body = {"model": request.model, "prompt": request.prompt, **request.parameters}
+    def buy(self, request: Request, inputs: Sequence[InputFile], *, request_id: str, timeout: float) -> Delivery:
+        """POST /images/generations, or /images/edits with its inputs. See ImageProvider.buy."""
         until = time.monotonic() + timeout
         try:
-            return self._post("/images/generations", body, self._read_key(), request_id, until)
+            return self._post(request, inputs, self._read_key(), request_id, until)
         except _KeyRefused:
             # A rotated secret is picked up here: the old key was refused, so nothing was bought.
             log.warning("provider refused the key, reading the secret again")
+        for image in inputs:
+            image.file.seek(0)
         try:
-            return self._post("/images/generations", body, self._read_key(again=True), request_id, until)
+            return self._post(request, inputs, self._read_key(again=True), request_id, until)
         except _KeyRefused as refused:
             raise Refused(refused.problem) from None
 
@@ -86,25 +126,51 @@ class OpenAIProvider:
                 )
             ) from error
 
-    def _post(self, path: str, body: dict[str, Any], key: str, request_id: str, until: float) -> Delivery:
+    def _post(self, request: Request, inputs: Sequence[InputFile], key: str, request_id: str, until: float) -> Delivery:
+        path, content = _content(request, inputs)
+        call = self._http.stream(
+            "POST",
+            self._settings.base_url + path,
+            headers=self._headers(key, request_id),
+            timeout=_timeouts(until),
+            **content,
+        )
+        with _transport_errors_named(), call as response, _cut_off_at(until, response):
+            if response.status_code != 200:
+                raise _error_of(response)
+            body = _read_images(response)
+        return _delivery(body, self._linked_images(body, until))
+
+    def _headers(self, key: str, request_id: str) -> dict[str, str]:
         headers = {
-            "Authorization": f"Bearer {key}",
             "X-Client-Request-Id": request_id,
             # Base64 of a compressed image does not compress; inflating it would only cost time.
             "Accept-Encoding": "identity",
         }
-        if self._organization:
-            headers["OpenAI-Organization"] = self._organization
-        with (
-            _transport_errors_named(),
-            self._http.stream(
-                "POST", self._base_url + path, json=body, headers=headers, timeout=_timeouts(until)
-            ) as response,
-            _cut_off_at(until, response),
-        ):
-            if response.status_code == 200:
-                return _delivery(_read_images(response))
-            raise _error_of(response)
+        if self._settings.wants_api_key_header:
+            headers["api-key"] = key
+        else:
+            headers["Authorization"] = f"Bearer {key}"
+        if self._settings.organization:
+            headers["OpenAI-Organization"] = self._settings.organization
+        return headers
+
+    def _linked_images(self, body: ParsedBody, until: float) -> tuple[bytes, ...]:
+        """Images that a compatible server answered by URL, as DALL-E did, instead of inline."""
+        rows = body.document.get("data")
+        urls = [row.get("url") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        return tuple(self._download(url, until) for url in urls if isinstance(url, str))
+
+    def _download(self, url: str, until: float) -> bytes:
+        for left in range(_DOWNLOAD_ATTEMPTS - 1, -1, -1):
+            try:
+                return self._http.get(url, timeout=_timeouts(until)).raise_for_status().content
+            except httpx.HTTPError as error:
+                if not left:
+                    raise InDoubt(
+                        _in_doubt("The provider made the images, but they could not be downloaded.")
+                    ) from error
+        raise AssertionError("unreachable")
 
 
 class _KeyRefused(Exception):
@@ -161,8 +227,35 @@ def _read_images(response: httpx.Response) -> ParsedBody:
         raise InDoubt(_in_doubt(f"The provider's answer could not be read: {error}.")) from None
 
 
-def _delivery(body: ParsedBody) -> Delivery:
+def _content(request: Request, inputs: Sequence[InputFile]) -> tuple[str, dict[str, Any]]:
+    """The path and body of a call: JSON for a generation, a form for an edit."""
+    fields = {"model": request.model, "prompt": request.prompt, **request.parameters}
+    if request.operation == "generation":
+        return "/images/generations", {"json": fields}
+    several = sum(image.role == "image" for image in inputs) > 1
+    files = [
+        (
+            "image[]" if image.role == "image" and several else image.role,
+            (image.filename, image.file, image.content_type),
+        )
+        for image in inputs
+    ]
+    return "/images/edits", {"data": dict(_form_fields(fields)), "files": files}
+
+
+def _form_fields(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Nested settings as form fields, the way the SDKs name them: svg[reasoning][effort]."""
+    for name, value in document.items():
+        full_name = f"{prefix}[{name}]" if prefix else name
+        if isinstance(value, Mapping):
+            yield from _form_fields(value, full_name)
+        else:
+            yield full_name, str(value)
+
+
+def _delivery(body: ParsedBody, linked: tuple[bytes, ...]) -> Delivery:
     document = body.document
+    images = (*body.images, *linked)
     report = Report(
         created=_whole(document.get("created")) or int(time.time()),
         size=_text(document.get("size")),
@@ -171,13 +264,13 @@ def _delivery(body: ParsedBody) -> Delivery:
         output_format=_text(document.get("output_format")),
         usage=_usage(document.get("usage")),
     )
-    if not body.images:
+    if not images:
         if report.usage is None:
             raise InDoubt(_in_doubt("The provider answered without an image."))
         raise Refused(
             _problem(502, "provider_result_empty", "The provider charged but sent no image.", charged=True), report
         )
-    return Delivery(body.images, report)
+    return Delivery(images, report)
 
 
 def _usage(document: Any) -> Usage | None:

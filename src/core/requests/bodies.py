@@ -25,7 +25,8 @@ class _Body(BaseModel):
             InvalidRequest: a parameter is unknown or has the wrong type.
         """
         try:
-            return cls.model_validate(document)
+            # SDKs send null for what their user left out, whatever its name.
+            return cls.model_validate({name: value for name, value in document.items() if value is not None})
         except ValidationError as error:
             raise _shape_fault(error.errors(include_input=False, include_url=False)[0], cls.model_fields) from None
 
