@@ -26,13 +26,13 @@ _MAX_TINT = 16
 _MAX_BETWEEN = 0.10
 
 MASK_CONVERTED = (
-    "The mask was black and white, without transparency. It was converted: white is edited (made transparent), "
-    "black is kept (made opaque)."
+    "The mask was black and white, without transparency. It was converted: black is edited (made transparent), "
+    "white is kept (made opaque)."
 )
 _MASK_EXPECTED = (
     "A mask is a PNG of less than 4 MB with the dimensions of the first image and an alpha channel: transparent "
     "(alpha 0) where the image is to be edited, opaque where it is kept. To make one, erase that area in a copy of "
-    "the image and save it as PNG. A black and white PNG is converted: white is edited, black is kept."
+    "the image and save it as PNG. A black and white PNG is converted: black is edited, white is kept."
 )
 _MARKUP_EXPECTED = (
     "A markup is a PNG with the dimensions of the first image, seen upright: drawn where you mark something, "
@@ -51,7 +51,8 @@ class Mask:
 def prepare_mask(data: bytes, width: int, height: int, *, param: str = "mask") -> Mask:
     """Check a mask against the stored dimensions of the first image, and convert a black and white one.
 
-    White becomes transparent, which is where the image is edited; black becomes opaque; soft edges stay soft.
+    Black becomes transparent, which is where the image is edited; white becomes opaque; soft edges stay soft. That is
+    how OpenAI's own recipe makes a mask of a black and white picture: its brightness becomes its alpha.
 
     Raises:
         InvalidRequest: it is no such mask; the message tells how to make one.
@@ -161,10 +162,10 @@ def _black_and_white(image: "Image") -> "Image | None":
 
 
 def _with_alpha(grey: "Image") -> bytes:
-    """A PNG that is transparent where the grey image is white."""
+    """A PNG that is transparent where the grey image is black."""
     from PIL import Image  # noqa: PLC0415 - see _decode
 
-    opacity = [255 if shade <= _BLACK else 0 if shade >= _WHITE else 255 - shade for shade in range(256)]
+    opacity = [0 if shade <= _BLACK else 255 if shade >= _WHITE else shade for shade in range(256)]
     nothing = Image.new("L", grey.size)
     file = io.BytesIO()
     Image.merge("RGBA", (nothing, nothing, nothing, grey.point(opacity))).save(file, "PNG", compress_level=1)

@@ -80,12 +80,12 @@ def test_a_mask_with_transparency_passes_untouched(data: bytes) -> None:
     ],
     ids=["1 bit", "grey", "nearly black and white", "RGB", "slightly tinted", "palette", "opaque RGBA", "opaque LA"],
 )
-def test_a_black_and_white_mask_is_edited_where_it_is_white(image: Image.Image) -> None:
+def test_a_black_and_white_mask_is_edited_where_it_is_black(image: Image.Image) -> None:
     mask = prepare_mask(encoded(image), *SIZE)
     alpha = alpha_of(mask.data)
     assert mask.converted
-    assert alpha.getpixel((20, 10)) == 0
-    assert alpha.getpixel((0, 0)) == 255
+    assert alpha.getpixel((0, 0)) == 0
+    assert alpha.getpixel((20, 10)) == 255
     assert set(alpha.tobytes()) == {0, 255}
 
 
