@@ -16,6 +16,8 @@ from core.stores.callers import CallerStore
 from core.stores.images import ImageLinks, ImageStore
 from core.stores.jobs import JobStore
 from core.stores.queue import JobQueue
+from core.stores.uploads import UploadBucket, UploadStore
+from core.uploads import Uploads
 
 _DAY_SECONDS = 86400
 
@@ -31,6 +33,7 @@ class Doors:
     acceptor: Acceptor
     canceler: Canceler
     library: Library
+    uploads: Uploads
     jobs: JobStore
     links: ImageLinks
 
@@ -49,6 +52,9 @@ def doors() -> Doors:
         acceptor=Acceptor(jobs, queue, settings.retention_days * _DAY_SECONDS),
         canceler=Canceler(jobs),
         library=Library(jobs, ImageStore(aws.s3(), settings.images_bucket)),
+        uploads=Uploads(
+            UploadStore(aws.dynamodb(), settings.jobs_table), UploadBucket(aws.s3(), settings.images_bucket)
+        ),
         jobs=jobs,
         links=ImageLinks(aws.s3(), settings.images_bucket, settings.url_ttl_seconds),
     )

@@ -11,6 +11,7 @@ from core.jobs import Job
 from core.money import Usage, cost_of
 from core.requests import Warning
 from core.stores.images import ImageLinks
+from core.stores.uploads import StoredUpload, Upload, UploadForm
 
 IMAGES_LOST = "images_lost"
 IMAGES_DELETED = "images_deleted"
@@ -145,6 +146,32 @@ class Answers:
             "currency": "USD",
             "price_date": model.rules.prices.as_of.isoformat(),
         }
+
+
+def upload(found: Upload, stored: StoredUpload | None) -> dict[str, Any]:
+    """An upload as GET /v1/uploads/{id} shows it."""
+    return {
+        "id": found.id,
+        "object": "upload",
+        "status": "ready" if stored else "pending",
+        "content_type": found.content_type,
+        "filename": found.filename,
+        "bytes": stored.size if stored else None,
+        "max_bytes": found.max_bytes,
+        "created_at": found.created_at,
+        "kept_until": found.expires_at,
+    }
+
+
+def new_upload(made: Upload, form: UploadForm) -> dict[str, Any]:
+    """A new upload, with the form that sends its bytes."""
+    return {
+        **upload(made, None),
+        "method": "POST",
+        "url": form.url,
+        "fields": form.fields,
+        "expires_at": form.expires_at,
+    }
 
 
 def deleted(kind: str, item_id: str) -> dict[str, Any]:

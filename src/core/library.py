@@ -23,6 +23,8 @@ from core.stores.jobs import JobChanged, JobStore
 
 log = logging.getLogger(__name__)
 
+# A job may work on an earlier image, too, which has a deletion of its own.
+_INPUTS = "inputs/"
 # Who else writes a finished job deletes another image of it.
 _ATTEMPTS = 12
 
@@ -90,6 +92,9 @@ class Library:
                 job_id=job.id,
                 charged=job.charged,
             )
+        for image in job.request.inputs:
+            if image.key.startswith(_INPUTS):
+                self._images.delete(image.key)
 
     def _hide(self, caller: Caller, image_id: str) -> Image:
         for _ in range(_ATTEMPTS):

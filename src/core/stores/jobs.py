@@ -116,7 +116,7 @@ class JobStore:
         """A caller's jobs, newest first, and whether there are more. `after` is the last job of the page before."""
         last = {"id": after.id, "created": _created(after)} if after else None
         items, more = self._newest(_owner("jobs", caller_id), limit, last)
-        return [_job_data.validate_python(item) for item in items], more
+        return [_read_job(item) for item in items], more
 
     def due(self, now: float, limit: int) -> list[str]:
         """Ids of unfinished jobs that somebody has to look at, the longest overdue first."""
