@@ -7,13 +7,17 @@ from functools import cache
 from core import aws, catalog
 from core.accepting import Acceptor
 from core.authentication import Gate
+from core.canceling import Canceler
 from core.catalog import Catalog
+from core.library import Library
 from core.requests.resolving import ModelPolicy, Resolver
 from core.settings import ApiSettings
 from core.stores.callers import CallerStore
-from core.stores.images import ImageLinks
+from core.stores.images import ImageLinks, ImageStore
 from core.stores.jobs import JobStore
 from core.stores.queue import JobQueue
+from core.stores.uploads import UploadBucket, UploadStore
+from core.uploads import Uploads
 
 _DAY_SECONDS = 86400
 
@@ -27,6 +31,9 @@ class Doors:
     resolver: Resolver
     gate: Gate
     acceptor: Acceptor
+    canceler: Canceler
+    library: Library
+    uploads: Uploads
     jobs: JobStore
     links: ImageLinks
 
@@ -43,6 +50,11 @@ def doors() -> Doors:
         resolver=Resolver(catalog.load(), ModelPolicy(settings.default_model, settings.retired_models)),
         gate=Gate(CallerStore(aws.dynamodb(), settings.callers_table), time.time),
         acceptor=Acceptor(jobs, queue, catalog.load(), settings.retention_days * _DAY_SECONDS),
+        canceler=Canceler(jobs),
+        library=Library(jobs, ImageStore(aws.s3(), settings.images_bucket)),
+        uploads=Uploads(
+            UploadStore(aws.dynamodb(), settings.jobs_table), UploadBucket(aws.s3(), settings.images_bucket)
+        ),
         jobs=jobs,
         links=ImageLinks(aws.s3(), settings.images_bucket, settings.url_ttl_seconds),
     )

@@ -1,17 +1,20 @@
 """The JSON that callers see: results, jobs, errors."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from core.catalog import Catalog
-from core.errors import EaselError, JobFailed
+from core.errors import Conflict, EaselError, JobFailed
 from core.images import Image
 from core.jobs import Job
 from core.money import Quote, Usage, cost_of
 from core.requests import Request, Warning
 from core.stores.images import ImageLinks
+from core.stores.uploads import StoredUpload, Upload, UploadForm
 
 IMAGES_LOST = "images_lost"
+IMAGES_DELETED = "images_deleted"
 
 
 def error_document(error: EaselError, request_id: str) -> dict[str, Any]:
@@ -65,14 +68,22 @@ class Answers:
 
         Raises:
             JobFailed: the job ended without a result.
+            Conflict: it was canceled.
         """
         if job.error:
             raise JobFailed(job.error, job.id)
+        if job.status == "canceled":
+            raise Conflict(
+                "The job was canceled before anything was bought. To buy it after all, send the request again, with "
+                "another Idempotency-Key if it had one.",
+                code="job_canceled",
+                job_id=job.id,
+            )
         report = job.report
         settings = {name: getattr(report, name) for name in ("background", "output_format", "quality", "size")}
         return {
             "created": report.created if report else job.created_at,
-            "data": [self._image(image) for image in job.images],
+            "data": [self._entry(image) for image in job.images],
             **{name: value for name, value in settings.items() if value is not None},
             "usage": _usage(report.usage) if report and report.usage else None,
             "easel": self._easel(job),
@@ -103,15 +114,23 @@ class Answers:
 
     def job_list(self, jobs: list[Job], has_more: bool) -> dict[str, Any]:
         """A page of jobs in OpenAI's list shape."""
+        return _page([self.job(job) for job in jobs], has_more)
+
+    def image(self, image: Image) -> dict[str, Any]:
+        """An image as GET /v1/images/{id} shows it."""
         return {
-            "object": "list",
-            "data": [self.job(job) for job in jobs],
-            "first_id": jobs[0].id if jobs else None,
-            "last_id": jobs[-1].id if jobs else None,
-            "has_more": has_more,
+            "object": "image",
+            **self._entry(image),
+            "created_at": image.created_at,
+            "kept_until": image.expires_at,
+            "job_id": image.job_id,
         }
 
-    def _image(self, image: Image) -> dict[str, Any]:
+    def image_list(self, images: list[Image], has_more: bool) -> dict[str, Any]:
+        """A page of images in OpenAI's list shape."""
+        return _page([self.image(image) for image in images], has_more)
+
+    def _entry(self, image: Image) -> dict[str, Any]:
         signed = self._links.sign(image, self._now)
         return {
             "url": signed.url,
@@ -126,7 +145,7 @@ class Answers:
         }
 
     def _easel(self, job: Job) -> dict[str, Any]:
-        warnings = [asdict(warning) for warning in (*job.request.warnings, *_lost(job))]
+        warnings = [asdict(warning) for warning in (*job.request.warnings, *_missing(job))]
         return {
             "job_id": job.id,
             "requested": job.request.requested,
@@ -152,17 +171,59 @@ class Answers:
         }
 
 
-def _lost(job: Job) -> tuple[Warning, ...]:
-    if job.status != "succeeded" or len(job.images) == job.bought:
-        return ()
-    lost = job.bought - len(job.images)
-    return (
-        Warning(
+def upload(found: Upload, stored: StoredUpload | None) -> dict[str, Any]:
+    """An upload as GET /v1/uploads/{id} shows it."""
+    return {
+        "id": found.id,
+        "object": "upload",
+        "status": "ready" if stored else "pending",
+        "content_type": found.content_type,
+        "filename": found.filename,
+        "bytes": stored.size if stored else None,
+        "max_bytes": found.max_bytes,
+        "created_at": found.created_at,
+        "kept_until": found.expires_at,
+    }
+
+
+def new_upload(made: Upload, form: UploadForm) -> dict[str, Any]:
+    """A new upload, with the form that sends its bytes."""
+    return {
+        **upload(made, None),
+        "method": "POST",
+        "url": form.url,
+        "fields": form.fields,
+        "expires_at": form.expires_at,
+    }
+
+
+def deleted(kind: str, item_id: str) -> dict[str, Any]:
+    """OpenAI's answer to a deletion."""
+    return {"id": item_id, "object": f"{kind}.deleted", "deleted": True}
+
+
+def _page(entries: list[dict[str, Any]], has_more: bool) -> dict[str, Any]:
+    return {
+        "object": "list",
+        "data": entries,
+        "first_id": entries[0]["id"] if entries else None,
+        "last_id": entries[-1]["id"] if entries else None,
+        "has_more": has_more,
+    }
+
+
+def _missing(job: Job) -> Iterator[Warning]:
+    """Why a result lists fewer images than were bought."""
+    if job.status != "succeeded":
+        return
+    if lost := job.bought - len(job.images) - job.deleted:
+        yield Warning(
             IMAGES_LOST,
             f"{lost} of {job.bought} images were bought but could not be kept: they came broken, or a "
             "crash came before they were stored.",
-        ),
-    )
+        )
+    if job.deleted:
+        yield Warning(IMAGES_DELETED, f"{job.deleted} of {job.bought} images were deleted by their caller.")
 
 
 def _usage(usage: Usage) -> dict[str, Any]:

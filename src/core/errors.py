@@ -9,7 +9,7 @@ EaselError
 ├── PermissionDenied      403  the key is not allowed this
 ├── NotFound              404  no such thing, or another caller's
 ├── MethodNotAllowed      405
-├── Conflict              409  an idempotency key that already stands for another request
+├── Conflict              409  it does not go together with what is there, such as a key that stands for another request
 ├── RateLimited           429
 ├── ServerError           500  Easel's own fault
 ├── ServiceUnavailable    503  nothing was bought; the same request may be sent again
@@ -63,6 +63,7 @@ class EaselError(Exception):
         code: str | None = None,
         retry_after: int | None = None,
         job_id: str | None = None,
+        charged: Charged | None = None,
     ) -> None:
         super().__init__(message)
         self.problem = Problem(
@@ -72,7 +73,7 @@ class EaselError(Exception):
             message=message,
             param=param,
             retryable=self.retryable,
-            charged=self.charged,
+            charged=self.charged if charged is None else charged,
         )
         self.retry_after = retry_after
         self.job_id = job_id

@@ -24,7 +24,10 @@ class NotAnImage(Exception):
 
 @dataclass(frozen=True)
 class Image:
-    """A stored result. `size` in bytes, `width` and `height` in pixels, times in Unix seconds."""
+    """A stored result. `size` in bytes, `width` and `height` in pixels, times in Unix seconds.
+
+    `deleted_at` is set from the moment its caller deletes it until its bytes are gone.
+    """
 
     id: str
     caller_id: str
@@ -37,6 +40,11 @@ class Image:
     sha256: str
     created_at: int
     expires_at: int
+    deleted_at: int | None = None
+
+    def gone(self, now: float) -> bool:
+        """Whether it must not be shown any more."""
+        return self.deleted_at is not None or self.expires_at <= now
 
 
 def new_image_id() -> str:

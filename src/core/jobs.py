@@ -4,6 +4,8 @@
        ▲          │            (unknown ──► succeeded: the answer came after all)
        └──────────┘ only while it is certain that nothing was bought
 
+    queued | running ──► canceled, by its caller, with the same certainty
+
 While it runs, `stage` tells how far it is: claimed (nothing was sent yet), calling (the purchase may have happened),
 storing (it did happen). Every transition gives a new value; the store writes it only if nobody wrote in between.
 """
@@ -44,7 +46,7 @@ class Job:
     """One job. Times are Unix seconds, but for `created_ms` in milliseconds, which orders a caller's jobs.
 
     `check_at` is when the sweep has to look at an unfinished job, `bought` how many images the provider delivered,
-    `version` the number of writes (see JobStore.save).
+    `deleted` how many of them the caller has deleted since, `version` the number of writes (see JobStore.save).
     """
 
     id: str
@@ -63,6 +65,7 @@ class Job:
     attempts: int = 0
     check_at: int | None = None
     bought: int = 0
+    deleted: int = 0
     images: tuple[Image, ...] = ()
     report: Report | None = None
     error: Problem | None = None
@@ -85,6 +88,11 @@ class Job:
     def may_be_revived(self) -> bool:
         """Whether it failed free of charge for a reason that may have passed."""
         return self.status == "failed" and self.charged is False and self.error is not None and self.error.retryable
+
+    @property
+    def may_be_canceled(self) -> bool:
+        """Whether it is certain that nothing was bought, and that whoever runs it must write it again first."""
+        return not self.finished and self.stage in (None, "claimed")
 
     def lease_expired(self, now: float) -> bool:
         """Whether whoever ran the job must be given up."""
@@ -124,7 +132,9 @@ class Job:
         )
 
     def succeeded(self, now: int, images: tuple[Image, ...]) -> "Job":
-        """Every image that is left is stored."""
+        """Every image that is left is stored. One that succeeded before stays: an image may be deleted by now."""
+        if self.status == "succeeded":
+            return self
         return self._ended("succeeded", now, images=images, error=None, charged=True)
 
     def failed(self, problem: Problem, now: int, report: Report | None = None) -> "Job":
@@ -136,6 +146,15 @@ class Job:
     def unknown(self, problem: Problem, now: int) -> "Job":
         """The purchase may have happened and no result came. The lease stays: its holder may still answer."""
         return self._ended("unknown", now, error=problem, charged="unknown")
+
+    def canceled(self, now: int) -> "Job":
+        """Given up by its caller. Only for one that may be: without the lease, its holder can write no outcome."""
+        return self._ended("canceled", now, stage=None, lease_id=None, lease_until=None, charged=False)
+
+    def without(self, image_id: str) -> "Job":
+        """As it was, but for an image that its caller deletes."""
+        images = tuple(image for image in self.images if image.id != image_id)
+        return replace(self, images=images, deleted=self.deleted + len(self.images) - len(images))
 
     def requeued(self, check_at: int) -> "Job":
         """Back to waiting. Only for a job of which it is certain that nothing was bought."""

@@ -20,7 +20,7 @@ POLL_SECONDS = 2
 # Every answer can be read by a page on any origin; a key decides from where it may be used.
 CORS_HEADERS = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, POST, DELETE, OPTIONS",
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE, OPTIONS",
     # A wildcard does not cover Authorization.
     "Access-Control-Allow-Headers": "Authorization, *",
     "Access-Control-Expose-Headers": "Location, Retry-After, X-Request-Id, X-Should-Retry",

@@ -20,7 +20,7 @@ class SignedUrl:
 
 
 class ImageStore:
-    """Puts images into the bucket, once, as they were received."""
+    """Keeps the bytes of images, as they were received."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
@@ -48,6 +48,10 @@ class ImageStore:
             raise
         return True
 
+    def delete(self, key: str) -> None:
+        """Delete an object, if it is still there."""
+        self._client.delete_object(Bucket=self._bucket, Key=key)
+
 
 class ImageLinks:
     """Signs download URLs. They are made for each answer and never stored."""
@@ -57,10 +61,13 @@ class ImageLinks:
         self._bucket = bucket
         self._ttl_seconds = ttl_seconds
 
-    def sign(self, image: Image, now: float) -> SignedUrl:
-        """A URL of the image that works from now for the configured time, or until the image expires."""
+    def sign(self, image: Image, now: float, *, head: bool = False) -> SignedUrl:
+        """A URL of the image that works from now for the configured time, or until the image expires.
+
+        It works for GET; with `head` for HEAD instead, since S3 signs the method too.
+        """
         ttl = max(1, min(self._ttl_seconds, image.expires_at - int(now)))
         url = self._client.generate_presigned_url(
-            "get_object", Params={"Bucket": self._bucket, "Key": image.key}, ExpiresIn=ttl
+            "head_object" if head else "get_object", Params={"Bucket": self._bucket, "Key": image.key}, ExpiresIn=ttl
         )
         return SignedUrl(url, int(now) + ttl)

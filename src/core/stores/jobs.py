@@ -1,8 +1,8 @@
 """Jobs and images in the jobs table.
 
-One table holds three kinds of items by their `id`: jobs (`job_…`), images (`img_…`) and, for ten minutes, pointers that
-let an SDK's retry find its first job (`retry#…`). The index by_owner lists a caller's items newest first, the sparse
-index by_check the unfinished jobs by the time somebody has to look at them.
+One table holds by their `id`: jobs (`job_…`), images (`img_…`), uploads (`file_…`, see stores.uploads) and, for ten
+minutes, pointers that let an SDK's retry find its first job (`retry#…`). The index by_owner lists a caller's items
+newest first, the sparse index by_check the unfinished jobs by the time somebody has to look at them.
 """
 
 from dataclasses import dataclass, replace
@@ -77,11 +77,13 @@ class JobStore:
             JobChanged: somebody else wrote it since.
         """
         saved = replace(job, version=job.version + 1)
-        put = self._put(_job_item(saved), "version = :read", {":read": {"N": str(job.version)}})
+        put = self._put_next(saved)
         if saved.status == "succeeded":
-            self._save_with_images(put, saved)
-            return saved
-        self._put_once(put, saved, JobChanged)
+            writes: list[TransactWriteItemTypeDef] = [{"Put": put}]
+            writes += [{"Put": {"TableName": self._table, "Item": _image_item(image)}} for image in saved.images]
+            self._transact(writes, saved.id)
+        else:
+            self._put_once(put, saved, JobChanged)
         return saved
 
     def withdraw(self, job: Job) -> None:
@@ -112,22 +114,9 @@ class JobStore:
 
     def list_of(self, caller_id: str, limit: int, after: Job | None = None) -> tuple[list[Job], bool]:
         """A caller's jobs, newest first, and whether there are more. `after` is the last job of the page before."""
-        query: dict[str, Any] = {
-            "TableName": self._table,
-            "IndexName": "by_owner",
-            "KeyConditionExpression": "#owner = :owner",
-            "ExpressionAttributeNames": {"#owner": "owner"},
-            "ExpressionAttributeValues": {":owner": {"S": _owner("jobs", caller_id)}},
-            "ScanIndexForward": False,
-            "Limit": limit + 1,
-        }
-        if after:
-            query["ExclusiveStartKey"] = to_item(
-                {"id": after.id, "owner": _owner("jobs", caller_id), "created": _created(after)}
-            )
-        items = self._client.query(**query)["Items"]
-        jobs = [_job_data.validate_python(from_item(item)) for item in items[:limit]]
-        return jobs, len(items) > limit
+        last = {"id": after.id, "created": _created(after)} if after else None
+        items, more = self._newest(_owner("jobs", caller_id), limit, last)
+        return [_read_job(item) for item in items], more
 
     def due(self, now: float, limit: int) -> list[str]:
         """Ids of unfinished jobs that somebody has to look at, the longest overdue first."""
@@ -146,6 +135,55 @@ class JobStore:
         item = self._get(image_id)
         return _image_data.validate_python(item) if item else None
 
+    def images_of(self, caller_id: str, limit: int, now: float, after: Image | None = None) -> tuple[list[Image], bool]:
+        """A caller's images, newest first, and whether there are more. `after` is the last image of the page before."""
+        last = {"id": after.id, "created": _created_image(after)} if after else None
+        items, more = self._newest(_owner("images", caller_id), limit, last, unexpired_at=now)
+        return [_image_data.validate_python(item) for item in items], more
+
+    def hide_image(self, image: Image, now: int) -> None:
+        """Take an image out of its job's result and its caller's list; its record stays, marked, until forget_image.
+
+        Raises:
+            JobChanged: somebody else wrote the job or the image meanwhile.
+        """
+        marked = _image_item(replace(image, deleted_at=now))
+        writes: list[TransactWriteItemTypeDef] = [{"Put": self._put(marked, "attribute_exists(id)")}]
+        if job := self.get(image.job_id):
+            writes.append({"Put": self._put_next(replace(job.without(image.id), version=job.version + 1))})
+        try:
+            self._transact(writes, image.job_id)
+        except self._client.exceptions.TransactionCanceledException:
+            raise JobChanged(image.job_id) from None  # The reason left is another transaction at the same moment.
+
+    def forget_image(self, image: Image) -> None:
+        """Delete an image's record, if it is still there."""
+        self._client.delete_item(TableName=self._table, Key={"id": {"S": image.id}})
+
+    def _newest(
+        self, owner: str, limit: int, after: dict[str, str] | None, unexpired_at: float = 0
+    ) -> tuple[list[dict[str, Any]], bool]:
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": "by_owner",
+            "KeyConditionExpression": "#owner = :owner",
+            # TTL deletes late, sometimes by days.
+            "FilterExpression": "expires_at > :now",
+            "ExpressionAttributeNames": {"#owner": "owner"},
+            "ExpressionAttributeValues": {":owner": {"S": owner}, ":now": {"N": str(int(unexpired_at))}},
+            "ScanIndexForward": False,
+        }
+        if after:
+            query["ExclusiveStartKey"] = to_item({"owner": owner, **after})
+        items: list[dict[str, Any]] = []
+        while len(items) <= limit:  # DynamoDB's pages end at 1 MB, which long prompts reach.
+            page = self._client.query(**query, Limit=limit + 1 - len(items))
+            items += [from_item(item) for item in page["Items"]]
+            if "LastEvaluatedKey" not in page:
+                break
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        return items[:limit], len(items) > limit
+
     def _put_once(self, put: Any, job: Job, refusal: type[Exception]) -> None:
         try:
             self._client.put_item(**put)
@@ -154,15 +192,17 @@ class JobStore:
             if self.get(job.id) != job:
                 raise refusal(job.id) from None
 
-    def _save_with_images(self, put: Any, job: Job) -> None:
-        writes: list[TransactWriteItemTypeDef] = [{"Put": put}]
-        writes += [{"Put": {"TableName": self._table, "Item": _image_item(image)}} for image in job.images]
+    def _transact(self, writes: "list[TransactWriteItemTypeDef]", job_id: str) -> None:
         try:
             self._client.transact_write_items(TransactItems=writes)
         except self._client.exceptions.TransactionCanceledException as error:
             if any(reason.get("Code") == "ConditionalCheckFailed" for reason in error.response["CancellationReasons"]):
-                raise JobChanged(job.id) from None
+                raise JobChanged(job_id) from None
             raise
+
+    def _put_next(self, job: Job) -> Any:
+        """A job's next version, if nobody wrote it since the one before."""
+        return self._put(_job_item(job), "version = :read", {":read": {"N": str(job.version - 1)}})
 
     def _put(self, item: dict[str, Any], condition: str, values: dict[str, Any] | None = None) -> Any:
         put = {"TableName": self._table, "Item": item, "ConditionExpression": condition}
@@ -198,7 +238,12 @@ def _job_item(job: Job) -> dict[str, Any]:
     return to_item(document)
 
 
+def _created_image(image: Image) -> str:
+    return f"{image.created_at:010d}#{image.id}"
+
+
 def _image_item(image: Image) -> dict[str, Any]:
     document = _image_data.dump_python(image, mode="json")
-    document |= {"owner": _owner("images", image.caller_id), "created": f"{image.created_at:010d}#{image.id}"}
+    if image.deleted_at is None:
+        document |= {"owner": _owner("images", image.caller_id), "created": _created_image(image)}
     return to_item(document)

@@ -4,17 +4,41 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from composition.doors import doors
-from core.errors import NotFound
+from core.answers import deleted
 from handlers import http
 
 routes = Router()
 
 
-@routes.get("/i/<image_id>")
+@routes.get("/images")
+def images() -> Response[str]:
+    """The caller's images, newest first; `?after=` the last id of the page before."""
+    call = http.Call(routes.current_event)
+    caller = call.caller(doors())
+    limit = call.whole_number("limit", default=20, least=1, most=100)
+    found, has_more = doors().library.list_of(caller, limit, call.query("after"))
+    return http.answer(200, call.answers(doors()).image_list(found, has_more))
+
+
+@routes.get("/images/<image_id>")
 def image(image_id: str) -> Response[str]:
+    """What is known of an image, with a URL that is signed at this moment."""
+    call = http.Call(routes.current_event)
+    found = doors().library.read(call.caller(doors()), image_id)
+    return http.answer(200, call.answers(doors()).image(found))
+
+
+@routes.delete("/images/<image_id>")
+def delete(image_id: str) -> Response[str]:
+    """Delete an image for good."""
+    call = http.Call(routes.current_event)
+    doors().library.delete(call.caller(doors()), image_id)
+    return http.answer(200, deleted("image", image_id))
+
+
+@routes.route("/i/<image_id>", method=["GET", "HEAD"])
+def link(image_id: str) -> Response[str]:
     """The lasting link: whoever knows the image's id is sent to a URL that is signed at this moment."""
     call = http.Call(routes.current_event)
-    found = doors().jobs.image(image_id) if image_id.startswith("img_") else None
-    if found is None or found.expires_at <= call.now:
-        raise NotFound("There is no such image, or it has expired.")
-    return http.redirect(doors().links.sign(found, call.now).url)
+    found = doors().library.shared(image_id)
+    return http.redirect(doors().links.sign(found, call.now, head=call.event.http_method == "HEAD").url)

@@ -1,9 +1,10 @@
-"""Routes of jobs: read one, wait for one, list them."""
+"""Routes of jobs: read one, wait for one, list them, cancel one, delete its inputs."""
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from composition.doors import doors
+from core.answers import deleted
 from handlers import http
 
 routes = Router()
@@ -31,3 +32,19 @@ def jobs() -> Response[str]:
     after = call.query("after")
     found, has_more = doors().jobs.list_of(caller.id, limit, doors().acceptor.read(caller, after) if after else None)
     return http.answer(200, call.answers(doors()).job_list(found, has_more))
+
+
+@routes.post("/jobs/<job_id>/cancel")
+def cancel(job_id: str) -> Response[str]:
+    """Cancel a job of which nothing was bought yet."""
+    call = http.Call(routes.current_event)
+    canceled = doors().canceler.cancel(doors().acceptor.read(call.caller(doors()), job_id))
+    return http.answer(200, call.answers(doors()).job(canceled))
+
+
+@routes.delete("/jobs/<job_id>/inputs")
+def delete_inputs(job_id: str) -> Response[str]:
+    """Delete the images that a finished job worked on."""
+    call = http.Call(routes.current_event)
+    doors().library.delete_inputs(doors().acceptor.read(call.caller(doors()), job_id))
+    return http.answer(200, deleted("job.inputs", job_id))

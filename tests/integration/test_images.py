@@ -1,0 +1,207 @@
+"""A caller's stored images: listed, looked at, deleted for good."""
+
+import threading
+import time
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from cli import keys
+from core import aws
+from core.stores.images import ImageStore
+from core.stores.jobs import JobStore
+
+from .conftest import World
+
+
+def made(world: World, n: int = 1, **body: Any) -> list[Any]:
+    """Images of one job that was just performed."""
+    job_id = world.accepted(n=n, **body)
+    world.work()
+    return list(world.job(job_id)["result"]["data"])
+
+
+def other_key(world: World) -> str:
+    return keys.create(world.stack, "other", None, [], [])[0]
+
+
+def stored(image_id: str) -> bool:
+    objects = boto3.client("s3").list_objects_v2(Bucket="images", Prefix=f"images/{image_id}")
+    return bool(objects["KeyCount"])
+
+
+def recorded(image_id: str) -> bool:
+    return "Item" in boto3.client("dynamodb").get_item(TableName="jobs", Key={"id": {"S": image_id}})
+
+
+def test_an_image_is_shown_with_its_job_and_a_freshly_signed_url(world: World) -> None:
+    (image,) = made(world)
+    answer = world.call("GET", f"/images/{image['id']}")
+    assert answer.status == 200
+    shown = answer.json()
+    assert shown["object"] == "image"
+    assert shown["job_id"] == world.call("GET", "/jobs").json()["data"][0]["id"]
+    assert shown["kept_until"] > shown["expires_at"] > shown["created_at"]
+    assert "X-Amz-Signature=" in shown["url"]
+    assert {name: shown[name] for name in ("id", "link", "width", "height", "bytes", "sha256", "content_type")} == {
+        name: image[name] for name in ("id", "link", "width", "height", "bytes", "sha256", "content_type")
+    }
+
+
+def test_images_are_listed_newest_first_page_by_page(world: World) -> None:
+    images = [image["id"] for _ in range(2) for image in made(world, n=2)]
+    for seconds, image_id in enumerate(images):  # Images of one second have no order among themselves.
+        item = boto3.client("dynamodb").get_item(TableName="jobs", Key={"id": {"S": image_id}})["Item"]
+        created = int(item["created_at"]["N"]) + seconds
+        item |= {"created_at": {"N": str(created)}, "created": {"S": f"{created:010d}#{image_id}"}}
+        boto3.client("dynamodb").put_item(TableName="jobs", Item=item)
+    first = world.call("GET", "/images?limit=3").json()
+    assert [image["id"] for image in first["data"]] == images[:0:-1]
+    assert (first["object"], first["has_more"], first["last_id"]) == ("list", True, images[1])
+    second = world.call("GET", f"/images?limit=3&after={first['last_id']}").json()
+    assert [image["id"] for image in second["data"]] == images[:1]
+    assert second["has_more"] is False
+
+
+def test_long_prompts_do_not_cut_a_list_short(world: World) -> None:
+    """DynamoDB ends a page at 1 MB, whatever limit is asked for."""
+    ids = [world.accepted(prompt="ü" * 32_000) for _ in range(20)]
+    listed = world.call("GET", "/jobs?limit=20").json()
+    assert [job["id"] for job in listed["data"]] == ids[::-1]
+    assert listed["has_more"] is False
+
+
+def test_an_expired_image_is_gone_before_the_table_forgets_it(world: World) -> None:
+    (image,) = made(world)
+    world.edit_item(image["id"], expires_at=int(time.time()) - 1)
+    assert world.call("GET", f"/images/{image['id']}").status == 404
+    assert world.call("GET", f"/i/{image['id']}").status == 404
+    assert world.call("GET", "/images").json()["data"] == []
+
+
+def test_a_caller_sees_and_deletes_only_its_own_images(world: World) -> None:
+    (image,) = made(world)
+    other = other_key(world)
+    for method in ("GET", "DELETE"):
+        answer = world.call(method, f"/images/{image['id']}", key=other)
+        assert (answer.status, answer.json()["error"]["code"]) == (404, "not_found")
+    assert world.call("GET", f"/images?after={image['id']}", key=other).status == 404
+    assert world.call("GET", "/images", key=other).json()["data"] == []
+    assert stored(image["id"])
+
+
+@pytest.mark.parametrize("image_id", ["img_00000000000000000000000000000000", "job_1", "nonsense", "retry%231%232"])
+def test_an_id_that_is_no_image_is_404(world: World, image_id: str) -> None:
+    for method in ("GET", "DELETE"):
+        assert world.call(method, f"/images/{image_id}").status == 404
+
+
+def test_a_jobs_id_is_no_image(world: World) -> None:
+    job_id = world.accepted()
+    assert world.call("DELETE", f"/images/{job_id}").status == 404
+    assert world.job(job_id)["status"] == "queued"
+
+
+def test_the_lasting_link_answers_head_with_a_url_signed_for_head(world: World) -> None:
+    (image,) = made(world)
+    get = world.call("GET", f"/i/{image['id']}", headers={"authorization": ""})
+    head = world.call("HEAD", f"/i/{image['id']}", headers={"authorization": ""})
+    assert (head.status, head.text) == (302, "")
+    assert head.headers["Location"].partition("?")[0] == get.headers["Location"].partition("?")[0]
+    assert head.headers["Location"] != get.headers["Location"]
+
+
+@pytest.mark.parametrize("door", ["api", "direct"])
+def test_a_deleted_image_is_gone_everywhere(world: World, door: str) -> None:
+    first, second = made(world, n=2)
+    answer = world.call("DELETE", f"/images/{first['id']}", door=door)
+    assert (answer.status, answer.json()) == (200, {"id": first["id"], "object": "image.deleted", "deleted": True})
+    assert not stored(first["id"])
+    assert not recorded(first["id"])
+    assert world.call("GET", f"/images/{first['id']}").status == 404
+    assert world.call("GET", f"/i/{first['id']}").status == 404
+    assert [image["id"] for image in world.call("GET", "/images").json()["data"]] == [second["id"]]
+    job = world.call("GET", "/jobs").json()["data"][0]
+    assert [image["id"] for image in job["result"]["data"]] == [second["id"]]
+    assert [warning["code"] for warning in job["easel"]["warnings"]] == ["images_deleted"]
+    again = world.call("DELETE", f"/images/{first['id']}", door=door)
+    assert (again.status, again.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_an_image_outlives_the_record_of_its_job(world: World) -> None:
+    """TTL deletes both within days of their expiry, in no certain order."""
+    (image,) = made(world)
+    job_id = world.call("GET", f"/images/{image['id']}").json()["job_id"]
+    boto3.client("dynamodb").delete_item(TableName="jobs", Key={"id": {"S": job_id}})
+    assert world.call("DELETE", f"/images/{image['id']}").status == 200
+    assert not stored(image["id"])
+
+
+@pytest.mark.parametrize("step", ["PutObject", "DeleteObject", "DeleteItem"])
+def test_an_interrupted_deletion_shows_nothing_dead_and_can_be_finished(world: World, step: str) -> None:
+    """The function dies right before one of the requests that delete an image."""
+    (image,) = made(world)
+    operation = {
+        "PutObject": "dynamodb.TransactWriteItems",
+        "DeleteObject": "s3.DeleteObject",
+        "DeleteItem": "dynamodb.DeleteItem",
+    }[step]
+    client = aws.s3() if operation.startswith("s3") else aws.dynamodb()
+
+    def die(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    client.meta.events.register(f"before-call.{operation}", die)
+    with pytest.raises(KeyboardInterrupt):
+        world.call("DELETE", f"/images/{image['id']}")
+    client.meta.events.unregister(f"before-call.{operation}", die)
+
+    shown = world.call("GET", f"/images/{image['id']}").status
+    assert (shown == 200) is (step == "PutObject")
+    assert world.call("GET", f"/i/{image['id']}").status == (302 if shown == 200 else 404)
+    listed = world.call("GET", "/images").json()["data"]
+    result = world.call("GET", "/jobs").json()["data"][0]["result"]["data"]
+    assert len(listed) == len(result) == (1 if shown == 200 else 0)
+    assert shown == 404 or stored(image["id"])
+
+    assert world.call("DELETE", f"/images/{image['id']}").status == 200
+    assert not stored(image["id"])
+    assert not recorded(image["id"])
+
+
+def test_all_images_of_a_job_can_be_deleted_at_once(world: World) -> None:
+    images = made(world, n=4)
+    answers = []
+    threads = [
+        threading.Thread(target=lambda image=image: answers.append(world.call("DELETE", f"/images/{image['id']}")))
+        for image in images
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [answer.status for answer in answers] == [200] * 4
+    assert world.call("GET", "/jobs").json()["data"][0]["result"]["data"] == []
+    assert world.call("GET", "/images").json()["data"] == []
+    assert not any(stored(image["id"]) for image in images)
+
+
+def test_a_worker_that_repeats_its_last_write_brings_no_deleted_image_back(world: World) -> None:
+    """Its acknowledgement was lost for so long that the caller saw the image and deleted it."""
+    (image,) = made(world)
+    jobs = JobStore(aws.dynamodb(), "jobs")
+    job_id = world.call("GET", f"/images/{image['id']}").json()["job_id"]
+    assert world.call("DELETE", f"/images/{image['id']}").status == 200
+    held = jobs.get(job_id)
+    assert held is not None
+    assert held.succeeded(int(time.time()), held.images) == held
+
+
+def test_a_bucket_that_fails_is_no_deletion(world: World) -> None:
+    (image,) = made(world)
+    store = ImageStore(boto3.client("s3"), "no-such-bucket")
+    with pytest.raises(ClientError):
+        store.delete("images/any")
+    assert stored(image["id"])
