@@ -9,11 +9,14 @@ from core.accepting import Acceptor
 from core.authentication import Gate
 from core.canceling import Canceler
 from core.catalog import Catalog
+from core.gathering import Gatherer
+from core.inputs.addresses import TrustedHosts
 from core.library import Library
 from core.requests.resolving import ModelPolicy, Resolver
 from core.settings import ApiSettings
 from core.stores.callers import CallerStore
 from core.stores.images import ImageLinks, ImageStore
+from core.stores.inputs import InputStore
 from core.stores.jobs import JobStore
 from core.stores.queue import JobQueue
 from core.stores.uploads import UploadBucket, UploadStore
@@ -30,6 +33,7 @@ class Doors:
     catalog: Catalog
     resolver: Resolver
     gate: Gate
+    gatherer: Gatherer
     acceptor: Acceptor
     canceler: Canceler
     library: Library
@@ -44,17 +48,19 @@ def doors() -> Doors:
     settings = ApiSettings.from_environment()
     jobs = JobStore(aws.dynamodb(), settings.jobs_table)
     queue = JobQueue(aws.sqs(), settings.jobs_queue_url)
+    uploads = Uploads(UploadStore(aws.dynamodb(), settings.jobs_table), UploadBucket(aws.s3(), settings.images_bucket))
     return Doors(
         settings=settings,
         catalog=catalog.load(),
         resolver=Resolver(catalog.load(), ModelPolicy(settings.default_model, settings.retired_models)),
         gate=Gate(CallerStore(aws.dynamodb(), settings.callers_table), time.time),
+        gatherer=Gatherer(
+            jobs, uploads, InputStore(aws.s3(), settings.images_bucket), TrustedHosts.parse(settings.trusted_hosts)
+        ),
         acceptor=Acceptor(jobs, queue, catalog.load(), settings.retention_days * _DAY_SECONDS),
         canceler=Canceler(jobs),
         library=Library(jobs, ImageStore(aws.s3(), settings.images_bucket)),
-        uploads=Uploads(
-            UploadStore(aws.dynamodb(), settings.jobs_table), UploadBucket(aws.s3(), settings.images_bucket)
-        ),
+        uploads=uploads,
         jobs=jobs,
         links=ImageLinks(aws.s3(), settings.images_bucket, settings.url_ttl_seconds),
     )

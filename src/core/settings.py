@@ -52,6 +52,11 @@ class ApiSettings(JobSettings):
     trusted_image_hosts: str = Field(alias="EASEL_TRUSTED_IMAGE_HOSTS", default="")
     retired_models: RetiredPolicy = Field(alias="EASEL_RETIRED_MODELS", default="translate")
 
+    @property
+    def trusted_hosts(self) -> list[str]:
+        """Host names and networks that input images may come from although they are private."""
+        return [entry for entry in self.trusted_image_hosts.replace(",", " ").split() if entry]
+
 
 class WorkerSettings(JobSettings):
     """The worker: the only one that knows the provider."""

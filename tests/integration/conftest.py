@@ -1,5 +1,6 @@
 """The real handlers through the real composition roots, with fakes only beyond the wire: moto and the simulator."""
 
+import base64
 import copy
 import json
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import boto3
+import httpx
 import pytest
 import yaml
 from moto import mock_aws
@@ -100,9 +102,25 @@ class World:
             event |= {"rawPath": f"/v1{path}", "rawQueryString": query}
             event["requestContext"] |= {"timeEpoch": now}
             event["requestContext"]["http"] |= {"method": method, "path": f"/v1{path}"}
-        answered = api.handler(event, Context())
+        return self._answer(api.handler(event, Context()))
+
+    def _answer(self, answered: dict[str, Any]) -> Answer:
         many = {name: values[0] for name, values in (answered.get("multiValueHeaders") or {}).items()}
         return Answer(answered["statusCode"], {**many, **answered["headers"]}, answered.get("body") or "")
+
+    def form(
+        self, path: str, fields: dict[str, Any], files: list[tuple[str, Any]], *, key: str | None = None
+    ) -> Answer:
+        """POST a multipart form as httpx, and with it the SDKs, encodes it; the job is not waited for."""
+        parts = [*((name, (None, value)) for name, value in fields.items()), *files]
+        request = httpx.Request("POST", "http://easel", files=parts)
+        event = sample_event("api")
+        sent = {"content-type": request.headers["content-type"], "authorization": f"Bearer {key or self.key}"}
+        sent["prefer"] = "respond-async"
+        event |= {"httpMethod": "POST", "path": path, "headers": sent}
+        event |= {"body": base64.b64encode(request.read()).decode(), "isBase64Encoded": True}
+        event["requestContext"] |= {"path": f"/v1{path}", "requestTimeEpoch": int(time.time() * 1000)}
+        return self._answer(api.handler(event, Context()))
 
     def generate(self, headers: dict[str, str] | None = None, **body: Any) -> Answer:
         """POST /images/generations without waiting, unless `headers` says otherwise."""

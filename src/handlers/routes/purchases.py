@@ -1,4 +1,4 @@
-"""Routes that buy images."""
+"""Routes that buy images, or say what they would cost."""
 
 from datetime import UTC, datetime
 
@@ -7,8 +7,16 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from composition.doors import doors
 from core.accepting import Delivery
-from core.requests.bodies import parse_json
+from core.answers import quote_document
+from core.callers import Caller
+from core.errors import EndpointRetired
+from core.inputs.multipart import parse_form
+from core.money import quote
+from core.requests import Request
+from core.requests.bodies import Wish, edit_of_form, edit_of_json, parse_json
+from core.requests.resolving import with_inputs
 from handlers import http
+from handlers.logs import logger
 
 routes = Router()
 
@@ -19,8 +27,58 @@ def generate() -> Response[str]:
     call = http.Call(routes.current_event)
     caller = call.caller(doors())
     request = doors().resolver.generation(parse_json(call.body), datetime.now(UTC).date())
+    return _buy(call, caller, request)
+
+
+@routes.post("/images/edits")
+def edit() -> Response[str]:
+    """Buy images made from others, given in a form as the SDKs send it or referred to in JSON."""
+    call = http.Call(routes.current_event)
+    caller = call.caller(doors())
+    wish = _wish(call)
+    request, model = doors().resolver.edit(wish, datetime.now(UTC).date())
+    inputs, warnings = doors().gatherer.gather(caller, wish, model)
+    return _buy(call, caller, with_inputs(request, inputs, warnings))
+
+
+@routes.post("/images/quote")
+def price() -> Response[str]:
+    """What the same body would cost as a generation or, with images in it, as an edit. Buys and keeps nothing."""
+    call = http.Call(routes.current_event)
+    call.caller(doors())
+    today = datetime.now(UTC).date()
+    document = None if call.is_form else parse_json(call.body)
+    if document is not None and not document.get("images"):
+        request, images = doors().resolver.generation(document, today), 0
+    else:
+        wish = _wish(call)
+        request, images = doors().resolver.edit(wish, today)[0], len(wish.images)
+    family = doors().resolver.find(request.model, today).rules
+    return http.answer(200, quote_document(request, quote(request, family, images)))
+
+
+@routes.post("/images/variations")
+def vary() -> Response[str]:
+    """Retired by OpenAI; edits do what it did."""
+    call = http.Call(routes.current_event)
+    call.caller(doors())
+    raise EndpointRetired(
+        "Image variations were retired with dall-e-2. Send the image to POST /v1/images/edits with a prompt such as "
+        "'A variation of this image'."
+    )
+
+
+def _wish(call: http.Call) -> Wish:
+    if not call.is_form:
+        return edit_of_json(parse_json(call.body))
+    form = parse_form(call.body, call.header("content-type") or "")
+    return edit_of_form(form.fields, [(file.name, file.data) for file in form.files])
+
+
+def _buy(call: http.Call, caller: Caller, request: Request) -> Response[str]:
     delivery = Delivery(call.request_id, call.idempotency_key, call.sdk_attempt)
     job = doors().acceptor.accept(caller, request, delivery)
+    logger.append_keys(job_id=job.id)
     job = doors().acceptor.wait(job, until=call.started_at + call.patience(doors().settings.max_wait_seconds))
     answers = call.answers(doors())
     if job.finished:
