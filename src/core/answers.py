@@ -31,6 +31,8 @@ def error_document(error: EaselError, request_id: str) -> dict[str, Any]:
     }
     if error.job_id:
         document["job_id"] = error.job_id
+    if problem.moderation:
+        document["moderation"] = asdict(problem.moderation)
     return {"error": document}
 
 

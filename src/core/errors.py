@@ -19,10 +19,18 @@ The wire shape is OpenAI's, {"error": {"message", "type", "param", "code"}}, wit
 same object (an SDK hands exactly that object to its user): retryable, charged, request_id, job_id.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 Charged = bool | Literal["unknown"]
+
+
+@dataclass(frozen=True)
+class Moderation:
+    """Why a provider's safety system refused: at which stage (input, output, unknown), for which categories."""
+
+    stage: str
+    categories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,10 +48,7 @@ class Problem:
     param: str | None = None
     retryable: bool = False
     charged: Charged = False
-
-    def as_document(self) -> dict[str, Any]:
-        """The problem as plain data, for storing."""
-        return asdict(self)
+    moderation: Moderation | None = None
 
 
 class EaselError(Exception):

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import Field, field_validator
 
-from core.errors import Charged, Problem
+from core.errors import Charged, Moderation, Problem
 from core.jobs import Report
 from core.money import Usage
 from core.providers import Delivery, InDoubt, InputFile, NotBought, Refused
@@ -49,6 +49,9 @@ _QUOTA_CODES = frozenset(
         "billing_hard_limit_reached",
     }
 )
+# Azure calls it contentFilter; DALL-E called it content_policy_violation.
+_MODERATION_CODES = frozenset({"moderation_blocked", "content_policy_violation", "contentFilter", "content_filter"})
+_SAFETY_VIOLATIONS = re.compile(r"safety_violations=\[([^\]]*)\]")
 _SECRET_LIKE = re.compile(r"\b(sk|ek|org|Bearer)[-_ ][A-Za-z0-9*_-]{6,}")
 
 
@@ -203,7 +206,11 @@ def _timeouts(until: float) -> httpx.Timeout:
 @contextmanager
 def _cut_off_at(until: float, response: httpx.Response) -> Iterator[None]:
     """End a body that comes too slowly: httpx bounds each read, not all of them together."""
-    connection = response.extensions["network_stream"].get_extra_info("socket")
+    stream = response.extensions.get("network_stream")
+    if stream is None:  # Not every transport of httpx has a socket.
+        yield
+        return
+    connection = stream.get_extra_info("socket")
 
     def cut() -> None:
         with suppress(OSError):
@@ -351,6 +358,23 @@ def _caller_fault(status: int, code: str | None, error: dict[str, Any]) -> Probl
         code=code or "provider_rejected",
         message=f"The provider refused the request: {said}" if said else "The provider refused the request.",
         param=_text(error.get("param")),
+        moderation=_moderation(code, error),
+    )
+
+
+def _moderation(code: str | None, error: dict[str, Any]) -> Moderation | None:
+    """What the safety system tells of its reasons: in details of their own, or only in its message."""
+    if code not in _MODERATION_CODES:
+        return None
+    details = error.get("moderation_details")
+    details = details if isinstance(details, dict) else {}
+    categories = details.get("categories")
+    if not isinstance(categories, list):
+        named = _SAFETY_VIOLATIONS.search(str(error.get("message", "")))
+        categories = [name.strip() for name in named[1].split(",")] if named else []
+    return Moderation(
+        stage=_text(details.get("moderation_stage")) or "unknown",
+        categories=tuple(name for name in categories if isinstance(name, str) and name),
     )
 
 

@@ -1,0 +1,191 @@
+"""The OpenAI adapter at the wire: what it sends, and what it makes of every answer."""
+
+import base64
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+import respx
+from moto import mock_aws
+
+from core.errors import Moderation
+from core.providers import Delivery, InDoubt, InputFile, NotBought, Refused, connect
+from core.requests import Request
+
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+ANSWER = {
+    "created": 1713833628,
+    "data": [{"b64_json": base64.b64encode(PIXEL).decode()}],
+    "usage": {"input_tokens": 10, "output_tokens": 196, "input_tokens_details": {"text_tokens": 10}},
+}
+GENERATION = Request("generation", "an otter", "gpt-image-2", {"n": 1}, {"model": "gpt-image-2"})
+
+
+class Shop:
+    """An adapter with its settings, and the server it buys from."""
+
+    def __init__(self, http: httpx.Client, **settings: str) -> None:
+        self.url = settings.get("BASE_URL", "https://provider.test/v1")
+        environment = {"BASE_URL": self.url, "SECRET_ARN": "openai", **settings}
+        environment = {f"PROVIDERS__OPENAI__{name}": value for name, value in environment.items()}
+        self.adapter = connect("openai", environment, http, boto3.client("secretsmanager", "us-east-1"))
+
+    def buy(self, request: Request = GENERATION, *inputs: InputFile) -> Delivery:
+        return self.adapter.buy(request, inputs, request_id="r-1", timeout=5)
+
+
+@pytest.fixture
+def http(monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    with mock_aws(), httpx.Client() as client:
+        boto3.client("secretsmanager", "us-east-1").create_secret(Name="openai", SecretString="sk-simulated")
+        yield client
+
+
+def error(status: int, code: str | None = None, message: str = "No.", **more: Any) -> httpx.Response:
+    body = {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code, **more}}
+    return httpx.Response(status, json=body)
+
+
+@respx.mock
+def test_a_generation_is_json_with_the_key_and_the_organization(http: httpx.Client) -> None:
+    route = respx.post("https://provider.test/v1/images/generations").respond(json=ANSWER)
+    delivery = Shop(http, ORGANIZATION="org-7").buy()
+    sent = route.calls.last.request
+    assert sent.headers["Authorization"] == "Bearer sk-simulated"
+    assert sent.headers["OpenAI-Organization"] == "org-7"
+    assert sent.headers["X-Client-Request-Id"] == "r-1"
+    assert b'"prompt":"an otter"' in sent.content.replace(b": ", b":")
+    assert bytes(delivery.images[0]) == PIXEL
+    assert delivery.report.usage
+    assert delivery.report.usage.output_tokens == 196
+
+
+@respx.mock
+def test_azure_gets_its_key_in_its_own_header(http: httpx.Client) -> None:
+    base = "https://studio.openai.azure.com/openai/v1"
+    route = respx.post(f"{base}/images/generations").respond(json=ANSWER)
+    Shop(http, BASE_URL=base).buy()
+    sent = route.calls.last.request
+    assert sent.headers["api-key"] == "sk-simulated"
+    assert "Authorization" not in sent.headers
+
+
+@respx.mock
+def test_an_edit_is_a_form_with_its_files(http: httpx.Client) -> None:
+    route = respx.post("https://provider.test/v1/images/edits").respond(json=ANSWER)
+    svg = {"model": "gpt-5.6", "reasoning": {"effort": "low"}}
+    request = Request("edit", "a hat", "gpt-image-2.6-flare", {"n": 1, "svg": svg}, {})
+    files = [InputFile("image", f"{n}.png", "image/png", io.BytesIO(PIXEL)) for n in (1, 2)]
+    Shop(http).buy(request, *files, InputFile("mask", "mask.png", "image/png", io.BytesIO(PIXEL)))
+    form = route.calls.last.request.content
+    assert form.count(b'name="image[]"') == 2
+    assert form.count(b'name="mask"') == 1
+    assert b'name="svg[reasoning][effort]"\r\n\r\nlow' in form
+
+
+@respx.mock
+def test_a_compatible_server_may_answer_with_urls(http: httpx.Client) -> None:
+    body = {"created": 1, "data": [{"url": "https://files.test/1.png"}]}
+    respx.post("https://provider.test/v1/images/generations").respond(json=body)
+    respx.get("https://files.test/1.png").mock(
+        side_effect=[httpx.ConnectError("not yet"), httpx.Response(200, content=PIXEL)]
+    )
+    assert Shop(http).buy().images == (PIXEL,)
+
+
+@respx.mock
+def test_a_disabled_provider_is_never_called(http: httpx.Client) -> None:
+    with pytest.raises(Refused) as outcome:
+        Shop(http, ENABLED="false").adapter.prepare()
+    assert outcome.value.problem.code == "provider_disabled"
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "code", "charged"),
+    [
+        (error(400, "invalid_value"), Refused, "invalid_value", False),
+        (error(400, "moderation_blocked"), Refused, "moderation_blocked", False),
+        (error(400, "billing_hard_limit_reached"), Refused, "insufficient_quota", False),
+        (error(401, "invalid_api_key"), Refused, "provider_authentication_failed", False),
+        (error(403, None, "Your organization must be verified"), Refused, "organization_not_verified", False),
+        (error(403, "unsupported_country_region_territory"), Refused, "provider_permission_denied", False),
+        (error(404, "model_not_found"), Refused, "model_not_found", False),
+        (httpx.Response(413, text="too large"), Refused, "provider_rejected", False),
+        (error(429, "rate_limit_exceeded"), NotBought, "rate_limit_exceeded", False),
+        (error(429, "slow_down"), NotBought, "rate_limit_exceeded", False),
+        (error(429, "credit_balance_exhausted"), Refused, "insufficient_quota", False),
+        (error(500, "server_error"), InDoubt, "outcome_unknown", "unknown"),
+        (httpx.Response(502, html="<h1>Bad gateway</h1>"), InDoubt, "outcome_unknown", "unknown"),
+        (error(503, "server_is_overloaded"), NotBought, "provider_overloaded", False),
+        (httpx.Response(200, json={"created": 1, "data": []}), InDoubt, "outcome_unknown", "unknown"),
+        (httpx.Response(200, json=ANSWER | {"data": []}), Refused, "provider_result_empty", True),
+        (httpx.Response(200, text="{"), InDoubt, "outcome_unknown", "unknown"),
+        (httpx.ConnectError("refused"), NotBought, "provider_unreachable", False),
+        (httpx.ConnectTimeout("slow"), NotBought, "provider_unreachable", False),
+        (httpx.ReadTimeout("slow"), InDoubt, "outcome_unknown", "unknown"),
+        (httpx.WriteError("cut"), InDoubt, "outcome_unknown", "unknown"),
+        (httpx.RemoteProtocolError("cut"), InDoubt, "outcome_unknown", "unknown"),
+    ],
+)
+@respx.mock
+def test_every_answer_has_its_meaning_for_the_money(
+    http: httpx.Client, answer: httpx.Response | Exception, outcome: type[Exception], code: str, charged: object
+) -> None:
+    route = respx.post("https://provider.test/v1/images/generations")
+    if isinstance(answer, httpx.Response):
+        route.mock(return_value=answer)
+    else:
+        route.mock(side_effect=answer)
+    with pytest.raises((Refused, NotBought, InDoubt)) as raised:
+        Shop(http).buy()
+    assert type(raised.value) is outcome
+    assert raised.value.problem.code == code
+    assert raised.value.problem.charged == charged
+
+
+@respx.mock
+def test_a_moderated_request_tells_its_categories(http: httpx.Client) -> None:
+    route = respx.post("https://provider.test/v1/images/generations")
+    route.mock(return_value=error(400, "moderation_blocked", "Rejected. safety_violations=[violence, self-harm]."))
+    with pytest.raises(Refused) as raised:
+        Shop(http).buy()
+    assert raised.value.problem.moderation == Moderation("unknown", ("violence", "self-harm"))
+    details = {"moderation_stage": "output", "categories": ["sexual"]}
+    route.mock(return_value=error(400, "moderation_blocked", moderation_details=details))
+    with pytest.raises(Refused) as raised:
+        Shop(http).buy()
+    assert raised.value.problem.moderation == Moderation("output", ("sexual",))
+
+
+@respx.mock
+def test_what_looks_like_a_secret_is_not_passed_on(http: httpx.Client) -> None:
+    said = error(400, "invalid_value", "Key sk-proj-abcdef123456 of org-AbCdEf123 is wrong.")
+    respx.post("https://provider.test/v1/images/generations").mock(return_value=said)
+    with pytest.raises(Refused) as raised:
+        Shop(http).buy()
+    assert "abcdef" not in raised.value.problem.message
+    assert "AbCdEf" not in raised.value.problem.message
+
+
+def test_a_second_adapter_is_a_new_file(http: httpx.Client, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sketch.py").write_text(
+        "from core.jobs import Report\n"
+        "from core.providers import Delivery\n"
+        "class Sketch:\n"
+        "    def __init__(self, ink): self.ink = ink\n"
+        "    def prepare(self): pass\n"
+        "    def buy(self, request, inputs, *, request_id, timeout):\n"
+        "        return Delivery((self.ink.encode(),), Report(created=1))\n"
+        "def connect(environment, http, secrets): return Sketch(environment['PROVIDERS__SKETCH__INK'])\n"
+    )
+    monkeypatch.setattr("core.providers.__path__", [str(tmp_path)])
+    adapter = connect("sketch", {"PROVIDERS__SKETCH__INK": "black"}, http, boto3.client("secretsmanager", "us-east-1"))
+    assert adapter.buy(GENERATION, (), request_id="r-1", timeout=1).images == (b"black",)

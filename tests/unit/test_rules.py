@@ -1,0 +1,133 @@
+"""Every rule of the catalog: what the table allows passes, and each single violation is refused for its own reason."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core import catalog
+from core.catalog import Model
+from core.errors import InvalidRequest
+from core.requests.resolving import ModelPolicy, Resolver
+
+TODAY = date(2026, 11, 22)
+CATALOG = catalog.load()
+MODELS = [model for name in CATALOG.models if (model := CATALOG.find(name))]
+RESOLVER = Resolver(CATALOG, ModelPolicy("gpt-image-2.6-flare", "forward"))
+
+
+def resolve(model: Model, **given: Any) -> Any:
+    return RESOLVER.generation({"model": model.name, "prompt": "an otter"} | given, TODAY)
+
+
+def companions(name: str, value: object) -> dict[str, Any]:
+    """What has to stand beside a value for it to make sense."""
+    if name == "output_compression":
+        return {"output_format": "webp"}
+    if name in ("frame_count", "frame_duration_ms"):
+        return {"output_format": "gif"}
+    if (name, value) == ("output_format", "svg"):
+        return {"svg": {"model": "gpt-5.6"}}
+    return {"output_format": "svg"} if name == "svg" else {}
+
+
+def cases(*, right: bool) -> list[Any]:
+    """One value of one parameter of one model: at the edge of what it takes, or right beyond it."""
+    found = []
+    for model in MODELS:
+        for name, rule in model.rules.parameters.items():
+            if "generation" not in rule.operations:
+                continue
+            if rule.values:
+                values: list[Any] = list(rule.values) if right else ["other", ""]
+            elif rule.svg:
+                values = [{"model": "gpt-5.6"}] if right else [{"model": "gpt-5.6", "reasoning": {"effort": "much"}}]
+            else:
+                assert rule.min is not None
+                assert rule.max is not None
+                values = [rule.min, rule.max] if right else [rule.min - 1, rule.max + 1]
+            found += [pytest.param(model, name, value, id=f"{model.name}-{name}-{value}") for value in values]
+    return found
+
+
+@pytest.mark.parametrize(("model", "name", "value"), cases(right=True))
+def test_every_value_of_the_table_passes(model: Model, name: str, value: Any) -> None:
+    request = resolve(model, **{name: value} | companions(name, value))
+    assert request.parameters[name] == value
+
+
+@pytest.mark.parametrize(("model", "name", "value"), cases(right=False))
+def test_a_value_beyond_the_table_is_refused_by_name(model: Model, name: str, value: Any) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        resolve(model, **companions(name, value) | {name: value})
+    assert refusal.value.problem.param.split(".")[0] == name
+    assert model.name in refusal.value.problem.message or name == "svg"
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_limits_of_prompt_and_number(model: Model) -> None:
+    rules = model.rules
+    resolve(model, prompt="x" * rules.prompt_max, n=rules.n_max)
+    for wrong in ({"prompt": "x" * (rules.prompt_max + 1)}, {"n": rules.n_max + 1}, {"n": 0}, {"prompt": ""}):
+        with pytest.raises(InvalidRequest) as refusal:
+            resolve(model, **wrong)
+        assert refusal.value.problem.param in wrong
+
+
+@given(width=st.integers(0, 4200), height=st.integers(0, 4200), model=st.sampled_from(MODELS))
+def test_a_size_passes_when_and_only_when_it_keeps_the_rule(width: int, height: int, model: Model) -> None:
+    size, rule = f"{width}x{height}", model.rules.size
+    if rule.flexible:
+        bounds = rule.flexible
+        allowed = (
+            width % 16 == height % 16 == 0
+            and 0 < max(width, height) <= 3840
+            and max(width, height) <= 3 * min(width, height)
+            and bounds.min_pixels <= width * height <= bounds.max_pixels
+        )
+    else:
+        allowed = size in rule.fixed
+    if allowed:
+        resolve(model, size=size)
+    else:
+        with pytest.raises(InvalidRequest, match="size"):
+            resolve(model, size=size)
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "param"),
+    [
+        ("gpt-image-2", {"background": "transparent", "output_format": "jpeg"}, "background"),
+        ("gpt-image-2.6-flare", {"background": "transparent", "output_format": "gif"}, "background"),
+        ("gpt-image-2", {"output_compression": 50}, "output_compression"),
+        ("gpt-image-2.6-flare", {"output_compression": 50, "output_format": "gif"}, "output_compression"),
+        ("gpt-image-2", {"partial_images": 2}, "partial_images"),
+        ("gpt-image-2", {"stream": True}, "stream"),
+        ("gpt-image-2.6-flare", {"output_format": "svg", "svg": {"model": "gpt-5.6"}, "n": 2}, "n"),
+        ("gpt-image-2.6-flare", {"output_format": "svg"}, "svg.model"),
+        ("gpt-image-2.6-flare", {"svg": {"model": "gpt-5.6"}}, "svg"),
+        ("gpt-image-2.6-flare", {"frame_count": 4}, "frame_count"),
+        ("gpt-image-2.6-flare", {"output_format": "gif", "size": "1024x1024"}, "size"),
+        ("gpt-image-2.6-flare", {"output_format": "gif", "size": "960x960", "frame_count": 10}, "size"),
+        ("gpt-image-2.5-flare", {"complexity": "low"}, "complexity"),
+        ("gpt-image-2", {"quality": "xhigh"}, "quality"),
+        ("gpt-image-2", {"style": "vivid"}, "style"),
+        ("gpt-image-2", {"response_format": "b64_json"}, "response_format"),
+        ("dall-e-3", {"n": 2}, "n"),
+        ("dall-e-3", {"size": "auto"}, "size"),
+        ("dall-e-2", {"background": "auto"}, "background"),
+        ("gpt-image-2", {"user": "x" * 513}, "user"),
+    ],
+)
+def test_combinations_that_cannot_be_bought(model: str, given: dict[str, Any], param: str) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        RESOLVER.generation({"model": model, "prompt": "an otter"} | given, TODAY)
+    assert refusal.value.problem.param == param
+
+
+def test_an_animation_within_its_budget_passes() -> None:
+    for size, frames in (("960x960", 9), ("816x816", 12), ("720x720", 16)):
+        wish = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "output_format": "gif"}
+        RESOLVER.generation(wish | {"size": size, "frame_count": frames}, TODAY)
