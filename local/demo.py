@@ -61,6 +61,7 @@ class Demo:
     stack: Stack
     http: httpx.Client
     pictures: list[Picture] = field(default_factory=list)
+    image_ids: list[str] = field(default_factory=list)
     headings: int = 0
 
     def heading(self, text: str) -> None:
@@ -68,9 +69,9 @@ class Demo:
         self.headings += 1
         say(f"\n{self.headings}. {text}")
 
-    def ask(self, wish: Json, *headers: str) -> httpx.Response:
-        """POST /v1/images/generations, shown as the curl line that does the same."""
-        url = f"{self.stack.api_url}/images/generations"
+    def ask(self, wish: Json, *headers: str, route: str = "/images/generations") -> httpx.Response:
+        """POST to a route, shown as the curl line that does the same."""
+        url = f"{self.stack.api_url}{route}"
         options = "".join(f" -H '{header}'" for header in headers)
         say(f'  $ curl -sS {url} -H "Authorization: Bearer $KEY"{options} \\')
         say(f"      -H 'Content-Type: application/json' -d '{json.dumps(wish)}'")
@@ -100,6 +101,7 @@ class Demo:
         say(f"  lasting link  {data['link']} (302 to a URL signed at that moment)")
         for warning in easel["warnings"]:
             say(f"  warning       {warning['message']}")
+        self.image_ids.append(data["id"])
         self.pictures.append(Picture(file, easel["applied"]["model"], size, seconds, cost))
 
 
@@ -137,6 +139,20 @@ def retired_model(demo: Demo) -> None:
     demo.keep("3-coffee", wish, result, seconds())
 
 
+def edit_by_id(demo: Demo) -> None:
+    """A picture made from another, which never leaves the account for it."""
+    demo.heading("An edit of the first picture, by its id")
+    wish = {
+        "model": "gpt-image-2.6-flare",
+        "prompt": "the same place at night, with stars",
+        "images": [{"file_id": demo.image_ids[0]}],
+        "size": "1536x1024",
+    }
+    with stopwatch() as seconds:
+        result = finished(demo, demo.ask(wish, route="/images/edits"))
+    demo.keep("4-night", wish, result, seconds())
+
+
 def one_real_image(demo: Demo) -> None:
     """All that is bought when a real key is there."""
     demo.heading(f"One real image for about {COST_OF_ONE_REAL_IMAGE}; nothing else is bought")
@@ -146,7 +162,7 @@ def one_real_image(demo: Demo) -> None:
     demo.keep("real", wish, result, seconds())
 
 
-STEPS: list[Callable[[Demo], None]] = [one_call, job_to_poll, retired_model]
+STEPS: list[Callable[[Demo], None]] = [one_call, job_to_poll, retired_model, edit_by_id]
 STEPS_THAT_COST_MONEY: list[Callable[[Demo], None]] = [one_real_image]
 
 
