@@ -72,7 +72,7 @@ down: ## end what `make up` started
 
 # Tests and checks.
 
-.PHONY: test test-fast test-all check format
+.PHONY: test test-fast test-all check bench format
 test: ## every layer of tests
 	$(call need,dev sam ministack checkov lambda)
 	@$(BIN)/pytest tests
@@ -93,6 +93,11 @@ check: ## formatting, lint, types, direction of imports, the template gate
 	@$(BIN)/mypy
 	@$(call quietly,lint-imports,$(BIN)/lint-imports)
 	@$(BIN)/pytest tests/template
+
+bench: ## cold starts and the provider's data path, as ratios
+	$(call need,dev)
+	@$(BIN)/python -m bench.cold_start
+	@PYTHONPATH=src $(BIN)/python -m bench.provider_body
 
 format: ## let ruff format and fix
 	$(call need,dev)
