@@ -73,9 +73,10 @@ down: ## end what `make up` started
 # Tests and checks.
 
 .PHONY: test test-fast test-all check bench format
+# Two processes: the stack of the end-to-end tests, which mostly wait, and all the others.
 test: ## every layer of tests
 	$(call need,dev sam ministack checkov lambda)
-	@$(BIN)/pytest tests
+	@$(BIN)/pytest tests -n 2 --dist loadgroup
 
 test-fast: ## the layers that need no deployed stack
 	$(call need,dev)
@@ -87,7 +88,7 @@ test-all: ## everything: check, demo, test
 	@$(MAKE) test
 
 check: ## formatting, lint, types, direction of imports, the template gate
-	$(call need,dev checkov)
+	$(call need,dev sam checkov)
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy

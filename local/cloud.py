@@ -1,6 +1,7 @@
 """A running Easel for as long as a block lasts: MiniStack, the provider, and the deployed template."""
 
 import contextlib
+import fcntl
 import os
 import secrets
 import time
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 from local.build import package
 from local.deployment import REGION, api_url, deploy, store_secret
 from local.ministack import USUAL_PORT, ministack
-from local.processes import ROOT, service, wait_until
+from local.processes import ROOT, LocalCloudError, service, wait_until
 from local.stack import Stack
 
 PYTHON = ROOT / ".venv/bin/python"
@@ -65,13 +66,14 @@ def running_stack(
 ) -> Iterator[Stack]:
     """Build, start and deploy everything; yields where it is, and ends all of it with the block.
 
-    `name` keeps stacks apart: logs are in out/logs/NAME. Without a
+    `name` keeps stacks apart, of which each may run once; logs are in out/logs/NAME. Without a
     `provider` the simulator takes its place; `plain_simulator` draws cheap pictures, for tests.
     `parameters` are template parameters. Raises LocalCloudError when something does not come up.
     """
     progress = progress or Progress(quiet=True)
     logs = OUT / "logs" / name
     with contextlib.ExitStack() as running:
+        running.enter_context(_only_one(name, logs))
         with progress.step("building the functions"):
             built = package(name, logs)
         with progress.step("starting MiniStack, the local AWS, with IAM enforced"):
@@ -127,6 +129,18 @@ def simulator(log: Path, key: str, *, plain: bool) -> Iterator[str]:
         wait_until(address.exists, guard, log)
         yield address.read_text().strip()
         address.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _only_one(name: str, logs: Path) -> Iterator[None]:
+    """Two stacks of one name would write the same files; the lock ends with the process that holds it."""
+    logs.mkdir(parents=True, exist_ok=True)
+    with (logs / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LocalCloudError(f"The stack '{name}' runs here already, started by another process.") from None
+        yield
 
 
 def _function_url(aws_endpoint_url: str, url: str) -> str:

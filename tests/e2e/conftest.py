@@ -71,3 +71,11 @@ def make_key(stack: Stack) -> MakeKey:
 def key(make_key: MakeKey) -> Key:
     """A key without limits, shared by tests that need no caller of their own."""
     return make_key()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """When tests run in several processes, those of this folder share one, for they share a stack."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("e2e"))

@@ -16,10 +16,11 @@ from local.processes import ROOT, LocalCloudError, is_alive, run_logged, service
 SERVICE = "(echo $BASHPID; exec sleep 60) & echo $BASHPID; wait"
 STUBBORN = f"trap '' TERM; {SERVICE}; wait"
 PARENT = """
-import sys, time
+import signal, sys, time
 from collections.abc import Callable
 from pathlib import Path
 from local.processes import service
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where pytest runs in the background
 with service(["bash", "-c", sys.argv[1]], Path(sys.argv[2])):
     time.sleep(60)
 """
