@@ -4,6 +4,8 @@ import argparse
 import json
 import sys
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from cli import keys
 from cli.stack import Stack, StackError
 
@@ -16,6 +18,9 @@ def main(arguments: list[str] | None = None) -> int:
         return int(options.run(stack, options))
     except StackError as error:
         print(f"easel: {error}", file=sys.stderr)
+        return 1
+    except (BotoCoreError, ClientError) as error:
+        print(f"easel: AWS refused: {error}", file=sys.stderr)
         return 1
 
 
