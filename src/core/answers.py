@@ -1,8 +1,7 @@
 """The JSON that callers see: results, jobs, errors."""
 
-from collections.abc import Iterator
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Literal
 
 from core.catalog import Catalog
 from core.errors import Conflict, EaselError, JobFailed
@@ -13,14 +12,21 @@ from core.requests import Request, Warning
 from core.stores.images import ImageLinks
 from core.stores.uploads import StoredUpload, Upload, UploadForm
 
+if TYPE_CHECKING:
+    from core import documents
+
 IMAGES_LOST = "images_lost"
 IMAGES_DELETED = "images_deleted"
 
+# What the provider says it used; absent where it does not say.
+_SETTINGS: tuple[Literal["background", "output_format", "quality", "size"], ...]
+_SETTINGS = ("background", "output_format", "quality", "size")
 
-def error_document(error: EaselError, request_id: str) -> dict[str, Any]:
+
+def error_document(error: EaselError, request_id: str) -> "documents.ErrorResponse":
     """OpenAI's error shape with Easel's additions."""
     problem = error.problem
-    document: dict[str, Any] = {
+    document: documents.Error = {
         "message": problem.message,
         "type": problem.type,
         "param": problem.param,
@@ -32,11 +38,12 @@ def error_document(error: EaselError, request_id: str) -> dict[str, Any]:
     if error.job_id:
         document["job_id"] = error.job_id
     if problem.moderation:
-        document["moderation"] = asdict(problem.moderation)
+        stage, categories = problem.moderation.stage, problem.moderation.categories
+        document["moderation"] = {"stage": stage, "categories": list(categories)}
     return {"error": document}
 
 
-def quote_document(request: Request, quoted: Quote) -> dict[str, Any]:
+def quote_document(request: Request, quoted: Quote) -> "documents.Quote":
     """A quote: what would run, and what it would cost."""
     return {
         "object": "quote",
@@ -51,7 +58,7 @@ def quote_document(request: Request, quoted: Quote) -> dict[str, Any]:
         "easel": {
             "requested": request.requested,
             "applied": request.applied(),
-            "warnings": [asdict(warning) for warning in request.warnings],
+            "warnings": _warnings(request.warnings),
         },
     }
 
@@ -65,7 +72,7 @@ class Answers:
         self._base_url = base_url
         self._now = now
 
-    def result(self, job: Job) -> dict[str, Any]:
+    def result(self, job: Job) -> "documents.ImagesResponse":
         """OpenAI's ImagesResponse of a finished job, with URLs instead of base64.
 
         Raises:
@@ -82,16 +89,18 @@ class Answers:
                 job_id=job.id,
             )
         report = job.report
-        settings = {name: getattr(report, name) for name in ("background", "output_format", "quality", "size")}
-        return {
+        document: documents.ImagesResponse = {
             "created": report.created if report else job.created_at,
             "data": [self._entry(image) for image in job.images],
-            **{name: value for name, value in settings.items() if value is not None},
             "usage": _usage(report.usage) if report and report.usage else None,
             "easel": self._easel(job),
         }
+        for name in _SETTINGS:
+            if value := getattr(report, name):
+                document[name] = value
+        return document
 
-    def job(self, job: Job) -> dict[str, Any]:
+    def job(self, job: Job) -> "documents.Job":
         """A job as GET /v1/jobs/{id} shows it."""
         error = error_document(JobFailed(job.error, job.id), job.request_id)["error"] if job.error else None
         return {
@@ -114,11 +123,11 @@ class Answers:
         """Where the job can be polled."""
         return f"{self._base_url}/jobs/{job.id}"
 
-    def job_list(self, jobs: list[Job], has_more: bool) -> dict[str, Any]:
+    def job_list(self, jobs: list[Job], has_more: bool) -> "documents.Page[documents.Job]":
         """A page of jobs in OpenAI's list shape."""
         return _page([self.job(job) for job in jobs], has_more)
 
-    def image(self, image: Image) -> dict[str, Any]:
+    def image(self, image: Image) -> "documents.Image":
         """An image as GET /v1/images/{id} shows it."""
         return {
             "object": "image",
@@ -128,11 +137,11 @@ class Answers:
             "job_id": image.job_id,
         }
 
-    def image_list(self, images: list[Image], has_more: bool) -> dict[str, Any]:
+    def image_list(self, images: list[Image], has_more: bool) -> "documents.Page[documents.Image]":
         """A page of images in OpenAI's list shape."""
         return _page([self.image(image) for image in images], has_more)
 
-    def _entry(self, image: Image) -> dict[str, Any]:
+    def _entry(self, image: Image) -> "documents.ResultImage":
         signed = self._links.sign(image, self._now)
         return {
             "url": signed.url,
@@ -146,18 +155,17 @@ class Answers:
             "sha256": image.sha256,
         }
 
-    def _easel(self, job: Job) -> dict[str, Any]:
-        warnings = [asdict(warning) for warning in (*job.request.warnings, *_missing(job))]
+    def _easel(self, job: Job) -> "documents.JobAdditions":
         return {
             "job_id": job.id,
             "requested": job.request.requested,
             "applied": job.request.applied(),
-            "warnings": warnings,
+            "warnings": _warnings((*job.request.warnings, *_missing(job))),
             "charged": job.charged,
             "cost": self._cost(job),
         }
 
-    def _cost(self, job: Job) -> dict[str, Any]:
+    def _cost(self, job: Job) -> "documents.Cost":
         model = self._catalog.find(job.request.model)
         usage = job.report.usage if job.report else None
         if usage and model:
@@ -173,7 +181,7 @@ class Answers:
         }
 
 
-def upload(found: Upload, stored: StoredUpload | None) -> dict[str, Any]:
+def upload(found: Upload, stored: StoredUpload | None) -> "documents.Upload":
     """An upload as GET /v1/uploads/{id} shows it."""
     return {
         "id": found.id,
@@ -188,7 +196,7 @@ def upload(found: Upload, stored: StoredUpload | None) -> dict[str, Any]:
     }
 
 
-def new_upload(made: Upload, form: UploadForm) -> dict[str, Any]:
+def new_upload(made: Upload, form: UploadForm) -> "documents.NewUpload":
     """A new upload, with the form that sends its bytes."""
     return {
         **upload(made, None),
@@ -199,12 +207,12 @@ def new_upload(made: Upload, form: UploadForm) -> dict[str, Any]:
     }
 
 
-def deleted(kind: str, item_id: str) -> dict[str, Any]:
+def deleted(what: "documents.Deletion", item_id: str) -> "documents.Deleted":
     """OpenAI's answer to a deletion."""
-    return {"id": item_id, "object": f"{kind}.deleted", "deleted": True}
+    return {"id": item_id, "object": what, "deleted": True}
 
 
-def _page(entries: list[dict[str, Any]], has_more: bool) -> dict[str, Any]:
+def _page[Entry: (documents.Job, documents.Image)](entries: list[Entry], has_more: bool) -> "documents.Page[Entry]":
     return {
         "object": "list",
         "data": entries,
@@ -228,7 +236,11 @@ def _missing(job: Job) -> Iterator[Warning]:
         yield Warning(IMAGES_DELETED, f"{job.deleted} of {job.bought} images were deleted by their caller.")
 
 
-def _usage(usage: Usage) -> dict[str, Any]:
+def _warnings(warnings: Iterable[Warning]) -> "list[documents.Warning]":
+    return [{"code": warning.code, "message": warning.message, "param": warning.param} for warning in warnings]
+
+
+def _usage(usage: Usage) -> "documents.Usage":
     return {
         "total_tokens": usage.total_tokens,
         "input_tokens": usage.input_tokens,

@@ -4,8 +4,8 @@ import base64
 import json
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
@@ -142,12 +142,12 @@ class Call:
         return f"https://{domain}" + str(context.get("path", "")).removesuffix(self.event.path)
 
 
-def answer(status: int, document: dict[str, Any], headers: dict[str, str] | None = None) -> Response[str]:
+def answer(status: int, document: Mapping[str, object], headers: dict[str, str] | None = None) -> Response[str]:
     """A JSON answer."""
     return Response(status, "application/json", json.dumps(document), headers={**(headers or {})})
 
 
-def pending(status: int, document: dict[str, Any], url: str) -> Response[str]:
+def pending(status: int, document: Mapping[str, object], url: str) -> Response[str]:
     """A job that is not finished: where and when to ask again."""
     return answer(status, document, {"Location": url, "Retry-After": str(POLL_SECONDS)})
 

@@ -33,7 +33,7 @@ def delete(image_id: str) -> Response[str]:
     """Delete an image for good."""
     call = http.Call(routes.current_event)
     doors().library.delete(call.caller(doors()), image_id)
-    return http.answer(200, deleted("image", image_id))
+    return http.answer(200, deleted("image.deleted", image_id))
 
 
 @routes.route("/i/<image_id>", method=["GET", "HEAD"])

@@ -47,4 +47,4 @@ def delete_inputs(job_id: str) -> Response[str]:
     """Delete the images that a finished job worked on."""
     call = http.Call(routes.current_event)
     doors().library.delete_inputs(doors().acceptor.read(call.caller(doors()), job_id))
-    return http.answer(200, deleted("job.inputs", job_id))
+    return http.answer(200, deleted("job.inputs.deleted", job_id))

@@ -32,4 +32,4 @@ def delete(upload_id: str) -> Response[str]:
     """Delete an upload before it expires."""
     call = http.Call(routes.current_event)
     doors().uploads.delete(call.caller(doors()), upload_id)
-    return http.answer(200, answers.deleted("upload", upload_id))
+    return http.answer(200, answers.deleted("upload.deleted", upload_id))

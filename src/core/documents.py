@@ -1,0 +1,271 @@
+"""The JSON that callers see, as types: `answers` builds it, and the OpenAPI description is made from it.
+
+Only type checkers and the generator of the description load this module; a function that answers requests does not.
+"""
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+from core.catalog import Operation
+from core.errors import Charged
+from core.jobs import Status
+
+Deletion = Literal["image.deleted", "upload.deleted", "job.inputs.deleted"]
+
+
+class Moderation(TypedDict):
+    """What a safety system objected to, as far as the provider says."""
+
+    stage: str
+    """Whether the prompt (`input`) or the picture (`output`) was refused, or `unknown`."""
+    categories: list[str]
+
+
+class Error(TypedDict):
+    """What went wrong: OpenAI's four fields, so that an SDK raises its own typed exception, and Easel's additions."""
+
+    message: str
+    """What was wrong, what is allowed, and what to do."""
+    type: str
+    """OpenAI's class of the error, such as `invalid_request_error`."""
+    param: str | None
+    """The parameter at fault, where it is one."""
+    code: str
+    """The error by name, for programs."""
+    retryable: bool
+    """Whether the same request, as a new job, may succeed."""
+    charged: Charged
+    """Whether the provider was paid."""
+    request_id: str
+    """The request to look for in the logs; also in the header X-Request-Id."""
+    job_id: NotRequired[str]
+    """The job, where there is one."""
+    moderation: NotRequired[Moderation]
+    """Why it was refused, where a safety system did."""
+
+
+class ErrorResponse(TypedDict):
+    """The body of every error."""
+
+    error: Error
+
+
+class Warning(TypedDict):
+    """Something that was done differently from what was asked, or that may surprise."""
+
+    code: str
+    """The warning by name, for programs."""
+    message: str
+    """What it means."""
+    param: str | None
+    """The parameter it is about, where it is one."""
+
+
+class InputTokensDetails(TypedDict):
+    """The input tokens by kind."""
+
+    text_tokens: int
+    image_tokens: int
+
+
+class Usage(TypedDict):
+    """Tokens, as the provider counts them."""
+
+    total_tokens: int
+    input_tokens: int
+    output_tokens: int
+    input_tokens_details: InputTokensDetails
+
+
+class Cost(TypedDict):
+    """Money in micro-dollars: millionths of a US dollar."""
+
+    quote_micro_usd: int | None
+    """What the purchase was expected to cost."""
+    upper_bound_micro_usd: int | None
+    """What it could not pass."""
+    actual_micro_usd: int | None
+    """What it did cost, from the provider's own count; null while that is not known."""
+    currency: Literal["USD"]
+    price_date: str | None
+    """The day of the price list that was used."""
+
+
+class JobAdditions(TypedDict):
+    """What Easel adds to OpenAI's answer."""
+
+    job_id: str
+    requested: dict[str, Any]
+    """The parameters as they were sent, without the prompt."""
+    applied: dict[str, Any]
+    """The parameters that reach the provider, without the prompt."""
+    warnings: list[Warning]
+    charged: Charged
+    """Whether the provider was paid."""
+    cost: Cost
+
+
+class ResultImage(TypedDict):
+    """An image with a URL that was signed for this answer."""
+
+    url: str
+    """A signed download URL; anybody who has it may use it."""
+    id: str
+    link: str
+    """The lasting link, which redirects to a freshly signed URL and needs no key."""
+    expires_at: int
+    """When `url` ends, in Unix seconds."""
+    content_type: str
+    """From the bytes themselves, not from what was asked."""
+    width: int
+    """Pixels, read from the bytes."""
+    height: int
+    """Pixels, read from the bytes."""
+    bytes: int
+    """Length of what is stored."""
+    sha256: str
+    """Digest of what is stored, in hex."""
+
+
+class ImagesResponse(TypedDict):
+    """OpenAI's ImagesResponse, with URLs instead of base64."""
+
+    created: int
+    """Unix seconds, as the provider says."""
+    data: list[ResultImage]
+    background: NotRequired[str]
+    """What the provider says it used."""
+    output_format: NotRequired[str]
+    """What the provider says it used."""
+    quality: NotRequired[str]
+    """What the provider says it used."""
+    size: NotRequired[str]
+    """What the provider says it used."""
+    usage: Usage | None
+    easel: JobAdditions
+
+
+class Job(TypedDict):
+    """One paid unit of work."""
+
+    id: str
+    object: Literal["job"]
+    status: Status
+    """`unknown`: the purchase may have happened and no image came; it is never bought again by itself."""
+    operation: Operation
+    model: str
+    """The model that runs."""
+    created_at: int
+    """Unix seconds."""
+    started_at: int | None
+    """Unix seconds."""
+    finished_at: int | None
+    """Unix seconds."""
+    expires_at: int
+    """When the record and its images are given up, in Unix seconds."""
+    url: str
+    """Where to poll."""
+    result: ImagesResponse | None
+    """The images, once it succeeded."""
+    error: Error | None
+    """Why it failed, or is unknown."""
+    easel: JobAdditions
+
+
+class Image(ResultImage):
+    """A stored image."""
+
+    object: Literal["image"]
+    created_at: int
+    """Unix seconds."""
+    kept_until: int
+    """When the image itself is given up, in Unix seconds."""
+    job_id: str
+    """The job that bought it."""
+
+
+class Page[Entry](TypedDict):
+    """A page of a list, newest first."""
+
+    object: Literal["list"]
+    data: list[Entry]
+    first_id: str | None
+    last_id: str | None
+    """What `after` takes for the next page."""
+    has_more: bool
+
+
+class QuoteAdditions(TypedDict):
+    """What would be sent to the provider."""
+
+    requested: dict[str, Any]
+    """The parameters as they were sent, without the prompt."""
+    applied: dict[str, Any]
+    """The parameters that would reach the provider, without the prompt."""
+    warnings: list[Warning]
+
+
+class Quote(TypedDict):
+    """What a request would cost, in micro-dollars: millionths of a US dollar."""
+
+    object: Literal["quote"]
+    model: str
+    """The model that would run."""
+    n: int
+    quote_micro_usd: int
+    """What it is expected to cost."""
+    upper_bound_micro_usd: int
+    """What it cannot pass."""
+    currency: Literal["USD"]
+    price_date: str
+    """The day of the price list that was used."""
+    usage: Usage | None
+    """Expected tokens; null for a model that is sold by the image."""
+    upper_bound_usage: Usage | None
+    """The most tokens it can take."""
+    easel: QuoteAdditions
+
+
+class Upload(TypedDict):
+    """An input image that is sent apart from the request that uses it."""
+
+    id: str
+    object: Literal["upload"]
+    status: Literal["pending", "ready"]
+    """`ready` once the bytes have arrived."""
+    content_type: str
+    filename: str | None
+    bytes: int | None
+    """Length of what has arrived."""
+    max_bytes: int
+    created_at: int
+    """Unix seconds."""
+    kept_until: int
+    """When it is given up, in Unix seconds."""
+
+
+class NewUpload(Upload):
+    """A new upload, with the form that sends its bytes: `fields`, then a field `file`, as multipart/form-data."""
+
+    method: Literal["POST"]
+    url: str
+    """Where the form is sent."""
+    fields: dict[str, str]
+    """To be sent before `file`, as they are."""
+    expires_at: int
+    """When the form ends, in Unix seconds."""
+
+
+class Deleted(TypedDict):
+    """OpenAI's answer to a deletion."""
+
+    id: str
+    object: Deletion
+    deleted: Literal[True]
+
+
+class Health(TypedDict):
+    """The state of this deployment."""
+
+    status: Literal["ok"]
+    models: list[str]
+    """The names that can be bought today, newest first."""
