@@ -1,7 +1,8 @@
 """The worker is killed between any two steps of performing; the provider counts at most one purchase for each job.
 
 The worker runs as a process whose every request, to AWS and to the provider, passes a proxy. The proxy kills the
-process at one request: before it goes on, or after it was carried out and before its answer comes back.
+process at one request: before it goes on, or after it was carried out and before its answer comes back. Instead of a
+death, something else can happen at that moment, such as a cancellation.
 """
 
 import http.client
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,14 +33,16 @@ Moment = Literal["before", "after"]
 
 # In this order: job read, claim, secret, stage calling, purchase, stage storing, image put, finish.
 STEPS = 8
+STEPS_BEFORE_BUYING = 4
 
 
 @dataclass
 class Assassin:
-    """Kills a process at one of its requests."""
+    """Kills a process at one of its requests, or lets something happen meanwhile."""
 
     step: int
     moment: Moment
+    meanwhile: Callable[[], None] | None = None
     victim: "subprocess.Popen[bytes] | None" = None
     seen: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -49,10 +52,15 @@ class Assassin:
             self.seen += 1
             return self.seen == self.step
 
-    def kill(self) -> None:
+    def strike(self) -> bool:
+        """Whether the process lives on."""
+        if self.meanwhile:
+            self.meanwhile()
+            return True
         assert self.victim
         self.victim.send_signal(signal.SIGKILL)
         self.victim.wait()
+        return False
 
 
 @contextmanager
@@ -66,8 +74,7 @@ def proxy(target: str, assassin: Assassin) -> Iterator[str]:
         def handle_request(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             strikes = assassin.strikes()
-            if strikes and assassin.moment == "before":
-                assassin.kill()
+            if strikes and assassin.moment == "before" and not assassin.strike():
                 self.close_connection = True
                 return
             upstream_connection = http.client.HTTPConnection(upstream.hostname or "", upstream.port, timeout=60)
@@ -75,8 +82,7 @@ def proxy(target: str, assassin: Assassin) -> Iterator[str]:
                 connection.request(self.command, self.path, body, dict(self.headers))  # the signed Host included
                 response = connection.getresponse()
                 content = response.read()
-            if strikes:
-                assassin.kill()
+            if strikes and assassin.moment == "after" and not assassin.strike():
                 self.close_connection = True
                 return
             self.send_response(response.status)
@@ -109,9 +115,11 @@ class Workshop:
     stack: Stack
     variables: dict[str, str]
 
-    def work(self, job_id: str, step: int = 0, moment: Moment = "before") -> int:
-        """Let a worker take the job, killed at that step if there is one; its exit code."""
-        assassin = Assassin(step, moment)
+    def work(
+        self, job_id: str, step: int = 0, moment: Moment = "before", meanwhile: Callable[[], None] | None = None
+    ) -> int:
+        """Let a worker take the job, killed at that step if there is one, unless `meanwhile` happens; its exit code."""
+        assassin = Assassin(step, moment, meanwhile)
         provider = self.variables["PROVIDERS__OPENAI__BASE_URL"]
         with proxy(self.stack.aws_endpoint_url, assassin) as aws, proxy(provider, assassin) as watched_provider:
             environment = {
@@ -234,3 +242,27 @@ def test_two_workers_that_race_buy_once(workshop: Workshop, key: Key, simulator:
             worker.join()
         assert len(simulator.calls()) == 1
         assert workshop.job(key, job_id)["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("step", range(1, STEPS + 1))
+def test_a_cancellation_between_any_two_steps_is_free_or_refused(
+    workshop: Workshop, key: Key, simulator: SimulatorControl, step: int
+) -> None:
+    """Before the purchase is announced it is certain and free; from then on it is refused and the images come."""
+    job_id = workshop.accepted(key)
+    answers: list[httpx.Response] = []
+
+    def cancel() -> None:
+        url = f"{workshop.stack.api_url}/jobs/{job_id}/cancel"
+        answers.append(httpx.post(url, headers=key.headers, timeout=30))
+
+    assert workshop.work(job_id, step, "before", cancel) == 0
+    (answer,) = answers
+    job, calls = workshop.job(key, job_id), simulator.calls()
+    if step <= STEPS_BEFORE_BUYING:
+        assert (answer.status_code, job["status"], calls) == (200, "canceled", [])
+        assert job["easel"]["charged"] is False
+    else:
+        assert (answer.status_code, job["status"], len(calls)) == (409, "succeeded", 1)
+        error = answer.json()["error"]
+        assert (error["code"], error["charged"]) == ("too_late_to_cancel", "unknown" if step <= STEPS - 2 else True)

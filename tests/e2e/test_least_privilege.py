@@ -114,7 +114,7 @@ def a_lost_job_is_swept_up(stack: Stack, key: Key, _: SimulatorControl) -> bool:
     job_id = finished_job(stack, key)
     stuck_in_the_queue(stack, job_id)
     try:
-        return sweep(stack)["enqueued"] >= 1 and becomes(stack, job_id, "succeeded")
+        return sweep(stack).get("enqueued", 0) >= 1 and becomes(stack, job_id, "succeeded")
     except AssertionError:
         return False
 
@@ -126,13 +126,59 @@ def a_dead_letter_ends_its_job(stack: Stack, key: Key, _: SimulatorControl) -> b
     return becomes(stack, job_id, "failed")
 
 
+def an_image_can_be_deleted(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    image = post(stack, key, "wait=20").json()["data"][0]
+    return httpx.delete(f"{stack.api_url}/images/{image['id']}", headers=key.headers).status_code == 200
+
+
+def an_earlier_image_is_edited(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    image = post(stack, key, "wait=20").json()["data"][0]
+    body = {"model": "gpt-image-2.6-flare", "prompt": "in winter", "images": [{"file_id": image["id"]}]}
+    headers = key.headers | {"Prefer": "wait=8"}
+    return httpx.post(f"{stack.api_url}/images/edits", json=body, headers=headers, timeout=60).status_code == 200
+
+
+def an_upload_arrives(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    upload = httpx.post(f"{stack.api_url}/uploads", json={"content_type": "image/png"}, headers=key.headers).json()
+    sent = httpx.post(upload["url"], data=upload["fields"], files={"file": b"some bytes"})
+    found = httpx.get(f"{stack.api_url}/uploads/{upload['id']}", headers=key.headers).json()
+    return sent.status_code == 204 and bool(found["status"] == "ready")
+
+
+def an_upload_can_be_deleted(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    upload = httpx.post(f"{stack.api_url}/uploads", json={"content_type": "image/png"}, headers=key.headers).json()
+    return httpx.delete(f"{stack.api_url}/uploads/{upload['id']}", headers=key.headers).status_code == 200
+
+
+def the_inputs_of_a_job_can_be_deleted(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    job_id = finished_job(stack, key)
+    described = {"role": "image", "key": f"inputs/{job_id}", "content_type": "image/png", "source": "upload"}
+    item = {name: {"S": value} for name, value in described.items()}
+    item |= {name: {"N": "1"} for name in ("size", "width", "height")}
+    stack.client("dynamodb").update_item(
+        TableName=stack.jobs_table,
+        Key={"id": {"S": job_id}},
+        UpdateExpression="SET #request.inputs = :inputs",
+        ExpressionAttributeNames={"#request": "request"},
+        ExpressionAttributeValues={":inputs": {"L": [{"M": item}]}},
+    )
+    return httpx.delete(f"{stack.api_url}/jobs/{job_id}/inputs", headers=key.headers).status_code == 200
+
+
 CHECKS: dict[str, Check] = {
     "AcceptAndReadJobs": an_image_is_made,
-    "WithdrawJobThatCouldNotBeQueued": a_job_that_cannot_be_queued_is_withdrawn,
-    "ListJobsOfCaller": jobs_can_be_listed,
+    "DeleteRecords": a_job_that_cannot_be_queued_is_withdrawn,
+    "ListJobsAndImagesOfCaller": jobs_can_be_listed,
     "RecogniseCallers": jobs_can_be_listed,
     "EnqueueJobs": an_image_is_made,
     "SignImageUrls": an_image_can_be_downloaded,
+    "DeleteImages": an_image_can_be_deleted,
+    "SignUploadForms": an_upload_arrives,
+    "FindUploads": an_upload_arrives,
+    "DeleteUploads": an_upload_can_be_deleted,
+    "KeepInputs": an_earlier_image_is_edited,
+    "ReadInputs": an_earlier_image_is_edited,
+    "DeleteInputsOfJobs": the_inputs_of_a_job_can_be_deleted,
     "PutJobsBackToWait": a_limited_job_is_tried_again,
     "MoveJobsAlong": an_image_is_made,
     "ReadProviderKey": an_image_is_made,
