@@ -5,7 +5,7 @@ Only type checkers and the generator of the description load this module; a func
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from core.catalog import Operation
+from core.catalog import LifecycleState, Operation
 from core.errors import Charged
 from core.jobs import Status
 
@@ -261,6 +261,121 @@ class Deleted(TypedDict):
     id: str
     object: Deletion
     deleted: Literal[True]
+
+
+class FlexibleSize(TypedDict):
+    """Any WIDTHxHEIGHT inside these bounds."""
+
+    multiple_of: int
+    """What width and height are both divisible by."""
+    max_edge: int
+    """Pixels."""
+    max_ratio: int
+    """The longer edge to the shorter one."""
+    min_pixels: int
+    max_pixels: int
+
+
+class Size(TypedDict):
+    """Which sizes a model draws: those listed, or all inside flexible bounds."""
+
+    auto: bool
+    """Whether the model may choose."""
+    fixed: list[str]
+    flexible: FlexibleSize | None
+
+
+class Parameter(TypedDict):
+    """What a parameter may be: one of `values`, or a whole number from `min` to `max`."""
+
+    values: list[str] | None
+    min: int | None
+    max: int | None
+    preview: list[str]
+    """Values that the provider documents but may still refuse."""
+    operations: list[Operation]
+
+
+class Inputs(TypedDict):
+    """Which images a model edits."""
+
+    max_count: int
+    max_bytes: int
+    """Of one image."""
+    formats: list[str]
+    square: bool
+    """Whether only square images are taken."""
+    mask: bool
+    """Whether a mask may say what to edit."""
+    markup: bool
+    """Whether a marked-up copy may say what to edit."""
+
+
+class Capabilities(TypedDict):
+    """What a model can do."""
+
+    operations: list[Operation]
+    prompt_max: int
+    """Characters."""
+    n_max: int
+    """Images of one request."""
+    size: Size
+    parameters: dict[str, Parameter]
+    """By name, beside `prompt`, `n` and `size`."""
+    inputs: Inputs | None
+    """null for a model that does not edit."""
+
+
+class TokenPrices(TypedDict):
+    """Micro-dollars for a million tokens."""
+
+    text_input: int
+    image_input: int
+    image_output: int
+
+
+class Prices(TypedDict):
+    """What a model costs, by the token or by the image."""
+
+    currency: Literal["USD"]
+    price_date: str
+    """The day of the price list."""
+    micro_usd_per_million_tokens: TokenPrices | None
+    micro_usd_per_image: dict[str, dict[str, int]] | None
+    """By quality and size."""
+
+
+class Lifecycle(TypedDict):
+    """How long a model lives."""
+
+    state: LifecycleState
+    retired_on: str | None
+    """The day it is, or was, shut down; null while none is known."""
+    days_left: int | None
+    """Until that day; null while none is known."""
+    successor: str | None
+    """The model that takes over."""
+
+
+class Model(TypedDict):
+    """OpenAI's Model, and what Easel knows of it."""
+
+    id: str
+    object: Literal["model"]
+    created: int
+    """When it was released, in Unix seconds."""
+    owned_by: str
+    """The provider that sells it."""
+    capabilities: Capabilities
+    prices: Prices
+    lifecycle: Lifecycle
+
+
+class ModelList(TypedDict):
+    """All models, newest first."""
+
+    object: Literal["list"]
+    data: list[Model]
 
 
 class Health(TypedDict):

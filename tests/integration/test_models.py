@@ -1,0 +1,85 @@
+"""The catalog as callers read it."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import openai.types
+import pytest
+
+from core import catalog
+from core.models import model_list, model_named
+
+from .conftest import World
+
+BEFORE, AFTER = date(2026, 11, 22), date(2026, 12, 2)
+
+
+def listed(today: date) -> dict[str, Any]:
+    return {model["id"]: model for model in model_list(catalog.load(), today)["data"]}
+
+
+@pytest.mark.parametrize("door", ["api", "direct"])
+def test_every_model_is_listed_newest_first_in_openais_shape(world: World, door: str) -> None:
+    answer = world.call("GET", "/models", door=door)
+    assert answer.status == 200
+    models = answer.json()["data"]
+    assert {model["id"] for model in models} == set(catalog.load().models)
+    created = [model["created"] for model in models]
+    assert created == sorted(created, reverse=True)
+    for model in models:
+        openai.types.Model.model_validate(model)
+        assert model["owned_by"] == "openai"
+
+
+def test_one_model_tells_what_it_can_do_and_what_it_costs(world: World) -> None:
+    model = world.call("GET", "/models/gpt-image-2.6-flare").json()
+    assert datetime.fromtimestamp(model["created"], UTC).date() == date(2026, 11, 4)
+    able = model["capabilities"]
+    assert (able["operations"], able["prompt_max"], able["n_max"]) == (["generation", "edit"], 32_000, 10)
+    assert (able["size"]["auto"], able["size"]["flexible"]["max_edge"]) == (True, 3840)
+    assert "xhigh" in able["parameters"]["quality"]["values"]
+    assert (able["parameters"]["output_compression"]["min"], able["parameters"]["output_compression"]["max"]) == (
+        0,
+        100,
+    )
+    assert (able["inputs"]["max_count"], able["inputs"]["mask"]) == (16, True)
+    assert model["prices"]["micro_usd_per_million_tokens"]["image_output"] == 30_000_000
+    assert model["lifecycle"] == {"state": "live", "retired_on": None, "days_left": None, "successor": None}
+
+
+def test_a_model_that_was_sold_by_the_image_says_so(world: World) -> None:
+    model = world.call("GET", "/models/dall-e-3").json()
+    assert model["prices"]["micro_usd_per_million_tokens"] is None
+    assert model["prices"]["micro_usd_per_image"]["hd"]["1024x1024"] == 80_000
+    assert model["capabilities"]["inputs"] is None
+    assert model["capabilities"]["size"]["fixed"] == ["1024x1024", "1792x1024", "1024x1792"]
+
+
+def test_a_model_counts_its_days_and_stays_listed_when_they_are_over() -> None:
+    assert listed(BEFORE)["gpt-image-1.5"]["lifecycle"] == {
+        "state": "retiring",
+        "retired_on": "2026-12-01",
+        "days_left": 9,
+        "successor": "gpt-image-2.6-flare",
+    }
+    over = listed(AFTER)["gpt-image-1.5"]["lifecycle"]
+    assert (over["state"], over["days_left"], over["successor"]) == ("retired", 0, "gpt-image-2.6-flare")
+
+
+def test_a_value_the_provider_may_refuse_is_marked() -> None:
+    background = model_named("gpt-image-2", catalog.load(), BEFORE)["capabilities"]["parameters"]["background"]
+    assert (background["values"], background["preview"]) == (["auto", "opaque", "transparent"], ["transparent"])
+
+
+@pytest.mark.parametrize("name", ["midjourney", "gpt-image-99", "x" * 500])
+def test_an_unknown_model_is_404_and_names_those_that_exist(world: World, name: str) -> None:
+    answer = world.call("GET", f"/models/{name}")
+    error = answer.json()["error"]
+    assert (answer.status, error["code"]) == (404, "model_not_found")
+    assert "gpt-image-2.6-flare" in error["message"]
+
+
+def test_models_need_a_key(world: World) -> None:
+    for path in ("/models", "/models/gpt-image-2"):
+        answer = world.call("GET", path, headers={"authorization": ""})
+        assert (answer.status, answer.json()["error"]["code"]) == (401, "missing_api_key")
