@@ -3,11 +3,11 @@
 import json
 import subprocess
 
-import httpx
 import pytest
 
 from local.processes import ROOT
 from local.stack import Stack
+from tests import wire
 
 
 def easel(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -16,7 +16,7 @@ def easel(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def status(stack: Stack, key: str) -> int:
-    return httpx.get(f"{stack.api_url}/jobs", headers={"Authorization": f"Bearer {key}"}).status_code
+    return wire.get(f"{stack.api_url}/jobs", headers={"Authorization": f"Bearer {key}"}).status_code
 
 
 def test_a_key_is_made_used_listed_and_revoked(stack: Stack) -> None:

@@ -26,6 +26,7 @@ import pytest
 from local.processes import ROOT
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
+from tests import wire
 
 from .conftest import Key
 
@@ -136,10 +137,10 @@ class Workshop:
     def accepted(self, key: Key) -> str:
         body = {"model": "gpt-image-2.6-flare", "prompt": "an otter in danger", "quality": "low"}
         headers = key.headers | {"Prefer": "respond-async"}
-        return str(httpx.post(f"{self.stack.api_url}/images/generations", json=body, headers=headers).json()["id"])
+        return str(wire.post(f"{self.stack.api_url}/images/generations", json=body, headers=headers).json()["id"])
 
     def job(self, key: Key, job_id: str) -> Any:
-        return httpx.get(f"{self.stack.api_url}/jobs/{job_id}", headers=key.headers).json()
+        return wire.get(f"{self.stack.api_url}/jobs/{job_id}", headers=key.headers).json()
 
     def let_the_lease_run_out(self, job_id: str) -> None:
         """What time does by itself, five minutes later."""
@@ -222,7 +223,7 @@ def test_a_killed_worker_never_makes_the_job_be_bought_twice(
     job, calls = workshop.job(key, job_id), simulator.calls()
     assert len(calls) <= 1
     if job["status"] == "succeeded":
-        assert httpx.get(job["result"]["data"][0]["url"]).status_code == 200
+        assert wire.get(job["result"]["data"][0]["url"]).status_code == 200
     else:
         # Only a purchase that was asked for and whose images were not stored may be left without a result.
         assert (step, moment) in {(4, "after"), (5, "before"), (5, "after"), (6, "before"), (6, "after"), (7, "before")}
@@ -254,7 +255,7 @@ def test_a_cancellation_between_any_two_steps_is_free_or_refused(
 
     def cancel() -> None:
         url = f"{workshop.stack.api_url}/jobs/{job_id}/cancel"
-        answers.append(httpx.post(url, headers=key.headers, timeout=30))
+        answers.append(wire.post(url, headers=key.headers, timeout=30))
 
     assert workshop.work(job_id, step, "before", cancel) == 0
     (answer,) = answers

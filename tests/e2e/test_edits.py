@@ -13,6 +13,7 @@ from PIL import Image
 
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
+from tests import wire
 from tests.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
 
 from .conftest import Key
@@ -30,13 +31,13 @@ def png(size: tuple[int, int] = (300, 200), hole: bool = False) -> bytes:
 
 
 def edit(door: str, key: Key, **content: Any) -> httpx.Response:
-    return httpx.post(f"{door}/images/edits", headers=key.headers, timeout=90, **content)
+    return wire.post(f"{door}/images/edits", headers=key.headers, timeout=90, **content)
 
 
 def assert_downloads(answer: httpx.Response) -> Any:
     assert answer.status_code == 200, answer.text
     image = answer.json()["data"][0]
-    Image.open(io.BytesIO(httpx.get(image["url"]).raise_for_status().content)).verify()
+    Image.open(io.BytesIO(wire.get(image["url"]).raise_for_status().content)).verify()
     return image
 
 
@@ -65,8 +66,8 @@ def test_a_30_mb_upload_is_edited(stack: Stack, key: Key, simulator: SimulatorCo
     file = io.BytesIO()
     Image.frombytes("RGB", (3300, 3100), os.urandom(3300 * 3100 * 3)).save(file, "PNG", compress_level=0)
     assert 30_000_000 < len(file.getvalue()) < 50_000_000
-    made = httpx.post(f"{stack.api_url}/uploads", json={"content_type": "image/png"}, headers=key.headers).json()
-    sent = httpx.post(made["url"], data=made["fields"], files={"file": ("big.png", file.getvalue())}, timeout=60)
+    made = wire.post(f"{stack.api_url}/uploads", json={"content_type": "image/png"}, headers=key.headers).json()
+    sent = wire.post(made["url"], data=made["fields"], files={"file": ("big.png", file.getvalue())}, timeout=60)
     assert sent.status_code in (200, 201, 204), sent.text
     assert_downloads(edit(stack.direct_url, key, json=FIELDS | {"images": [{"file_id": made["id"]}]}))
 

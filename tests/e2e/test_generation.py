@@ -13,6 +13,7 @@ from PIL import Image
 
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
+from tests import wire
 
 from .conftest import Key, MakeKey
 
@@ -20,7 +21,7 @@ WISH = {"model": "gpt-image-2.6-flare", "prompt": "An otter floats on its back",
 
 
 def generate(stack: Stack, key: Key, headers: dict[str, str] | None = None, **wish: Any) -> httpx.Response:
-    return httpx.post(
+    return wire.post(
         f"{stack.api_url}/images/generations", json=WISH | wish, headers=key.headers | (headers or {}), timeout=60
     )
 
@@ -28,7 +29,7 @@ def generate(stack: Stack, key: Key, headers: dict[str, str] | None = None, **wi
 def finished(stack: Stack, key: Key, job_id: str, seconds: float = 60) -> Any:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        job = httpx.get(f"{stack.api_url}/jobs/{job_id}?wait=20", headers=key.headers, timeout=60).json()
+        job = wire.get(f"{stack.api_url}/jobs/{job_id}?wait=20", headers=key.headers, timeout=60).json()
         if job["status"] not in ("queued", "running"):
             return job
     pytest.fail(f"the job was not finished within {seconds} s: {job}")
@@ -49,7 +50,7 @@ def test_the_answer_links_to_an_image_of_the_asked_size_and_format(
     assert answer.status_code == 200, answer.text
     (image,) = answer.json()["data"]
     for url in (image["url"], image["link"]):
-        picture = Image.open(io.BytesIO(httpx.get(url, follow_redirects=True).raise_for_status().content))
+        picture = Image.open(io.BytesIO(wire.get(url, follow_redirects=True).raise_for_status().content))
         assert (picture.size, picture.format) == (size, image_format)
     assert (image["width"], image["height"]) == size
     cost = answer.json()["easel"]["cost"]["actual_micro_usd"]
@@ -58,8 +59,8 @@ def test_the_answer_links_to_an_image_of_the_asked_size_and_format(
 
 def test_a_signed_url_cannot_be_altered(stack: Stack, key: Key, simulator: SimulatorControl) -> None:
     (image,) = generate(stack, key).json()["data"]
-    assert httpx.get(image["url"][:-4] + "0000").status_code == 403
-    assert httpx.get(image["url"].partition("?")[0]).status_code == 403
+    assert wire.get(image["url"][:-4] + "0000").status_code == 403
+    assert wire.get(image["url"].partition("?")[0]).status_code == 403
 
 
 def test_several_images_at_once(stack: Stack, key: Key, simulator: SimulatorControl) -> None:
@@ -90,7 +91,7 @@ def test_a_slow_purchase_is_waited_for_directly_and_becomes_a_job_behind_the_gat
         assert finished(stack, gateway_key, gateway.json()["id"])["status"] == "succeeded"
 
         url = direct.result(timeout=60).data[0].url
-        assert Image.open(io.BytesIO(httpx.get(url).raise_for_status().content)).size == (1024, 1024)
+        assert Image.open(io.BytesIO(wire.get(url).raise_for_status().content)).size == (1024, 1024)
     assert len(simulator.calls()) == 2
 
 

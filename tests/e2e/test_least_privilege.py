@@ -12,6 +12,7 @@ import pytest
 from local.processes import ROOT
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
+from tests import wire
 
 from .conftest import Key
 
@@ -23,7 +24,7 @@ NOT_ENFORCED_LOCALLY = {"TakeJobs", "TakeDeadLetters", "WriteLogs", "DenyInsecur
 
 def post(stack: Stack, key: Key, prefer: str = "wait=6") -> httpx.Response:
     body = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low"}
-    return httpx.post(
+    return wire.post(
         f"{stack.api_url}/images/generations", json=body, headers=key.headers | {"Prefer": prefer}, timeout=60
     )
 
@@ -79,11 +80,11 @@ def an_image_is_made(stack: Stack, key: Key, _: SimulatorControl) -> bool:
 
 
 def an_image_can_be_downloaded(stack: Stack, key: Key, _: SimulatorControl) -> bool:
-    return httpx.get(post(stack, key, "wait=20").json()["data"][0]["url"]).status_code == 200
+    return wire.get(post(stack, key, "wait=20").json()["data"][0]["url"]).status_code == 200
 
 
 def jobs_can_be_listed(stack: Stack, key: Key, _: SimulatorControl) -> bool:
-    return httpx.get(f"{stack.api_url}/jobs", headers=key.headers).status_code == 200
+    return wire.get(f"{stack.api_url}/jobs", headers=key.headers).status_code == 200
 
 
 def a_job_that_cannot_be_queued_is_withdrawn(stack: Stack, key: Key, _: SimulatorControl) -> bool:
@@ -128,26 +129,26 @@ def a_dead_letter_ends_its_job(stack: Stack, key: Key, _: SimulatorControl) -> b
 
 def an_image_can_be_deleted(stack: Stack, key: Key, _: SimulatorControl) -> bool:
     image = post(stack, key, "wait=20").json()["data"][0]
-    return httpx.delete(f"{stack.api_url}/images/{image['id']}", headers=key.headers).status_code == 200
+    return wire.delete(f"{stack.api_url}/images/{image['id']}", headers=key.headers).status_code == 200
 
 
 def an_earlier_image_is_edited(stack: Stack, key: Key, _: SimulatorControl) -> bool:
     image = post(stack, key, "wait=20").json()["data"][0]
     body = {"model": "gpt-image-2.6-flare", "prompt": "in winter", "images": [{"file_id": image["id"]}]}
     headers = key.headers | {"Prefer": "wait=8"}
-    return httpx.post(f"{stack.api_url}/images/edits", json=body, headers=headers, timeout=60).status_code == 200
+    return wire.post(f"{stack.api_url}/images/edits", json=body, headers=headers, timeout=60).status_code == 200
 
 
 def an_upload_arrives(stack: Stack, key: Key, _: SimulatorControl) -> bool:
-    upload = httpx.post(f"{stack.api_url}/uploads", json={"content_type": "image/png"}, headers=key.headers).json()
-    sent = httpx.post(upload["url"], data=upload["fields"], files={"file": b"some bytes"})
-    found = httpx.get(f"{stack.api_url}/uploads/{upload['id']}", headers=key.headers).json()
+    upload = wire.post(f"{stack.api_url}/uploads", json={"content_type": "image/png"}, headers=key.headers).json()
+    sent = wire.post(upload["url"], data=upload["fields"], files={"file": b"some bytes"})
+    found = wire.get(f"{stack.api_url}/uploads/{upload['id']}", headers=key.headers).json()
     return sent.status_code == 204 and bool(found["status"] == "ready")
 
 
 def an_upload_can_be_deleted(stack: Stack, key: Key, _: SimulatorControl) -> bool:
-    upload = httpx.post(f"{stack.api_url}/uploads", json={"content_type": "image/png"}, headers=key.headers).json()
-    return httpx.delete(f"{stack.api_url}/uploads/{upload['id']}", headers=key.headers).status_code == 200
+    upload = wire.post(f"{stack.api_url}/uploads", json={"content_type": "image/png"}, headers=key.headers).json()
+    return wire.delete(f"{stack.api_url}/uploads/{upload['id']}", headers=key.headers).status_code == 200
 
 
 def the_inputs_of_a_job_can_be_deleted(stack: Stack, key: Key, _: SimulatorControl) -> bool:
@@ -162,7 +163,7 @@ def the_inputs_of_a_job_can_be_deleted(stack: Stack, key: Key, _: SimulatorContr
         ExpressionAttributeNames={"#request": "request"},
         ExpressionAttributeValues={":inputs": {"L": [{"M": item}]}},
     )
-    return httpx.delete(f"{stack.api_url}/jobs/{job_id}/inputs", headers=key.headers).status_code == 200
+    return wire.delete(f"{stack.api_url}/jobs/{job_id}/inputs", headers=key.headers).status_code == 200
 
 
 CHECKS: dict[str, Check] = {

@@ -4,11 +4,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
 import pytest
 
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
+from tests import wire
 
 from .conftest import Key, MakeKey
 
@@ -21,47 +21,47 @@ def door(request: pytest.FixtureRequest, stack: Stack) -> str:
 
 
 def accepted(door: str, key: Key) -> str:
-    answer = httpx.post(f"{door}/images/generations", json=WISH, headers=key.headers | {"Prefer": "respond-async"})
+    answer = wire.post(f"{door}/images/generations", json=WISH, headers=key.headers | {"Prefer": "respond-async"})
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])
 
 
 def job(door: str, key: Key, job_id: str, wait: int = 0) -> Any:
-    return httpx.get(f"{door}/jobs/{job_id}?wait={wait}", headers=key.headers, timeout=60).json()
+    return wire.get(f"{door}/jobs/{job_id}?wait={wait}", headers=key.headers, timeout=60).json()
 
 
 def test_a_deleted_image_is_gone_from_every_place(door: str, make_key: MakeKey, simulator: SimulatorControl) -> None:
     key = make_key()
-    made = httpx.post(f"{door}/images/generations", json=WISH | {"n": 2}, headers=key.headers, timeout=60).json()
+    made = wire.post(f"{door}/images/generations", json=WISH | {"n": 2}, headers=key.headers, timeout=60).json()
     first, second = made["data"]
     for image in (first, second):
-        assert httpx.head(image["link"], follow_redirects=True).headers["Content-Length"] == str(image["bytes"])
-    shown = httpx.get(f"{door}/images/{first['id']}", headers=key.headers).json()
+        assert wire.head(image["link"], follow_redirects=True).headers["Content-Length"] == str(image["bytes"])
+    shown = wire.get(f"{door}/images/{first['id']}", headers=key.headers).json()
     assert shown["job_id"] == made["easel"]["job_id"]
-    assert httpx.get(shown["url"]).status_code == 200
+    assert wire.get(shown["url"]).status_code == 200
 
-    assert httpx.delete(f"{door}/images/{first['id']}", headers=key.headers).json() == {
+    assert wire.delete(f"{door}/images/{first['id']}", headers=key.headers).json() == {
         "id": first["id"],
         "object": "image.deleted",
         "deleted": True,
     }
-    assert httpx.delete(f"{door}/images/{first['id']}", headers=key.headers).status_code == 404
+    assert wire.delete(f"{door}/images/{first['id']}", headers=key.headers).status_code == 404
     for url in (first["link"], first["url"], shown["url"]):
-        assert httpx.get(url, follow_redirects=True).status_code in (403, 404)
-    assert httpx.head(first["link"]).status_code == 404
-    listed = httpx.get(f"{door}/images", headers=key.headers).json()["data"]
+        assert wire.get(url, follow_redirects=True).status_code in (403, 404)
+    assert wire.head(first["link"]).status_code == 404
+    listed = wire.get(f"{door}/images", headers=key.headers).json()["data"]
     result = job(door, key, made["easel"]["job_id"])["result"]["data"]
     assert [image["id"] for image in listed] == [image["id"] for image in result] == [second["id"]]
-    assert httpx.get(second["link"], follow_redirects=True).status_code == 200
+    assert wire.get(second["link"], follow_redirects=True).status_code == 200
 
 
 def test_all_images_of_a_job_can_be_deleted_at_once(stack: Stack, key: Key, simulator: SimulatorControl) -> None:
     url = f"{stack.api_url}/images"
-    made = httpx.post(f"{url}/generations", json=WISH | {"n": 5}, headers=key.headers, timeout=60).json()
+    made = wire.post(f"{url}/generations", json=WISH | {"n": 5}, headers=key.headers, timeout=60).json()
     with ThreadPoolExecutor() as threads:
         answers = list(
             threads.map(
-                lambda image: httpx.delete(f"{url}/{image['id']}", headers=key.headers, timeout=60), made["data"]
+                lambda image: wire.delete(f"{url}/{image['id']}", headers=key.headers, timeout=60), made["data"]
             )
         )
     assert [answer.status_code for answer in answers] == [200] * 5
@@ -75,9 +75,9 @@ def test_a_waiting_job_is_canceled_for_free(door: str, key: Key, simulator: Simu
     while not simulator.calls() or job(door, key, job_id)["status"] != "queued":
         assert time.monotonic() < until
         time.sleep(0.1)
-    canceled = httpx.post(f"{door}/jobs/{job_id}/cancel", headers=key.headers)
+    canceled = wire.post(f"{door}/jobs/{job_id}/cancel", headers=key.headers)
     assert (canceled.status_code, canceled.json()["status"]) == (200, "canceled")
-    assert httpx.post(f"{door}/jobs/{job_id}/cancel", headers=key.headers).json() == canceled.json()
+    assert wire.post(f"{door}/jobs/{job_id}/cancel", headers=key.headers).json() == canceled.json()
     time.sleep(5)  # Its message comes again, after the provider's pause.
     assert [call["accepted"] for call in simulator.calls()] == [False]
     assert job(door, key, job_id)["status"] == "canceled"
@@ -90,9 +90,9 @@ def test_a_purchase_on_its_way_is_too_late_to_cancel(stack: Stack, key: Key, sim
     while not simulator.calls():
         assert time.monotonic() < until
         time.sleep(0.1)
-    answer = httpx.post(f"{stack.api_url}/jobs/{job_id}/cancel", headers=key.headers)
+    answer = wire.post(f"{stack.api_url}/jobs/{job_id}/cancel", headers=key.headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "too_late_to_cancel")
     assert answer.json()["error"]["charged"] == "unknown"
     assert job(stack.api_url, key, job_id, wait=20)["status"] == "succeeded"
-    answer = httpx.post(f"{stack.api_url}/jobs/{job_id}/cancel", headers=key.headers)
+    answer = wire.post(f"{stack.api_url}/jobs/{job_id}/cancel", headers=key.headers)
     assert (answer.json()["error"]["code"], answer.json()["error"]["charged"]) == ("already_finished", True)

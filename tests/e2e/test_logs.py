@@ -3,10 +3,9 @@
 import json
 import time
 
-import httpx
-
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
+from tests import wire
 
 from .conftest import Key, MakeKey
 
@@ -18,14 +17,14 @@ def test_logs_hold_no_prompt_key_token_or_signed_url(
     secret = "an otter nobody may hear of"
     headers = key.headers | {"Prefer": "wait=20"}
     url = f"{stack.api_url}/images/generations"
-    answered = httpx.post(url, json={"prompt": secret}, headers=headers, timeout=60)
-    httpx.post(url, json={"prompt": secret, "n": 11}, headers=headers)
-    httpx.post(url, content='{"prompt": "' + secret, headers=headers)
+    answered = wire.post(url, json={"prompt": secret}, headers=headers, timeout=60)
+    wire.post(url, json={"prompt": secret, "n": 11}, headers=headers)
+    wire.post(url, content='{"prompt": "' + secret, headers=headers)
     for fault in ("moderation_blocked", "reset", "wrong_bytes", "server_error"):
         simulator.plan(fault)
-        httpx.post(url, json={"prompt": secret}, headers=headers, timeout=60)
+        wire.post(url, json={"prompt": secret}, headers=headers, timeout=60)
     (image,) = answered.json()["data"]
-    httpx.get(image["link"])
+    wire.get(image["link"])
     time.sleep(1)
 
     lines = stack.logs()

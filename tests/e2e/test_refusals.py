@@ -7,6 +7,7 @@ import pytest
 
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
+from tests import wire
 
 from .conftest import Key, MakeKey
 
@@ -46,7 +47,7 @@ def test_a_wrong_request_is_refused(
 ) -> None:
     sent = {"content": body} if isinstance(body, str) else {"json": body}
     headers = key.headers | {"Content-Type": "application/json"}
-    answer = httpx.post(f"{door}/images/generations", headers=headers, **sent)
+    answer = wire.post(f"{door}/images/generations", headers=headers, **sent)
     error = assert_error(answer, 400, code)
     assert error["param"] == param
     assert error["charged"] is False
@@ -66,7 +67,7 @@ def test_nobody_gets_in_without_a_key(
     door: str, simulator: SimulatorControl, authorization: str | None, code: str
 ) -> None:
     headers = {"Authorization": authorization} if authorization else {}
-    answer = httpx.post(f"{door}/images/generations", json={"prompt": "an otter"}, headers=headers)
+    answer = wire.post(f"{door}/images/generations", json={"prompt": "an otter"}, headers=headers)
     error = assert_error(answer, 401, code)
     assert "ek_" in error["message"]
     assert "somebody" not in answer.text
@@ -75,9 +76,9 @@ def test_nobody_gets_in_without_a_key(
 
 def test_a_revoked_key_is_out_at_once(stack: Stack, door: str, make_key: MakeKey, simulator: SimulatorControl) -> None:
     key = make_key()
-    assert httpx.get(f"{door}/jobs", headers=key.headers).status_code == 200
+    assert wire.get(f"{door}/jobs", headers=key.headers).status_code == 200
     stack.easel("keys", "revoke", key.id)
-    answer = httpx.post(f"{door}/images/generations", json={"prompt": "an otter"}, headers=key.headers)
+    answer = wire.post(f"{door}/images/generations", json={"prompt": "an otter"}, headers=key.headers)
     assert "revoked" in assert_error(answer, 401, "invalid_api_key")["message"]
     assert simulator.calls() == []
 
@@ -85,31 +86,31 @@ def test_a_revoked_key_is_out_at_once(stack: Stack, door: str, make_key: MakeKey
 def test_a_key_may_be_bound_to_models_and_origins(door: str, make_key: MakeKey, simulator: SimulatorControl) -> None:
     key = make_key("--model", "gpt-image-2", "--origin", "https://shop.example")
     url = f"{door}/images/generations"
-    other_model = httpx.post(url, json={"prompt": "x", "model": "gpt-image-2.6-flare"}, headers=key.headers)
+    other_model = wire.post(url, json={"prompt": "x", "model": "gpt-image-2.6-flare"}, headers=key.headers)
     assert "gpt-image-2" in assert_error(other_model, 403, "model_not_allowed")["message"]
     page = key.headers | {"Origin": "https://elsewhere.example"}
-    other_page = httpx.post(url, json={"prompt": "x", "model": "gpt-image-2"}, headers=page)
+    other_page = wire.post(url, json={"prompt": "x", "model": "gpt-image-2"}, headers=page)
     assert "https://shop.example" in assert_error(other_page, 403, "origin_not_allowed")["message"]
     assert simulator.calls() == []
 
 
 def test_what_is_not_there_is_404(door: str, key: Key, make_key: MakeKey, simulator: SimulatorControl) -> None:
     for path in ("/jobs/job_00000000000000000000000000000000", "/jobs/nonsense", "/nowhere"):
-        assert_error(httpx.get(f"{door}{path}", headers=key.headers), 404, "not_found")
-    assert_error(httpx.get(f"{door}/i/img_00000000000000000000000000000000"), 404, "not_found")
-    assert_error(httpx.put(f"{door}/jobs", headers=key.headers), 404, "not_found")
+        assert_error(wire.get(f"{door}{path}", headers=key.headers), 404, "not_found")
+    assert_error(wire.get(f"{door}/i/img_00000000000000000000000000000000"), 404, "not_found")
+    assert_error(wire.put(f"{door}/jobs", headers=key.headers), 404, "not_found")
 
 
 def test_another_callers_job_is_404(door: str, key: Key, make_key: MakeKey, simulator: SimulatorControl) -> None:
-    answer = httpx.post(
+    answer = wire.post(
         f"{door}/images/generations", json={"prompt": "an otter"}, headers=key.headers | {"Prefer": "wait=0"}
     )
     job_id = answer.json()["id"]
-    assert_error(httpx.get(f"{door}/jobs/{job_id}", headers=make_key().headers), 404, "not_found")
-    assert httpx.get(f"{door}/jobs/{job_id}?wait=20", headers=key.headers, timeout=30).json()["status"] == "succeeded"
+    assert_error(wire.get(f"{door}/jobs/{job_id}", headers=make_key().headers), 404, "not_found")
+    assert wire.get(f"{door}/jobs/{job_id}?wait=20", headers=key.headers, timeout=30).json()["status"] == "succeeded"
 
 
 def test_health_needs_no_key(door: str) -> None:
-    answer = httpx.get(f"{door}/health")
+    answer = wire.get(f"{door}/health")
     assert answer.json()["status"] == "ok"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"

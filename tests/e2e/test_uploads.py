@@ -13,6 +13,7 @@ import pytest
 
 from core.stores.uploads import Upload, UploadBucket
 from local.stack import Stack
+from tests import wire
 
 from .conftest import Key, MakeKey
 
@@ -22,19 +23,19 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 def create(stack: Stack, key: Key, **wish: Any) -> Any:
     body = {"content_type": "image/png"} | wish
-    answer = httpx.post(f"{stack.api_url}/uploads", json=body, headers=key.headers)
+    answer = wire.post(f"{stack.api_url}/uploads", json=body, headers=key.headers)
     assert answer.status_code == 201, answer.text
     return answer.json()
 
 
 def send(upload: Any, data: bytes = PNG, *, headers: dict[str, str] | None = None, **changed: str) -> httpx.Response:
-    return httpx.post(
+    return wire.post(
         upload["url"], data=upload["fields"] | changed, files={"file": ("x.png", data)}, headers=headers, timeout=60
     )
 
 
 def found(stack: Stack, key: Key, upload: Any) -> Any:
-    return httpx.get(f"{stack.api_url}/uploads/{upload['id']}", headers=key.headers).json()
+    return wire.get(f"{stack.api_url}/uploads/{upload['id']}", headers=key.headers).json()
 
 
 def test_thirty_megabytes_go_straight_to_the_bucket(stack: Stack, key: Key) -> None:
@@ -128,9 +129,9 @@ def test_an_upload_belongs_to_its_caller_and_can_be_deleted(stack: Stack, key: K
     send(upload)
     url = f"{stack.direct_url}/uploads/{upload['id']}"
     other = make_key()
-    assert httpx.get(url, headers=other.headers).status_code == 404
-    assert httpx.delete(url, headers=other.headers).status_code == 404
-    assert httpx.delete(url, headers=key.headers).json()["deleted"] is True
-    assert httpx.get(url, headers=key.headers).status_code == 404
+    assert wire.get(url, headers=other.headers).status_code == 404
+    assert wire.delete(url, headers=other.headers).status_code == 404
+    assert wire.delete(url, headers=key.headers).json()["deleted"] is True
+    assert wire.get(url, headers=key.headers).status_code == 404
     with pytest.raises(stack.client("s3").exceptions.ClientError):
         stack.client("s3").head_object(Bucket=stack.images_bucket, Key=upload["fields"]["key"])
