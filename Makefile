@@ -132,7 +132,11 @@ deploy: build ## sam deploy to your AWS account (PROFILE=default|prod)
 COMPILE = $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: requirements clean
+.PHONY: openapi requirements clean
+openapi: ## write what GET /openapi.json and GET /docs serve
+	$(call need,dev)
+	@$(BIN)/python -m openapi
+
 requirements: ## recompile the pinned requirements with the newest versions
 	$(call need,dev)
 	$(COMPILE) -o src/requirements.txt requirements/runtime.in

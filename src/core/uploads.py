@@ -25,13 +25,16 @@ _CODES = {"extra_forbidden": "unknown_parameter", "missing": "missing_required_p
 
 
 class UploadBody(BaseModel):
-    """The JSON body of POST /v1/uploads. `bytes` is the exact or greatest size, if it is known."""
+    """The JSON body of POST /v1/uploads."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     content_type: Literal["image/png", "image/jpeg", "image/webp"]
+    """What the file is."""
     bytes: int | None = Field(default=None, ge=1, le=MAX_BYTES)
+    """Its exact or greatest size, if that is known."""
     filename: str | None = Field(default=None, min_length=1, max_length=255)
+    """For people only."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from core.errors import EaselError, NotFound, ServerError
+from core.errors import EaselError, MethodNotAllowed, NotFound, ServerError
 from handlers import http
 from handlers.logs import logger
 from handlers.routes import images, jobs, models, purchases, service, uploads
@@ -25,7 +25,21 @@ def refused(error: EaselError) -> Response[str]:
 def no_route(_: NotFoundError) -> Response[str]:
     """No such path, or not with this method."""
     event = errors.current_event
-    return _told(NotFound(f"There is no {event.http_method} {event.path[:100]}. See /docs for what there is."))
+    asked = f"There is no {event.http_method} {event.path[:100]}."
+    if not (methods := _methods_of_path()):
+        return _told(NotFound(f"{asked} GET /v1/docs shows what there is."))
+    allowed = ", ".join(methods)
+    response = _told(MethodNotAllowed(f"{asked} The path takes {allowed}."))
+    response.headers["Allow"] = allowed
+    return response
+
+
+def _methods_of_path() -> list[str]:
+    """What the path of this call can be asked with; every path takes OPTIONS."""
+    path = _rest._remove_prefix(errors.current_event.path)
+    routes = [*_rest._static_routes, *_rest._dynamic_routes]
+    methods = {route.method for route in routes if route.rule.match(path)}
+    return sorted(methods) if methods != {"OPTIONS"} else []
 
 
 @errors.exception_handler(Exception)

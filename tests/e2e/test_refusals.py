@@ -98,7 +98,12 @@ def test_what_is_not_there_is_404(door: str, key: Key, make_key: MakeKey, simula
     for path in ("/jobs/job_00000000000000000000000000000000", "/jobs/nonsense", "/nowhere"):
         assert_error(wire.get(f"{door}{path}", headers=key.headers), 404, "not_found")
     assert_error(wire.get(f"{door}/i/img_00000000000000000000000000000000"), 404, "not_found")
-    assert_error(wire.put(f"{door}/jobs", headers=key.headers), 404, "not_found")
+
+
+def test_a_wrong_method_is_told_the_right_ones(door: str, key: Key) -> None:
+    answer = wire.put(f"{door}/jobs", headers=key.headers)
+    assert_error(answer, 405, "method_not_allowed")
+    assert answer.headers["Allow"] == "GET, OPTIONS"
 
 
 def test_another_callers_job_is_404(door: str, key: Key, make_key: MakeKey, simulator: SimulatorControl) -> None:

@@ -35,37 +35,59 @@ class Reasoning(_Body):
     """How hard the author of an SVG thinks."""
 
     effort: str | None = None
+    """More effort takes longer and costs more."""
 
 
 class Svg(_Body):
     """Which model writes an SVG, and how."""
 
     model: str | None = None
+    """The model that writes the SVG; required for `output_format` `svg`."""
     reasoning: Reasoning | None = None
+    """How hard it thinks."""
 
 
 class GenerationBody(_Body):
     """The JSON body of POST /v1/images/generations. null means absent, as the SDKs send it."""
 
     prompt: str | None = None
+    """What to draw. Older models take less of it."""
     model: str | None = None
+    """The deployment's default model if absent."""
     n: int | None = None
+    """How many images."""
     size: str | None = None
+    """`auto`, or `WIDTHxHEIGHT` as the model allows."""
     quality: str | None = None
+    """Which of them depends on the model."""
     background: str | None = None
+    """`transparent` needs png or webp."""
     output_format: str | None = None
+    """gif and svg are for the models that draw them."""
     output_compression: int | None = None
+    """Percent; other than 100 with jpeg or webp only."""
     moderation: str | None = None
+    """How strict the provider's filter is."""
     complexity: str | None = None
+    """How much detail is drawn, for models that know it."""
     frame_count: int | None = None
+    """Frames of a gif."""
     frame_duration_ms: int | None = None
+    """Milliseconds that a frame of a gif is shown."""
     svg: Svg | None = None
+    """For `output_format` `svg` only."""
     style: str | None = None
+    """For dall-e-3."""
     response_format: str | None = None
+    """Easel answers with URLs instead of base64."""
     stream: bool | None = None
+    """Easel does not stream images."""
     partial_images: int | None = None
+    """Part of streaming."""
     safety_identifier: str | None = None
+    """Handed to the provider as it is."""
     user: str | None = None
+    """Handed to the provider as it is."""
 
     def parameters(self) -> dict[str, Any]:
         """What was given, without what tells about input images."""
@@ -76,7 +98,9 @@ class ImageReference(_Body):
     """An input image by reference: exactly one of a URL (https or data) and an id (file_ or img_)."""
 
     image_url: str | None = None
+    """An https URL or a data URL."""
     file_id: str | None = None
+    """The id of an upload (`file_…`) or of an earlier image (`img_…`)."""
 
     def pointer(self, param: str) -> str:
         """The URL or id.
@@ -97,9 +121,13 @@ class EditBody(GenerationBody):
     """The JSON body of POST /v1/images/edits."""
 
     images: list[ImageReference] | None = None
+    """The images to work on."""
     mask: ImageReference | None = None
+    """A PNG of the size of the first image: what is transparent in it is edited."""
     markup: ImageReference | None = None
+    """A PNG drawn over the first image that shows what to change."""
     input_fidelity: str | None = None
+    """How closely the inputs are kept, for models that know it."""
 
 
 @dataclass(frozen=True)

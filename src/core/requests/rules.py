@@ -13,8 +13,8 @@ from core.errors import InvalidRequest
 
 # Passed on as they are: they describe the caller's own user to the provider.
 _IDENTIFIERS = ("user", "safety_identifier")
-_IDENTIFIER_MAX = 512
-_SVG_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+IDENTIFIER_MAX = 512
+SVG_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _LOSSY = ("jpeg", "webp")
 _TRANSPARENT = ("png", "webp")
 
@@ -35,8 +35,8 @@ def check(operation: Operation, model: Model, prompt: str, parameters: Mapping[s
         )
     for name, value in parameters.items():
         if name in _IDENTIFIERS:
-            if len(value) > _IDENTIFIER_MAX:
-                raise InvalidRequest(f"'{name}' must have at most {_IDENTIFIER_MAX} characters.", param=name)
+            if len(value) > IDENTIFIER_MAX:
+                raise InvalidRequest(f"'{name}' must have at most {IDENTIFIER_MAX} characters.", param=name)
             continue
         if name == "n":
             _check_range(name, value, 1, rules.n_max, model)
@@ -200,8 +200,8 @@ def _check_svg(value: Mapping[str, Any]) -> None:
     effort = (value.get("reasoning") or {}).get("effort")
     if effort is None:
         return
-    if effort not in _SVG_EFFORTS:
-        raise not_allowed("svg.reasoning.effort", effort, _SVG_EFFORTS)
+    if effort not in SVG_EFFORTS:
+        raise not_allowed("svg.reasoning.effort", effort, SVG_EFFORTS)
     author = re.match(r"gpt-([0-9]+)\.([0-9]+)", value.get("model") or "")
     if effort == "minimal" and author and (int(author[1]), int(author[2])) >= (5, 1):
         raise InvalidRequest(

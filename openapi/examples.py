@@ -1,0 +1,97 @@
+"""Sample answers, built by the code that builds the real ones from samples of what it knows."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from core import answers, catalog
+from core.errors import InvalidRequest
+from core.images import Image
+from core.jobs import Report, new_job
+from core.models import model_named
+from core.money import Usage, quote
+from core.requests import Request
+from core.stores.images import ImageLinks
+from core.stores.uploads import Upload, UploadForm
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MODEL = "gpt-image-2"
+PROMPT = "a lighthouse at dawn"
+JOB_ID = "job_0fa34cee6f3ed6288fa168639aeabf2c"
+IMAGE_ID = "img_9086eaf794fa80d2081fe595d69b09e5"
+UPLOAD_ID = "file_5c1a7a3f6d5f4f0aa1f2b6f0c9b7d3e4"
+
+_NOW = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp())
+_DAY = 86400
+_CALLER = "key_1f0c8a52d7b94e36"
+_REQUEST_ID = "d8ffbfd0-1bb8-4e61-b553-e6da68371fdf"
+_BUCKET = "https://BUCKET.s3.REGION.amazonaws.com"
+
+
+class _Signer:
+    """Signs like an S3 client, the same at any time."""
+
+    def generate_presigned_url(self, _: str, Params: Mapping[str, str], ExpiresIn: int) -> str:  # noqa: N803
+        return f"{_BUCKET}/{Params['Key']}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Expires={ExpiresIn}&…"
+
+
+def examples() -> dict[str, Any]:
+    """Samples by name."""
+    parameters = {"size": "1024x1024", "quality": "low"}
+    request = Request("generation", PROMPT, MODEL, parameters, requested={"model": MODEL, **parameters})
+    quoted = quote(request, catalog.load().families[MODEL], 0)
+    queued = new_job(
+        request,
+        quoted,
+        job_id=JOB_ID,
+        caller_id=_CALLER,
+        request_id=_REQUEST_ID,
+        now=_NOW,
+        retention_seconds=30 * _DAY,
+    )
+    image = Image(
+        id=IMAGE_ID,
+        caller_id=_CALLER,
+        job_id=JOB_ID,
+        key=f"images/{IMAGE_ID}.png",
+        content_type="image/png",
+        width=1024,
+        height=1024,
+        size=106758,
+        sha256="ee9cc7964f42e4e2020d7583f193b60a82e864d3a2b16d15b83f84fe99433fa1",
+        created_at=_NOW + 9,
+        expires_at=_NOW + 30 * _DAY,
+    )
+    report = Report(_NOW + 9, "1024x1024", "low", "opaque", "png", Usage(11, 196, 11, 0))
+    done = (
+        queued.claimed("lease", _NOW + 300, _NOW + 1)
+        .calling()
+        .storing((image,), 1, report)
+        .succeeded(_NOW + 9, (image,))
+    )
+    upload = Upload(UPLOAD_ID, _CALLER, "image/png", 31457280, _NOW, _NOW + _DAY, "otter.png")
+    fields = {"Content-Type": "image/png", "key": upload.key, "policy": "eyJ…", "x-amz-signature": "9f2c…"}
+    shaper = answers.Answers(
+        catalog.load(), ImageLinks(cast("S3Client", _Signer()), "BUCKET", 3600), "https://API/v1", _NOW + 10
+    )
+    refused = InvalidRequest(f"Invalid value: 11. 'n' must be from 1 to 10 for '{MODEL}'.", param="n")
+    return {
+        "ImagesResponse": shaper.result(done),
+        "QueuedJob": shaper.job(queued),
+        "CanceledJob": shaper.job(queued.canceled(_NOW + 2)),
+        "Job": shaper.job(done),
+        "JobList": shaper.job_list([queued], False),
+        "Image": shaper.image(image),
+        "ImageList": shaper.image_list([image], False),
+        "Quote": answers.quote_document(request, quoted),
+        "Upload": answers.upload(upload, None),
+        "NewUpload": answers.new_upload(upload, UploadForm(f"{_BUCKET}/", fields, _NOW + 900)),
+        "DeletedImage": answers.deleted("image.deleted", IMAGE_ID),
+        "DeletedUpload": answers.deleted("upload.deleted", UPLOAD_ID),
+        "DeletedInputs": answers.deleted("job.inputs.deleted", JOB_ID),
+        "Model": model_named(MODEL, catalog.load(), date(2026, 11, 22)),
+        "Health": {"status": "ok", "models": [MODEL]},
+        "ErrorResponse": answers.error_document(refused, _REQUEST_ID),
+    }

@@ -1,0 +1,292 @@
+"""What the code cannot tell of its routes. The routes themselves, and what they do, come from the routers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from handlers.routes import images, jobs, models, purchases, service, uploads
+from openapi import errors
+from openapi.examples import IMAGE_ID, JOB_ID, MODEL, PROMPT, UPLOAD_ID
+from openapi.schemas import Schema, reference
+
+ROUTERS = {
+    "Buy images": purchases.routes,
+    "Jobs": jobs.routes,
+    "Images": images.routes,
+    "Uploads": uploads.routes,
+    "Models": models.routes,
+    "Service": service.routes,
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A success: what it means, its schema or media type, its sample and its headers."""
+
+    description: str
+    schema: str | None = None
+    example: str | None = None
+    media_type: str = "application/json"
+    headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One route. `body` maps media types to schemas, `errors` are headings of the tables of error codes."""
+
+    id: str
+    summary: str
+    answers: Mapping[str, Answer]
+    parameters: tuple[str, ...] = ()
+    body: Mapping[str, Schema] = field(default_factory=dict)
+    example: Mapping[str, Any] | None = None
+    errors: tuple[str, ...] = (errors.ANY_CALL, errors.THE_GATEWAY)
+    curl: str = ""
+    needs_key: bool = True
+
+
+PARAMETERS: dict[str, Schema] = {
+    "Prefer": {
+        "name": "Prefer",
+        "in": "header",
+        "description": (
+            "`respond-async` answers 202 at once; `wait=N` waits up to N seconds, but never longer than the door can. "
+            "Without it Easel waits as long as the door can: 25 seconds behind API Gateway, 14 minutes on the direct "
+            "URL."
+        ),
+        "schema": {"type": "string", "examples": ["respond-async", "wait=10"]},
+    },
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "The same key with the same request is the same job, with another request it is refused.",
+        "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    },
+    "Wait": {
+        "name": "wait",
+        "in": "query",
+        "description": "Seconds to wait for the job to finish; never longer than the door can.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 900, "default": 0},
+    },
+    "Limit": {
+        "name": "limit",
+        "in": "query",
+        "description": "How many at most.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
+    },
+    "AfterJob": {
+        "name": "after",
+        "in": "query",
+        "description": "The `last_id` of the page before.",
+        "schema": {"type": "string", "pattern": "^job_[0-9a-f]{32}$"},
+    },
+    "AfterImage": {
+        "name": "after",
+        "in": "query",
+        "description": "The `last_id` of the page before.",
+        "schema": {"type": "string", "pattern": "^img_[0-9a-f]{32}$"},
+    },
+}
+
+PATH_PARAMETERS: dict[str, Schema] = {
+    "job_id": {"type": "string", "pattern": "^job_[0-9a-f]{32}$", "examples": [JOB_ID]},
+    "image_id": {"type": "string", "pattern": "^img_[0-9a-f]{32}$", "examples": [IMAGE_ID]},
+    "name": {"type": "string", "maxLength": 128, "examples": [MODEL]},
+    "upload_id": {"type": "string", "pattern": "^file_[0-9a-f]{32}$", "examples": [UPLOAD_ID]},
+}
+
+HEADERS: dict[str, Schema] = {
+    "X-Request-Id": {
+        "description": "The gateway's id of the request, which is in the logs, too.",
+        "schema": {"type": "string"},
+    },
+    "Location": {"description": "Where to go.", "schema": {"type": "string"}},
+    "Retry-After": {
+        "description": "When to ask again, in seconds.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+    "x-should-retry": {
+        "description": "Tells OpenAI's SDKs whether to try again; they look at the status alone otherwise.",
+        "schema": {"type": "string", "enum": ["true", "false"]},
+    },
+    "Allow": {"description": "The methods that the path answers.", "schema": {"type": "string"}},
+    "Cache-Control": {"description": "Who may remember the answer.", "schema": {"type": "string"}},
+}
+
+_BUYING = (
+    errors.ANY_CALL,
+    errors.A_BODY,
+    errors.A_MODEL_NAME,
+    errors.A_MODEL,
+    errors.A_PURCHASE,
+    errors.THE_JOB,
+    errors.THE_GATEWAY,
+)
+_POLL = ("Location", "Retry-After")
+_DONE = Answer("The images.", "ImagesResponse", "ImagesResponse")
+_NOT_YET = Answer("Not finished yet: the job to poll.", "Job", "QueuedJob", headers=_POLL)
+_FORM = {"multipart/form-data": reference("EditForm")}
+_EASEL = '"$EASEL_URL'
+_KEY = '-H "Authorization: Bearer $EASEL_KEY"'
+_JSON = "-H 'Content-Type: application/json'"
+
+OPERATIONS: dict[Callable[..., Any], Operation] = {
+    purchases.generate: Operation(
+        id="createImage",
+        summary="Generate images",
+        parameters=("Prefer", "IdempotencyKey"),
+        body={"application/json": reference("GenerationRequest")},
+        example={"model": MODEL, "prompt": PROMPT, "quality": "low"},
+        answers={"200": _DONE, "202": _NOT_YET},
+        errors=_BUYING,
+        curl=f"""curl {_EASEL}/images/generations" {_KEY} {_JSON} \\
+  -d '{{"model": "{MODEL}", "prompt": "{PROMPT}", "quality": "low"}}'""",
+    ),
+    purchases.edit: Operation(
+        id="createImageEdit",
+        summary="Edit images",
+        parameters=("Prefer", "IdempotencyKey"),
+        body={**_FORM, "application/json": reference("EditRequest")},
+        example={"model": MODEL, "prompt": "the same at night", "images": [{"file_id": IMAGE_ID}]},
+        answers={"200": _DONE, "202": _NOT_YET},
+        errors=(*_BUYING, errors.AN_INPUT),
+        curl=f"""curl {_EASEL}/images/edits" {_KEY} \\
+  -F model={MODEL} -F prompt='the same at night' -F image=@lighthouse.png""",
+    ),
+    purchases.price: Operation(
+        id="quoteImage",
+        summary="Ask for the price",
+        body={"application/json": {"anyOf": [reference("GenerationRequest"), reference("EditRequest")]}, **_FORM},
+        example={"model": MODEL, "prompt": PROMPT, "quality": "high", "n": 4},
+        answers={"200": Answer("The price.", "Quote", "Quote")},
+        errors=(
+            errors.ANY_CALL,
+            errors.A_BODY,
+            errors.A_MODEL_NAME,
+            errors.A_MODEL,
+            errors.AN_INPUT,
+            errors.THE_GATEWAY,
+        ),
+        curl=f"""curl {_EASEL}/images/quote" {_KEY} {_JSON} \\
+  -d '{{"model": "{MODEL}", "prompt": "{PROMPT}", "quality": "high", "n": 4}}'""",
+    ),
+    purchases.vary: Operation(
+        id="createImageVariation",
+        summary="Variations are retired",
+        answers={},
+        errors=(errors.ANY_CALL, errors.RETIRED, errors.THE_GATEWAY),
+        curl=f"""curl -X POST {_EASEL}/images/variations" {_KEY}""",
+    ),
+    jobs.job: Operation(
+        id="retrieveJob",
+        summary="Read a job, or wait for it",
+        parameters=("Wait",),
+        answers={"200": Answer("The job. While it is not finished, headers say when to ask again.", "Job", "Job")},
+        curl=f"""curl {_EASEL}/jobs/{JOB_ID}?wait=20" {_KEY}""",
+    ),
+    jobs.jobs: Operation(
+        id="listJobs",
+        summary="List jobs",
+        parameters=("Limit", "AfterJob"),
+        answers={"200": Answer("A page of jobs.", "JobList", "JobList")},
+        curl=f"""curl {_EASEL}/jobs?limit=10" {_KEY}""",
+    ),
+    jobs.cancel: Operation(
+        id="cancelJob",
+        summary="Cancel a job",
+        answers={"200": Answer("The canceled job; nothing was bought.", "Job", "CanceledJob")},
+        errors=(errors.ANY_CALL, errors.WHAT_IS_THERE, errors.THE_GATEWAY),
+        curl=f"""curl -X POST {_EASEL}/jobs/{JOB_ID}/cancel" {_KEY}""",
+    ),
+    jobs.delete_inputs: Operation(
+        id="deleteJobInputs",
+        summary="Delete a job's inputs",
+        answers={"200": Answer("They are gone.", "Deleted", "DeletedInputs")},
+        errors=(errors.ANY_CALL, errors.WHAT_IS_THERE, errors.THE_GATEWAY),
+        curl=f"""curl -X DELETE {_EASEL}/jobs/{JOB_ID}/inputs" {_KEY}""",
+    ),
+    images.images: Operation(
+        id="listImages",
+        summary="List images",
+        parameters=("Limit", "AfterImage"),
+        answers={"200": Answer("A page of images.", "ImageList", "ImageList")},
+        curl=f"""curl {_EASEL}/images?limit=10" {_KEY}""",
+    ),
+    images.image: Operation(
+        id="retrieveImage",
+        summary="Read an image's record",
+        answers={"200": Answer("The record.", "Image", "Image")},
+        curl=f"""curl {_EASEL}/images/{IMAGE_ID}" {_KEY}""",
+    ),
+    images.delete: Operation(
+        id="deleteImage",
+        summary="Delete an image",
+        answers={"200": Answer("It is gone.", "Deleted", "DeletedImage")},
+        curl=f"""curl -X DELETE {_EASEL}/images/{IMAGE_ID}" {_KEY}""",
+    ),
+    images.link: Operation(
+        id="openImage",
+        summary="Open an image by its lasting link",
+        answers={
+            "302": Answer("To the image.", media_type="text/plain", headers=("Location", "Cache-Control")),
+        },
+        curl=f"""curl -L {_EASEL}/i/{IMAGE_ID}" -o lighthouse.png""",
+        needs_key=False,
+    ),
+    uploads.create: Operation(
+        id="createUpload",
+        summary="Start an upload",
+        body={"application/json": reference("UploadRequest")},
+        example={"content_type": "image/png", "filename": "otter.png"},
+        answers={"201": Answer("The upload, and the form that sends its bytes.", "NewUpload", "NewUpload")},
+        errors=(errors.ANY_CALL, errors.A_BODY, errors.THE_GATEWAY),
+        curl=f"""curl {_EASEL}/uploads" {_KEY} {_JSON} \\
+  -d '{{"content_type": "image/png", "filename": "otter.png"}}'""",
+    ),
+    uploads.upload: Operation(
+        id="retrieveUpload",
+        summary="See whether an upload has arrived",
+        answers={"200": Answer("The upload.", "Upload", "Upload")},
+        curl=f"""curl {_EASEL}/uploads/{UPLOAD_ID}" {_KEY}""",
+    ),
+    uploads.delete: Operation(
+        id="deleteUpload",
+        summary="Delete an upload",
+        answers={"200": Answer("It is gone.", "Deleted", "DeletedUpload")},
+        curl=f"""curl -X DELETE {_EASEL}/uploads/{UPLOAD_ID}" {_KEY}""",
+    ),
+    models.models: Operation(
+        id="listModels",
+        summary="List models",
+        answers={"200": Answer("All models.", "ModelList")},
+        curl=f"""curl {_EASEL}/models" {_KEY}""",
+    ),
+    models.model: Operation(
+        id="retrieveModel",
+        summary="Read what a model can do",
+        answers={"200": Answer("The model.", "Model", "Model")},
+        errors=(errors.ANY_CALL, errors.A_MODEL_NAME, errors.THE_GATEWAY),
+        curl=f"""curl {_EASEL}/models/{MODEL}" {_KEY}""",
+    ),
+    service.health: Operation(
+        id="health",
+        summary="Health",
+        answers={"200": Answer("All is well.", "Health", "Health")},
+        curl=f"""curl {_EASEL}/health\"""",
+        needs_key=False,
+    ),
+    service.description: Operation(
+        id="openapi",
+        summary="This description for programs",
+        answers={"200": Answer("An OpenAPI 3.1 document.", headers=("Cache-Control",))},
+        curl=f"""curl {_EASEL}/openapi.json\"""",
+        needs_key=False,
+    ),
+    service.page: Operation(
+        id="docs",
+        summary="This description for people",
+        answers={"200": Answer("A page.", media_type="text/html", headers=("Cache-Control",))},
+        curl=f"""curl {_EASEL}/docs\"""",
+        needs_key=False,
+    ),
+}

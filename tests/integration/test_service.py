@@ -1,0 +1,47 @@
+"""What a deployment says of itself, and of paths and methods that it does not have."""
+
+import json
+
+import pytest
+
+from .conftest import World
+
+DOORS = pytest.mark.parametrize("door", ["api", "direct"])
+
+
+@DOORS
+def test_the_description_needs_no_key(world: World, door: str) -> None:
+    answer = world.call("GET", "/openapi.json", door=door, headers={"authorization": ""})
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json")
+    assert json.loads(answer.text)["openapi"] == "3.1.0"
+
+
+@DOORS
+def test_the_page_needs_no_key_and_may_load_nothing(world: World, door: str) -> None:
+    answer = world.call("GET", "/docs", door=door, headers={"authorization": ""})
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.text.startswith("<!doctype html>")
+
+
+@DOORS
+def test_a_path_that_is_not_there_is_told_where_to_look(world: World, door: str) -> None:
+    answer = world.call("GET", "/nowhere", door=door)
+    assert (answer.status, answer.json()["error"]["code"]) == (404, "not_found")
+    assert "/v1/docs" in answer.json()["error"]["message"]
+
+
+@DOORS
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/jobs", "GET, OPTIONS"),
+        ("PATCH", "/images/img_1", "DELETE, GET, OPTIONS"),
+        ("POST", "/i/img_1", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_ones(world: World, door: str, method: str, path: str, allowed: str) -> None:
+    answer = world.call(method, path, door=door)
+    assert (answer.status, answer.json()["error"]["code"]) == (405, "method_not_allowed")
+    assert answer.headers["Allow"] == allowed
+    assert answer.headers["x-should-retry"] == "false"
