@@ -73,10 +73,10 @@ down: ## end what `make up` started
 # Tests and checks.
 
 .PHONY: test test-fast test-all check bench format
-# Two processes: the stack of the end-to-end tests, which mostly wait, and all the others.
+# Two processes, each with a stack of its own: end-to-end tests mostly wait.
 test: ## every layer of tests
 	$(call need,dev sam ministack checkov lambda)
-	@$(BIN)/pytest tests -n 2 --dist loadgroup
+	@$(BIN)/pytest tests -n 2 --dist loadfile
 
 test-fast: ## the layers that need no deployed stack
 	$(call need,dev)

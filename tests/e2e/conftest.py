@@ -31,11 +31,14 @@ MakeKey = Callable[..., Key]
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """The stack that the file named by EASEL_STACK describes, else one of our own on free ports."""
+    """The stack that the file named by EASEL_STACK describes, else one of our own on free ports.
+
+    When tests run in several processes, each has its own.
+    """
     if named := os.environ.get("EASEL_STACK"):
         yield Stack.load(Path(named))
     else:
-        with running_stack("e2e", port=0, plain_simulator=True) as stack:
+        with running_stack(f"e2e{os.environ.get('PYTEST_XDIST_WORKER', '')}", port=0, plain_simulator=True) as stack:
             yield stack
 
 
@@ -71,11 +74,3 @@ def make_key(stack: Stack) -> MakeKey:
 def key(make_key: MakeKey) -> Key:
     """A key without limits, shared by tests that need no caller of their own."""
     return make_key()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """When tests run in several processes, those of this folder share one, for they share a stack."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("e2e"))
