@@ -49,17 +49,18 @@ def doors() -> Doors:
     jobs = JobStore(aws.dynamodb(), settings.jobs_table)
     queue = JobQueue(aws.sqs(), settings.jobs_queue_url)
     uploads = Uploads(UploadStore(aws.dynamodb(), settings.jobs_table), UploadBucket(aws.s3(), settings.images_bucket))
+    library = Library(jobs, ImageStore(aws.s3(), settings.images_bucket))
     return Doors(
         settings=settings,
         catalog=catalog.load(),
         resolver=Resolver(catalog.load(), ModelPolicy(settings.default_model, settings.retired_models)),
         gate=Gate(CallerStore(aws.dynamodb(), settings.callers_table), time.time),
         gatherer=Gatherer(
-            jobs, uploads, InputStore(aws.s3(), settings.images_bucket), TrustedHosts.parse(settings.trusted_hosts)
+            library, uploads, InputStore(aws.s3(), settings.images_bucket), TrustedHosts.parse(settings.trusted_hosts)
         ),
         acceptor=Acceptor(jobs, queue, catalog.load(), settings.retention_days * _DAY_SECONDS),
         canceler=Canceler(jobs),
-        library=Library(jobs, ImageStore(aws.s3(), settings.images_bucket)),
+        library=library,
         uploads=uploads,
         jobs=jobs,
         links=ImageLinks(aws.s3(), settings.images_bucket, settings.url_ttl_seconds),

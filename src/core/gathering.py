@@ -17,10 +17,10 @@ from core.inputs.data_urls import decode_data_url, is_data_url
 from core.inputs.fetching import fetch
 from core.inputs.inspection import MAX_BYTES, HeaderIncomplete, Inspected, inspect
 from core.inputs.masks import MASK_CONVERTED, MAX_MASK_BYTES, check_markup, prepare_mask
+from core.library import Library
 from core.requests import Input, Role, Warning
 from core.requests.bodies import Pointer, Wish
 from core.stores.inputs import InputGone, InputStore, StoredObject
-from core.stores.jobs import JobStore
 from core.uploads import Uploads
 
 # Downloads have to leave time for an answer before the gateway's 29 seconds are over.
@@ -41,8 +41,8 @@ class _Material:
 class Gatherer:
     """Gathers inputs for one caller at a time."""
 
-    def __init__(self, jobs: JobStore, uploads: Uploads, store: InputStore, trusted_hosts: TrustedHosts) -> None:
-        self._jobs = jobs
+    def __init__(self, library: Library, uploads: Uploads, store: InputStore, trusted_hosts: TrustedHosts) -> None:
+        self._library = library
         self._uploads = uploads
         self._store = store
         self._trusted_hosts = trusted_hosts
@@ -99,10 +99,7 @@ class Gatherer:
         if is_data_url(reference):
             return _inline(decode_data_url(reference, param=param))
         if reference.startswith("img_"):
-            image = self._jobs.image(reference)
-            if image is None or image.caller_id != caller.id or image.expires_at <= time.time():
-                raise NotFound(f"There is no image '{reference[:64]}' for '{param}'.", param=param)
-            return self._look(image.key, reference, param)
+            return self._look(self._library.read(caller, reference).key, reference, param)
         if reference.startswith("file_"):
             upload = self._uploads.open(caller, reference)
             return _Material(

@@ -207,6 +207,8 @@ class Performer:
                 return self._end(change(job))
             except JobChanged:
                 held = self._jobs.get(job.id)
+                if held is not None and held.status == "canceled":
+                    return held  # It could be, since nothing was bought.
                 if held is None or held.lease_id != job.lease_id:
                     raise
                 if held == change(held):
