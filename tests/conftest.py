@@ -1,0 +1,76 @@
+"""The deployed stack of the end-to-end and the SDK tests, over the wire and with IAM enforced."""
+
+import itertools
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from local.cloud import running_stack
+from local.simulator_control import SimulatorControl
+from local.stack import Stack
+
+
+@dataclass(frozen=True)
+class Key:
+    """A caller's API key and the caller's id."""
+
+    key: str
+    id: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"}
+
+
+MakeKey = Callable[..., Key]
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The stack that the file named by EASEL_STACK describes, else one of our own on free ports.
+
+    When tests run in several processes, each has its own.
+    """
+    if named := os.environ.get("EASEL_STACK"):
+        yield Stack.load(Path(named))
+    else:
+        with running_stack(f"e2e{os.environ.get('PYTEST_XDIST_WORKER', '')}", port=0, plain_simulator=True) as stack:
+            yield stack
+
+
+@pytest.fixture(scope="session")
+def _control(stack: Stack) -> Iterator[SimulatorControl]:
+    assert stack.simulator_url, "these tests need the simulator: the stack uses a real provider"
+    control = SimulatorControl(stack.simulator_url)
+    yield control
+    control.close()
+
+
+@pytest.fixture
+def simulator(_control: SimulatorControl) -> Iterator[SimulatorControl]:
+    """The provider's control plane: no calls and no faults are left from another test."""
+    _control.reset()
+    yield _control
+    _control.reset()
+
+
+@pytest.fixture(scope="session")
+def make_key(stack: Stack) -> MakeKey:
+    """Makes a caller's key as an operator does; more options of `easel keys create` may follow."""
+    numbers = itertools.count(1)
+
+    def make(*options: str) -> Key:
+        made = json.loads(stack.easel("keys", "create", "--name", f"test {next(numbers)}", "--json", *options))
+        return Key(key=made["key"], id=made["id"])
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def key(make_key: MakeKey) -> Key:
+    """A key without limits, shared by tests that need no caller of their own."""
+    return make_key()
