@@ -46,12 +46,21 @@ endef
 .venv-%/.stamp: requirements/%.txt
 	$(install)
 
+# OpenAI's Node client, which tests/sdks runs beside its Python clients.
+NODE_CLIENT := tests/sdks/node/node_modules/.stamp
+$(NODE_CLIENT): tests/sdks/node/package-lock.json
+	@command -v npm > /dev/null || { echo "The tests of OpenAI's Node client need Node 20 or newer, with npm." >&2; exit 1; }
+	@echo "installing $< into $(@D)"
+	@$(call quietly,install-node-client,cd tests/sdks/node && npm ci --ignore-scripts)
+	@touch $@
+
 # $(call need,NAMES): installs these environments, two at a time.
-need = @$(MAKE) -s -j2 $(foreach name,$(1),$(if $(filter dev,$(name)),.venv/.stamp,.venv-$(name)/.stamp))
+stamp = $(if $(filter dev,$(1)),.venv/.stamp,$(if $(filter node-client,$(1)),$(NODE_CLIENT),.venv-$(1)/.stamp))
+need = @$(MAKE) -s -j2 $(foreach name,$(1),$(call stamp,$(name)))
 
 .PHONY: setup
 setup: ## install every environment
-	$(call need,dev sam ministack checkov lambda)
+	$(call need,dev sam ministack checkov lambda openai-1 openai-2 node-client)
 
 
 # The laptop cloud.
@@ -75,7 +84,7 @@ down: ## end what `make up` started
 .PHONY: test test-fast test-all check bench format
 # Two processes, each with a stack of its own: end-to-end tests mostly wait.
 test: ## every layer of tests
-	$(call need,dev sam ministack checkov lambda)
+	$(call need,dev sam ministack checkov lambda openai-1 openai-2 node-client)
 	@$(BIN)/pytest tests -n 2 --dist loadfile
 
 test-fast: ## the layers that need no deployed stack
@@ -140,10 +149,11 @@ openapi: ## write what GET /openapi.json and GET /docs serve
 requirements: ## recompile the pinned requirements with the newest versions
 	$(call need,dev)
 	$(COMPILE) -o src/requirements.txt requirements/runtime.in
-	for name in dev sam ministack checkov lambda; do \
+	for name in dev sam ministack checkov lambda openai-1 openai-2; do \
 		$(COMPILE) -o requirements/$$name.txt requirements/$$name.in; done
+	cd tests/sdks/node && npm install --package-lock-only --save-exact openai@latest
 
 clean: ## end the laptop cloud, remove builds and environments
 	@if [ -e out/stack.json ] && [ -x $(BIN)/python ]; then $(BIN)/python -m local.down; fi
-	rm -rf .aws-sam out .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .aws-sam out .venv .venv-* tests/sdks/node/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
