@@ -3,6 +3,7 @@
 import hashlib
 import io
 import secrets
+import struct
 from dataclasses import dataclass
 
 import imagesize
@@ -79,7 +80,7 @@ def describe(
     content_type, extension = content_type_of(data)
     try:
         width, height = imagesize.get(io.BytesIO(memoryview(data)[:_HEADER_BYTES]), exif_rotation=False)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, struct.error) as error:
         raise NotAnImage("the header of the image is broken") from error
     if width <= 0 or height <= 0:
         raise NotAnImage("the header of the image is broken")

@@ -23,6 +23,8 @@ _ALLOWED = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WebP"}
 _EXPECTED = "Allowed are PNG, JPEG and WebP of less than 50 MB; convert HEIC, AVIF, TIFF and others first."
 _ORIENTATION = 0x0112
 _LYING_ON_ITS_SIDE = frozenset({5, 6, 7, 8})
+# What imagesize raises on damaged headers.
+_BROKEN = (ValueError, OSError, struct.error)
 
 
 class HeaderIncomplete(Exception):
@@ -82,7 +84,10 @@ def inspect(data: bytes, *, name: str, param: str, size: int | None = None) -> I
             param=param,
             code="unsupported_image_media_type",
         )
-    width, height = imagesize.get(io.BytesIO(data), exif_rotation=False)
+    try:
+        width, height = imagesize.get(io.BytesIO(data), exif_rotation=False)
+    except _BROKEN:
+        width = height = 0
     if width <= 0 or height <= 0:
         if len(data) < min(size, MAX_HEADER_BYTES):
             raise HeaderIncomplete
@@ -105,7 +110,10 @@ def inspect(data: bytes, *, name: str, param: str, size: int | None = None) -> I
 def _orientation(data: bytes, content_type: str) -> int:
     """The EXIF orientation; 1, upright, where none stands in the bytes at hand."""
     if content_type == "image/jpeg":
-        return imagesize.get_info(io.BytesIO(data), dpi=False, colors=False, channels=False).rotation
+        try:
+            return imagesize.get_info(io.BytesIO(data), dpi=False, colors=False, channels=False).rotation
+        except _BROKEN:
+            return 1
     chunks = _png_chunks(data) if content_type == "image/png" else _webp_chunks(data)
     for kind, start, length in chunks:
         if kind in (b"eXIf", b"EXIF"):

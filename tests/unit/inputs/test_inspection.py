@@ -1,5 +1,7 @@
 """Input images are judged by their bytes, before anything is decoded."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,6 +114,16 @@ def test_damaged_files_are_measured_or_refused_and_never_crash(
         inspected(bytes(file))
     except InvalidRequest as error:
         assert error.problem.code
+
+
+def test_a_jpeg_with_a_damaged_segment_is_refused() -> None:
+    """Found by a client: the library raises ValueError on it instead of measuring nothing."""
+    file = bytearray(picture("JPEG"))
+    for position in range(2, len(file)):
+        damaged = bytearray(file)
+        damaged[position] = 0
+        with suppress(InvalidRequest):
+            inspected(bytes(damaged))
 
 
 def test_dimensions_are_not_looked_for_without_end() -> None:
