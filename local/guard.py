@@ -1,33 +1,34 @@
 """Runs a command and ends it, with all it started, when whoever asked for it is gone.
 
-python guard.py SCRATCH COMMAND…   (local/processes.py starts it; nobody else should)
+python guard.py COMMAND…   (local/processes.py starts it; nobody else should)
 
 The guard's standard input is a pipe whose other end only the asking process holds, so it closes
-however that process ends, kill -9 included. SCRATCH is a folder that is removed at the end.
+however that process ends, kill -9 included. Home and temporary files of the command are a scratch
+folder that is removed at the end, unless its environment names others.
 """
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 
 SECONDS_TO_END = 2.0
 
 
 def main() -> int:
-    scratch, *command = sys.argv[1:]
-    try:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    with tempfile.TemporaryDirectory(prefix="easel-", ignore_cleanup_errors=True) as scratch:
+        environment = {"HOME": scratch, "TMPDIR": scratch, **os.environ}
         # A session of its own makes the child the leader of a process group, which holds its workers too.
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, env=environment, start_new_session=True)
         threading.Thread(target=_end_with_parent, args=(child,), daemon=True).start()
-        status = child.wait()
-        _signal_group(child, signal.SIGKILL)
-        return status
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        try:
+            return child.wait()
+        finally:
+            _signal_group(child, signal.SIGKILL)
 
 
 def _end_with_parent(child: "subprocess.Popen[bytes]") -> None:

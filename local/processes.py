@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,16 +32,15 @@ def service(
     says otherwise; its output goes to `log`. Yields the guard's process, which ends when the command
     ends by itself, with its status.
     """
-    scratch = tempfile.mkdtemp(prefix="easel-")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         guard = subprocess.Popen(
-            [sys.executable, "-I", GUARD, scratch, *command],
+            [sys.executable, "-I", GUARD, *command],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=cwd,
-            env=clean_environment(HOME=scratch, TMPDIR=scratch) | dict(environment or {}),
+            env=clean_environment() | dict(environment or {}),
             start_new_session=True,  # a Ctrl-C in the terminal is for us alone
         )
     try:

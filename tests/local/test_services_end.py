@@ -80,3 +80,11 @@ def test_a_service_that_does_not_come_up_is_shown_too(tmp_path: Path) -> None:
     with service(["bash", "-c", "echo no such module"], log) as guard, pytest.raises(LocalCloudError, match="no such"):
         wait_until(lambda: False, guard, log)
     assert tail(log) == "no such module"
+
+
+def test_a_guard_that_is_asked_to_end_takes_its_service_along(tmp_path: Path) -> None:
+    log = tmp_path / "service.log"
+    with service(["bash", "-c", SERVICE], log) as guard:
+        eventually("started", lambda: len(process_ids(log)) == 2)
+        guard.terminate()
+        eventually("ended", lambda: not any(is_alive(pid) for pid in process_ids(log)))
