@@ -94,7 +94,7 @@ def _paths(failures: "_Failures") -> dict[str, Any]:
         for (rule, methods, *_), handler in router._routes.items():
             if handler is preflight:
                 continue
-            path = re.sub("<(.*?)>", r"{\1}", rule)
+            path = re.sub(r"<(\w+)>", r"{\1}", re.sub(r"\(\?!.*\$\)", "", rule))
             for method in methods:
                 paths.setdefault(path, {})[method.lower()] = _operation(tag, path, method, handler, failures)
     return paths
@@ -137,14 +137,22 @@ def _body(of: Operation) -> dict[str, Any]:
 
 
 def _answer(answer: Answer) -> dict[str, Any]:
-    described = {"description": answer.description, "headers": _headers("X-Request-Id", *answer.headers)}
+    described: dict[str, Any] = {
+        "description": answer.description,
+        "headers": _headers("X-Request-Id", *answer.headers),
+    }
     schema: Schema = reference(answer.schema) if answer.schema else {"type": "object"}
     if answer.media_type != "application/json":
         schema = {"type": "string"}
     content: dict[str, Any] = {"schema": schema}
     if answer.example:
         content["examples"] = {"sample": {"$ref": f"#/components/examples/{answer.example}"}}
-    return {**described, "content": {answer.media_type: content}}
+    described["content"] = {answer.media_type: content}
+    if answer.links:
+        described["links"] = {
+            name: {"operationId": name, "parameters": dict(values)} for name, values in answer.links.items()
+        }
+    return described
 
 
 def _errors(of: Operation) -> dict[str, list[ErrorCode]]:

@@ -21,13 +21,17 @@ ROUTERS = {
 
 @dataclass(frozen=True)
 class Answer:
-    """A success: what it means, its schema or media type, its sample and its headers."""
+    """A success: what it means, its schema or media type, its sample, its headers, and what can be done with it next.
+
+    `links` maps an operation's id to its parameters, as OpenAPI's expressions of the answer.
+    """
 
     description: str
     schema: str | None = None
     example: str | None = None
     media_type: str = "application/json"
     headers: tuple[str, ...] = ()
+    links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,8 +127,12 @@ _BUYING = (
     errors.THE_GATEWAY,
 )
 _POLL = ("Location", "Retry-After")
-_DONE = Answer("The images.", "ImagesResponse", "ImagesResponse")
-_NOT_YET = Answer("Not finished yet: the job to poll.", "Job", "QueuedJob", headers=_POLL)
+_ID = "$response.body#/id"
+_OF_JOB = {name: {"job_id": _ID} for name in ("retrieveJob", "cancelJob", "deleteJobInputs")}
+_OF_IMAGE = {name: {"image_id": "$response.body#/data/0/id"} for name in ("retrieveImage", "openImage", "deleteImage")}
+_OF_UPLOAD = {name: {"upload_id": _ID} for name in ("retrieveUpload", "deleteUpload")}
+_DONE = Answer("The images.", "ImagesResponse", "ImagesResponse", links=_OF_IMAGE)
+_NOT_YET = Answer("Not finished yet: the job to poll.", "Job", "QueuedJob", headers=_POLL, links=_OF_JOB)
 _FORM = {"multipart/form-data": reference("EditForm")}
 _EASEL = '"$EASEL_URL'
 _KEY = '-H "Authorization: Bearer $EASEL_KEY"'
@@ -238,7 +246,9 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
         summary="Start an upload",
         body={"application/json": reference("UploadRequest")},
         example={"content_type": "image/png", "filename": "otter.png"},
-        answers={"201": Answer("The upload, and the form that sends its bytes.", "NewUpload", "NewUpload")},
+        answers={
+            "201": Answer("The upload, and the form that sends its bytes.", "NewUpload", "NewUpload", links=_OF_UPLOAD)
+        },
         errors=(errors.ANY_CALL, errors.A_BODY, errors.THE_GATEWAY),
         curl=f"""curl {_EASEL}/uploads" {_KEY} {_JSON} \\
   -d '{{"content_type": "image/png", "filename": "otter.png"}}'""",

@@ -43,7 +43,7 @@ class Library:
         Raises:
             NotFound: `after` is no image of the caller.
         """
-        last = self.read(caller, after) if after else None
+        last = self.read(caller, after) if after is not None else None
         return self._jobs.images_of(caller.id, limit, self._clock(), last)
 
     def read(self, caller: Caller, image_id: str) -> Image:

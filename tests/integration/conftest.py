@@ -93,7 +93,11 @@ class World:
         sent = {"content-type": "application/json", "authorization": f"Bearer {key or self.key}"}
         sent |= {name.lower(): value for name, value in (headers or {}).items()}
         event = sample_event(door)
-        event |= {"headers": sent, "body": text, "queryStringParameters": dict(parse_qsl(query)) or None}
+        event |= {
+            "headers": sent,
+            "body": text,
+            "queryStringParameters": dict(parse_qsl(query, keep_blank_values=True)) or None,
+        }
         now = int(time.time() * 1000)
         if door == "api":
             event |= {"httpMethod": method, "path": path, "multiValueHeaders": {k: [v] for k, v in sent.items()}}

@@ -36,6 +36,7 @@ def test_a_path_that_is_not_there_is_told_where_to_look(world: World, door: str)
     ("method", "path", "allowed"),
     [
         ("PUT", "/jobs", "GET, OPTIONS"),
+        ("GET", "/images/generations", "OPTIONS, POST"),
         ("PATCH", "/images/img_1", "DELETE, GET, OPTIONS"),
         ("POST", "/i/img_1", "GET, HEAD, OPTIONS"),
     ],
@@ -45,3 +46,8 @@ def test_a_wrong_method_is_told_the_right_ones(world: World, door: str, method: 
     assert (answer.status, answer.json()["error"]["code"]) == (405, "method_not_allowed")
     assert answer.headers["Allow"] == allowed
     assert answer.headers["x-should-retry"] == "false"
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/images"])
+def test_an_empty_cursor_is_not_the_first_page_again(world: World, path: str) -> None:
+    assert world.call("GET", f"{path}?after=").status == 404

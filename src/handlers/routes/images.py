@@ -9,6 +9,9 @@ from handlers import http
 
 routes = Router()
 
+# The words are no ids: what is bought there is bought with POST.
+_IMAGE = "/images/(?!(?:generations|edits|quote|variations)$)<image_id>"
+
 
 @routes.get("/images")
 def images() -> Response[str]:
@@ -20,7 +23,7 @@ def images() -> Response[str]:
     return http.answer(200, call.answers(doors()).image_list(found, has_more))
 
 
-@routes.get("/images/<image_id>")
+@routes.get(_IMAGE)
 def image(image_id: str) -> Response[str]:
     """What is known of an image, with a URL that is signed at this moment."""
     call = http.Call(routes.current_event)
@@ -28,7 +31,7 @@ def image(image_id: str) -> Response[str]:
     return http.answer(200, call.answers(doors()).image(found))
 
 
-@routes.delete("/images/<image_id>")
+@routes.delete(_IMAGE)
 def delete(image_id: str) -> Response[str]:
     """Delete an image for good."""
     call = http.Call(routes.current_event)

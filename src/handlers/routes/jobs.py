@@ -30,7 +30,8 @@ def jobs() -> Response[str]:
     caller = call.caller(doors())
     limit = call.whole_number("limit", default=20, least=1, most=100)
     after = call.query("after")
-    found, has_more = doors().jobs.list_of(caller.id, limit, doors().acceptor.read(caller, after) if after else None)
+    last = doors().acceptor.read(caller, after) if after is not None else None
+    found, has_more = doors().jobs.list_of(caller.id, limit, last)
     return http.answer(200, call.answers(doors()).job_list(found, has_more))
 
 
