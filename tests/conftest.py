@@ -51,8 +51,9 @@ def _control(stack: Stack) -> Iterator[SimulatorControl]:
 
 
 @pytest.fixture
-def simulator(_control: SimulatorControl) -> Iterator[SimulatorControl]:
-    """The provider's control plane: no calls and no faults are left from another test."""
+def simulator(stack: Stack, _control: SimulatorControl) -> Iterator[SimulatorControl]:
+    """The provider's control plane: no calls, no faults and no unfinished jobs are left from another test."""
+    _forget_unfinished_jobs(stack)
     _control.reset()
     yield _control
     _control.reset()
@@ -74,3 +75,15 @@ def make_key(stack: Stack) -> MakeKey:
 def key(make_key: MakeKey) -> Key:
     """A key without limits, shared by tests that need no caller of their own."""
     return make_key()
+
+
+def _forget_unfinished_jobs(stack: Stack) -> None:
+    """Delete what a test left behind, before the sweep buys it in the middle of the next."""
+    table = stack.client("dynamodb")
+    pages = table.get_paginator("scan").paginate(
+        TableName=stack.jobs_table,
+        FilterExpression="attribute_exists(#open)",
+        ExpressionAttributeNames={"#open": "open"},
+    )
+    for item in (item for page in pages for item in page["Items"]):
+        table.delete_item(TableName=stack.jobs_table, Key={"id": item["id"]})
