@@ -39,7 +39,7 @@ def package(name: str, logs: Path) -> Package:
     """
     with _only_one_at_a_time():
         _build(logs)
-        template: Template = yaml_parse((FOLDER / "build/template.yaml").read_text())  # type: ignore[no-untyped-call]
+        template: Template = yaml_parse((FOLDER / "build/template.yaml").read_text())  # type: ignore[no-untyped-call] # SAM's
         archives = FOLDER / "archives" / name
         shutil.rmtree(archives, ignore_errors=True)
         archives.mkdir(parents=True)

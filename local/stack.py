@@ -146,7 +146,7 @@ def aws_client(service: str, endpoint_url: str, region: str) -> Any:
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         region_name=region,
-    ).client(service, endpoint_url=endpoint_url)  # type: ignore[call-overload]
+    ).client(service, endpoint_url=endpoint_url)  # type: ignore[call-overload] # a name at run time
 
 
 def _put_policy(iam: "IAMClient", role: str, name: str, document: dict[str, Any], without: str | None = None) -> None:

@@ -33,7 +33,7 @@ _BUCKET = "https://BUCKET.s3.REGION.amazonaws.com"
 class _Signer:
     """Signs like an S3 client, the same at any time."""
 
-    def generate_presigned_url(self, _: str, Params: Mapping[str, str], ExpiresIn: int) -> str:  # noqa: N803
+    def generate_presigned_url(self, _: str, Params: Mapping[str, str], ExpiresIn: int) -> str:  # noqa: N803 - boto3's
         return f"{_BUCKET}/{Params['Key']}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Expires={ExpiresIn}&…"
 
 

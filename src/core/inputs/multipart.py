@@ -47,8 +47,8 @@ def parse_form(body: bytes, content_type: str) -> Form:
         InvalidRequest: no form, a broken or truncated one, or one beyond the bounds above (code invalid_multipart).
     """
     # Imported here, since only forms are worth its 10 ms.
-    from python_multipart.exceptions import FormParserError  # noqa: PLC0415
-    from python_multipart.multipart import MultipartParser, parse_options_header  # noqa: PLC0415
+    from python_multipart.exceptions import FormParserError  # noqa: PLC0415 - see above
+    from python_multipart.multipart import MultipartParser, parse_options_header  # noqa: PLC0415 - see above
 
     media_type, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
