@@ -3,14 +3,12 @@
 EaselError
 ├── InvalidRequest        400  the request cannot be bought as it stands
 │   ├── ModelNotFound     404  no such model, or a retired one under the policy "reject"
-│   ├── EndpointRetired   400  the provider has shut the endpoint down for good
-│   └── RequestTooLarge   413
+│   └── EndpointRetired   400  the provider has shut the endpoint down for good
 ├── Unauthenticated       401  no key, or one that is unknown, revoked or expired
 ├── PermissionDenied      403  the key is not allowed this
 ├── NotFound              404  no such thing, or another caller's
 ├── MethodNotAllowed      405
 ├── Conflict              409  it does not go together with what is there, such as a key that stands for another request
-├── RateLimited           429
 ├── ServerError           500  Easel's own fault
 ├── ServiceUnavailable    503  nothing was bought; the same request may be sent again
 └── JobFailed             any  the error that ended a job, told again
@@ -99,11 +97,6 @@ class EndpointRetired(InvalidRequest):
     code = "endpoint_retired"
 
 
-class RequestTooLarge(InvalidRequest):
-    status = 413
-    code = "request_too_large"
-
-
 class Unauthenticated(EaselError):
     status = 401
     type = "invalid_request_error"
@@ -132,13 +125,6 @@ class Conflict(EaselError):
     status = 409
     type = "invalid_request_error"
     code = "idempotency_key_reused"
-
-
-class RateLimited(EaselError):
-    status = 429
-    type = "rate_limit_error"
-    code = "rate_limit_exceeded"
-    retryable = True
 
 
 class ServerError(EaselError):
