@@ -115,9 +115,11 @@ def a_lost_job_is_swept_up(stack: Stack, key: Key, _: SimulatorControl) -> bool:
     job_id = finished_job(stack, key)
     stuck_in_the_queue(stack, job_id)
     try:
-        return sweep(stack).get("enqueued", 0) >= 1 and becomes(stack, job_id, "succeeded")
+        sweep(stack)
     except AssertionError:
         return False
+    # Whether this sweep or the scheduled one of that minute came first does not matter.
+    return becomes(stack, job_id, "succeeded")
 
 
 def a_dead_letter_ends_its_job(stack: Stack, key: Key, _: SimulatorControl) -> bool:
