@@ -81,20 +81,25 @@ down: ## end what `make up` started
 
 # Tests and checks.
 
-.PHONY: test test-fast test-all check bench format
+.PHONY: test test-fast test-campaigns test-all check bench format
 # Two processes, each with a stack of its own: end-to-end tests mostly wait.
-test: ## every layer of tests
+test: ## every layer of tests, but for the campaigns
 	$(call need,dev sam ministack checkov lambda openai-1 openai-2 node-client)
-	@$(BIN)/pytest tests -n 2 --dist loadfile
+	@$(BIN)/pytest tests -n 2 --dist loadfile --ignore tests/campaigns
+
+test-campaigns: ## long runs: many requests, statements, crashes or faults in a row
+	$(call need,dev sam ministack)
+	@$(BIN)/pytest tests/campaigns -n 2 --dist loadfile
 
 test-fast: ## the layers that need no deployed stack
 	$(call need,dev)
 	@$(BIN)/pytest tests/unit tests/integration tests/local tests/simulator
 
-test-all: ## everything: check, demo, test
+test-all: ## everything: check, demo, test, campaigns
 	@$(MAKE) check
 	@$(MAKE) demo
 	@$(MAKE) test
+	@$(MAKE) test-campaigns
 
 check: ## formatting, lint, types, direction of imports, the template gate
 	$(call need,dev sam checkov)

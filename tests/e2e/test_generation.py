@@ -14,8 +14,7 @@ from PIL import Image
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
 from tests import wire
-
-from .conftest import Key, MakeKey
+from tests.conftest import Key, MakeKey
 
 WISH = {"model": "gpt-image-2.6-flare", "prompt": "An otter floats on its back", "quality": "low"}
 

@@ -6,8 +6,7 @@ import time
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
 from tests import wire
-
-from .conftest import Key, MakeKey
+from tests.conftest import Key, MakeKey
 
 
 def test_logs_hold_no_prompt_key_token_or_signed_url(

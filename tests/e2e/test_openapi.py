@@ -16,8 +16,7 @@ import pytest
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
 from tests import wire
-
-from .conftest import Key, MakeKey
+from tests.conftest import Key, MakeKey
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 SETTINGS = Path(__file__).with_name("schemathesis.toml")

@@ -8,8 +8,7 @@ import pytest
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
 from tests import wire
-
-from .conftest import Key, MakeKey
+from tests.conftest import Key, MakeKey
 
 REFUSED: list[tuple[Any, str | None, str]] = [
     ({"prompt": "an otter", "size": "1000x1000"}, "size", "invalid_value"),

@@ -13,8 +13,7 @@ from local.processes import ROOT
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
 from tests import wire
-
-from .conftest import Key
+from tests.conftest import Key
 
 Check = Callable[[Stack, Key, SimulatorControl], bool]
 
