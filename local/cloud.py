@@ -109,6 +109,7 @@ def running_stack(
             callers_table=outputs["CallersTableName"],
             jobs_queue_url=outputs["JobsQueueUrl"],
             jobs_dead_letter_queue_url=outputs["JobsDeadLetterQueueUrl"],
+            event_bus=outputs["EventBusName"],
             worker_function=outputs["WorkerFunctionName"],
             sweep_function=outputs["SweepFunctionName"],
             dead_letter_function=outputs["DeadLetterFunctionName"],

@@ -41,6 +41,7 @@ class Stack:
     callers_table: str
     jobs_queue_url: str
     jobs_dead_letter_queue_url: str
+    event_bus: str
     worker_function: str
     sweep_function: str
     dead_letter_function: str

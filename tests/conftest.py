@@ -82,8 +82,9 @@ def _forget_unfinished_jobs(stack: Stack) -> None:
     table = stack.client("dynamodb")
     pages = table.get_paginator("scan").paginate(
         TableName=stack.jobs_table,
-        FilterExpression="attribute_exists(#open)",
+        FilterExpression="#open = :yes",
         ExpressionAttributeNames={"#open": "open"},
+        ExpressionAttributeValues={":yes": {"S": "yes"}},
     )
     for item in (item for page in pages for item in page["Items"]):
         table.delete_item(TableName=stack.jobs_table, Key={"id": item["id"]})

@@ -1,7 +1,7 @@
 """The JSON that callers see: results, jobs, errors."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from core.catalog import Catalog
 from core.errors import Conflict, EaselError, JobFailed
@@ -9,7 +9,7 @@ from core.images import Image
 from core.jobs import Job
 from core.money import Quote, Usage, cost_of
 from core.requests import Request, Warning
-from core.stores.images import ImageLinks
+from core.stores.images import SignedUrl
 from core.stores.uploads import StoredUpload, Upload, UploadForm
 
 if TYPE_CHECKING:
@@ -63,10 +63,17 @@ def quote_document(request: Request, quoted: Quote) -> "documents.Quote":
     }
 
 
+class Links(Protocol):
+    """Where the bytes of an image can be had."""
+
+    def sign(self, image: Image, now: float) -> SignedUrl:
+        """A URL of the image, and when it ends."""
+
+
 class Answers:
     """Shapes jobs for one request; `base_url` is where lasting links start, without a slash at the end."""
 
-    def __init__(self, catalog: Catalog, links: ImageLinks, base_url: str, now: float) -> None:
+    def __init__(self, catalog: Catalog, links: Links, base_url: str, now: float) -> None:
         self._catalog = catalog
         self._links = links
         self._base_url = base_url

@@ -8,6 +8,7 @@ from botocore.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
@@ -33,6 +34,12 @@ def dynamodb() -> "DynamoDBClient":
 def sqs() -> "SQSClient":
     """The SQS client."""
     return boto3.client("sqs", config=_FAST)
+
+
+@cache
+def events() -> "EventBridgeClient":
+    """The EventBridge client."""
+    return boto3.client("events", config=_FAST)
 
 
 @cache

@@ -25,6 +25,8 @@ Stage = Literal["claimed", "calling", "storing"]
 
 # A queued message is normally delivered within seconds; after this many it is looked for.
 QUEUE_PATIENCE_SECONDS = 60
+# The end of a job is normally announced within seconds; after this many it is looked for.
+ANNOUNCEMENT_PATIENCE_SECONDS = 60
 # Longest a job may wait for its purchase, attempts and waiting for the provider included.
 DEADLINE_SECONDS = 3600
 
@@ -45,8 +47,9 @@ class Report:
 class Job:
     """One job. Times are Unix seconds, but for `created_ms` in milliseconds, which orders a caller's jobs.
 
-    `check_at` is when the sweep has to look at an unfinished job, `bought` how many images the provider delivered,
-    `deleted` how many of them the caller has deleted since, `version` the number of writes (see JobStore.save).
+    `check_at` is when the sweep has to look at a job that is unfinished, or whose end is not announced yet; `bought`
+    how many images the provider delivered, `deleted` how many of them the caller has deleted since, `version` the
+    number of writes (see JobStore.save).
     """
 
     id: str
@@ -93,6 +96,11 @@ class Job:
     def may_be_canceled(self) -> bool:
         """Whether it is certain that nothing was bought, and that whoever runs it must write it again first."""
         return not self.finished and self.stage in (None, "claimed")
+
+    @property
+    def unannounced(self) -> bool:
+        """Whether it ended, and not everybody who waits for its end was told."""
+        return self.finished and self.check_at is not None
 
     def lease_expired(self, now: float) -> bool:
         """Whether whoever ran the job must be given up."""
@@ -183,7 +191,10 @@ class Job:
         return replace(self, check_at=check_at)
 
     def _ended(self, status: Status, now: int, **changes: Any) -> "Job":
-        return replace(self, status=status, finished_at=now, check_at=None, **changes)
+        # An end that is written twice is one end: it keeps its time, and with it the id it is announced by.
+        finished_at = self.finished_at if self.status == status else now
+        check_at = now + ANNOUNCEMENT_PATIENCE_SECONDS
+        return replace(self, status=status, finished_at=finished_at, check_at=check_at, **changes)
 
 
 def new_job(

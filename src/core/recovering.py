@@ -6,6 +6,8 @@ Found by the sweep, which runs every minute, or by a dead letter. The rule, for 
     claimed  nothing was bought yet                       queued again
     calling  the purchase may have happened               unknown; never bought again by itself
     storing  bought; the images may be in the bucket      given to a worker, which looks
+
+A job that ended is normally announced at once (see announcing); one that was not is brought before the announcer again.
 """
 
 import logging
@@ -14,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from core.errors import Problem
-from core.jobs import QUEUE_PATIENCE_SECONDS, Job
+from core.jobs import ANNOUNCEMENT_PATIENCE_SECONDS, QUEUE_PATIENCE_SECONDS, Job
 from core.stores.jobs import JobChanged, JobStore, JobUnreadable
 from core.stores.queue import JobQueue, QueueUnavailable
 
@@ -80,11 +82,12 @@ class Recovery:
     def sweep(self) -> dict[str, int]:
         """Look at every job that is due, and count what was done with them."""
         done: Counter[str] = Counter()
-        for job_id in self._jobs.due(self._clock(), SWEEP_LIMIT):
+        due = self._jobs.due(self._clock(), SWEEP_LIMIT) + self._jobs.unannounced(self._clock(), SWEEP_LIMIT)
+        for job_id in due:
             try:
                 job = self._jobs.get(job_id)
                 if job is not None and job.check_at is not None and job.check_at <= self._clock():
-                    done[self._decide(job)] += 1
+                    done[self._remind(job) if job.finished else self._decide(job)] += 1
             except JobChanged:
                 done["changed"] += 1
             except (JobUnreadable, QueueUnavailable) as error:
@@ -120,6 +123,13 @@ class Recovery:
         done = self._save("enqueued", waiting)
         self._queue.send(job.id)
         return done
+
+    def _remind(self, job: Job) -> str:
+        now = int(self._clock())
+        # Less and less often: whoever cannot be told now may be out of reach for hours.
+        self._jobs.remind(job, now + max(ANNOUNCEMENT_PATIENCE_SECONDS, now - (job.finished_at or now)))
+        log.warning("the end of a job is announced late", extra={"job_id": job.id})
+        return "announced again"
 
     def _save(self, done: str, job: Job) -> str:
         self._jobs.save(job)

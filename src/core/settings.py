@@ -62,3 +62,10 @@ class WorkerSettings(JobSettings):
     """The worker: the only one that knows the provider."""
 
     images_bucket: str = Field(alias="EASEL_IMAGES_BUCKET", min_length=1)
+
+
+class AnnouncerSettings(JobSettings):
+    """The announcer of jobs that ended."""
+
+    event_bus: str = Field(alias="EASEL_EVENT_BUS", min_length=1)
+    public_url: str = Field(alias="EASEL_PUBLIC_URL", min_length=1)

@@ -17,8 +17,9 @@ from tests.conftest import Key
 
 Check = Callable[[Stack, Key, SimulatorControl], bool]
 
-# MiniStack polls queues and writes logs by itself, not with the function's role: tests/template holds these.
-NOT_ENFORCED_LOCALLY = {"TakeJobs", "TakeDeadLetters", "WriteLogs", "DenyInsecureTransport"}
+# MiniStack polls queues, follows streams and writes logs by itself, not with the function's role: tests/template holds
+# these.
+NOT_ENFORCED_LOCALLY = {"TakeJobs", "TakeDeadLetters", "FollowJobs", "WriteLogs", "DenyInsecureTransport"}
 
 
 def post(stack: Stack, key: Key, prefer: str = "wait=6") -> httpx.Response:
@@ -28,15 +29,30 @@ def post(stack: Stack, key: Key, prefer: str = "wait=6") -> httpx.Response:
     )
 
 
+def item_of(stack: Stack, job_id: str) -> Any:
+    return stack.client("dynamodb").get_item(TableName=stack.jobs_table, Key={"id": {"S": job_id}})["Item"]
+
+
 def status_of(stack: Stack, job_id: str) -> str:
-    item = stack.client("dynamodb").get_item(TableName=stack.jobs_table, Key={"id": {"S": job_id}})["Item"]
-    return str(item["status"]["S"])
+    return str(item_of(stack, job_id)["status"]["S"])
 
 
 def becomes(stack: Stack, job_id: str, status: str, seconds: float = 8) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if status_of(stack, job_id) == status:
+            return True
+        time.sleep(0.3)
+    return False
+
+
+def becomes_announced(stack: Stack, job_id: str, seconds: float = 8) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if (
+            "open"
+            not in stack.client("dynamodb").get_item(TableName=stack.jobs_table, Key={"id": {"S": job_id}})["Item"]
+        ):
             return True
         time.sleep(0.3)
     return False
@@ -121,6 +137,31 @@ def a_lost_job_is_swept_up(stack: Stack, key: Key, _: SimulatorControl) -> bool:
     return becomes(stack, job_id, "succeeded")
 
 
+def the_end_of_a_job_is_announced(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    return becomes_announced(stack, finished_job(stack, key))
+
+
+def an_end_is_announced_again(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    job_id = finished_job(stack, key)
+    assert becomes_announced(stack, job_id)
+    functions = stack.client("lambda")
+    (mapping,) = (
+        each
+        for each in functions.list_event_source_mappings()["EventSourceMappings"]
+        if ":dynamodb:" in each["EventSourceArn"]
+    )
+    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    try:
+        expression = "SET #status = :status, #open = :mark, check_at = :past"
+        change(stack, job_id, expression, status={"S": "succeeded"}, mark={"S": "unannounced"}, past={"N": "1"})
+        sweep(stack)
+    except AssertionError:
+        return False
+    finally:
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+    return becomes_announced(stack, job_id)
+
+
 def a_dead_letter_ends_its_job(stack: Stack, key: Key, _: SimulatorControl) -> bool:
     job_id = finished_job(stack, key)
     stuck_in_the_queue(stack, job_id)
@@ -189,6 +230,10 @@ CHECKS: dict[str, Check] = {
     "FindStuckJobs": a_lost_job_is_swept_up,
     "DecideStuckJobs": a_lost_job_is_swept_up,
     "EnqueueAgain": a_lost_job_is_swept_up,
+    "AnnounceAgain": an_end_is_announced_again,
+    "ReadEndedJobs": the_end_of_a_job_is_announced,
+    "MarkJobsAnnounced": the_end_of_a_job_is_announced,
+    "PublishEvents": the_end_of_a_job_is_announced,
     "EndJobs": a_dead_letter_ends_its_job,
 }
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -16,16 +17,21 @@ import boto3
 import httpx
 import pytest
 import yaml
+from botocore.config import Config
 from moto import mock_aws
+from moto.events.models import EventPattern
 
 from cli import keys
 from cli.stack import Stack
-from composition import doors, upkeep, worker
+from composition import announcer, doors, upkeep, worker
 from core import aws
+from handlers import announcer as announcer_handler
 from handlers import api, dead_letter, sweep
 from handlers import worker as worker_handler
 from local.simulator import Simulator
 
+# Where the announcer's links start: no request tells it a host.
+PUBLIC_URL = "https://easel.example/v1"
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -76,6 +82,7 @@ class World:
     stack: Stack
     queue_url: str
     key: str
+    stream: "JobsStream"
 
     def call(
         self,
@@ -142,13 +149,7 @@ class World:
 
     def messages(self) -> list[str]:
         """Take what waits in the queue: the bodies of its messages."""
-        sqs = boto3.client("sqs")
-        taken = []
-        while batch := sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages"):
-            for message in batch:
-                sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
-                taken.append(message["Body"])
-        return taken
+        return _taken(self.queue_url)
 
     def deliver(self, job_id: str, seconds: float = 60.0) -> Any:
         """Invoke the worker with a message that names the job."""
@@ -186,6 +187,21 @@ class World:
     def sweep(self) -> Any:
         return sweep.handler(sample_event("sweep"), Context())
 
+    def announce(self) -> Any:
+        """Invoke the announcer with what the table's stream brings it since the last time; None if that is nothing."""
+        records = self.stream.matching_records()
+        return self.deliver_to_announcer({"Records": records}) if records else None
+
+    def deliver_to_announcer(self, event: dict[str, Any]) -> Any:
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("EASEL_PUBLIC_URL", PUBLIC_URL)
+            return announcer_handler.handler(event, Context())
+
+    def published(self) -> list[Any]:
+        """Take the events that reached the bus."""
+        queue_url = boto3.client("sqs").get_queue_url(QueueName="events")["QueueUrl"]
+        return [json.loads(body) for body in _taken(queue_url)]
+
     def edit_item(self, item_id: str, **numbers: int) -> None:
         """Let time pass for a job by moving its times."""
         boto3.client("dynamodb").update_item(
@@ -198,6 +214,27 @@ class World:
     def bought(self) -> int:
         """How many calls the provider accepted."""
         return sum(call["accepted"] for call in self.simulator.calls())
+
+
+class JobsStream:
+    """The jobs table's stream, as the announcer's event source mapping reads it: filtered, from where it was before."""
+
+    def __init__(self) -> None:
+        events = TEMPLATE["Resources"]["AnnouncerFunction"]["Properties"]["Events"]["Ends"]["Properties"]
+        (pattern,) = events["FilterCriteria"]["Filters"]
+        self._pattern = EventPattern.load(pattern["Pattern"])
+        # moto does not know the host names that hold an account's id.
+        self._client = boto3.client("dynamodbstreams", config=Config(account_id_endpoint_mode="disabled"))
+        (stream,) = self._client.list_streams(TableName="jobs")["Streams"]
+        (shard,) = self._client.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]
+        place = {"StreamArn": stream["StreamArn"], "ShardId": shard["ShardId"]}
+        self._iterator = self._client.get_shard_iterator(**place, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+
+    def matching_records(self) -> list[Any]:
+        page = self._client.get_records(ShardIterator=self._iterator)
+        self._iterator = page["NextShardIterator"]
+        records = json.loads(json.dumps(page["Records"], default=datetime.timestamp))
+        return [record for record in records if self._pattern.matches_event(record)]
 
 
 @pytest.fixture(scope="session")
@@ -224,18 +261,42 @@ def world(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wor
         _forget_clients()
         stack = Stack(boto3.session.Session(), None, {"CallersTableName": "callers"})
         key, _ = keys.create(stack, "tests", None, [], [])
-        yield World(simulator, stack, queue_url, key)
+        yield World(simulator, stack, queue_url, key, JobsStream())
     _forget_clients()
 
 
 def _create_resources() -> str:
     dynamodb = boto3.client("dynamodb")
     for name, resource in (("jobs", "JobsTable"), ("callers", "CallersTable")):
-        wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+        wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode", "StreamSpecification")
         properties = copy.deepcopy(TEMPLATE["Resources"][resource]["Properties"])
+        if "StreamSpecification" in properties:
+            properties["StreamSpecification"]["StreamEnabled"] = True  # CloudFormation means it without saying it.
         dynamodb.create_table(TableName=name, **{key: properties[key] for key in wanted if key in properties})
     boto3.client("s3").create_bucket(Bucket="images")
+    _create_event_bus()
     return str(boto3.client("sqs").create_queue(QueueName="jobs")["QueueUrl"])
+
+
+def _create_event_bus() -> None:
+    """A bus, and a rule of its owner that brings each event into a queue."""
+    sqs, events = boto3.client("sqs"), boto3.client("events")
+    queue_url = sqs.create_queue(QueueName="events")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.create_event_bus(Name="easel")
+    events.put_rule(Name="all", EventBusName="easel", EventPattern='{"source": ["easel"]}')
+    events.put_targets(Rule="all", EventBusName="easel", Targets=[{"Id": "queue", "Arn": arn}])
+
+
+def _taken(queue_url: str) -> list[str]:
+    """The bodies of the messages that wait in a queue, which they leave."""
+    sqs = boto3.client("sqs")
+    taken = []
+    while batch := sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages"):
+        for message in batch:
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            taken.append(message["Body"])
+    return taken
 
 
 def _environment(queue_url: str, secret_arn: str, provider_url: str) -> dict[str, str]:
@@ -246,6 +307,7 @@ def _environment(queue_url: str, secret_arn: str, provider_url: str) -> dict[str
         "EASEL_JOBS_QUEUE_URL": queue_url,
         "EASEL_IMAGES_BUCKET": "images",
         "EASEL_MAX_WAIT_SECONDS": "25",
+        "EASEL_EVENT_BUS": "easel",
         "PROVIDERS__OPENAI__SECRET_ARN": secret_arn,
         "PROVIDERS__OPENAI__BASE_URL": provider_url,
     }
@@ -253,6 +315,6 @@ def _environment(queue_url: str, secret_arn: str, provider_url: str) -> dict[str
 
 def _forget_clients() -> None:
     worker.http_client().close()
-    clients = (aws.dynamodb, aws.sqs, aws.s3, aws.secretsmanager, worker.http_client)
-    for build in (*clients, doors.doors, upkeep.recovery, worker.provider, worker.performer):
+    clients = (aws.dynamodb, aws.events, aws.sqs, aws.s3, aws.secretsmanager, worker.http_client)
+    for build in (*clients, doors.doors, upkeep.recovery, worker.provider, worker.performer, announcer.announcer):
         build.cache_clear()

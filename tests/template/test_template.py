@@ -68,8 +68,9 @@ def consumers(template: Template) -> Iterator[tuple[str, Properties, Properties]
     """Every queue that feeds a function: its name, the queue, the function."""
     queues, functions = of_type(template, "AWS::SQS::Queue"), of_type(template, "AWS::Lambda::Function")
     for mapping in of_type(template, "AWS::Lambda::EventSourceMapping").values():
-        queue = target(mapping["EventSourceArn"])
-        yield queue, queues[queue], functions[target(mapping["FunctionName"])]
+        source = target(mapping["EventSourceArn"])
+        if source in queues:
+            yield source, queues[source], functions[target(mapping["FunctionName"])]
 
 
 # ---------------------------------------------------------------- queues

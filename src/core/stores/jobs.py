@@ -2,9 +2,11 @@
 
 One table holds by their `id`: jobs (`job_…`), images (`img_…`), uploads (`file_…`, see stores.uploads) and, for ten
 minutes, pointers that let an SDK's retry find its first job (`retry#…`). The index by_owner lists a caller's items
-newest first, the sparse index by_check the unfinished jobs by the time somebody has to look at them.
+newest first, the sparse index by_check the jobs that somebody has to look at, by the time for it: the unfinished ones
+and those whose end is not announced yet.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,11 @@ from core.stores.items import from_item, to_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, UniversalAttributeValueTypeDef
+
+# What the attribute `open` says of a job in the index by_check.
+_UNFINISHED = "yes"
+_UNANNOUNCED = "unannounced"
 
 _job_data = TypeAdapter(Job)
 _image_data = TypeAdapter(Image)
@@ -120,15 +126,19 @@ class JobStore:
 
     def due(self, now: float, limit: int) -> list[str]:
         """Ids of unfinished jobs that somebody has to look at, the longest overdue first."""
-        page = self._client.query(
-            TableName=self._table,
-            IndexName="by_check",
-            KeyConditionExpression="#open = :yes AND check_at <= :now",
-            ExpressionAttributeNames={"#open": "open"},
-            ExpressionAttributeValues={":yes": {"S": "yes"}, ":now": {"N": str(int(now))}},
-            Limit=limit,
-        )
-        return [item["id"]["S"] for item in page["Items"]]
+        return self._due(_UNFINISHED, now, limit)
+
+    def unannounced(self, now: float, limit: int) -> list[str]:
+        """Ids of jobs whose end should have been announced by now, the longest overdue first."""
+        return self._due(_UNANNOUNCED, now, limit)
+
+    def mark_announced(self, job: Job) -> None:
+        """Remember that the end of a job, as it was read, was announced; if it was written since, it has a new end."""
+        self._mark(job, "REMOVE #open, check_at")
+
+    def remind(self, job: Job, check_at: int) -> None:
+        """Look at an unannounced job again at `check_at` (Unix seconds). The write brings it before the announcer."""
+        self._mark(job, "SET check_at = :check_at", {":check_at": {"N": str(check_at)}})
 
     def image(self, image_id: str) -> Image | None:
         """The image of that id."""
@@ -160,6 +170,33 @@ class JobStore:
         """Delete an image's record, if it is still there."""
         self._client.delete_item(TableName=self._table, Key={"id": {"S": image.id}})
 
+    def _due(self, mark: str, now: float, limit: int) -> list[str]:
+        page = self._client.query(
+            TableName=self._table,
+            IndexName="by_check",
+            KeyConditionExpression="#open = :mark AND check_at <= :now",
+            ExpressionAttributeNames={"#open": "open"},
+            ExpressionAttributeValues={":mark": {"S": mark}, ":now": {"N": str(int(now))}},
+            Limit=limit,
+        )
+        return [item["id"]["S"] for item in page["Items"]]
+
+    def _mark(self, job: Job, update: str, values: "dict[str, UniversalAttributeValueTypeDef] | None" = None) -> None:
+        """Change the mark of an unannounced job, unless somebody wrote the job since. It is no new version of it."""
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.update_item(
+                TableName=self._table,
+                Key={"id": {"S": job.id}},
+                UpdateExpression=update,
+                ConditionExpression="version = :read AND #open = :mark",
+                ExpressionAttributeNames={"#open": "open"},
+                ExpressionAttributeValues={
+                    ":read": {"N": str(job.version)},
+                    ":mark": {"S": _UNANNOUNCED},
+                    **(values or {}),
+                },
+            )
+
     def _newest(
         self, owner: str, limit: int, after: dict[str, str] | None, unexpired_at: float = 0
     ) -> tuple[list[dict[str, Any]], bool]:
@@ -188,8 +225,10 @@ class JobStore:
         try:
             self._client.put_item(**put)
         except self._client.exceptions.ConditionalCheckFailedException:
-            # When an acknowledgement is lost, the client's own retry meets what it wrote the first time.
-            if self.get(job.id) != job:
+            # When an acknowledgement is lost, the client's own retry meets what it wrote the first time; the end may
+            # have been announced in between.
+            held = self.get(job.id)
+            if held is None or replace(held, check_at=job.check_at) != job:
                 raise refusal(job.id) from None
 
     def _transact(self, writes: "list[TransactWriteItemTypeDef]", job_id: str) -> None:
@@ -233,8 +272,8 @@ def _created(job: Job) -> str:
 def _job_item(job: Job) -> dict[str, Any]:
     document = _job_data.dump_python(job, mode="json", exclude_none=True)
     document |= {"owner": _owner("jobs", job.caller_id), "created": _created(job)}
-    if not job.finished:
-        document["open"] = "yes"
+    if job.check_at is not None:
+        document["open"] = _UNANNOUNCED if job.finished else _UNFINISHED
     return to_item(document)
 
 

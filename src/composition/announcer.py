@@ -1,0 +1,27 @@
+"""What the announcer is made of: whoever is to learn of the end of a job is named here."""
+
+import time
+from functools import cache
+
+from core import aws, catalog
+from core.announcing import Announcer, Reaction
+from core.answers import Answers
+from core.publishing import Publisher
+from core.settings import AnnouncerSettings
+from core.stores.bus import EventBus
+from core.stores.images import LastingLinks
+from core.stores.jobs import JobStore
+
+
+@cache
+def announcer() -> Announcer:
+    """The announcer of this process, built from its environment."""
+    settings = AnnouncerSettings.from_environment()
+    return Announcer(JobStore(aws.dynamodb(), settings.jobs_table), _reactions(settings))
+
+
+def _reactions(settings: AnnouncerSettings) -> dict[str, Reaction]:
+    answers = Answers(catalog.load(), LastingLinks(settings.public_url), settings.public_url, time.time())
+    return {
+        "event bus": Publisher(EventBus(aws.events(), settings.event_bus), answers).publish,
+    }

@@ -1,0 +1,206 @@
+"""The end of a job is announced at least once, whatever goes wrong on the way."""
+
+import time
+
+import boto3
+import pytest
+
+from core import aws
+from core.announcing import Announcer, NotAllTold
+from core.jobs import Job, Report
+from core.stores.jobs import JobStore
+
+from .conftest import PUBLIC_URL, World, sample_event
+
+
+def ended(world: World) -> str:
+    """A job that just succeeded."""
+    job_id = world.accepted()
+    world.work()
+    return job_id
+
+
+def store() -> JobStore:
+    return JobStore(aws.dynamodb(), "jobs")
+
+
+def is_due(world: World, job_id: str) -> None:
+    """Let time pass until the sweep looks at the job."""
+    world.edit_item(job_id, check_at=int(time.time()) - 1)
+
+
+def break_the_bus() -> None:
+    aws.events().meta.events.register("before-call.events.PutEvents", _refuse)
+
+
+def mend_the_bus() -> None:
+    aws.events().meta.events.unregister("before-call.events.PutEvents", _refuse)
+
+
+def _refuse(**_: object) -> None:
+    raise ConnectionError("the bus is out of reach")
+
+
+def test_the_end_of_a_job_reaches_the_event_bus(world: World) -> None:
+    answer = world.generate(prompt="an otter nobody may hear of", n=2)
+    job_id = answer.json()["id"]
+    world.work()
+    world.announce()
+    (event,) = world.published()
+    assert (event["source"], event["detail-type"]) == ("easel", "Job Ended")
+    job = world.job(job_id)
+    detail = event["detail"]
+    assert detail == {
+        "job_id": job_id,
+        "caller_id": store().get(job_id).caller_id,  # type: ignore[union-attr]
+        "status": "succeeded",
+        "operation": "generation",
+        "model": "gpt-image-2.6-flare",
+        "charged": True,
+        "error_code": None,
+        "cost": job["easel"]["cost"],
+        "images": [{"id": image["id"], "link": f"{PUBLIC_URL}/i/{image['id']}"} for image in job["result"]["data"]],
+        "request_id": answer.headers["X-Request-Id"],
+        "created_at": job["created_at"],
+        "finished_at": job["finished_at"],
+    }
+    assert "otter" not in str(event)
+    assert "X-Amz" not in str(event)
+
+
+def test_a_failure_is_announced_with_its_code(world: World) -> None:
+    world.simulator.plan("moderation_blocked")
+    ended(world)
+    world.announce()
+    (event,) = world.published()
+    assert (event["detail"]["status"], event["detail"]["error_code"]) == ("failed", "moderation_blocked")
+    assert event["detail"]["images"] == []
+
+
+def test_a_cancellation_is_announced(world: World) -> None:
+    job_id = world.accepted()
+    world.call("POST", f"/jobs/{job_id}/cancel")
+    world.announce()
+    assert [event["detail"]["status"] for event in world.published()] == ["canceled"]
+
+
+def test_a_job_that_has_not_ended_is_not_announced(world: World) -> None:
+    world.accepted()
+    assert world.announce() is None
+    assert world.published() == []
+
+
+def test_an_end_that_was_announced_wakes_nobody_again(world: World) -> None:
+    ended(world)
+    world.announce()
+    assert world.announce() is None
+    assert len(world.published()) == 1
+
+
+def test_a_record_that_is_delivered_twice_is_announced_once(world: World) -> None:
+    job_id = ended(world)
+    world.announce()
+    event = sample_event("announcer")
+    event["Records"][0]["dynamodb"]["Keys"]["id"]["S"] = job_id
+    assert world.deliver_to_announcer(event) == {"batchItemFailures": []}
+    assert len(world.published()) == 1
+
+
+def test_an_answer_that_came_after_all_is_announced_again(world: World) -> None:
+    job_id = world.accepted()
+    world.messages()
+    past = int(time.time()) - 1
+    claimed = store().save(store().get(job_id).claimed("a worker", past, past))  # type: ignore[union-attr]
+    store().save(claimed.calling())
+    is_due(world, job_id)
+    assert world.sweep() == {"unknown": 1}
+    world.announce()
+    job = store().get(job_id)
+    assert job is not None
+    store().save(job.storing((), 1, Report(past)).succeeded(past, ()))
+    world.announce()
+    assert [event["detail"]["status"] for event in world.published()] == ["unknown", "succeeded"]
+
+
+def test_an_end_that_could_not_be_announced_is_brought_again_by_the_sweep(world: World) -> None:
+    job_id = ended(world)
+    break_the_bus()
+    with pytest.raises(Exception, match="event bus"):
+        world.announce()
+    assert world.sweep() == {}, "the stream may still manage"
+    is_due(world, job_id)
+    assert world.sweep() == {"announced again": 1}
+    mend_the_bus()
+    assert world.announce() == {"batchItemFailures": []}
+    assert [event["detail"]["job_id"] for event in world.published()] == [job_id]
+    is_due(world, job_id)
+    assert world.sweep() == {}, "it was announced"
+
+
+def test_the_sweep_brings_an_end_again_less_and_less_often(world: World) -> None:
+    job_id = ended(world)
+    world.edit_item(job_id, finished_at=int(time.time()) - 1000)
+    is_due(world, job_id)
+    world.sweep()
+    job = store().get(job_id)
+    assert job is not None and job.check_at is not None
+    assert job.check_at >= int(time.time()) + 1000
+
+
+def test_one_end_that_fails_keeps_no_other_from_being_announced(world: World) -> None:
+    lost, kept = ended(world), ended(world)
+    boto3.client("dynamodb").update_item(
+        TableName="jobs",
+        Key={"id": {"S": lost}},
+        UpdateExpression="SET #status = :odd",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={":odd": {"S": "of another version"}},
+    )
+    failures = world.announce()["batchItemFailures"]
+    assert failures
+    assert [event["detail"]["job_id"] for event in world.published()] == [kept]
+
+
+def test_a_reaction_that_fails_keeps_no_other_from_running_and_is_repeated(world: World) -> None:
+    job_id = ended(world)
+    told: list[str] = []
+    faults = [OSError("not today")]
+
+    def fragile(job: Job) -> None:
+        if faults:
+            raise faults.pop()
+        told.append(f"fragile {job.id}")
+
+    announcer = Announcer(store(), {"fragile": fragile, "sturdy": lambda job: told.append(f"sturdy {job.id}")})
+    with pytest.raises(NotAllTold, match=r"^fragile$"):
+        announcer.announce(job_id)
+    assert told == [f"sturdy {job_id}"]
+    announcer.announce(job_id)
+    assert f"fragile {job_id}" in told
+    told.clear()
+    announcer.announce(job_id)
+    assert told == []
+
+
+def test_what_is_written_while_an_end_is_announced_is_announced_too(world: World) -> None:
+    job_id = ended(world)
+
+    def deletes_an_image(job: Job) -> None:
+        world.call("DELETE", f"/images/{job.images[0].id}")
+
+    Announcer(store(), {"caller": deletes_an_image}).announce(job_id)
+    job = store().get(job_id)
+    assert job is not None
+    assert job.unannounced
+
+
+def test_an_announcement_does_not_disturb_a_late_acknowledgement(world: World) -> None:
+    """The client of DynamoDB repeats a write whose answer was lost; meanwhile the end it wrote was announced."""
+    job_id = world.accepted()
+    world.messages()
+    job = store().get(job_id)
+    assert job is not None
+    ends = job.canceled(int(time.time()))
+    saved = store().save(ends)
+    store().mark_announced(saved)
+    assert store().save(ends) == saved
