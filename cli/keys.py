@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from cli.stack import Stack
 from core.callers import Caller, new_caller_id, new_key
+from core.ledger import Budget
 from core.stores.callers import CallerStore
 
 _DURATION = re.compile(r"([1-9][0-9]{0,4})([hdw])")
@@ -24,7 +25,14 @@ def duration(text: str) -> int:
     return int(found[1]) * _SECONDS[found[2]]
 
 
-def create(stack: Stack, name: str, lifetime: int | None, models: list[str], origins: list[str]) -> tuple[str, Caller]:
+def create(
+    stack: Stack,
+    name: str,
+    lifetime: int | None,
+    models: list[str],
+    origins: list[str],
+    budget: Budget | None = None,
+) -> tuple[str, Caller]:
     """A new caller and its key, which is nowhere kept; `lifetime` in seconds, None for ever."""
     now = int(time.time())
     key = new_key()
@@ -35,6 +43,7 @@ def create(stack: Stack, name: str, lifetime: int | None, models: list[str], ori
         expires_at=now + lifetime if lifetime else None,
         models=tuple(models),
         origins=tuple(origins),
+        budget=budget or Budget(),
     )
     _store(stack).add(key, caller)
     return key, caller

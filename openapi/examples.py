@@ -9,7 +9,7 @@ from core.errors import InvalidRequest
 from core.images import Image
 from core.jobs import Report, new_job
 from core.models import model_named
-from core.money import Usage, quote
+from core.money import Usage, charge_of, quote
 from core.requests import Request
 from core.stores.images import ImageLinks
 from core.stores.uploads import Upload, UploadForm
@@ -25,6 +25,7 @@ UPLOAD_ID = "file_5c1a7a3f6d5f4f0aa1f2b6f0c9b7d3e4"
 
 _NOW = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp())
 _DAY = 86400
+_BUDGET_LEFT = 4_730_000
 _CALLER = "key_1f0c8a52d7b94e36"
 _REQUEST_ID = "d8ffbfd0-1bb8-4e61-b553-e6da68371fdf"
 _BUCKET = "https://BUCKET.s3.REGION.amazonaws.com"
@@ -64,7 +65,9 @@ def examples() -> dict[str, Any]:
         created_at=_NOW + 9,
         expires_at=_NOW + 30 * _DAY,
     )
-    report = Report(_NOW + 9, "1024x1024", "low", "opaque", "png", Usage(11, 196, 11, 0))
+    usage = Usage(11, 196, 11, 0)
+    charge = charge_of(usage, request, catalog.load().families[MODEL].prices)
+    report = Report(_NOW + 9, "1024x1024", "low", "opaque", "png", usage, charge)
     done = (
         queued.claimed("lease", _NOW + 300, _NOW + 1)
         .calling()
@@ -74,7 +77,7 @@ def examples() -> dict[str, Any]:
     upload = Upload(UPLOAD_ID, _CALLER, "image/png", 31457280, _NOW, _NOW + _DAY, "otter.png")
     fields = {"Content-Type": "image/png", "key": upload.key, "policy": "eyJ…", "x-amz-signature": "9f2c…"}
     shaper = answers.Answers(
-        catalog.load(), ImageLinks(cast("S3Client", _Signer()), "BUCKET", 3600), "https://API/v1", _NOW + 10
+        ImageLinks(cast("S3Client", _Signer()), "BUCKET", 3600), "https://API/v1", _NOW + 10, lambda: _BUDGET_LEFT
     )
     refused = InvalidRequest(f"Invalid value: 11. 'n' must be from 1 to 10 for '{MODEL}'.", param="n")
     return {
@@ -85,7 +88,7 @@ def examples() -> dict[str, Any]:
         "JobList": shaper.job_list([queued], False),
         "Image": shaper.image(image),
         "ImageList": shaper.image_list([image], False),
-        "Quote": answers.quote_document(request, quoted),
+        "Quote": answers.quote_document(request, quoted, _BUDGET_LEFT),
         "Upload": answers.upload(upload, None),
         "NewUpload": answers.new_upload(upload, UploadForm(f"{_BUCKET}/", fields, _NOW + 900)),
         "DeletedImage": answers.deleted("image.deleted", IMAGE_ID),

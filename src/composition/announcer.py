@@ -3,7 +3,7 @@
 import time
 from functools import cache
 
-from core import aws, catalog
+from core import aws
 from core.announcing import Announcer, Reaction
 from core.answers import Answers
 from core.publishing import Publisher
@@ -11,17 +11,19 @@ from core.settings import AnnouncerSettings
 from core.stores.bus import EventBus
 from core.stores.images import LastingLinks
 from core.stores.jobs import JobStore
+from core.stores.ledger import LedgerStore
 
 
 @cache
 def announcer() -> Announcer:
     """The announcer of this process, built from its environment."""
     settings = AnnouncerSettings.from_environment()
-    return Announcer(JobStore(aws.dynamodb(), settings.jobs_table), _reactions(settings))
+    jobs = JobStore(aws.dynamodb(), settings.jobs_table, LedgerStore(aws.dynamodb(), settings.ledger_table))
+    return Announcer(jobs, _reactions(settings))
 
 
 def _reactions(settings: AnnouncerSettings) -> dict[str, Reaction]:
-    answers = Answers(catalog.load(), LastingLinks(settings.public_url), settings.public_url, time.time())
+    answers = Answers(LastingLinks(settings.public_url), settings.public_url, time.time(), lambda: None)
     return {
         "event bus": Publisher(EventBus(aws.events(), settings.event_bus), answers).publish,
     }

@@ -14,10 +14,12 @@ from core.inputs.addresses import TrustedHosts
 from core.library import Library
 from core.requests.resolving import ModelPolicy, Resolver
 from core.settings import ApiSettings
+from core.spending import Spending
 from core.stores.callers import CallerStore
 from core.stores.images import ImageLinks, ImageStore
 from core.stores.inputs import InputStore
 from core.stores.jobs import JobStore
+from core.stores.ledger import LedgerStore
 from core.stores.queue import JobQueue
 from core.stores.uploads import UploadBucket, UploadStore
 from core.uploads import Uploads
@@ -36,6 +38,7 @@ class Doors:
     gatherer: Gatherer
     acceptor: Acceptor
     canceler: Canceler
+    spending: Spending
     library: Library
     uploads: Uploads
     jobs: JobStore
@@ -46,7 +49,9 @@ class Doors:
 def doors() -> Doors:
     """The doors of this process, built from its environment."""
     settings = ApiSettings.from_environment()
-    jobs = JobStore(aws.dynamodb(), settings.jobs_table)
+    ledger = LedgerStore(aws.dynamodb(), settings.ledger_table)
+    jobs = JobStore(aws.dynamodb(), settings.jobs_table, ledger)
+    spending = Spending(ledger, settings.budget)
     queue = JobQueue(aws.sqs(), settings.jobs_queue_url)
     uploads = Uploads(UploadStore(aws.dynamodb(), settings.jobs_table), UploadBucket(aws.s3(), settings.images_bucket))
     library = Library(jobs, ImageStore(aws.s3(), settings.images_bucket))
@@ -58,8 +63,9 @@ def doors() -> Doors:
         gatherer=Gatherer(
             library, uploads, InputStore(aws.s3(), settings.images_bucket), TrustedHosts.parse(settings.trusted_hosts)
         ),
-        acceptor=Acceptor(jobs, queue, catalog.load(), settings.retention_days * _DAY_SECONDS),
+        acceptor=Acceptor(jobs, queue, catalog.load(), spending, settings.retention_days * _DAY_SECONDS),
         canceler=Canceler(jobs),
+        spending=spending,
         library=library,
         uploads=uploads,
         jobs=jobs,

@@ -6,6 +6,7 @@ from core import aws
 from core.recovering import Recovery
 from core.settings import JobSettings
 from core.stores.jobs import JobStore
+from core.stores.ledger import LedgerStore
 from core.stores.queue import JobQueue
 
 
@@ -13,4 +14,6 @@ from core.stores.queue import JobQueue
 def recovery() -> Recovery:
     """The recovery of this process, built from its environment."""
     settings = JobSettings.from_environment()
-    return Recovery(JobStore(aws.dynamodb(), settings.jobs_table), JobQueue(aws.sqs(), settings.jobs_queue_url))
+    ledger = LedgerStore(aws.dynamodb(), settings.ledger_table)
+    jobs = JobStore(aws.dynamodb(), settings.jobs_table, ledger)
+    return Recovery(jobs, JobQueue(aws.sqs(), settings.jobs_queue_url))

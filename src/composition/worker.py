@@ -12,6 +12,7 @@ from core.settings import WorkerSettings
 from core.stores.images import ImageStore
 from core.stores.inputs import InputStore
 from core.stores.jobs import JobStore
+from core.stores.ledger import LedgerStore
 from core.stores.queue import JobQueue
 
 
@@ -31,8 +32,10 @@ def provider(name: str) -> ImageProvider:
 def performer() -> Performer:
     """The performer of this process, built from its environment."""
     settings = WorkerSettings.from_environment()
+    ledger = LedgerStore(aws.dynamodb(), settings.ledger_table)
     return Performer(
-        jobs=JobStore(aws.dynamodb(), settings.jobs_table),
+        jobs=JobStore(aws.dynamodb(), settings.jobs_table, ledger),
+        ledger=ledger,
         images=ImageStore(aws.s3(), settings.images_bucket),
         inputs=InputStore(aws.s3(), settings.images_bucket),
         queue=JobQueue(aws.sqs(), settings.jobs_queue_url),

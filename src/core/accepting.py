@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from core.callers import Caller
 from core.catalog import Catalog
-from core.errors import Conflict, NotFound, PermissionDenied, ServiceUnavailable
+from core.errors import Conflict, ModelNotFound, NotFound, PermissionDenied, ServiceUnavailable
 from core.jobs import Job, new_job, new_job_id
 from core.money import quote
 from core.requests import Request
-from core.stores.jobs import JobChanged, JobExists, JobStore, RetryPointer, retry_pointer_id
+from core.spending import Spending, buying_stopped
+from core.stores.jobs import JobChanged, JobExists, JobStore, RetryPointer, StoreBusy, retry_pointer_id
+from core.stores.ledger import BoundReached, Stopped
 from core.stores.queue import JobQueue, QueueUnavailable
 
 log = logging.getLogger(__name__)
@@ -43,6 +45,7 @@ class Acceptor:
         jobs: JobStore,
         queue: JobQueue,
         catalog: Catalog,
+        spending: Spending,
         retention_seconds: int,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -50,6 +53,7 @@ class Acceptor:
         self._jobs = jobs
         self._queue = queue
         self._catalog = catalog
+        self._spending = spending
         self._retention_seconds = retention_seconds
         self._clock = clock
         self._sleep = sleep
@@ -60,7 +64,10 @@ class Acceptor:
         Raises:
             PermissionDenied: the caller may not use the model.
             Conflict: the idempotency key stands for another request.
-            ServiceUnavailable: the queue is out of reach; nothing is left behind.
+            BudgetExceeded: a budget has too little left.
+            InvalidRequest: a budget applies, and the price is not known.
+            BuyingStopped: the operator has stopped all buying.
+            ServiceUnavailable: the queue is out of reach, or too much happens at once; nothing is left behind.
         """
         if caller.models and not {request.model, request.requested["model"]} & set(caller.models):
             raise PermissionDenied(
@@ -70,9 +77,10 @@ class Acceptor:
             )
         now = self._clock()
         model = self._catalog.find(request.model)
+        quoted = quote(request, model.rules, len(request.inputs)) if model else None
         job = new_job(
             request,
-            quote(request, model.rules, len(request.inputs)) if model else None,
+            quoted,
             job_id=self._job_id(caller, request, delivery),
             caller_id=caller.id,
             request_id=delivery.request_id,
@@ -80,9 +88,9 @@ class Acceptor:
             retention_seconds=self._retention_seconds,
         )
         try:
-            job = self._jobs.create(job)
+            job = self._write(self._jobs.create, self._reserving(caller, job))
         except JobExists:
-            return self._rejoin(job)
+            return self._rejoin(caller, job)
         return self._enqueue(job)
 
     def read(self, caller: Caller, job_id: str) -> Job:
@@ -118,7 +126,29 @@ class Acceptor:
         self._jobs.point_retries(RetryPointer(pointer, job_id, expires_at=int(now) + RETRY_WINDOW_SECONDS))
         return job_id
 
-    def _rejoin(self, job: Job) -> Job:
+    def _reserving(self, caller: Caller, job: Job) -> Job:
+        model = self._catalog.find(job.request.model)
+        if model is None or job.quote is None:
+            raise ModelNotFound(f"The model '{job.request.model}' is not known any more.", param="model")
+        # An unknown model is priced by a guess, and the author of an SVG by a list that Easel does not have.
+        priced = model.known and "svg" not in job.request.parameters
+        return job.reserving(self._spending.reservation(caller, job.request, job.quote, priced=priced))
+
+    def _write(self, write: Callable[[Job], Job], job: Job) -> Job:
+        """Write a job that reserves; what refuses the reservation becomes the caller's error."""
+        try:
+            return write(job)
+        except BoundReached as reached:
+            raise self._spending.refusal(reached, job.quote.upper_bound if job.quote else 0) from None
+        except Stopped as stopped:
+            raise buying_stopped(stopped.reason) from None
+        except StoreBusy:
+            raise ServiceUnavailable(
+                "Too many requests are being booked at this moment. Nothing was bought; send the request again.",
+                retry_after=2,
+            ) from None
+
+    def _rejoin(self, caller: Caller, job: Job) -> Job:
         """The job that was accepted before under the same id; a failure that was free and may pass is tried again."""
         existing = self._jobs.get(job.id)
         if existing is None:
@@ -130,7 +160,7 @@ class Acceptor:
             )
         if existing.may_be_revived:
             try:
-                self._jobs.save(revived := existing.revived(self._clock()))
+                revived = self._write(self._jobs.save, self._reserving(caller, existing.revived(self._clock())))
             except JobChanged:
                 return self._jobs.get(job.id) or existing
             self._queue_again(revived)
@@ -148,7 +178,7 @@ class Acceptor:
             self._queue.send(job.id)
         except QueueUnavailable:
             try:
-                self._jobs.withdraw(job)
+                self._jobs.withdraw(job.canceled(int(self._clock())))
             except JobChanged:
                 return job  # The message went out after all, and a worker has the job.
             log.error("job withdrawn, the queue is unavailable", extra={"job_id": job.id})

@@ -1,13 +1,13 @@
 """The JSON that callers see: results, jobs, errors."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from core.catalog import Catalog
 from core.errors import Conflict, EaselError, JobFailed
 from core.images import Image
 from core.jobs import Job
-from core.money import Quote, Usage, cost_of
+from core.money import Quote, Usage
 from core.requests import Request, Warning
 from core.stores.images import SignedUrl
 from core.stores.uploads import StoredUpload, Upload, UploadForm
@@ -40,11 +40,21 @@ def error_document(error: EaselError, request_id: str) -> "documents.ErrorRespon
     if problem.moderation:
         stage, categories = problem.moderation.stage, problem.moderation.categories
         document["moderation"] = {"stage": stage, "categories": list(categories)}
+    if refused := problem.budget:
+        document["budget"] = {
+            "scope": refused.scope,
+            "period": refused.period,
+            "limit_micro_usd": refused.limit,
+            "left_micro_usd": refused.left,
+            "asked_micro_usd": refused.asked,
+            "currency": "USD",
+            "renews_at": refused.renews_at,
+        }
     return {"error": document}
 
 
-def quote_document(request: Request, quoted: Quote) -> "documents.Quote":
-    """A quote: what would run, and what it would cost."""
+def quote_document(request: Request, quoted: Quote, budget_left: int | None) -> "documents.Quote":
+    """A quote: what would run, what it would cost, and what the budgets have left (micro-dollars, None without one)."""
     return {
         "object": "quote",
         "model": request.model,
@@ -53,6 +63,7 @@ def quote_document(request: Request, quoted: Quote) -> "documents.Quote":
         "upper_bound_micro_usd": quoted.upper_bound,
         "currency": "USD",
         "price_date": quoted.price_date,
+        "budget_left_micro_usd": budget_left,
         "usage": _usage(quoted.expected_usage) if quoted.expected_usage else None,
         "upper_bound_usage": _usage(quoted.upper_usage) if quoted.upper_usage else None,
         "easel": {
@@ -71,10 +82,14 @@ class Links(Protocol):
 
 
 class Answers:
-    """Shapes jobs for one request; `base_url` is where lasting links start, without a slash at the end."""
+    """Shapes jobs for one request.
 
-    def __init__(self, catalog: Catalog, links: Links, base_url: str, now: float) -> None:
-        self._catalog = catalog
+    `base_url` is where lasting links start, without a slash at the end; `budget_left` tells what the caller can still
+    spend (micro-dollars, None without a budget), and is asked once, by answers that have a cost.
+    """
+
+    def __init__(self, links: Links, base_url: str, now: float, budget_left: Callable[[], int | None]) -> None:
+        self._budget_left = cache(budget_left)
         self._links = links
         self._base_url = base_url
         self._now = now
@@ -173,18 +188,13 @@ class Answers:
         }
 
     def _cost(self, job: Job) -> "documents.Cost":
-        model = self._catalog.find(job.request.model)
-        usage = job.report.usage if job.report else None
-        if usage and model:
-            actual: int | None = cost_of(usage, model.rules.prices)
-        else:
-            actual = 0 if job.finished and job.charged is False else None
         return {
             "quote_micro_usd": job.quote.expected if job.quote else None,
             "upper_bound_micro_usd": job.quote.upper_bound if job.quote else None,
-            "actual_micro_usd": actual,
+            "actual_micro_usd": job.cost,
             "currency": "USD",
             "price_date": job.quote.price_date if job.quote else None,
+            "budget_left_micro_usd": self._budget_left(),
         }
 
 

@@ -3,10 +3,13 @@
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from core.ledger import Budget, Period
+
 KEY_PREFIX = "ek_"
+_PERIODS: tuple[Period, ...] = ("day", "month", "total")
 _KEY_SHAPE = re.compile(r"ek_[A-Za-z0-9_-]{43}")
 
 
@@ -21,6 +24,7 @@ class Caller:
     revoked_at: int | None = None
     models: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+    budget: Budget = field(default_factory=Budget)
 
     def status(self, now: float) -> str:
         """active, expired or revoked."""
@@ -40,6 +44,7 @@ class Caller:
             "revoked_at": self.revoked_at,
             "models": list(self.models),
             "origins": list(self.origins),
+            **budget_item(self.budget),
         }
         return {name: value for name, value in fields.items() if value not in (None, [])}
 
@@ -54,7 +59,13 @@ class Caller:
             revoked_at=int(item["revoked_at"]) if "revoked_at" in item else None,
             models=tuple(item.get("models", ())),
             origins=tuple(item.get("origins", ())),
+            budget=Budget(**{period: item.get(f"budget_{period}") for period in _PERIODS}),
         )
+
+
+def budget_item(budget: Budget) -> dict[str, int | None]:
+    """A budget as it is stored with a caller."""
+    return {f"budget_{period}": budget.of(period) for period in _PERIODS}
 
 
 def new_key() -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from core.errors import Conflict, NotFound, ServiceUnavailable
 from core.jobs import Job
-from core.stores.jobs import JobChanged, JobStore
+from core.stores.jobs import JobChanged, JobStore, StoreBusy
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,8 @@ class Canceler:
             except JobChanged:
                 job = self._read_again(job)
                 continue
+            except StoreBusy:
+                break
             log.info("job canceled", extra={"job_id": job.id, "stage": job.stage})
             return canceled
         raise ServiceUnavailable("The job is changing just now. Send the cancellation again.", retry_after=1)

@@ -20,6 +20,23 @@ class Moderation(TypedDict):
     categories: list[str]
 
 
+class BudgetRefusal(TypedDict):
+    """Why a request was refused for its price, in micro-dollars: millionths of a US dollar."""
+
+    scope: str
+    """Whose budget it is: that of the `key`, or of the whole `deployment`."""
+    period: str
+    """`day` or `month` (both of UTC), or `total`."""
+    limit_micro_usd: int
+    left_micro_usd: int
+    """What is neither spent nor reserved."""
+    asked_micro_usd: int
+    """The most that the request can cost."""
+    currency: Literal["USD"]
+    renews_at: int | None
+    """When the next period begins, in Unix seconds; null for a budget that does not renew."""
+
+
 class Error(TypedDict):
     """What went wrong: OpenAI's four fields, so that an SDK raises its own typed exception, and Easel's additions."""
 
@@ -41,6 +58,8 @@ class Error(TypedDict):
     """The job, where there is one."""
     moderation: NotRequired[Moderation]
     """Why it was refused, where a safety system did."""
+    budget: NotRequired[BudgetRefusal]
+    """Which budget has too little left, where one has."""
 
 
 class ErrorResponse(TypedDict):
@@ -88,6 +107,8 @@ class Cost(TypedDict):
     currency: Literal["USD"]
     price_date: str | None
     """The day of the price list that was used."""
+    budget_left_micro_usd: int | None
+    """What may be spent from now on, by the tightest budget; null if there is none."""
 
 
 class JobAdditions(TypedDict):
@@ -218,6 +239,8 @@ class Quote(TypedDict):
     currency: Literal["USD"]
     price_date: str
     """The day of the price list that was used."""
+    budget_left_micro_usd: int | None
+    """What may be spent from now on, by the tightest budget; null if there is none."""
     usage: Usage | None
     """Expected tokens; null for a model that is sold by the image."""
     upper_bound_usage: Usage | None

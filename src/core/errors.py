@@ -5,12 +5,14 @@ EaselError
 │   ├── ModelNotFound     404  no such model, or a retired one under the policy "reject"
 │   └── EndpointRetired   400  the provider has shut the endpoint down for good
 ├── Unauthenticated       401  no key, or one that is unknown, revoked or expired
+├── BudgetExceeded        402  a budget has too little left for the most that the request can cost
 ├── PermissionDenied      403  the key is not allowed this
 ├── NotFound              404  no such thing, or another caller's
 ├── MethodNotAllowed      405
 ├── Conflict              409  it does not go together with what is there, such as a key that stands for another request
 ├── ServerError           500  Easel's own fault
 ├── ServiceUnavailable    503  nothing was bought; the same request may be sent again
+├── BuyingStopped         503  the operator has stopped all buying
 └── JobFailed             any  the error that ended a job, told again
 
 The wire shape is OpenAI's, {"error": {"message", "type", "param", "code"}}, with Easel's additions inside the
@@ -32,6 +34,21 @@ class Moderation:
 
 
 @dataclass(frozen=True)
+class BudgetRefusal:
+    """Which budget refused: whose (`key`, `deployment`) and for which period (`day`, `month`, `total`).
+
+    Amounts are micro-dollars; `renews_at` is Unix seconds, None for a budget that does not renew.
+    """
+
+    scope: str
+    period: str
+    limit: int
+    left: int
+    asked: int
+    renews_at: int | None
+
+
+@dataclass(frozen=True)
 class Problem:
     """An error as data: what a job stores and an answer shows.
 
@@ -47,6 +64,7 @@ class Problem:
     retryable: bool = False
     charged: Charged = False
     moderation: Moderation | None = None
+    budget: BudgetRefusal | None = None
 
 
 class EaselError(Exception):
@@ -67,6 +85,7 @@ class EaselError(Exception):
         retry_after: int | None = None,
         job_id: str | None = None,
         charged: Charged | None = None,
+        budget: BudgetRefusal | None = None,
     ) -> None:
         super().__init__(message)
         self.problem = Problem(
@@ -77,6 +96,7 @@ class EaselError(Exception):
             param=param,
             retryable=self.retryable,
             charged=self.charged if charged is None else charged,
+            budget=budget,
         )
         self.retry_after = retry_after
         self.job_id = job_id
@@ -101,6 +121,12 @@ class Unauthenticated(EaselError):
     status = 401
     type = "invalid_request_error"
     code = "invalid_api_key"
+
+
+class BudgetExceeded(EaselError):
+    status = 402
+    type = "insufficient_quota"
+    code = "budget_exceeded"
 
 
 class PermissionDenied(EaselError):
@@ -136,6 +162,12 @@ class ServiceUnavailable(EaselError):
     type = "service_unavailable_error"
     code = "unavailable"
     retryable = True
+
+
+class BuyingStopped(EaselError):
+    status = 503
+    type = "service_unavailable_error"
+    code = "buying_stopped"
 
 
 class JobFailed(EaselError):

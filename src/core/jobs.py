@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from core.errors import Charged, Problem
 from core.images import Image
+from core.ledger import Movement, MovementKind, Reservation, closing
 from core.money import Quote, Usage
 from core.requests import Request
 
@@ -27,13 +28,18 @@ Stage = Literal["claimed", "calling", "storing"]
 QUEUE_PATIENCE_SECONDS = 60
 # The end of a job is normally announced within seconds; after this many it is looked for.
 ANNOUNCEMENT_PATIENCE_SECONDS = 60
+# Before the record of an unknown outcome expires, what it holds in the ledger is given up.
+DOUBT_ENDS_BEFORE_EXPIRY_SECONDS = 3600
 # Longest a job may wait for its purchase, attempts and waiting for the provider included.
 DEADLINE_SECONDS = 3600
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the provider said beside the images: the settings it really used, and its count of tokens."""
+    """What the provider said beside the images: the settings it really used, and its count of tokens.
+
+    `charge` is what that costs, in micro-dollars, where it can be told.
+    """
 
     created: int
     size: str | None = None
@@ -41,15 +47,18 @@ class Report:
     background: str | None = None
     output_format: str | None = None
     usage: Usage | None = None
+    charge: int | None = None
 
 
 @dataclass(frozen=True)
 class Job:
     """One job. Times are Unix seconds, but for `created_ms` in milliseconds, which orders a caller's jobs.
 
-    `check_at` is when the sweep has to look at a job that is unfinished, or whose end is not announced yet; `bought`
-    how many images the provider delivered, `deleted` how many of them the caller has deleted since, `version` the
-    number of writes (see JobStore.save).
+    `check_at` is when the sweep has to look at a job that is unfinished, or whose end is not announced yet, or that is
+    unknown until its record expires; `bought` how many images the provider delivered, `deleted` how many of them the
+    caller has deleted since, `version` the number of writes (see JobStore.save). `reservation` is what it holds in the
+    ledger, `movement` what the next write books there; that is never stored. `resolved_at` is when somebody said what
+    became of an unknown purchase.
     """
 
     id: str
@@ -75,6 +84,9 @@ class Job:
     charged: Charged = False
     started_at: int | None = None
     finished_at: int | None = None
+    resolved_at: int | None = None
+    reservation: Reservation | None = None
+    movement: Movement | None = None
     version: int = 0
 
     @property
@@ -100,11 +112,34 @@ class Job:
     @property
     def unannounced(self) -> bool:
         """Whether it ended, and not everybody who waits for its end was told."""
-        return self.finished and self.check_at is not None
+        return self.finished and self.check_at not in (None, self.check_after_announcement)
+
+    @property
+    def check_after_announcement(self) -> int | None:
+        """When somebody has to look at it although it ended: before the record of an open doubt expires."""
+        return self.expires_at - DOUBT_ENDS_BEFORE_EXPIRY_SECONDS if self.may_be_resolved and self.reservation else None
+
+    @property
+    def may_be_resolved(self) -> bool:
+        """Whether the outcome of its purchase is unknown, and nobody has said yet what it was."""
+        return self.status == "unknown" and self.charged == "unknown" and self.resolved_at is None
+
+    @property
+    def cost(self) -> int | None:
+        """Micro-dollars that it did cost: as booked, or as the provider counted; None while that is not known."""
+        if self.charged is False:
+            return 0 if self.finished else None
+        if self.charged == "unknown":
+            return None
+        return self.reservation.spent if self.finished and self.reservation else self._counted()
 
     def lease_expired(self, now: float) -> bool:
         """Whether whoever ran the job must be given up."""
         return self.lease_until is not None and self.lease_until <= now
+
+    def reserving(self, movement: Movement) -> "Job":
+        """With money reserved for it, as soon as it is written."""
+        return replace(self, reservation=movement.reservation, movement=movement)
 
     def claimed(self, lease_id: str, lease_until: int, now: int) -> "Job":
         """Taken by a worker until `lease_until`."""
@@ -155,6 +190,20 @@ class Job:
         """The purchase may have happened and no result came. The lease stays: its holder may still answer."""
         return self._ended("unknown", now, error=problem, charged="unknown")
 
+    def resolved(self, charge: int, now: int) -> "Job":
+        """An unknown one of which somebody found out what it cost, in micro-dollars: nothing, if it did not happen."""
+        charged = charge > 0
+        error = replace(self.error, charged=charged) if self.error else None
+        check_at = self.check_at if self.unannounced else None
+        resolved = replace(self, charged=charged, error=error, resolved_at=now, check_at=check_at)
+        return resolved._booked("resolve", now, charge, self.request.n if charged else 0)
+
+    def given_up_in_doubt(self, now: int) -> "Job":
+        """An unknown one whose record is about to expire. What it holds counts as spent: doubt frees no money."""
+        held = self.reservation.reserved if self.reservation else 0
+        given_up = replace(self, resolved_at=now, check_at=None)
+        return given_up._booked("resolve", now, held, self.request.n)
+
     def canceled(self, now: int) -> "Job":
         """Given up by its caller. Only for one that may be: without the lease, its holder can write no outcome."""
         return self._ended("canceled", now, stage=None, lease_id=None, lease_until=None, charged=False)
@@ -194,7 +243,25 @@ class Job:
         # An end that is written twice is one end: it keeps its time, and with it the id it is announced by.
         finished_at = self.finished_at if self.status == status else now
         check_at = now + ANNOUNCEMENT_PATIENCE_SECONDS
-        return replace(self, status=status, finished_at=finished_at, check_at=check_at, **changes)
+        ended = replace(self, status=status, finished_at=finished_at, check_at=check_at, **changes)
+        match ended.charged:
+            case True:
+                charge = ended._counted()
+                if charge is None:  # Without a count, it is the most that it can have been.
+                    charge = self.quote.upper_bound if self.quote else 0
+                return ended._booked("settle", now, charge, ended.bought or ended.request.n)
+            case False:
+                return ended._booked("release", now, 0, 0)
+        return ended
+
+    def _booked(self, kind: MovementKind, now: int, spent: int, images: int) -> "Job":
+        if self.reservation is None:
+            return self
+        movement = closing(kind, self.reservation, spent=spent, images=images, now=now)
+        return replace(self, reservation=movement.reservation, movement=movement)
+
+    def _counted(self) -> int | None:
+        return self.report.charge if self.report else None
 
 
 def new_job(

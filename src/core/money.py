@@ -48,6 +48,13 @@ class Quote:
     upper_usage: Usage | None = None
 
 
+def charge_of(usage: Usage | None, request: Request, prices: Prices) -> int | None:
+    """Micro-dollars that a purchase cost: by the provider's count, or by the image; None if it was not counted."""
+    if usage is not None:
+        return cost_of(usage, prices)
+    return request.n * _image_price(request.parameters, prices) if prices.per_image is not None else None
+
+
 def cost_of(usage: Usage, prices: Prices) -> int:
     """Micro-dollars that the usage costs, rounded up."""
     parts = (

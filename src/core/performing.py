@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from tempfile import TemporaryFile
 
@@ -17,13 +18,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from core.catalog import Catalog
 from core.errors import Problem
 from core.images import Image, NotAnImage, describe, new_image_id
-from core.jobs import QUEUE_PATIENCE_SECONDS, Job, new_lease_id
+from core.jobs import QUEUE_PATIENCE_SECONDS, Job, Report, new_lease_id
+from core.money import charge_of
 from core.providers import Delivery, ImageProvider, InDoubt, InputFile, NotBought, Refused
 from core.recovering import deadline_passed, lost_in_crash, outcome_unknown
 from core.requests import Input
+from core.spending import buying_stopped
 from core.stores.images import ImageStore
 from core.stores.inputs import InputGone, InputStore
-from core.stores.jobs import JobChanged, JobStore
+from core.stores.jobs import JobChanged, JobStore, StoreBusy
+from core.stores.ledger import LedgerStore
 from core.stores.queue import MAX_DELAY_SECONDS, JobQueue
 
 log = logging.getLogger(__name__)
@@ -32,6 +36,8 @@ log = logging.getLogger(__name__)
 STORING_RESERVE_SECONDS = 20
 # A lease outlives the function that holds it, so that no two workers ever hold one job.
 LEASE_MARGIN_SECONDS = 10
+# While the operator's switch is off, jobs look at it so often, until their deadline.
+STOPPED_RETRY_SECONDS = 15.0
 _DEFAULT_RETRY_SECONDS = 5.0
 _LONGEST_BACKOFF_SECONDS = 60.0
 
@@ -42,6 +48,7 @@ class Performer:
     def __init__(
         self,
         jobs: JobStore,
+        ledger: LedgerStore,
         images: ImageStore,
         inputs: InputStore,
         queue: JobQueue,
@@ -51,6 +58,7 @@ class Performer:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._jobs = jobs
+        self._ledger = ledger
         self._images = images
         self._inputs = inputs
         self._queue = queue
@@ -98,6 +106,7 @@ class Performer:
                 provider = self._provider_of(job)
                 provider.prepare()
                 inputs = [self._open(image, open_files) for image in job.request.inputs]
+                self._look_at_the_switch()
                 try:
                     job = self._jobs.save(job.calling())
                 except JobChanged:
@@ -110,12 +119,24 @@ class Performer:
             self._try_again_later(job, outcome, time_left)
         except Refused as outcome:
             refused = outcome
-            self._persist(job, lambda held: held.failed(refused.problem, self._now(), refused.report), time_left)
+            report = self._priced(job, refused.report) if refused.report else None
+            self._persist(job, lambda held: held.failed(refused.problem, self._now(), report), time_left)
         except InDoubt as outcome:
             doubt = outcome
             self._persist(job, lambda held: held.unknown(doubt.problem, self._now()), time_left)
         else:
-            self._store(job, delivery, time_left)
+            self._store(job, replace(delivery, report=self._priced(job, delivery.report)), time_left)
+
+    def _look_at_the_switch(self) -> None:
+        """The last look before money is spent: the operator may have stopped all buying."""
+        control = self._ledger.control()
+        if control.stopped_at is not None:
+            raise NotBought(buying_stopped(control.reason).problem, retry_after=STOPPED_RETRY_SECONDS)
+
+    def _priced(self, job: Job, report: Report) -> Report:
+        """The report with what its count costs."""
+        model = self._catalog.find(job.request.model)
+        return replace(report, charge=charge_of(report.usage, job.request, model.rules.prices)) if model else report
 
     def _provider_of(self, job: Job) -> ImageProvider:
         model = self._catalog.find(job.request.model)
@@ -237,7 +258,7 @@ class Performer:
         while True:
             try:
                 return step()
-            except (BotoCoreError, ClientError) as error:
+            except (BotoCoreError, ClientError, StoreBusy) as error:
                 if time_left() < pause + 1:
                     raise
                 log.warning("AWS call failed, trying again", extra={"error": type(error).__name__})

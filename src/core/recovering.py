@@ -8,16 +8,18 @@ Found by the sweep, which runs every minute, or by a dead letter. The rule, for 
     storing  bought; the images may be in the bucket      given to a worker, which looks
 
 A job that ended is normally announced at once (see announcing); one that was not is brought before the announcer again.
+An unknown job is looked at once more before its record expires: what it still holds in the ledger counts as spent.
 """
 
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable
+from itertools import chain
 
 from core.errors import Problem
 from core.jobs import ANNOUNCEMENT_PATIENCE_SECONDS, QUEUE_PATIENCE_SECONDS, Job
-from core.stores.jobs import JobChanged, JobStore, JobUnreadable
+from core.stores.jobs import JobChanged, JobStore, JobUnreadable, StoreBusy
 from core.stores.queue import JobQueue, QueueUnavailable
 
 log = logging.getLogger(__name__)
@@ -82,15 +84,16 @@ class Recovery:
     def sweep(self) -> dict[str, int]:
         """Look at every job that is due, and count what was done with them."""
         done: Counter[str] = Counter()
-        due = self._jobs.due(self._clock(), SWEEP_LIMIT) + self._jobs.unannounced(self._clock(), SWEEP_LIMIT)
-        for job_id in due:
+        now = self._clock()
+        due = [find(now, SWEEP_LIMIT) for find in (self._jobs.due, self._jobs.unannounced, self._jobs.unresolved)]
+        for job_id in chain(*due):
             try:
                 job = self._jobs.get(job_id)
                 if job is not None and job.check_at is not None and job.check_at <= self._clock():
-                    done[self._remind(job) if job.finished else self._decide(job)] += 1
+                    done[self._remind(job) if job.unannounced else self._decide(job)] += 1
             except JobChanged:
                 done["changed"] += 1
-            except (JobUnreadable, QueueUnavailable) as error:
+            except (JobUnreadable, QueueUnavailable, StoreBusy) as error:
                 # One that cannot be dealt with must not keep the others waiting.
                 log.error("job left for the next sweep", extra={"job_id": job_id, "error": type(error).__name__})
                 done["left"] += 1
@@ -112,6 +115,8 @@ class Recovery:
 
     def _decide(self, job: Job) -> str:
         now = int(self._clock())
+        if job.finished:
+            return self._save("counted as spent", job.given_up_in_doubt(now))
         if job.stage == "calling":
             return self._save("unknown", job.unknown(outcome_unknown(), now))
         # The deadline bounds the waiting for a purchase; what was bought is looked for, however late.

@@ -2,10 +2,15 @@
 
 import os
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from core.dollars import micro_usd
+from core.ledger import Budget
+
+# An amount of dollars as whole micro-dollars; empty for none.
+OptionalDollars = Annotated[int | None, BeforeValidator(lambda text: micro_usd(text) if text else None)]
 RetiredPolicy = Literal["translate", "reject", "forward"]
 
 
@@ -37,6 +42,7 @@ class JobSettings(Settings):
 
     jobs_table: str = Field(alias="EASEL_JOBS_TABLE", min_length=1)
     jobs_queue_url: str = Field(alias="EASEL_JOBS_QUEUE_URL", min_length=1)
+    ledger_table: str = Field(alias="EASEL_LEDGER_TABLE", min_length=1)
     retention_days: int = Field(alias="EASEL_RETENTION_DAYS", default=30, ge=1)
 
 
@@ -51,6 +57,14 @@ class ApiSettings(JobSettings):
     default_model: str = Field(alias="EASEL_DEFAULT_MODEL", default="gpt-image-2.6-flare", min_length=1)
     trusted_image_hosts: str = Field(alias="EASEL_TRUSTED_IMAGE_HOSTS", default="")
     retired_models: RetiredPolicy = Field(alias="EASEL_RETIRED_MODELS", default="translate")
+
+    daily_budget: OptionalDollars = Field(alias="EASEL_DAILY_BUDGET_USD", default=None)
+    monthly_budget: OptionalDollars = Field(alias="EASEL_MONTHLY_BUDGET_USD", default=None)
+
+    @property
+    def budget(self) -> Budget:
+        """The deployment's, unless the operator has set another one since."""
+        return Budget(day=self.daily_budget, month=self.monthly_budget)
 
     @property
     def trusted_hosts(self) -> list[str]:

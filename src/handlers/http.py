@@ -130,9 +130,10 @@ class Call:
         """
         return doors.gate.caller_of(self.header("authorization"), self.header("origin"))
 
-    def answers(self, doors: Doors) -> Answers:
+    def answers(self, doors: Doors, caller: Caller) -> Answers:
         """The shaper of this call's answers."""
-        return Answers(doors.catalog, doors.links, doors.settings.public_url or self._base_url(), self.now)
+        base_url = doors.settings.public_url or self._base_url()
+        return Answers(doors.links, base_url, self.now, lambda: doors.spending.left(caller))
 
     def _base_url(self) -> str:
         context = self.event["requestContext"]

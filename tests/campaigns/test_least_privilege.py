@@ -169,6 +169,39 @@ def a_dead_letter_ends_its_job(stack: Stack, key: Key, _: SimulatorControl) -> b
     return becomes(stack, job_id, "failed")
 
 
+def reserved_again(stack: Stack, job_id: str) -> None:
+    """Let a job hold in the ledger what it held before it ended."""
+    change(
+        stack,
+        job_id,
+        "SET #status = :queued, #open = :yes, check_at = :past, deadline = :past, charged = :no, "
+        "reservation.id = :new, reservation.reserved = :some REMOVE stage, lease_id, lease_until, report",
+        queued={"S": "queued"},
+        yes={"S": "yes"},
+        past={"N": "1"},
+        no={"BOOL": False},
+        new={"S": "again"},
+        some={"N": "1"},
+    )
+
+
+def a_dead_letter_ends_its_job_and_frees_its_money(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    job_id = finished_job(stack, key)
+    reserved_again(stack, job_id)
+    stack.client("sqs").send_message(QueueUrl=stack.jobs_dead_letter_queue_url, MessageBody=job_id)
+    return becomes(stack, job_id, "failed")
+
+
+def a_job_past_its_deadline_frees_its_money(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    job_id = finished_job(stack, key)
+    reserved_again(stack, job_id)
+    try:
+        sweep(stack)
+    except AssertionError:
+        return False
+    return becomes(stack, job_id, "failed")
+
+
 def an_image_can_be_deleted(stack: Stack, key: Key, _: SimulatorControl) -> bool:
     image = post(stack, key, "wait=20").json()["data"][0]
     return wire.delete(f"{stack.api_url}/images/{image['id']}", headers=key.headers).status_code == 200
@@ -179,6 +212,10 @@ def an_earlier_image_is_edited(stack: Stack, key: Key, _: SimulatorControl) -> b
     body = {"model": "gpt-image-2.6-flare", "prompt": "in winter", "images": [{"file_id": image["id"]}]}
     headers = key.headers | {"Prefer": "wait=8"}
     return wire.post(f"{stack.api_url}/images/edits", json=body, headers=headers, timeout=60).status_code == 200
+
+
+def usage_can_be_reported(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    return wire.get(f"{stack.api_url}/usage", headers=key.headers).status_code == 200
 
 
 def an_upload_arrives(stack: Stack, key: Key, _: SimulatorControl) -> bool:
@@ -213,6 +250,13 @@ CHECKS: dict[str, Check] = {
     "DeleteRecords": a_job_that_cannot_be_queued_is_withdrawn,
     "ListJobsAndImagesOfCaller": jobs_can_be_listed,
     "RecogniseCallers": jobs_can_be_listed,
+    "ReadBalancesAndOrders": an_image_is_made,
+    "ReserveAndRelease": an_image_is_made,
+    "ReportUsage": usage_can_be_reported,
+    "ReadTheSwitch": an_image_is_made,
+    "BookPurchases": an_image_is_made,
+    "ReleaseWhatEnds": a_dead_letter_ends_its_job_and_frees_its_money,
+    "ReleaseWhatIsStuck": a_job_past_its_deadline_frees_its_money,
     "EnqueueJobs": an_image_is_made,
     "SignImageUrls": an_image_can_be_downloaded,
     "DeleteImages": an_image_can_be_deleted,

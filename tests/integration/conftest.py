@@ -211,6 +211,10 @@ class World:
             ExpressionAttributeValues={f":{name}": {"N": str(value)} for name, value in numbers.items()},
         )
 
+    def forget(self) -> None:
+        """Let the functions start anew, as after a deployment with other settings."""
+        _forget_clients()
+
     def bought(self) -> int:
         """How many calls the provider accepted."""
         return sum(call["accepted"] for call in self.simulator.calls())
@@ -259,7 +263,11 @@ def world(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wor
         for name, value in _environment(queue_url, secret["ARN"], f"{simulator.url}/v1").items():
             monkeypatch.setenv(name, value)
         _forget_clients()
-        stack = Stack(boto3.session.Session(), None, {"CallersTableName": "callers"})
+        stack = Stack(
+            boto3.session.Session(),
+            None,
+            {"CallersTableName": "callers", "LedgerTableName": "ledger", "JobsTableName": "jobs"},
+        )
         key, _ = keys.create(stack, "tests", None, [], [])
         yield World(simulator, stack, queue_url, key, JobsStream())
     _forget_clients()
@@ -267,7 +275,7 @@ def world(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wor
 
 def _create_resources() -> str:
     dynamodb = boto3.client("dynamodb")
-    for name, resource in (("jobs", "JobsTable"), ("callers", "CallersTable")):
+    for name, resource in (("jobs", "JobsTable"), ("ledger", "LedgerTable"), ("callers", "CallersTable")):
         wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode", "StreamSpecification")
         properties = copy.deepcopy(TEMPLATE["Resources"][resource]["Properties"])
         if "StreamSpecification" in properties:
@@ -303,6 +311,7 @@ def _environment(queue_url: str, secret_arn: str, provider_url: str) -> dict[str
     return {
         "POWERTOOLS_SERVICE_NAME": "easel",
         "EASEL_JOBS_TABLE": "jobs",
+        "EASEL_LEDGER_TABLE": "ledger",
         "EASEL_CALLERS_TABLE": "callers",
         "EASEL_JOBS_QUEUE_URL": queue_url,
         "EASEL_IMAGES_BUCKET": "images",

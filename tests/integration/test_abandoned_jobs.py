@@ -9,13 +9,14 @@ import pytest
 from core import aws
 from core.jobs import Job
 from core.stores.jobs import JobStore
+from core.stores.ledger import LedgerStore
 
 from .conftest import World
 
 
 def abandoned(world: World, stage: str) -> str:
     """A job that a worker claimed, brought to `stage`, and left with a lease that has run out."""
-    store = JobStore(aws.dynamodb(), "jobs")
+    store = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger"))
     job_id = world.accepted()
     world.messages()
     past = int(time.time()) - 1
@@ -126,7 +127,7 @@ def test_a_late_answer_resolves_an_unknown(world: World) -> None:
 
 
 def test_a_live_lease_is_left_alone(world: World) -> None:
-    store = JobStore(aws.dynamodb(), "jobs")
+    store = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger"))
     job_id = world.accepted()
     job = store.get(job_id)
     assert isinstance(job, Job)

@@ -9,6 +9,7 @@ from core import aws
 from core.announcing import Announcer, NotAllTold
 from core.jobs import Job, Report
 from core.stores.jobs import JobStore
+from core.stores.ledger import LedgerStore
 
 from .conftest import PUBLIC_URL, World, sample_event
 
@@ -21,7 +22,7 @@ def ended(world: World) -> str:
 
 
 def store() -> JobStore:
-    return JobStore(aws.dynamodb(), "jobs")
+    return JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger"))
 
 
 def is_due(world: World, job_id: str) -> None:

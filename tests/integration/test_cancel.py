@@ -15,6 +15,7 @@ from core import aws
 from core.jobs import Job
 from core.requests import Input
 from core.stores.jobs import JobStore
+from core.stores.ledger import LedgerStore
 
 from .conftest import Answer, World
 
@@ -25,7 +26,7 @@ def cancel(world: World, job_id: str, key: str | None = None) -> Answer:
 
 def calling(world: World) -> str:
     """A job whose worker has just asked for the images."""
-    store = JobStore(aws.dynamodb(), "jobs")
+    store = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger"))
     job_id = world.accepted()
     world.messages()
     job = store.get(job_id)
@@ -59,15 +60,19 @@ def test_cancelling_twice_is_no_error(world: World) -> None:
 def happens_before(write: int, event: Callable[[], object]) -> None:
     """Let something happen right before the worker's first, second, ... write of a job is sent."""
     events, seen = aws.dynamodb().meta.events, 0
+    # With what it moves in the ledger, or alone.
+    writes = ("before-call.dynamodb.TransactWriteItems", "before-call.dynamodb.PutItem")
 
     def strike(**_: object) -> None:
         nonlocal seen
         seen += 1
         if seen == write:
-            events.unregister("before-call.dynamodb.PutItem", strike)
+            for name in writes:
+                events.unregister(name, strike)
             event()
 
-    events.register("before-call.dynamodb.PutItem", strike)
+    for name in writes:
+        events.register(name, strike)
 
 
 @pytest.mark.parametrize("write", [1, 2])
@@ -190,7 +195,7 @@ def test_a_canceled_job_is_not_buried(world: World) -> None:
 
 def job_with_inputs(world: World, *object_keys: str) -> str:
     """A job that works on these objects of the bucket."""
-    store = JobStore(aws.dynamodb(), "jobs")
+    store = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger"))
     job_id = world.accepted()
     job = store.get(job_id)
     assert isinstance(job, Job)

@@ -9,6 +9,7 @@ import pytest
 from cli import keys
 from core import aws
 from core.stores.jobs import JobStore
+from core.stores.ledger import LedgerStore
 
 from .conftest import World
 
@@ -182,7 +183,7 @@ def test_two_images_of_a_job_can_be_deleted_at_once(world: World) -> None:
 def test_a_worker_that_repeats_its_last_write_brings_no_deleted_image_back(world: World) -> None:
     """Its acknowledgement was lost for so long that the caller saw the image and deleted it."""
     (image,) = made(world)
-    jobs = JobStore(aws.dynamodb(), "jobs")
+    jobs = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger"))
     job_id = world.call("GET", f"/images/{image['id']}").json()["job_id"]
     assert world.call("DELETE", f"/images/{image['id']}").status == 200
     held = jobs.get(job_id)

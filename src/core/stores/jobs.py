@@ -2,10 +2,16 @@
 
 One table holds by their `id`: jobs (`job_…`), images (`img_…`), uploads (`file_…`, see stores.uploads) and, for ten
 minutes, pointers that let an SDK's retry find its first job (`retry#…`). The index by_owner lists a caller's items
-newest first, the sparse index by_check the jobs that somebody has to look at, by the time for it: the unfinished ones
-and those whose end is not announced yet.
+newest first, the sparse index by_check the jobs that somebody has to look at, by the time for it: the unfinished ones,
+those whose end is not announced yet, and those whose outcome stays unknown.
+
+What a job moves in the ledger is written in the same transaction as the job, so that neither is without the other.
+Transactions that meet at a balance cancel each other; they are repeated until they get through.
 """
 
+import random
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from core.images import Image
 from core.jobs import Job
 from core.stores.items import from_item, to_item
+from core.stores.ledger import BoundReached, LedgerStore, Step, Stopped
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,9 +30,16 @@ if TYPE_CHECKING:
 # What the attribute `open` says of a job in the index by_check.
 _UNFINISHED = "yes"
 _UNANNOUNCED = "unannounced"
+_UNRESOLVED = "unresolved"
 
 _job_data = TypeAdapter(Job)
 _image_data = TypeAdapter(Image)
+
+# Longest that a write is repeated because others write the same balances, or because of a throttle.
+BUSY_PATIENCE_SECONDS = 10.0
+_FIRST_PAUSE_SECONDS = 0.02
+_LAST_PAUSE_SECONDS = 0.6
+_PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded"}
 
 
 class JobExists(Exception):
@@ -34,6 +48,10 @@ class JobExists(Exception):
 
 class JobChanged(Exception):
     """Somebody else wrote the job since it was read."""
+
+
+class StoreBusy(Exception):
+    """Too many writes met at the same moment; nothing was written."""
 
 
 class JobUnreadable(Exception):
@@ -55,21 +73,27 @@ def retry_pointer_id(caller_id: str, fingerprint: str) -> str:
 
 
 class JobStore:
-    """Reads and writes jobs; every write of a job is conditional on the version that was read."""
+    """Reads and writes jobs; every write of a job is conditional on the version that was read.
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+    All writes raise StoreBusy when others keep them from getting through.
+    """
+
+    def __init__(self, client: "DynamoDBClient", table: str, ledger: LedgerStore) -> None:
         self._client = client
         self._table = table
+        self._ledger = ledger
 
     def create(self, job: Job) -> Job:
-        """Write a new job.
+        """Write a new job, with what it reserves.
 
         Raises:
             JobExists: there is a job of that id.
+            BoundReached, Stopped: the reservation is refused (see stores.ledger).
         """
-        job = replace(job, version=1)
-        self._put_once(self._put(_job_item(job), "attribute_not_exists(id)"), job, JobExists)
-        return job
+        created = replace(job, version=1, movement=None)
+        put = self._put(_job_item(created), "attribute_not_exists(id)")
+        self._write(job, created, Step({"Put": put}, lambda _: JobExists(job.id)))
+        return created
 
     def get(self, job_id: str) -> Job | None:
         """The job of that id as it is at this moment (a strongly consistent read)."""
@@ -77,36 +101,31 @@ class JobStore:
         return _read_job(item) if item else None
 
     def save(self, job: Job) -> Job:
-        """Write a job that was read before, and the images it has if it just succeeded.
+        """Write a job that was read before, with what it moves in the ledger, and its images if it just succeeded.
 
         Raises:
             JobChanged: somebody else wrote it since.
+            BoundReached, Stopped: it reserves anew, and that is refused (see stores.ledger).
         """
-        saved = replace(job, version=job.version + 1)
-        put = self._put_next(saved)
-        if saved.status == "succeeded":
-            writes: list[TransactWriteItemTypeDef] = [{"Put": put}]
-            writes += [{"Put": {"TableName": self._table, "Item": _image_item(image)}} for image in saved.images]
-            self._transact(writes, saved.id)
-        else:
-            self._put_once(put, saved, JobChanged)
+        saved = replace(job, version=job.version + 1, movement=None)
+        images = saved.images if saved.status == "succeeded" else ()
+        more = [_certain({"Put": {"TableName": self._table, "Item": _image_item(image)}}) for image in images]
+        self._write(job, saved, Step({"Put": self._put_next(saved)}, lambda _: JobChanged(job.id)), more)
         return saved
 
     def withdraw(self, job: Job) -> None:
-        """Delete a job that nobody has seen yet.
+        """Delete a job that nobody has seen yet, with what it moves in the ledger.
 
         Raises:
             JobChanged: somebody took it in the meantime.
         """
-        try:
-            self._client.delete_item(
-                TableName=self._table,
-                Key={"id": {"S": job.id}},
-                ConditionExpression="version = :read",
-                ExpressionAttributeValues={":read": {"N": str(job.version)}},
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            raise JobChanged(job.id) from None
+        delete: Any = {
+            "TableName": self._table,
+            "Key": {"id": {"S": job.id}},
+            "ConditionExpression": "version = :read",
+            "ExpressionAttributeValues": {":read": {"N": str(job.version)}},
+        }
+        self._write(job, None, Step({"Delete": delete}, lambda _: JobChanged(job.id)))
 
     def point_retries(self, pointer: RetryPointer) -> None:
         """Remember a job for the retries of the request that starts it. Written before the job itself."""
@@ -132,9 +151,20 @@ class JobStore:
         """Ids of jobs whose end should have been announced by now, the longest overdue first."""
         return self._due(_UNANNOUNCED, now, limit)
 
+    def unresolved(self, now: float, limit: int) -> list[str]:
+        """Ids of jobs of unknown outcome whose records are about to expire."""
+        return self._due(_UNRESOLVED, now, limit)
+
     def mark_announced(self, job: Job) -> None:
         """Remember that the end of a job, as it was read, was announced; if it was written since, it has a new end."""
-        self._mark(job, "REMOVE #open, check_at")
+        if job.check_after_announcement is None:
+            self._mark(job, "REMOVE #open, check_at")
+        else:
+            values: dict[str, UniversalAttributeValueTypeDef] = {
+                ":open": {"S": _UNRESOLVED},
+                ":check_at": {"N": str(job.check_after_announcement)},
+            }
+            self._mark(job, "SET #open = :open, check_at = :check_at", values)
 
     def remind(self, job: Job, check_at: int) -> None:
         """Look at an unannounced job again at `check_at` (Unix seconds). The write brings it before the announcer."""
@@ -158,13 +188,12 @@ class JobStore:
             JobChanged: somebody else wrote the job or the image meanwhile.
         """
         marked = _image_item(replace(image, deleted_at=now))
-        writes: list[TransactWriteItemTypeDef] = [{"Put": self._put(marked, "attribute_exists(id)")}]
+        changed = JobChanged(image.job_id)
+        steps = [Step({"Put": self._put(marked, "attribute_exists(id)")}, lambda _: changed)]
         if job := self.get(image.job_id):
-            writes.append({"Put": self._put_next(replace(job.without(image.id), version=job.version + 1))})
-        try:
-            self._transact(writes, image.job_id)
-        except self._client.exceptions.TransactionCanceledException:
-            raise JobChanged(image.job_id) from None  # The reason left is another transaction at the same moment.
+            put = self._put_next(replace(job.without(image.id), version=job.version + 1))
+            steps.append(Step({"Put": put}, lambda _: changed))
+        self._through(lambda: self._transact(steps))
 
     def forget_image(self, image: Image) -> None:
         """Delete an image's record, if it is still there."""
@@ -221,23 +250,56 @@ class JobStore:
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
         return items[:limit], len(items) > limit
 
-    def _put_once(self, put: Any, job: Job, refusal: type[Exception]) -> None:
+    def _write(self, job: Job, after: Job | None, step: Step, more: Sequence[Step] = ()) -> None:
+        """Write a job, which is `after` then, together with whatever belongs to it."""
+        steps = [step, *more]
+        if job.movement:
+            steps += self._ledger.booking(job.movement, job.id, job.caller_id, job.request.model)
         try:
-            self._client.put_item(**put)
-        except self._client.exceptions.ConditionalCheckFailedException:
+            self._through(lambda: self._transact(steps) if len(steps) > 1 else self._write_alone(step))
+        except (JobExists, JobChanged, BoundReached, Stopped):
             # When an acknowledgement is lost, the client's own retry meets what it wrote the first time; the end may
             # have been announced in between.
             held = self.get(job.id)
-            if held is None or replace(held, check_at=job.check_at) != job:
-                raise refusal(job.id) from None
+            if held and after:
+                held = replace(held, check_at=after.check_at)
+            if held != after:
+                raise
 
-    def _transact(self, writes: "list[TransactWriteItemTypeDef]", job_id: str) -> None:
+    def _write_alone(self, step: Step) -> None:
+        put, delete = step.write.get("Put"), step.write.get("Delete")
         try:
-            self._client.transact_write_items(TransactItems=writes)
+            if put:
+                self._client.put_item(**put)
+            if delete:
+                self._client.delete_item(**delete)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            raise step.refusal({}) from None
+        except self._client.exceptions.TransactionConflictException:
+            raise StoreBusy from None
+
+    def _transact(self, steps: Sequence[Step]) -> None:
+        try:
+            self._client.transact_write_items(TransactItems=[step.write for step in steps])
         except self._client.exceptions.TransactionCanceledException as error:
-            if any(reason.get("Code") == "ConditionalCheckFailed" for reason in error.response["CancellationReasons"]):
-                raise JobChanged(job_id) from None
+            reasons: Any = error.response["CancellationReasons"]
+            for step, reason in zip(steps, reasons, strict=True):
+                if reason.get("Code") == "ConditionalCheckFailed":
+                    raise step.refusal(from_item(reason.get("Item", {}))) from None
+            if any(reason.get("Code") in _PASSING for reason in reasons):
+                raise StoreBusy from None
             raise
+
+    def _through(self, write: Callable[[], None]) -> None:
+        until, pause = time.monotonic() + BUSY_PATIENCE_SECONDS, _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return write()
+            except StoreBusy:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(random.uniform(0, pause))
+                pause = min(pause * 2, _LAST_PAUSE_SECONDS)
 
     def _put_next(self, job: Job) -> Any:
         """A job's next version, if nobody wrote it since the one before."""
@@ -260,6 +322,17 @@ def _read_job(item: dict[str, Any]) -> Job:
         raise JobUnreadable(str(item.get("id"))) from None
 
 
+def _open_mark(job: Job) -> str:
+    if not job.finished:
+        return _UNFINISHED
+    return _UNANNOUNCED if job.unannounced else _UNRESOLVED
+
+
+def _certain(write: "TransactWriteItemTypeDef") -> Step:
+    """A write without a condition, which nothing refuses."""
+    return Step(write, lambda _: AssertionError("no condition"))
+
+
 def _owner(kind: str, caller_id: str) -> str:
     return f"{kind}#{caller_id}"
 
@@ -273,7 +346,7 @@ def _job_item(job: Job) -> dict[str, Any]:
     document = _job_data.dump_python(job, mode="json", exclude_none=True)
     document |= {"owner": _owner("jobs", job.caller_id), "created": _created(job)}
     if job.check_at is not None:
-        document["open"] = _UNANNOUNCED if job.finished else _UNFINISHED
+        document["open"] = _open_mark(job)
     return to_item(document)
 
 

@@ -20,15 +20,16 @@ def images() -> Response[str]:
     caller = call.caller(doors())
     limit = call.whole_number("limit", default=20, least=1, most=100)
     found, has_more = doors().library.list_of(caller, limit, call.query("after"))
-    return http.answer(200, call.answers(doors()).image_list(found, has_more))
+    return http.answer(200, call.answers(doors(), caller).image_list(found, has_more))
 
 
 @routes.get(_IMAGE)
 def image(image_id: str) -> Response[str]:
     """What is known of an image, with a URL that is signed at this moment."""
     call = http.Call(routes.current_event)
-    found = doors().library.read(call.caller(doors()), image_id)
-    return http.answer(200, call.answers(doors()).image(found))
+    caller = call.caller(doors())
+    found = doors().library.read(caller, image_id)
+    return http.answer(200, call.answers(doors(), caller).image(found))
 
 
 @routes.delete(_IMAGE)

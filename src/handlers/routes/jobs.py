@@ -14,10 +14,11 @@ routes = Router()
 def job(job_id: str) -> Response[str]:
     """A job's state, or its result with freshly signed URLs; `?wait=` seconds for it to finish."""
     call = http.Call(routes.current_event)
-    found = doors().acceptor.read(call.caller(doors()), job_id)
+    caller = call.caller(doors())
+    found = doors().acceptor.read(caller, job_id)
     wait = call.whole_number("wait", default=0, least=0, most=900)
     found = doors().acceptor.wait(found, until=call.started_at + min(wait, doors().settings.max_wait_seconds))
-    answers = call.answers(doors())
+    answers = call.answers(doors(), caller)
     if found.finished:
         return http.answer(200, answers.job(found))
     return http.pending(200, answers.job(found), answers.job_url(found))
@@ -32,15 +33,16 @@ def jobs() -> Response[str]:
     after = call.query("after")
     last = doors().acceptor.read(caller, after) if after is not None else None
     found, has_more = doors().jobs.list_of(caller.id, limit, last)
-    return http.answer(200, call.answers(doors()).job_list(found, has_more))
+    return http.answer(200, call.answers(doors(), caller).job_list(found, has_more))
 
 
 @routes.post("/jobs/<job_id>/cancel")
 def cancel(job_id: str) -> Response[str]:
     """Cancel a job of which nothing was bought yet."""
     call = http.Call(routes.current_event)
-    canceled = doors().canceler.cancel(doors().acceptor.read(call.caller(doors()), job_id))
-    return http.answer(200, call.answers(doors()).job(canceled))
+    caller = call.caller(doors())
+    canceled = doors().canceler.cancel(doors().acceptor.read(caller, job_id))
+    return http.answer(200, call.answers(doors(), caller).job(canceled))
 
 
 @routes.delete("/jobs/<job_id>/inputs")

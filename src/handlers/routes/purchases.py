@@ -45,7 +45,7 @@ def edit() -> Response[str]:
 def price() -> Response[str]:
     """What the same body would cost as a generation or, with images in it, as an edit. Buys and keeps nothing."""
     call = http.Call(routes.current_event)
-    call.caller(doors())
+    caller = call.caller(doors())
     today = datetime.now(UTC).date()
     document = None if call.is_form else parse_json(call.body)
     if document is not None and not document.get("images"):
@@ -54,7 +54,7 @@ def price() -> Response[str]:
         wish = _wish(call)
         request, images = doors().resolver.edit(wish, today)[0], len(wish.images)
     family = doors().resolver.find(request.model, today).rules
-    return http.answer(200, quote_document(request, quote(request, family, images)))
+    return http.answer(200, quote_document(request, quote(request, family, images), doors().spending.left(caller)))
 
 
 @routes.post("/images/variations")
@@ -80,7 +80,7 @@ def _buy(call: http.Call, caller: Caller, request: Request) -> Response[str]:
     job = doors().acceptor.accept(caller, request, delivery)
     logger.append_keys(job_id=job.id)
     job = doors().acceptor.wait(job, until=call.started_at + call.patience(doors().settings.max_wait_seconds))
-    answers = call.answers(doors())
+    answers = call.answers(doors(), caller)
     if job.finished:
         return http.answer(200, answers.result(job))
     return http.pending(202, answers.job(job), answers.job_url(job))

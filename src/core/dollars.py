@@ -1,0 +1,25 @@
+"""Dollars as people write them, and the whole micro-dollars that Easel counts in."""
+
+import re
+
+_MILLION = 1_000_000
+_DOLLARS = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,6}))?")
+
+
+def micro_usd(text: str) -> int:
+    """Micro-dollars of an amount of dollars such as 20, 0.05 or 1.234567, exactly.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = _DOLLARS.fullmatch(text)
+    if found is None:
+        raise ValueError(f"'{text[:32]}' is no amount of dollars; write 20, 0.05 or 1.234567")
+    return int(found[1]) * _MILLION + int((found[2] or "").ljust(6, "0"))
+
+
+def usd(amount: int) -> str:
+    """Micro-dollars as $0.05 or $1.234567, exactly."""
+    dollars, rest = divmod(abs(amount), _MILLION)
+    cents = f"{rest:06d}".rstrip("0").ljust(2, "0")
+    return f"{'-' if amount < 0 else ''}${dollars}.{cents}"

@@ -1,0 +1,153 @@
+"""What may be spent, and what was: reservations within the budgets, refusals, what is left, and the report of a key."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from core.callers import Caller
+from core.dollars import usd
+from core.errors import BudgetExceeded, BudgetRefusal, BuyingStopped, InvalidRequest
+from core.ledger import (
+    DEPLOYMENT,
+    Balance,
+    Bound,
+    Budget,
+    Movement,
+    Period,
+    account_of,
+    day_of,
+    opening,
+    renewal,
+    tally_of,
+)
+from core.money import Quote
+from core.requests import Request
+from core.stores.ledger import BoundReached, Control, LedgerStore
+
+# The longest lasting first: where several are used up, that is the one worth telling.
+_PERIODS: tuple[tuple[str, Period], ...] = (
+    ("key", "total"),
+    ("key", "month"),
+    (DEPLOYMENT, "month"),
+    ("key", "day"),
+    (DEPLOYMENT, "day"),
+)
+_WHOSE = {"key": "this API key", DEPLOYMENT: "this deployment"}
+_WHEN = {"day": " for the day", "month": " for the month", "total": ""}
+
+
+@dataclass(frozen=True)
+class BudgetState:
+    """A budget and what it holds, in micro-dollars; without a `limit` all is left. `renews_at` in Unix seconds."""
+
+    scope: str
+    period: Period
+    balance: Balance
+    limit: int | None
+    renews_at: int | None
+
+    @property
+    def left(self) -> int | None:
+        """What may still be committed; None without a limit."""
+        return None if self.limit is None else max(0, self.limit - self.balance.committed)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a key spent on a model on a UTC day."""
+
+    day: str
+    caller_id: str
+    model: str
+    balance: Balance
+
+
+class Spending:
+    """Reserves money for purchases and tells what was spent."""
+
+    def __init__(self, ledger: LedgerStore, deployed: Budget, clock: Callable[[], float] = time.time) -> None:
+        self._ledger = ledger
+        self._deployed = deployed
+        self._clock = clock
+
+    def reservation(self, caller: Caller, request: Request, quote: Quote, *, priced: bool) -> Movement:
+        """The movement that reserves the upper bound of a request; it takes effect when its job is written.
+
+        `priced` tells whether the quote's upper bound is certain.
+
+        Raises:
+            InvalidRequest: nobody can say what the request may cost, and a budget has to hold.
+        """
+        now = self._clock()
+        bounds = self._bounds(caller, self._ledger.control(), now)
+        if not priced and any(bound.micro_usd is not None for bound in bounds):
+            raise InvalidRequest(
+                f"A budget applies here, and Easel does not know what '{request.model}' with these parameters may "
+                "cost. Name a model that GET /v1/models lists, without 'svg'; or ask the operator.",
+                param="model",
+                code="price_unknown",
+            )
+        tally = tally_of(day_of(now), caller.id, request.model)
+        accounts = (*(bound.account for bound in bounds), tally)
+        return opening(accounts, quote.upper_bound, request.n, bounds, now)
+
+    def refusal(self, reached: BoundReached, asked: int) -> BudgetExceeded:
+        """The error for a reservation of that many micro-dollars that would pass a budget."""
+        bound, now = reached.bound, self._clock()
+        limit = bound.micro_usd or 0
+        left, renews_at = max(0, limit - reached.balance.committed), renewal(bound.period, now)
+        renews = (
+            f"It renews at {datetime.fromtimestamp(renews_at, UTC):%Y-%m-%dT%H:%MZ}."
+            if renews_at
+            else "It does not renew; the operator can raise it."
+        )
+        return BudgetExceeded(
+            f"The budget of {_WHOSE[bound.scope]}{_WHEN[bound.period]} is {usd(limit)} and {usd(left)} of it is left, "
+            f"but this request may cost up to {usd(asked)}. Nothing was bought. {renews}",
+            budget=BudgetRefusal(bound.scope, bound.period, limit, left, asked, renews_at),
+        )
+
+    def left(self, caller: Caller) -> int | None:
+        """Micro-dollars that this caller can still commit now, by the tightest budget; None if there is none."""
+        lefts = [state.left for state in self.states(caller) if state.left is not None]
+        return min(lefts, default=None)
+
+    def states(self, caller: Caller) -> list[BudgetState]:
+        """The key's day, month and total, and the deployment's month and day."""
+        now = self._clock()
+        places = self._bounds(caller, Control(), now)
+        control, balances = self._ledger.control_and_balances([bound.account for bound in places])
+        return [
+            BudgetState(
+                bound.scope,
+                bound.period,
+                balances.get(bound.account, Balance()),
+                bound.micro_usd,
+                renewal(bound.period, now),
+            )
+            for bound in self._bounds(caller, control, now)
+        ]
+
+    def by_day_and_model(self, first: date, last: date, caller_id: str | None = None) -> Iterator[Spent]:
+        """What was spent from day to day, both included, by one caller or by all."""
+        for offset in range((last - first).days + 1):
+            day = (first + timedelta(days=offset)).isoformat()
+            for account, balance in self._ledger.of_owner(f"usage#{day}", f"{caller_id}#" if caller_id else ""):
+                spender, _, model = account.name.partition("#")
+                yield Spent(day, spender, model, balance)
+
+    def _bounds(self, caller: Caller, control: Control, now: float) -> tuple[Bound, ...]:
+        deployment = control.budget(self._deployed)
+        return tuple(
+            Bound(account_of(caller.id, period, now), scope, period, caller.budget.of(period))
+            if scope == "key"
+            else Bound(account_of(DEPLOYMENT, period, now), scope, period, deployment.of(period))
+            for scope, period in _PERIODS
+        )
+
+
+def buying_stopped(reason: str | None) -> BuyingStopped:
+    """The error while the operator's switch is off."""
+    why = f" ({reason})" if reason else ""
+    return BuyingStopped(f"The operator of this deployment has stopped all buying{why}. Nothing was bought.")
