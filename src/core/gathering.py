@@ -1,6 +1,6 @@
 """How the input images of an edit are gathered: taken from where they are, checked, and kept with the job.
 
-A caller gives bytes, a data URL, an https URL, an upload (file_…) or an earlier image (img_…). Every one is checked by
+A caller gives bytes, a data URL, an https URL, an upload (file_…), an earlier image (img_…) or drops an object. Every one is checked by
 its bytes before any money is spent, and copied, so that the job finds it as it was however long it waits.
 """
 
@@ -15,12 +15,13 @@ from core.errors import InvalidRequest, NotFound
 from core.inputs.addresses import TrustedHosts
 from core.inputs.data_urls import decode_data_url, is_data_url
 from core.inputs.fetching import fetch
-from core.inputs.inspection import MAX_BYTES, HeaderIncomplete, Inspected, inspect
+from core.inputs.inspection import MAX_BYTES, HeaderIncomplete, Inspected, check_size, inspect
 from core.inputs.masks import MASK_CONVERTED, MAX_MASK_BYTES, check_markup, prepare_mask
+from core.inputs.objects import StoredObject
 from core.library import Library
 from core.requests import Input, Role, Warning
 from core.requests.bodies import Pointer, Wish
-from core.stores.inputs import InputGone, InputStore, StoredObject
+from core.stores.inputs import InputGone, InputStore
 from core.uploads import Uploads
 
 # Downloads have to leave time for an answer before the gateway's 29 seconds are over.
@@ -95,6 +96,8 @@ class Gatherer:
     def _find(self, caller: Caller, pointer: Pointer, param: str, until: float) -> _Material:
         if pointer.data is not None:
             return _inline(pointer.data)
+        if pointer.stored is not None:
+            return _Material(source=pointer.stored.name, stored=pointer.stored)
         reference = pointer.reference or ""
         if is_data_url(reference):
             return _inline(decode_data_url(reference, param=param))
@@ -124,6 +127,7 @@ class Gatherer:
         if material.stored is None:
             return inspect(material.data or b"", name=name, param=param)
         size = material.stored.size
+        check_size(size, name=name, param=param)
         for most in (_HEADER_BYTES, _LONG_HEADER_BYTES):
             try:
                 return inspect(self._bytes(material, most), name=name, param=param, size=size)
@@ -145,7 +149,7 @@ class Gatherer:
             self._store.put(key, material.data or b"", inspected.content_type)
         else:
             try:
-                self._store.copy(material.stored, key)
+                self._store.copy(material.stored, key, inspected.content_type)
             except InputGone:
                 raise _changed(material) from None
         return Input(

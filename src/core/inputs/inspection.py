@@ -64,12 +64,7 @@ def inspect(data: bytes, *, name: str, param: str, size: int | None = None) -> I
     """
     size = len(data) if size is None else size
     data = data[:MAX_HEADER_BYTES]
-    if not size:
-        raise InvalidRequest(f"The file for {name} is empty. {_EXPECTED}", param=param, code="empty_image_file")
-    if size >= MAX_BYTES:
-        raise InvalidRequest(
-            f"The file for {name} has {size} bytes. {_EXPECTED}", param=param, code="image_file_too_large"
-        )
+    check_size(size, name=name, param=param)
     try:
         content_type, extension = content_type_of(data)
     except NotAnImage:
@@ -105,6 +100,20 @@ def inspect(data: bytes, *, name: str, param: str, size: int | None = None) -> I
         )
     upright = (height, width) if _orientation(data, content_type) in _LYING_ON_ITS_SIDE else (width, height)
     return Inspected(content_type, extension, size, width, height, *upright)
+
+
+def check_size(size: int, *, name: str, param: str) -> None:
+    """Hold the bytes of a whole image against what is allowed, before any of them is read.
+
+    Raises:
+        InvalidRequest: as inspect.
+    """
+    if not size:
+        raise InvalidRequest(f"The file for {name} is empty. {_EXPECTED}", param=param, code="empty_image_file")
+    if size >= MAX_BYTES:
+        raise InvalidRequest(
+            f"The file for {name} has {size} bytes. {_EXPECTED}", param=param, code="image_file_too_large"
+        )
 
 
 def _orientation(data: bytes, content_type: str) -> int:

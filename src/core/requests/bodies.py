@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from core.errors import InvalidRequest
+from core.inputs.objects import StoredObject
 
 _EXAMPLE = '{"model": "gpt-image-2.6-flare", "prompt": "A cute baby sea otter"}'
 
@@ -47,8 +48,8 @@ class Svg(_Body):
     """How hard it thinks."""
 
 
-class GenerationBody(_Body):
-    """The JSON body of POST /v1/images/generations. null means absent, as the SDKs send it."""
+class ImageSettings(_Body):
+    """What every door takes that makes images. null means absent, as the SDKs send it."""
 
     prompt: str | None = None
     """What to draw. Older models take less of it."""
@@ -78,16 +79,21 @@ class GenerationBody(_Body):
     """For `output_format` `svg` only."""
     style: str | None = None
     """For dall-e-3."""
+    safety_identifier: str | None = None
+    """Handed to the provider as it is."""
+    user: str | None = None
+    """Handed to the provider as it is."""
+
+
+class GenerationBody(ImageSettings):
+    """The JSON body of POST /v1/images/generations."""
+
     response_format: str | None = None
     """Easel answers with URLs instead of base64."""
     stream: bool | None = None
     """Easel does not stream images."""
     partial_images: int | None = None
     """Part of streaming."""
-    safety_identifier: str | None = None
-    """Handed to the provider as it is."""
-    user: str | None = None
-    """Handed to the provider as it is."""
 
     def parameters(self) -> dict[str, Any]:
         """What was given, without what tells about input images."""
@@ -132,10 +138,11 @@ class EditBody(GenerationBody):
 
 @dataclass(frozen=True)
 class Pointer:
-    """An input image as it was given: bytes, or a URL or id to take them from."""
+    """An input image as it was given: bytes, a URL or id to take them from, or an object in a bucket of ours."""
 
     data: bytes | None = None
     reference: str | None = None
+    stored: StoredObject | None = None
 
 
 @dataclass(frozen=True)

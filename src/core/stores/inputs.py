@@ -1,9 +1,10 @@
 """The input images of edits, in the private images bucket under inputs/, beside what callers uploaded."""
 
-from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NotRequired, TypedDict
 
 from botocore.exceptions import ClientError
+
+from core.inputs.objects import StoredObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -13,13 +14,10 @@ class InputGone(Exception):
     """The object is no longer there, or no longer the one that was meant."""
 
 
-@dataclass(frozen=True)
-class StoredObject:
-    """An object as it was at one moment; `size` in bytes."""
-
-    key: str
-    etag: str
-    size: int
+class _Place(TypedDict):
+    Bucket: str
+    Key: str
+    VersionId: NotRequired[str]
 
 
 class InputStore:
@@ -53,14 +51,16 @@ class InputStore:
         """
         try:
             answer = self._client.get_object(
-                Bucket=self._bucket, Key=source.key, IfMatch=source.etag, Range=f"bytes=0-{most - 1}"
+                **self._place(source), IfMatch=source.etag, Range=f"bytes=0-{most - 1}"
             )
         except ClientError as error:
             raise _gone(error, source.key) from None
         return answer["Body"].read()
 
-    def copy(self, source: StoredObject, key: str) -> None:
+    def copy(self, source: StoredObject, key: str, content_type: str) -> None:
         """Keep an object as it was when it was looked at, without moving its bytes through here.
+
+        Its metadata and tags stay behind.
 
         Raises:
             InputGone: it has changed, or is gone.
@@ -69,8 +69,11 @@ class InputStore:
             self._client.copy_object(
                 Bucket=self._bucket,
                 Key=key,
-                CopySource={"Bucket": self._bucket, "Key": source.key},
+                CopySource=self._place(source),
                 CopySourceIfMatch=source.etag,
+                ContentType=content_type,
+                MetadataDirective="REPLACE",
+                TaggingDirective="REPLACE",
             )
         except ClientError as error:
             raise _gone(error, source.key) from None
@@ -87,6 +90,12 @@ class InputStore:
             raise _gone(error, key) from None
         for chunk in body.iter_chunks(1024 * 1024):
             file.write(chunk)
+
+    def _place(self, source: StoredObject) -> _Place:
+        place: _Place = {"Bucket": source.bucket or self._bucket, "Key": source.key}
+        if source.version:
+            place["VersionId"] = source.version
+        return place
 
 
 def _gone(error: ClientError, key: str) -> Exception:
