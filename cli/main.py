@@ -6,7 +6,7 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import keys
+from cli import drops, keys
 from cli.stack import Stack, StackError
 
 
@@ -47,6 +47,30 @@ def _revoke(stack: Stack, options: argparse.Namespace) -> int:
     return 0
 
 
+def _map(stack: Stack, options: argparse.Namespace) -> int:
+    prefix = drops.map_prefix(stack, options.prefix, options.id)
+    print(f"What is dropped under '{prefix or '/'}' belongs to {options.id} from now on.")
+    return 0
+
+
+def _list_prefixes(stack: Stack, _: argparse.Namespace) -> int:
+    print("\n".join(drops.table(stack)))
+    return 0
+
+
+def _unmap(stack: Stack, options: argparse.Namespace) -> int:
+    if not drops.unmap_prefix(stack, options.prefix):
+        print(f"easel: '{options.prefix}' is not mapped; see: easel drops list", file=sys.stderr)
+        return 1
+    print(f"What is dropped under '{options.prefix}' belongs to nobody from now on, unless a shorter prefix is mapped.")
+    return 0
+
+
+def _redrive(stack: Stack, _: argparse.Namespace) -> int:
+    print(f"{drops.redrive(stack)} dead-lettered drops were put back.")
+    return 0
+
+
 def _duration(text: str) -> int:
     try:
         return keys.duration(text)
@@ -74,4 +98,15 @@ def _parser() -> argparse.ArgumentParser:
     revoke = key_commands.add_parser("revoke", help="end a key's validity at once")
     revoke.add_argument("id", help="the caller's id, key_...")
     revoke.set_defaults(run=_revoke)
+
+    drop_commands = commands.add_parser("drops", help="who owns what is dropped").add_subparsers(required=True)
+    map_ = drop_commands.add_parser("map", help="let a key own what is dropped under a prefix")
+    map_.add_argument("prefix", help="a folder of the inbox, such as team/; / is all of it")
+    map_.add_argument("id", help="the caller's id, key_...")
+    map_.set_defaults(run=_map)
+    drop_commands.add_parser("list", help="list prefixes and their keys").set_defaults(run=_list_prefixes)
+    unmap = drop_commands.add_parser("unmap", help="let nobody own what is dropped under a prefix")
+    unmap.add_argument("prefix", help="the folder, as it was mapped")
+    unmap.set_defaults(run=_unmap)
+    commands.add_parser("redrive", help="put dead-lettered drops back").set_defaults(run=_redrive)
     return parser

@@ -104,7 +104,7 @@ def running_stack(
             simulator_url=simulator_url,
             secret_arn=secret_arn,
             images_bucket=outputs["ImagesBucketName"],
-            inbox_bucket=outputs.get("InboxBucketName"),
+            inbox_bucket=outputs["InboxBucket"],
             jobs_table=outputs["JobsTableName"],
             callers_table=outputs["CallersTableName"],
             jobs_queue_url=outputs["JobsQueueUrl"],
@@ -113,6 +113,9 @@ def running_stack(
             worker_function=outputs["WorkerFunctionName"],
             sweep_function=outputs["SweepFunctionName"],
             dead_letter_function=outputs["DeadLetterFunctionName"],
+            drops_queue_url=outputs["DropsQueueUrl"],
+            drops_dead_letter_queue_url=outputs["DropsDeadLetterQueueUrl"],
+            drop_function=outputs["DropFunctionName"],
             pid=os.getpid(),
         )
         with progress.step(f"creating an API key: easel keys create --name {name}"):

@@ -36,7 +36,7 @@ class Stack:
     simulator_url: str | None
     secret_arn: str
     images_bucket: str
-    inbox_bucket: str | None
+    inbox_bucket: str
     jobs_table: str
     callers_table: str
     jobs_queue_url: str
@@ -45,6 +45,9 @@ class Stack:
     worker_function: str
     sweep_function: str
     dead_letter_function: str
+    drops_queue_url: str
+    drops_dead_letter_queue_url: str
+    drop_function: str
     pid: int
 
     @classmethod

@@ -1,8 +1,9 @@
 """What the announcer is made of: whoever is to learn of the end of a job is named here."""
 
 import time
-from functools import cache
+from functools import cache, partial
 
+from composition.results import drop_results
 from core import aws
 from core.announcing import Announcer, Reaction
 from core.answers import Answers
@@ -25,5 +26,7 @@ def announcer() -> Announcer:
 def _reactions(settings: AnnouncerSettings) -> dict[str, Reaction]:
     answers = Answers(LastingLinks(settings.public_url), settings.public_url, time.time(), lambda: None)
     return {
+        # First, so that whoever hears of the event finds them there.
+        "results of drops": partial(drop_results(settings).write, answers=answers),
         "event bus": Publisher(EventBus(aws.events(), settings.event_bus), answers).publish,
     }

@@ -10,6 +10,7 @@ from core.catalog import Catalog
 from core.errors import Conflict, ModelNotFound, NotFound, PermissionDenied, ServiceUnavailable
 from core.jobs import Job, new_job, new_job_id
 from core.money import quote
+from core.origins import Origin
 from core.requests import Request
 from core.spending import Spending, buying_stopped
 from core.stores.jobs import JobChanged, JobExists, JobStore, RetryPointer, StoreBusy, retry_pointer_id
@@ -30,11 +31,13 @@ class Delivery:
     """How a request arrived, as far as it matters for accepting it once.
 
     `sdk_attempt` counts an OpenAI SDK's tries from 0 (its header x-stainless-retry-count); None for other clients.
+    `origin` is the dropped object that a request was made from.
     """
 
     request_id: str
     idempotency_key: str | None = None
     sdk_attempt: int | None = None
+    origin: Origin | None = None
 
 
 class Acceptor:
@@ -86,12 +89,17 @@ class Acceptor:
             request_id=delivery.request_id,
             now=now,
             retention_seconds=self._retention_seconds,
+            origin=delivery.origin,
         )
         try:
             job = self._write(self._jobs.create, self._reserving(caller, job))
         except JobExists:
             return self._rejoin(caller, job)
         return self._enqueue(job)
+
+    def find(self, caller: Caller, idempotency_key: str) -> Job | None:
+        """The job that a caller's idempotency key stands for already."""
+        return self._jobs.get(new_job_id(caller.id, idempotency_key))
 
     def read(self, caller: Caller, job_id: str) -> Job:
         """A caller's job.

@@ -1,7 +1,8 @@
 """How the input images of an edit are gathered: taken from where they are, checked, and kept with the job.
 
-A caller gives bytes, a data URL, an https URL, an upload (file_…), an earlier image (img_…) or drops an object. Every one is checked by
-its bytes before any money is spent, and copied, so that the job finds it as it was however long it waits.
+A caller gives bytes, a data URL, an https URL, an upload (file_…) or an earlier image (img_…), or drops an object into
+the inbox. Every one is checked by its bytes before any money is spent, and copied, so that the job finds it as it was
+however long it waits.
 """
 
 import hashlib

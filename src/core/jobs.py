@@ -19,6 +19,7 @@ from core.errors import Charged, Problem
 from core.images import Image
 from core.ledger import Movement, MovementKind, Reservation, closing
 from core.money import Quote, Usage
+from core.origins import Origin
 from core.requests import Request
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled", "unknown"]
@@ -87,6 +88,7 @@ class Job:
     resolved_at: int | None = None
     reservation: Reservation | None = None
     movement: Movement | None = None
+    origin: Origin | None = None
     version: int = 0
 
     @property
@@ -273,6 +275,7 @@ def new_job(
     request_id: str,
     now: float,
     retention_seconds: int,
+    origin: Origin | None = None,
 ) -> Job:
     """A job that was just accepted."""
     seconds = int(now)
@@ -287,6 +290,7 @@ def new_job(
         deadline=seconds + DEADLINE_SECONDS,
         expires_at=seconds + retention_seconds,
         check_at=seconds + QUEUE_PATIENCE_SECONDS,
+        origin=origin,
     )
 
 

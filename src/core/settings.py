@@ -81,5 +81,15 @@ class WorkerSettings(JobSettings):
 class AnnouncerSettings(JobSettings):
     """The announcer of jobs that ended."""
 
+    images_bucket: str = Field(alias="EASEL_IMAGES_BUCKET", min_length=1)
     event_bus: str = Field(alias="EASEL_EVENT_BUS", min_length=1)
     public_url: str = Field(alias="EASEL_PUBLIC_URL", min_length=1)
+
+
+class DropSettings(Settings):
+    """What the S3 door needs beside what every door has."""
+
+    inbox_bucket: str = Field(alias="EASEL_INBOX_BUCKET", min_length=1)
+    drops_queue_url: str = Field(alias="EASEL_DROPS_QUEUE_URL", min_length=1)
+    event_bus: str = Field(alias="EASEL_EVENT_BUS", min_length=1)
+    wait_seconds: int = Field(alias="EASEL_DROP_WAIT_SECONDS", default=60, ge=0, le=900)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,14 +13,14 @@ import pytest
 from local.processes import ROOT
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
-from tests import wire
+from tests import dropping, wire
 from tests.conftest import Key
 
 Check = Callable[[Stack, Key, SimulatorControl], bool]
 
 # MiniStack polls queues, follows streams and writes logs by itself, not with the function's role: tests/template holds
 # these.
-NOT_ENFORCED_LOCALLY = {"TakeJobs", "TakeDeadLetters", "FollowJobs", "WriteLogs", "DenyInsecureTransport"}
+NOT_ENFORCED_LOCALLY = {"TakeJobs", "TakeDeadLetters", "TakeDrops", "FollowJobs", "WriteLogs", "DenyInsecureTransport"}
 
 
 def post(stack: Stack, key: Key, prefer: str = "wait=6") -> httpx.Response:
@@ -245,6 +246,71 @@ def the_inputs_of_a_job_can_be_deleted(stack: Stack, key: Key, _: SimulatorContr
     return wire.delete(f"{stack.api_url}/jobs/{job_id}/inputs", headers=key.headers).status_code == 200
 
 
+def dropped_folder(stack: Stack, key: Key, data: bytes, **metadata: str) -> str:
+    """Drop an object for the caller, under a prefix of its own: where its results go."""
+    folder = f"least-{secrets.token_hex(4)}"
+    dropping.own(stack, folder, key.id)
+    dropping.drop(stack, f"{folder}/photo.png", data, **metadata)
+    return f"{folder}/photo"
+
+
+def a_drop_becomes_a_result(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    folder = dropped_folder(stack, key, dropping.picture(), prompt="an otter", quality="low")
+    found = dropping.manifest(stack, folder, 12)
+    return bool(found and found["object"] == "drop.result" and found["images"])
+
+
+def a_newer_drop_takes_the_place_of_an_older(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    folder = dropped_folder(stack, key, b"text")
+    dropping.manifest(stack, folder, 12)
+    dropping.drop(stack, f"{folder}.png", dropping.picture(), prompt="an otter", quality="low")
+    until = time.monotonic() + 12
+    while time.monotonic() < until:
+        if f"drops/{folder}/error.json" not in dropping.results(stack, folder):
+            return True
+        time.sleep(0.3)
+    return False
+
+
+def a_late_sidecar_is_followed(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    folder = dropped_folder(stack, key, dropping.picture())
+    dropping.drop(stack, f"{folder}.json", b'{"prompt": "an otter", "quality": "low"}')
+    found = dropping.manifest(stack, folder, 12)
+    return bool(found and found["object"] == "drop.result")
+
+
+def a_drop_without_a_recipe_waits(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    before = dropping.depth(stack, stack.drops_queue_url)["Delayed"]
+    dropped_folder(stack, key, dropping.picture())
+    until = time.monotonic() + 8
+    while time.monotonic() < until:
+        if dropping.depth(stack, stack.drops_queue_url)["Delayed"] > before:
+            return True
+        time.sleep(0.3)
+    return False
+
+
+def a_broken_drop_leaves_an_error(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    found = dropping.manifest(stack, dropped_folder(stack, key, b"text"), 12)
+    return bool(found and found["object"] == "drop.error")
+
+
+def a_refused_drop_leaves_the_queue(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    folder = dropped_folder(stack, key, b"text")
+    dropping.manifest(stack, folder, 12)
+    time.sleep(1)
+    return dropping.depth(stack, stack.drops_queue_url)["NotVisible"] == 0
+
+
+def a_drop_that_cannot_be_queued_leaves_no_job(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    caller = json.loads(stack.easel("keys", "create", "--name", "withdrawn", "--json"))
+    with stack.without_statement("EnqueueDrops"):
+        dropped_folder(stack, Key(caller["key"], caller["id"]), dropping.picture(), prompt="an otter")
+        time.sleep(6)
+        answer = wire.get(f"{stack.api_url}/jobs", headers={"Authorization": f"Bearer {caller['key']}"})
+    return answer.json()["data"] == []
+
+
 CHECKS: dict[str, Check] = {
     "AcceptAndReadJobs": an_image_is_made,
     "DeleteRecords": a_job_that_cannot_be_queued_is_withdrawn,
@@ -279,12 +345,30 @@ CHECKS: dict[str, Check] = {
     "MarkJobsAnnounced": the_end_of_a_job_is_announced,
     "PublishEvents": the_end_of_a_job_is_announced,
     "EndJobs": a_dead_letter_ends_its_job,
+    "ReadDrops": a_drop_becomes_a_result,
+    "FindOwnersOfDrops": a_drop_becomes_a_result,
+    "ReadBalancesOfOwners": a_drop_becomes_a_result,
+    "ReserveForDrops": a_drop_becomes_a_result,
+    "AcceptDrops": a_drop_becomes_a_result,
+    "EnqueueDrops": a_drop_becomes_a_result,
+    "KeepInputsOfDrops": a_drop_becomes_a_result,
+    "CopyImagesOfDrops": a_drop_becomes_a_result,
+    "LeaveResultsOfDrops": a_drop_becomes_a_result,
+    "ReplaceResultsOfDrops": a_newer_drop_takes_the_place_of_an_older,
+    "FindImagesOfSidecars": a_late_sidecar_is_followed,
+    "LetDropsWait": a_drop_without_a_recipe_waits,
+    "LeaveErrors": a_broken_drop_leaves_an_error,
+    "ClearOlderResults": a_broken_drop_leaves_an_error,
+    "PublishRefusals": a_refused_drop_leaves_the_queue,
+    "WithdrawDrops": a_drop_that_cannot_be_queued_leaves_no_job,
 }
+# Statements of resource policies; tests/campaigns/test_drops.py takes them away and looks.
+OF_RESOURCES = {"DenyWritesOfFunctions", "LetInboxTellOfDrops"}
 
 
 def test_every_statement_has_its_check() -> None:
     written = set(re.findall(r"Sid: (\w+)", (ROOT / "template.yaml").read_text()))
-    assert written == CHECKS.keys() | NOT_ENFORCED_LOCALLY
+    assert written == CHECKS.keys() | NOT_ENFORCED_LOCALLY | OF_RESOURCES
 
 
 @pytest.mark.parametrize("check", sorted(set(CHECKS.values()), key=lambda check: check.__name__))

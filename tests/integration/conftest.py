@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from html import unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote_plus
 
 import boto3
 import httpx
@@ -19,14 +20,16 @@ import pytest
 import yaml
 from botocore.config import Config
 from moto import mock_aws
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
 from moto.events.models import EventPattern
+from moto.sqs.models import sqs_backends
 
 from cli import keys
 from cli.stack import Stack
-from composition import announcer, doors, upkeep, worker
+from composition import announcer, doors, drops, upkeep, worker
 from core import aws
 from handlers import announcer as announcer_handler
-from handlers import api, dead_letter, sweep
+from handlers import api, dead_letter, drop, sweep
 from handlers import worker as worker_handler
 from local.simulator import Simulator
 
@@ -202,6 +205,39 @@ class World:
         queue_url = boto3.client("sqs").get_queue_url(QueueName="events")["QueueUrl"]
         return [json.loads(body) for body in _taken(queue_url)]
 
+    def put(self, key: str, data: bytes, **metadata: str) -> dict[str, Any]:
+        """Put an object into the inbox: what S3 then says of it."""
+        answer = boto3.client("s3").put_object(Bucket="inbox", Key=key, Body=data, Metadata=metadata)
+        event = sample_event("drop")
+        body = json.loads(event["Records"][0]["body"])
+        body["Records"][0]["s3"]["object"] = {
+            "key": quote_plus(key, safe="/"),
+            "size": len(data),
+            "eTag": answer["ETag"].strip('"'),
+            "versionId": answer["VersionId"],
+            "sequencer": "0055AED6DCD90281E5",
+        }
+        event["Records"][0]["body"] = json.dumps(body)
+        return event
+
+    def tell(self, *events: dict[str, Any]) -> list[str]:
+        """Deliver notices to the drop function: the ids of the messages that it wants again."""
+        records = [record for event in events for record in copy.deepcopy(event["Records"])]
+        for number, record in enumerate(records):
+            record["messageId"] = f"message-{number}"
+        answer = drop.handler({"Records": records}, Context())
+        return [failed["itemIdentifier"] for failed in answer["batchItemFailures"]]
+
+    def delayed(self) -> list[dict[str, Any]]:
+        """Take the drops that wait, whatever is left of their delay: the events that deliver them."""
+        queue = sqs_backends[ACCOUNT_ID]["us-east-1"].queues["drops"]
+        bodies = [unescape(message.body) for message in queue._messages]
+        queue._messages.clear()
+        events = [sample_event("drop") for _ in bodies]
+        for event, body in zip(events, bodies, strict=True):
+            event["Records"][0]["body"] = body
+        return events
+
     def edit_item(self, item_id: str, **numbers: int) -> None:
         """Let time pass for a job by moving its times."""
         boto3.client("dynamodb").update_item(
@@ -281,8 +317,12 @@ def _create_resources() -> str:
         if "StreamSpecification" in properties:
             properties["StreamSpecification"]["StreamEnabled"] = True  # CloudFormation means it without saying it.
         dynamodb.create_table(TableName=name, **{key: properties[key] for key in wanted if key in properties})
-    boto3.client("s3").create_bucket(Bucket="images")
     _create_event_bus()
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="images")
+    s3.create_bucket(Bucket="inbox")
+    s3.put_bucket_versioning(Bucket="inbox", VersioningConfiguration={"Status": "Enabled"})
+    boto3.client("sqs").create_queue(QueueName="drops")
     return str(boto3.client("sqs").create_queue(QueueName="jobs")["QueueUrl"])
 
 
@@ -317,6 +357,8 @@ def _environment(queue_url: str, secret_arn: str, provider_url: str) -> dict[str
         "EASEL_IMAGES_BUCKET": "images",
         "EASEL_MAX_WAIT_SECONDS": "25",
         "EASEL_EVENT_BUS": "easel",
+        "EASEL_INBOX_BUCKET": "inbox",
+        "EASEL_DROPS_QUEUE_URL": queue_url.replace("jobs", "drops"),
         "PROVIDERS__OPENAI__SECRET_ARN": secret_arn,
         "PROVIDERS__OPENAI__BASE_URL": provider_url,
     }
@@ -325,5 +367,6 @@ def _environment(queue_url: str, secret_arn: str, provider_url: str) -> dict[str
 def _forget_clients() -> None:
     worker.http_client().close()
     clients = (aws.dynamodb, aws.events, aws.sqs, aws.s3, aws.secretsmanager, worker.http_client)
-    for build in (*clients, doors.doors, upkeep.recovery, worker.provider, worker.performer, announcer.announcer):
+    roots = (doors.doors, upkeep.recovery, worker.provider, worker.performer, announcer.announcer, drops.drop_taker)
+    for build in (*clients, *roots):
         build.cache_clear()

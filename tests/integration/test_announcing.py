@@ -61,6 +61,7 @@ def test_the_end_of_a_job_reaches_the_event_bus(world: World) -> None:
         "error_code": None,
         "cost": job["easel"]["cost"],
         "images": [{"id": image["id"], "link": f"{PUBLIC_URL}/i/{image['id']}"} for image in job["result"]["data"]],
+        "drop": None,
         "request_id": answer.headers["X-Request-Id"],
         "created_at": job["created_at"],
         "finished_at": job["finished_at"],

@@ -1,10 +1,13 @@
 """What has to hold in every version of the template; asked of what is deployed, after the SAM transform."""
 
+import copy
 import itertools
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 Template = dict[str, Any]
 Properties = dict[str, Any]
@@ -123,8 +126,9 @@ def test_every_statement_names_resources_of_this_stack_or_a_parameter(transforme
     for owner, statement in statements(transformed):
         for resource in as_list(statement["Resource"]):
             assert target(resource) in names, (owner, statement)
-            # A star may only end a path inside a bucket: ${Bucket.Arn}/images/*
-            assert re.fullmatch(r"[^*]*(/[\w-]+/\*)?", resource.get("Fn::Sub", "")), (owner, statement)
+            # A star may only end a path inside a bucket: ${Bucket.Arn}/images/*. In the inbox every path is its users'.
+            pattern = r"[^*]*(/[\w-]+/\*)?" if target(resource) != "InboxBucket" else r"[^*]*(/\*)?"
+            assert re.fullmatch(pattern, resource.get("Fn::Sub", "")), (owner, statement)
 
 
 def test_statements_of_functions_have_a_name_to_be_removed_by(transformed: Template) -> None:
@@ -152,6 +156,79 @@ def test_a_function_url_is_allowed_by_both_permissions_it_needs(transformed: Tem
         }
         assert allowed["lambda:InvokeFunctionUrl"]["FunctionUrlAuthType"] == url["AuthType"]
         assert allowed["lambda:InvokeFunction"]["InvokedViaFunctionUrl"] is True
+
+
+# ---------------------------------------------------------------- the S3 door
+
+
+def roles_of_functions(template: Template) -> set[str]:
+    return {target(function["Role"]) for function in of_type(template, "AWS::Lambda::Function").values()}
+
+
+def buckets_that_tell(template: Template) -> set[str]:
+    """Buckets whose events reach somebody."""
+    return {
+        name for name, bucket in of_type(template, "AWS::S3::Bucket").items() if "NotificationConfiguration" in bucket
+    }
+
+
+def writers(template: Template, buckets: set[str]) -> list[tuple[str, str]]:
+    """Roles of functions that may write to one of the buckets, with the statement that lets them."""
+    writing = ("s3:Put", "s3:Delete", "s3:Restore", "s3:Replicate", "s3:Abort", "s3:*", "*")
+    return [
+        (owner, str(statement.get("Sid")))
+        for owner, statement in statements(template)
+        if statement["Effect"] == "Allow"
+        and any(action.startswith(writing) for action in as_list(statement["Action"]))
+        and any(resource == "*" or target(resource) in buckets for resource in as_list(statement["Resource"]))
+    ]
+
+
+def test_no_bucket_that_tells_of_its_objects_is_written_by_a_function(transformed: Template) -> None:
+    assert buckets_that_tell(transformed) == {"InboxBucket"}
+    assert writers(transformed, buckets_that_tell(transformed)) == []
+
+
+@pytest.mark.parametrize(
+    "resource", [{"Fn::Sub": "${InboxBucket.Arn}/*"}, {"Fn::GetAtt": ["InboxBucket", "Arn"]}, "*"], ids=str
+)
+@pytest.mark.parametrize("action", ["s3:PutObject", ["s3:GetObject", "s3:DeleteObject"], "s3:*"])
+def test_a_policy_that_lets_a_function_write_there_is_found(transformed: Template, resource: Any, action: Any) -> None:
+    changed = copy.deepcopy(transformed)
+    (policy,) = changed["Resources"]["WorkerRole"]["Properties"]["Policies"]
+    policy["PolicyDocument"]["Statement"] += [
+        {"Sid": "Mistake", "Effect": "Allow", "Action": action, "Resource": resource}
+    ]
+    assert writers(changed, buckets_that_tell(changed)) == [("WorkerRole", "Mistake")]
+
+
+def test_a_notification_of_the_bucket_that_functions_write_to_is_found(transformed: Template) -> None:
+    changed = copy.deepcopy(transformed)
+    changed["Resources"]["ImagesBucket"]["Properties"]["NotificationConfiguration"] = {}
+    assert writers(changed, buckets_that_tell(changed))
+
+
+def test_the_inbox_refuses_writes_of_every_function_whatever_its_role_allows(transformed: Template) -> None:
+    policy = transformed["Resources"]["InboxBucketPolicy"]["Properties"]
+    assert target(policy["Bucket"]) == "InboxBucket"
+    (denied,) = [s for s in policy["PolicyDocument"]["Statement"] if s["Sid"] == "DenyWritesOfFunctions"]
+    assert (denied["Effect"], denied["Principal"]) == ("Deny", "*")
+    assert {"s3:PutObject", "s3:DeleteObject"} <= set(denied["Action"])
+    assert denied["Resource"] == {"Fn::Sub": "${InboxBucket.Arn}/*"}
+    named = {target(role) for role in denied["Condition"]["ArnEquals"]["aws:PrincipalArn"]}
+    assert named == roles_of_functions(transformed), "name the role of every function there"
+
+
+def test_only_the_inbox_may_send_to_the_queue_of_drops(transformed: Template) -> None:
+    (policy,) = of_type(transformed, "AWS::SQS::QueuePolicy").values()
+    (allowed,) = policy["PolicyDocument"]["Statement"]
+    assert [target(queue) for queue in policy["Queues"]] == ["DropsQueue"]
+    assert allowed["Principal"] == {"Service": "s3.amazonaws.com"}
+    condition = allowed["Condition"]
+    assert condition["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    arn, names = condition["ArnEquals"]["aws:SourceArn"]["Fn::Sub"]
+    bucket = transformed["Resources"]["InboxBucket"]["Properties"]["BucketName"]["Fn::Sub"]
+    assert [arn.rpartition(":")[2], names] == bucket
 
 
 # ---------------------------------------------------------------- stores

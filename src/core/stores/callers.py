@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+# Beside the callers stands the item that says who owns what is dropped (see stores.prefixes).
+PREFIXES_KEY = "drops"
+
+
 class CallerStore:
     """Reads and writes callers."""
 
@@ -18,9 +22,13 @@ class CallerStore:
 
     def find(self, key: str) -> Caller | None:
         """The caller that a key stands for, whatever its status."""
-        item = self._client.get_item(
-            TableName=self._table, Key={"key_hash": {"S": hash_key(key)}}, ConsistentRead=True
-        ).get("Item")
+        return self.find_by_hash(hash_key(key))
+
+    def find_by_hash(self, key_hash: str) -> Caller | None:
+        """The caller whose key has that hash, whatever its status."""
+        item = self._client.get_item(TableName=self._table, Key={"key_hash": {"S": key_hash}}, ConsistentRead=True).get(
+            "Item"
+        )
         return Caller.from_item(from_item(item)) if item else None
 
     def add(self, key: str, caller: Caller) -> None:
@@ -34,6 +42,10 @@ class CallerStore:
     def list_all(self) -> list[Caller]:
         """All callers, oldest first."""
         return sorted((caller for _, caller in self._scan()), key=lambda caller: caller.created_at)
+
+    def hash_of(self, caller_id: str) -> str | None:
+        """The hash of a caller's key, by which the caller is stored; None if there is no such caller."""
+        return next((key_hash for key_hash, caller in self._scan() if caller.id == caller_id), None)
 
     def revoke(self, caller_id: str, now: int) -> Caller | None:
         """Revoke a caller's key from this moment on; None if there is no such caller."""
@@ -52,4 +64,4 @@ class CallerStore:
     def _scan(self) -> list[tuple[str, Caller]]:
         pages = self._client.get_paginator("scan").paginate(TableName=self._table)
         items = (from_item(item) for page in pages for item in page["Items"])
-        return [(item["key_hash"], Caller.from_item(item)) for item in items]
+        return [(item["key_hash"], Caller.from_item(item)) for item in items if item["key_hash"] != PREFIXES_KEY]

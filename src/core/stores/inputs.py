@@ -50,9 +50,7 @@ class InputStore:
             InputGone: it has changed, or is gone.
         """
         try:
-            answer = self._client.get_object(
-                **self._place(source), IfMatch=source.etag, Range=f"bytes=0-{most - 1}"
-            )
+            answer = self._client.get_object(**self._place(source), IfMatch=source.etag, Range=f"bytes=0-{most - 1}")
         except ClientError as error:
             raise _gone(error, source.key) from None
         return answer["Body"].read()

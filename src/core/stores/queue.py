@@ -1,4 +1,4 @@
-"""The queue between accepting and performing. What crosses it is a job's id, nothing else."""
+"""The queues: jobs between accepting and performing, as ids and nothing else; drops that wait."""
 
 from typing import TYPE_CHECKING
 
@@ -33,3 +33,17 @@ class JobQueue:
             )
         except (BotoCoreError, ClientError) as error:
             raise QueueUnavailable(type(error).__name__) from error
+
+
+class DropsQueue:
+    """Lets a drop wait."""
+
+    def __init__(self, client: "SQSClient", url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def send(self, message: str, delay_seconds: int) -> None:
+        """Have a notice delivered again after the delay (SQS allows up to 900 seconds)."""
+        self._client.send_message(
+            QueueUrl=self._url, MessageBody=message, DelaySeconds=min(delay_seconds, MAX_DELAY_SECONDS)
+        )

@@ -1,0 +1,33 @@
+"""What the S3 door is made of."""
+
+from functools import cache
+
+from composition.doors import doors
+from composition.results import drop_results
+from core import aws
+from core.drops.owners import Owners
+from core.drops.taking import DropTaker
+from core.settings import DropSettings
+from core.stores.bus import EventBus
+from core.stores.callers import CallerStore
+from core.stores.inbox import Inbox
+from core.stores.prefixes import PrefixStore
+from core.stores.queue import DropsQueue
+
+
+@cache
+def drop_taker() -> DropTaker:
+    """The taker of drops of this process, built from its environment."""
+    settings = DropSettings.from_environment()
+    callers_table = doors().settings.callers_table
+    return DropTaker(
+        inbox=Inbox(aws.s3(), settings.inbox_bucket),
+        owners=Owners(PrefixStore(aws.dynamodb(), callers_table), CallerStore(aws.dynamodb(), callers_table)),
+        resolver=doors().resolver,
+        gatherer=doors().gatherer,
+        acceptor=doors().acceptor,
+        queue=DropsQueue(aws.sqs(), settings.drops_queue_url),
+        results=drop_results(doors().settings),
+        bus=EventBus(aws.events(), settings.event_bus),
+        wait_seconds=settings.wait_seconds,
+    )

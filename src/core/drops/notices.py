@@ -1,0 +1,73 @@
+"""What S3 says of the inbox: at least once, in no order, with encoded keys."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote_plus, unquote_plus
+
+_CREATED = "ObjectCreated:"
+# Ours, in a notice that was sent again to be looked at later.
+_WAITED = "easelWaitedSeconds"
+
+
+class NotANotice(Exception):
+    """A message that no bucket sent."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """An object was created. `waited` are the seconds that it has waited for a recipe or for its owner's turn."""
+
+    bucket: str
+    key: str
+    etag: str | None = None
+    version: str | None = None
+    waited: int = 0
+
+    def after(self, seconds: int) -> "Notice":
+        """The same, having waited longer."""
+        return replace(self, waited=self.waited + seconds)
+
+    def message(self) -> str:
+        """The notice as S3 sends it, for waiting in the queue."""
+        found = {"key": quote_plus(self.key, safe="/"), "eTag": self.etag, "versionId": self.version}
+        record = {
+            "eventSource": "aws:s3",
+            "eventName": "ObjectCreated:Put",
+            "s3": {
+                "bucket": {"name": self.bucket},
+                "object": {name: value for name, value in found.items() if value is not None},
+            },
+            _WAITED: self.waited,
+        }
+        return json.dumps({"Records": [record]})
+
+
+def read_notices(message: str) -> list[Notice]:
+    """The objects that a message says were created; none for S3's test message and for deletions.
+
+    Raises:
+        NotANotice: it is no notification of S3.
+    """
+    try:
+        document = json.loads(message)
+        if document.get("Event") == "s3:TestEvent":
+            return []
+        return list(_created(document["Records"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NotANotice(type(error).__name__) from error
+
+
+def _created(records: list[dict[str, Any]]) -> Iterable[Notice]:
+    for record in records:
+        if not record["eventName"].removeprefix("s3:").startswith(_CREATED):
+            continue
+        found = record["s3"]["object"]
+        yield Notice(
+            bucket=record["s3"]["bucket"]["name"],
+            key=unquote_plus(found["key"], errors="strict"),
+            etag=found.get("eTag"),
+            version=found.get("versionId"),
+            waited=int(record.get(_WAITED, 0)),
+        )

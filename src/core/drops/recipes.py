@@ -1,0 +1,149 @@
+"""What is to be done with a dropped image: read from metadata, from a sidecar or from a folder's recipe.
+
+A recipe is found whole in one place; nothing is merged from several.
+"""
+
+import binascii
+import email.errors
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.header import decode_header
+from typing import Any, get_args
+from urllib.parse import unquote
+
+from pydantic import Field
+
+from core.errors import InvalidRequest
+from core.requests.bodies import ImageSettings
+
+METADATA = "metadata"
+MAX_RECIPE_BYTES = 256 * 1024
+MAX_WAIT_SECONDS = 900
+_EXAMPLE = '{"prompt": "as a watercolour", "quality": "low"}'
+
+
+class Recipe(ImageSettings):
+    """What is to be done with an image that is dropped into the inbox.
+
+    It stands in the object's metadata, in a sidecar or in the recipe.json of a folder. Keys of other objects start at
+    the root of the inbox, or with ./ at the folder of the recipe.
+    """
+
+    references: list[str] | None = None
+    """Keys of more images in the inbox, which come after the dropped one."""
+    mask: str | None = None
+    """Key of a PNG in the inbox, of the size of the image: what is transparent in it is edited."""
+    markup: str | None = None
+    """Key of a PNG in the inbox, drawn over the image to show what to change."""
+    input_fidelity: str | None = None
+    """How closely the inputs are kept, for models that know it."""
+    material: bool | None = None
+    """The image is there for the recipes of others: it is not edited, and needs no prompt."""
+    wait_for_sidecar: int | None = Field(default=None, ge=0, le=MAX_WAIT_SECONDS)
+    """In a recipe.json: seconds an image waits for a sidecar of its own before this recipe is used."""
+
+    def parameters(self) -> dict[str, Any]:
+        """What is asked of the provider."""
+        own = {"references", "mask", "markup", "material", "wait_for_sidecar"}
+        return self.model_dump(exclude_none=True, exclude=own)
+
+    def stated(self) -> dict[str, Any]:
+        """What it says, without the prompt."""
+        return self.model_dump(exclude_none=True, exclude={"prompt"})
+
+
+@dataclass(frozen=True)
+class FoundRecipe:
+    """A recipe, and where it stands: "metadata", or a key in the inbox."""
+
+    place: str
+    recipe: Recipe
+
+
+def of_metadata(metadata: Mapping[str, str]) -> Recipe | None:
+    """The recipe in an object's metadata; None when nothing there belongs to one.
+
+    Values are percent-encoded, since S3 takes ASCII only. Names that are no part of a recipe are other tools' business.
+
+    Raises:
+        InvalidRequest: a value cannot be read, or there is no prompt.
+    """
+    document: dict[str, Any] = {}
+    for name, value in metadata.items():
+        field = name.lower().replace("-", "_")
+        if field in Recipe.model_fields:
+            document[field] = _typed(field, _unwrapped(value))
+    return _read(document, "the metadata") if document else None
+
+
+def of_json(data: bytes, place: str) -> Recipe:
+    """The recipe in a JSON file.
+
+    Raises:
+        InvalidRequest: it is no JSON, not of the right shape, or has no prompt.
+    """
+    where = f"the recipe '{place}'"
+    if len(data) > MAX_RECIPE_BYTES:
+        raise _wrong(where, f"it has more than {MAX_RECIPE_BYTES} bytes", None)
+    try:
+        document = json.loads(data)
+        # JSON can spell half a character ("\ud800"), which no text can hold.
+        json.dumps(document, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise _wrong(where, "it is not valid JSON in UTF-8", None) from None
+    if not isinstance(document, dict):
+        raise _wrong(where, "it is not a JSON object", None)
+    document.pop("$schema", None)
+    return _read(document, where)
+
+
+def _read(document: dict[str, Any], where: str) -> Recipe:
+    try:
+        recipe = Recipe.read(document)
+    except InvalidRequest as error:
+        raise _wrong(where, error.problem.message, error.problem.param) from None
+    if not recipe.prompt and not recipe.material:
+        raise _wrong(where, "it has no prompt, and a recipe is never put together from several places", "prompt")
+    return recipe
+
+
+def _wrong(where: str, fault: str, param: str | None) -> InvalidRequest:
+    return InvalidRequest(
+        f"Easel cannot follow {where}: {fault.rstrip('.')}. Write for example {_EXAMPLE}; all fields are in "
+        "docs/recipe.schema.json.",
+        param=param,
+        code="invalid_recipe",
+    )
+
+
+def _unwrapped(value: str) -> str:
+    """The text that S3 hands back for text outside ASCII: encoded by RFC 2047."""
+    if not (value.startswith("=?") and value.endswith("?=")):
+        return value
+    try:
+        parts = decode_header(value)
+        return "".join(text if isinstance(text, str) else text.decode(charset or "ascii") for text, charset in parts)
+    except (ValueError, LookupError, binascii.Error, email.errors.HeaderParseError):
+        return value
+
+
+def _typed(field: str, value: str) -> Any:
+    """A value of metadata as JSON would have it."""
+    if field == "references":
+        return [_decoded(field, key) for key in value.split(",")]
+    text = _decoded(field, value)
+    if str in (kinds := get_args(Recipe.model_fields[field].annotation)):
+        return text
+    try:
+        # Whole numbers, true and false, and the nested settings of SVG.
+        return json.loads(text) if int not in kinds else int(text)
+    except ValueError:
+        return text
+
+
+def _decoded(field: str, value: str) -> str:
+    try:
+        return unquote(value, errors="strict")
+    except UnicodeDecodeError:
+        raise _wrong("the metadata", f"'{field}' is percent-encoded, but not in UTF-8", field) from None

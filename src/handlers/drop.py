@@ -1,0 +1,26 @@
+"""Takes what was dropped into the inbox."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from composition.drops import drop_taker
+from core.drops.notices import read_notices
+from handlers.logs import core_logger, logger
+
+processor = BatchProcessor(event_type=EventType.SQS, logger=core_logger)
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Take each drop of the batch; what fails for no foreseen reason is delivered again."""
+
+    def take(record: SQSRecord) -> None:
+        logger.append_keys(request_id=record.message_id)
+        for notice in read_notices(record.body):
+            drop_taker().take(notice, record.message_id)
+
+    return process_partial_response(event=event, record_handler=take, processor=processor, context=context)

@@ -1,0 +1,63 @@
+"""Drops on a deployed stack, as a pipeline makes them and waits for what they leave behind."""
+
+import io
+import json
+import time
+from typing import Any
+
+from PIL import Image
+
+from local.stack import Stack
+
+MANIFESTS = ("result.json", "error.json")
+
+
+def picture(colour: str = "teal", size: tuple[int, int] = (48, 32), kind: str = "PNG") -> bytes:
+    """A small picture."""
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, kind)
+    return file.getvalue()
+
+
+def own(stack: Stack, prefix: str, caller_id: str) -> None:
+    """Map a prefix to a caller, as an operator does."""
+    stack.easel("drops", "map", prefix, caller_id)
+
+
+def drop(stack: Stack, key: str, data: bytes, **metadata: str) -> str:
+    """Put an object into the inbox: its version."""
+    answer = stack.client("s3").put_object(Bucket=stack.inbox_bucket, Key=key, Body=data, Metadata=metadata)
+    return str(answer["VersionId"])
+
+
+def results(stack: Stack, prefix: str) -> list[str]:
+    """Every key under drops/ that begins so."""
+    pages = stack.client("s3").get_paginator("list_objects_v2")
+    listed = pages.paginate(Bucket=stack.images_bucket, Prefix=f"drops/{prefix}")
+    return [entry["Key"] for page in listed for entry in page.get("Contents", [])]
+
+
+def read(stack: Stack, key: str) -> bytes:
+    """An object of the images bucket."""
+    body: bytes = stack.client("s3").get_object(Bucket=stack.images_bucket, Key=key)["Body"].read()
+    return body
+
+
+def manifest(stack: Stack, folder: str, seconds: float = 30) -> Any:
+    """The manifest in a folder of results, once there is one; None when there is none in time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for key in results(stack, f"{folder}/"):
+            if key.removeprefix(f"drops/{folder}/") in MANIFESTS:
+                return json.loads(read(stack, key))
+        time.sleep(0.3)
+    return None
+
+
+def depth(stack: Stack, queue_url: str) -> dict[str, int]:
+    """How many messages a queue holds: visible, in flight, delayed."""
+    names = ("", "NotVisible", "Delayed")
+    attributes = stack.client("sqs").get_queue_attributes(
+        QueueUrl=queue_url, AttributeNames=[f"ApproximateNumberOfMessages{name}" for name in names]
+    )["Attributes"]
+    return {name or "Visible": int(attributes[f"ApproximateNumberOfMessages{name}"]) for name in names}

@@ -1,0 +1,417 @@
+"""The S3 door up to the job: what is dropped is bought once, waits, or gets an error that says what is allowed."""
+
+import hashlib
+import json
+from typing import Any
+from urllib.parse import quote
+
+import boto3
+import pytest
+
+from cli import drops, keys
+from core.inputs.inspection import MAX_BYTES
+
+from .conftest import PUBLIC_URL, World, sample_event
+from .test_edits import mask, picture
+
+NIGHT = json.dumps({"prompt": "make it night", "quality": "low"}).encode()
+
+
+@pytest.fixture(autouse=True)
+def caller_id(world: World) -> str:
+    """Who owns what is dropped under team/."""
+    (line,) = [line for line in keys.table(world.stack) if " tests " in line]
+    drops.map_prefix(world.stack, "team", line.split()[0])
+    return line.split()[0]
+
+
+def jobs(world: World) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = world.call("GET", "/jobs").json()["data"]
+    return found
+
+
+def left_behind() -> list[str]:
+    listed = boto3.client("s3").list_objects_v2(Bucket="images", Prefix="drops/")
+    return [entry["Key"] for entry in listed.get("Contents", [])]
+
+
+def error_of(name: str) -> Any:
+    body = boto3.client("s3").get_object(Bucket="images", Key=f"drops/{name}/error.json")["Body"]
+    return json.loads(body.read())
+
+
+# ---------------------------------------------------------------- recipes
+
+
+def test_metadata_is_a_recipe(world: World) -> None:
+    assert world.tell(world.put("team/photo.png", picture(), prompt=quote("mach es grün"), quality="low", n="2")) == []
+    (job,) = jobs(world)
+    assert (job["operation"], job["easel"]["requested"]["n"]) == ("edit", 2)
+    world.work()
+    (call,) = world.simulator.calls()
+    assert (call["path"], call["input_images"], call["n"]) == ("/v1/images/edits", 1, 2)
+
+
+@pytest.mark.parametrize("place", ["photo.png.json", "photo.json", "recipe.json", "../recipe.json"])
+def test_a_recipe_may_stand_beside_or_above(world: World, place: str) -> None:
+    key = f"team/a/{place}".replace("a/../", "")
+    world.tell(world.put(key, NIGHT), world.put("team/a/photo.png", picture()))
+    assert len(jobs(world)) == 1
+
+
+def test_the_nearest_recipe_alone_decides(world: World) -> None:
+    world.put("team/recipe.json", json.dumps({"prompt": "far", "n": 3}).encode())
+    world.put("team/a/recipe.json", json.dumps({"prompt": "near"}).encode())
+    world.tell(world.put("team/a/b/photo.png", picture()))
+    assert jobs(world)[0]["easel"]["requested"].get("n") is None
+
+
+def test_a_mask_and_references_are_taken_from_the_inbox(world: World) -> None:
+    recipe = {"prompt": "blend", "model": "gpt-image-2", "mask": "./hole.png", "references": ["team/style.png"]}
+    world.put("team/a/recipe.json", json.dumps(recipe).encode())
+    world.put("team/style.png", picture(colour="red"))
+    notice_of_mask = world.put("team/a/hole.png", mask())
+    world.tell(world.put("team/a/photo.png", picture()), notice_of_mask)
+    world.work()
+    (call,) = world.simulator.calls()
+    assert call["input_images"] == 2
+    assert left_behind() == [], "a mask is no drop"
+
+
+def test_material_is_not_edited(world: World) -> None:
+    world.put("team/masks/recipe.json", b'{"material": true}')
+    assert world.tell(world.put("team/masks/hole.png", mask())) == []
+    assert (jobs(world), left_behind()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "code"),
+    [
+        (b"not json", "invalid_recipe"),
+        (b'{"promt": "a typing error"}', "invalid_recipe"),
+        (b'{"size": "1024x1024"}', "invalid_recipe"),
+        (b'{"prompt": "x", "quality": "best"}', "invalid_value"),
+        (b'{"prompt": "x", "model": "gpt-paint-9"}', "model_not_found"),
+        (b'{"prompt": "x", "response_format": "b64_json"}', "invalid_recipe"),
+        (b'{"prompt": "x", "references": ["other/secret.png"]}', "drop_of_another_owner"),
+    ],
+)
+def test_a_broken_recipe_leaves_an_error_and_buys_nothing(world: World, recipe: bytes, code: str) -> None:
+    world.put("team/recipe.json", recipe)
+    assert world.tell(world.put("team/photo.png", picture())) == []
+    error = error_of("team/photo")
+    assert (error["object"], error["error"]["code"], error["error"]["charged"]) == ("drop.error", code, False)
+    assert error["source"]["key"] == "team/photo.png"
+    assert jobs(world) == []
+
+
+def test_metadata_of_other_tools_is_left_alone(world: World) -> None:
+    world.put("team/recipe.json", NIGHT)
+    world.tell(world.put("team/photo.png", picture(), mtime="1795348800", mode="33188"))
+    assert len(jobs(world)) == 1
+
+
+# ---------------------------------------------------------------- late recipes
+
+
+def test_an_image_without_a_recipe_waits_once_and_then_gets_an_error(world: World) -> None:
+    assert world.tell(world.put("team/photo.png", picture())) == []
+    assert left_behind() == []
+    assert world.tell(*world.delayed()) == []
+    assert error_of("team/photo")["error"]["code"] == "recipe_missing"
+    assert world.delayed() == []
+
+
+def test_a_late_sidecar_starts_its_image_once(world: World) -> None:
+    world.tell(world.put("team/photo.png", picture()))
+    world.tell(world.put("team/photo.json", NIGHT))
+    assert len(jobs(world)) == 1
+    world.tell(*world.delayed())
+    assert len(jobs(world)) == 1
+    assert left_behind() == []
+
+
+def test_a_sidecar_after_the_error_still_counts(world: World) -> None:
+    world.tell(world.put("team/photo.png", picture()))
+    world.tell(*world.delayed())
+    world.tell(world.put("team/photo.json", NIGHT))
+    assert len(jobs(world)) == 1
+
+
+def test_a_late_recipe_of_the_folder_is_found(world: World) -> None:
+    world.tell(world.put("team/photo.png", picture()))
+    world.tell(world.put("team/recipe.json", NIGHT))
+    assert jobs(world) == []
+    world.tell(*world.delayed())
+    assert len(jobs(world)) == 1
+
+
+def test_a_folder_may_ask_to_wait_for_sidecars(world: World) -> None:
+    world.put("team/recipe.json", b'{"prompt": "preset", "n": 1, "wait_for_sidecar": 30}')
+    world.tell(world.put("team/photo.png", picture()))
+    assert jobs(world) == []
+    world.tell(world.put("team/photo.json", b'{"prompt": "own", "n": 2}'))
+    world.tell(*world.delayed())
+    (job,) = jobs(world)
+    assert job["easel"]["requested"]["n"] == 2
+
+
+def test_a_sidecar_without_an_image_says_nothing(world: World) -> None:
+    assert world.tell(world.put("team/photo.json", b"broken")) == []
+    assert left_behind() == []
+
+
+# ---------------------------------------------------------------- once
+
+
+def test_duplicates_and_disorder_buy_once_for_each_version(world: World) -> None:
+    first = world.put("team/photo.png", picture(), prompt="x")
+    second = world.put("team/photo.png", picture(), prompt="x")
+    assert world.tell(second, first, second, first) == []
+    assert len(jobs(world)) == 2
+    world.work()
+    world.tell(first, second)
+    world.work()
+    assert world.bought() == 2
+
+
+def test_a_deleted_drop_is_not_wanted(world: World) -> None:
+    notice = world.put("team/photo.png", picture(), prompt="x")
+    boto3.client("s3").delete_object(Bucket="inbox", Key="team/photo.png")
+    assert world.tell(notice) == []
+    assert (jobs(world), left_behind()) == ([], [])
+
+
+@pytest.mark.parametrize("key", ["team/a b+c%2B/ü ✓.png", "team/no-extension", "team/.png", "team/a//b.png"])
+def test_any_key_will_do(world: World, key: str) -> None:
+    assert world.tell(world.put(key, picture(), prompt="x")) == []
+    assert len(jobs(world)) == 1
+
+
+# ---------------------------------------------------------------- what S3 tells beside
+
+
+def test_folders_and_tests_are_no_drops(world: World) -> None:
+    test_event = sample_event("drop")
+    test_event["Records"][0]["body"] = json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "inbox"})
+    assert world.tell(world.put("team/folder/", b""), test_event) == []
+    assert left_behind() == []
+
+
+def test_a_message_of_nobody_is_delivered_again_until_it_is_given_up(world: World) -> None:
+    poison = sample_event("drop")
+    poison["Records"][0]["body"] = "hello"
+    assert world.tell(world.put("team/photo.png", picture(), prompt="x"), poison) == ["message-1"]
+    assert len(jobs(world)) == 1
+
+
+# ---------------------------------------------------------------- what is no image
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"some text", "invalid_image_file"),
+        (b"", "empty_image_file"),
+        (b"GIF89a" + bytes(64), "unsupported_image_media_type"),
+        (picture()[:20], "invalid_image_file"),
+    ],
+)
+def test_what_is_no_image_is_refused_by_its_bytes(world: World, data: bytes, code: str) -> None:
+    world.tell(world.put("team/photo.png", data))
+    assert error_of("team/photo")["error"]["code"] == code
+    assert "PNG, JPEG and WebP" in error_of("team/photo")["error"]["message"]
+    assert world.delayed() == [], "nobody waits for the recipe of something that is no image"
+
+
+def test_a_huge_object_is_refused_without_being_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3 = boto3.client("s3")
+    upload = s3.create_multipart_upload(Bucket="inbox", Key="team/huge.png", Metadata={"prompt": "x"})["UploadId"]
+    part = bytes(5 * 1024 * 1024)
+    parts = []
+    for number in range(1, MAX_BYTES // len(part) + 2):
+        place = {"Bucket": "inbox", "Key": "team/huge.png", "UploadId": upload, "PartNumber": number}
+        parts.append({"PartNumber": number, "ETag": s3.upload_part(**place, Body=part)["ETag"]})
+    s3.complete_multipart_upload(Bucket="inbox", Key="team/huge.png", UploadId=upload, MultipartUpload={"Parts": parts})
+    event = sample_event("drop")
+    body = json.loads(event["Records"][0]["body"])
+    body["Records"][0]["eventName"] = "ObjectCreated:CompleteMultipartUpload"
+    body["Records"][0]["s3"]["object"] = {"key": "team/huge.png"}
+    event["Records"][0]["body"] = json.dumps(body)
+    assert world.tell(event) == []
+    assert error_of("team/huge")["error"]["code"] == "image_file_too_large"
+
+
+# ---------------------------------------------------------------- owners
+
+
+def test_nobody_owns_a_prefix_that_is_not_mapped(world: World) -> None:
+    world.tell(world.put("other/photo.png", picture(), prompt="x"))
+    error = error_of("other/photo")["error"]
+    assert error["code"] == "drop_without_owner"
+    assert "easel drops map other/ KEY_ID" in error["message"]
+
+
+def test_the_longest_prefix_wins(world: World) -> None:
+    key, guest = keys.create(world.stack, "guest", None, [], [])
+    drops.map_prefix(world.stack, "team/guests/", guest.id)
+    world.tell(world.put("team/guests/photo.png", picture(), prompt="x"))
+    assert jobs(world) == []
+    assert len(world.call("GET", "/jobs", key=key).json()["data"]) == 1
+
+
+def test_a_prefix_may_be_the_whole_inbox_and_be_taken_back(world: World, caller_id: str) -> None:
+    drops.map_prefix(world.stack, "/", caller_id)
+    world.tell(world.put("photo.png", picture(), prompt="x"))
+    assert len(jobs(world)) == 1
+    assert drops.unmap_prefix(world.stack, "/")
+    assert not drops.unmap_prefix(world.stack, "/")
+    world.tell(world.put("photo.png", picture(), prompt="x"))
+    assert error_of("photo")["error"]["code"] == "drop_without_owner"
+
+
+def test_drops_of_a_revoked_key_are_refused(world: World, caller_id: str) -> None:
+    keys.revoke(world.stack, caller_id)
+    world.tell(world.put("team/photo.png", picture(), prompt="x"))
+    assert error_of("team/photo")["error"]["code"] == "drop_owner_inactive"
+
+
+def test_a_key_is_held_to_its_models(world: World) -> None:
+    _, caller = keys.create(world.stack, "one model", None, ["gpt-image-2"], [])
+    drops.map_prefix(world.stack, "narrow", caller.id)
+    world.tell(world.put("narrow/photo.png", picture(), prompt="x", model="gpt-image-2.6-flare"))
+    assert error_of("narrow/photo")["error"]["code"] == "model_not_allowed"
+
+
+def test_mappings_are_listed_and_are_no_keys(world: World, caller_id: str) -> None:
+    assert drops.table(world.stack)[1:] == [f"{'team/':40}{caller_id:22}tests"]
+    assert len(keys.table(world.stack)) == 2
+
+
+# ---------------------------------------------------------------- folders
+
+
+def test_drops_that_differ_in_their_extension_have_folders_of_their_own(world: World) -> None:
+    world.tell(world.put("team/photo.txt", b"text"), world.put("team/photo.doc", b"text"))
+    world.tell(world.put("team/photo.txt", b"other text"))
+    assert left_behind() == ["drops/team/photo.doc/error.json", "drops/team/photo/error.json"]
+    assert error_of("team/photo")["source"]["key"] == "team/photo.txt"
+    assert error_of("team/photo.doc")["source"]["key"] == "team/photo.doc"
+
+
+# ---------------------------------------------------------------- results
+
+
+def finish(world: World) -> None:
+    world.work()
+    world.announce()
+
+
+def result_of(name: str) -> Any:
+    body = boto3.client("s3").get_object(Bucket="images", Key=f"drops/{name}/result.json")["Body"]
+    return json.loads(body.read())
+
+
+def test_an_image_and_a_manifest_are_left(world: World) -> None:
+    world.put("team/recipe.json", NIGHT)
+    notice = world.put("team/my photo.png", picture())
+    world.tell(notice)
+    finish(world)
+    assert left_behind() == ["drops/team/my photo/my photo.png", "drops/team/my photo/result.json"]
+    result = result_of("team/my photo")
+    (job,) = jobs(world)
+    (image,) = result["images"]
+    stored = boto3.client("s3").get_object(Bucket="images", Key=image["key"])
+    assert hashlib.sha256(stored["Body"].read()).hexdigest() == image["sha256"]
+    assert stored["ContentType"] == image["content_type"] == "image/png"
+    assert (image["id"], image["link"]) == (job["result"]["data"][0]["id"], f"{PUBLIC_URL}/i/{image['id']}")
+    assert result["recipe"] == {"from": "team/recipe.json", "prompt": "make it night", "quality": "low"}
+    sent = json.loads(notice["Records"][0]["body"])["Records"][0]["s3"]["object"]
+    assert result["source"] == {
+        "bucket": "inbox",
+        "key": "team/my photo.png",
+        "version_id": sent["versionId"],
+        "etag": sent["eTag"],
+    }
+    assert result["job_id"] == job["id"]
+    assert result["easel"]["cost"] == job["easel"]["cost"]
+    assert "X-Amz-Signature" not in json.dumps(result)
+
+
+def test_several_images_are_numbered(world: World) -> None:
+    world.tell(world.put("team/photo.png", picture(), prompt="x", n="2", output_format="jpeg"))
+    finish(world)
+    assert left_behind() == [
+        "drops/team/photo/photo-1.jpg",
+        "drops/team/photo/photo-2.jpg",
+        "drops/team/photo/result.json",
+    ]
+
+
+def test_a_job_that_fails_leaves_its_error(world: World) -> None:
+    world.simulator.plan("moderation_blocked")
+    world.tell(world.put("team/photo.png", picture(), prompt="x"))
+    finish(world)
+    error = error_of("team/photo")
+    (job,) = jobs(world)
+    assert (error["error"]["code"], error["error"]["job_id"]) == ("moderation_blocked", job["id"])
+
+
+def test_a_folder_tells_of_the_newest_drop_alone(world: World) -> None:
+    world.tell(world.put("team/photo.png", picture(), prompt="x", n="3"))
+    finish(world)
+    world.tell(world.put("team/photo.png", picture(), prompt="x"))
+    finish(world)
+    assert left_behind() == ["drops/team/photo/photo.png", "drops/team/photo/result.json"]
+    world.tell(world.put("team/photo.png", b"text"))
+    assert left_behind() == ["drops/team/photo/error.json"]
+    world.tell(world.put("team/photo.png", picture(), prompt="x"))
+    finish(world)
+    assert left_behind() == ["drops/team/photo/photo.png", "drops/team/photo/result.json"]
+
+
+def test_an_older_drop_that_ends_later_leaves_nothing(world: World) -> None:
+    world.tell(world.put("team/photo.png", picture(), prompt="x"))
+    newer = {"id": {"S": "folder#drops/team/photo/"}}
+    boto3.client("dynamodb").update_item(
+        TableName="jobs",
+        Key=newer,
+        UpdateExpression="SET newest = newest + :later",
+        ExpressionAttributeValues={":later": {"N": "60"}},
+    )
+    finish(world)
+    assert left_behind() == []
+
+
+def test_a_result_is_written_again_as_it_was(world: World) -> None:
+    world.tell(world.put("team/photo.png", picture(), prompt="x"))
+    world.work()
+    records = {"Records": world.stream.matching_records()}
+    (job,) = jobs(world)
+    world.deliver_to_announcer(records)
+    first = (left_behind(), result_of("team/photo"))
+    boto3.client("dynamodb").update_item(
+        TableName="jobs",
+        Key={"id": {"S": job["id"]}},
+        UpdateExpression="SET #open = :mark, check_at = :now",
+        ExpressionAttributeNames={"#open": "open"},
+        ExpressionAttributeValues={":mark": {"S": "unannounced"}, ":now": {"N": "1"}},
+    )
+    world.deliver_to_announcer(records)
+    assert (left_behind(), result_of("team/photo")) == first
+
+
+def test_every_outcome_is_an_event(world: World) -> None:
+    world.tell(world.put("team/photo.png", picture(), prompt="x"), world.put("team/note.txt", b"text"))
+    finish(world)
+    refused, ended = world.published()
+    assert (refused["detail-type"], refused["detail"]["error"]["code"]) == ("Drop Refused", "invalid_image_file")
+    assert (refused["detail"]["drop"]["key"], refused["detail"]["drop"]["results"]) == (
+        "team/note.txt",
+        "drops/team/note/",
+    )
+    assert (ended["detail-type"], ended["detail"]["status"]) == ("Job Ended", "succeeded")
+    assert (ended["detail"]["drop"]["key"], ended["detail"]["drop"]["results"]) == (
+        "team/photo.png",
+        "drops/team/photo/",
+    )
