@@ -42,6 +42,7 @@ class Doors:
     library: Library
     uploads: Uploads
     jobs: JobStore
+    pictures: ImageStore
     links: ImageLinks
 
 
@@ -54,7 +55,8 @@ def doors() -> Doors:
     spending = Spending(ledger, settings.budget)
     queue = JobQueue(aws.sqs(), settings.jobs_queue_url)
     uploads = Uploads(UploadStore(aws.dynamodb(), settings.jobs_table), UploadBucket(aws.s3(), settings.images_bucket))
-    library = Library(jobs, ImageStore(aws.s3(), settings.images_bucket))
+    pictures = ImageStore(aws.s3(), settings.images_bucket)
+    library = Library(jobs, pictures)
     return Doors(
         settings=settings,
         catalog=catalog.load(),
@@ -69,5 +71,6 @@ def doors() -> Doors:
         library=library,
         uploads=uploads,
         jobs=jobs,
+        pictures=pictures,
         links=ImageLinks(aws.s3(), settings.images_bucket, settings.url_ttl_seconds),
     )

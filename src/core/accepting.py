@@ -13,7 +13,15 @@ from core.money import quote
 from core.origins import Origin
 from core.requests import Request
 from core.spending import Spending, buying_stopped
-from core.stores.jobs import JobChanged, JobExists, JobStore, RetryPointer, StoreBusy, retry_pointer_id
+from core.stores.jobs import (
+    JobChanged,
+    JobExists,
+    JobStore,
+    RetryPointer,
+    StoreBusy,
+    repeat_pointer_id,
+    retry_pointer_id,
+)
 from core.stores.ledger import BoundReached, Stopped
 from core.stores.queue import JobQueue, QueueUnavailable
 
@@ -32,12 +40,15 @@ class Delivery:
 
     `sdk_attempt` counts an OpenAI SDK's tries from 0 (its header x-stainless-retry-count); None for other clients.
     `origin` is the dropped object that a request was made from.
+    `repeat_seconds` is for clients that call again without saying so: for so long an equal request of the caller is the
+    same purchase.
     """
 
     request_id: str
     idempotency_key: str | None = None
     sdk_attempt: int | None = None
     origin: Origin | None = None
+    repeat_seconds: int | None = None
 
 
 class Acceptor:
@@ -112,17 +123,21 @@ class Acceptor:
             raise NotFound(f"There is no job '{job_id[:64]}'. Ids of your jobs are listed by GET /v1/jobs.", param="id")
         return job
 
-    def wait(self, job: Job, until: float) -> Job:
-        """The job once it is finished, or as it is at `until` (Unix seconds)."""
+    def wait(self, job: Job, until: float, watch: Callable[[Job], None] | None = None) -> Job:
+        """The job once it is finished, or as it is at `until` (Unix seconds); `watch` sees it each time it is read."""
         pause = _FIRST_POLL_SECONDS
         while not job.finished and (left := until - self._clock()) > 0:
             self._sleep(min(pause, left))
             pause = min(pause * 1.3, _LAST_POLL_SECONDS)
             job = self._jobs.get(job.id) or job
+            if watch:
+                watch(job)
         return job
 
     def _job_id(self, caller: Caller, request: Request, delivery: Delivery) -> str:
-        """The same id for the same purchase: by the caller's key, else by what an SDK tells of its retries."""
+        """The same id for the same purchase: by the caller's key, else by what is known of its client's retries."""
+        if delivery.idempotency_key is None and delivery.repeat_seconds is not None:
+            return self._repeated_job_id(caller, request, delivery.repeat_seconds)
         if delivery.idempotency_key is not None or delivery.sdk_attempt is None:
             return new_job_id(caller.id, delivery.idempotency_key)
         pointer = retry_pointer_id(caller.id, request.fingerprint())
@@ -133,6 +148,21 @@ class Acceptor:
         job_id = new_job_id(caller.id, None)
         self._jobs.point_retries(RetryPointer(pointer, job_id, expires_at=int(now) + RETRY_WINDOW_SECONDS))
         return job_id
+
+    def _repeated_job_id(self, caller: Caller, request: Request, seconds: int) -> str:
+        """The id of an equal request's job; a new one if that ended free of charge, so that it can be bought after all.
+
+        The pointer is moved by a conditional write: two equal requests at the same moment find one job.
+        """
+        now = self._clock()
+        pointer = RetryPointer(
+            repeat_pointer_id(caller.id, request.fingerprint()), new_job_id(caller.id, None), int(now) + seconds
+        )
+        first = self._jobs.job_of_retry(pointer.id, now)
+        job = self._jobs.get(first) if first else None
+        if first and (job is None or not job.finished or job.charged is not False or job.may_be_revived):
+            return first  # Without a job: a crash, or the other request is about to write it.
+        return self._jobs.point_repeats(pointer, now, over=first)
 
     def _reserving(self, caller: Caller, job: Job) -> Job:
         model = self._catalog.find(job.request.model)

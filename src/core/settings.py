@@ -69,7 +69,7 @@ class ApiSettings(JobSettings):
     @property
     def trusted_hosts(self) -> list[str]:
         """Host names and networks that input images may come from although they are private."""
-        return [entry for entry in self.trusted_image_hosts.replace(",", " ").split() if entry]
+        return _entries(self.trusted_image_hosts)
 
 
 class WorkerSettings(JobSettings):
@@ -93,3 +93,25 @@ class DropSettings(Settings):
     drops_queue_url: str = Field(alias="EASEL_DROPS_QUEUE_URL", min_length=1)
     event_bus: str = Field(alias="EASEL_EVENT_BUS", min_length=1)
     wait_seconds: int = Field(alias="EASEL_DROP_WAIT_SECONDS", default=60, ge=0, le=900)
+
+
+class McpSettings(Settings):
+    """Who may reach the MCP door, beside callers of its own host name that are no web pages."""
+
+    allowed_hosts: str = Field(alias="EASEL_MCP_HOSTS", default="")
+    allowed_origins: str = Field(alias="EASEL_MCP_ORIGINS", default="")
+    oidc_issuer: str = Field(alias="EASEL_OIDC_ISSUER", default="")
+
+    @property
+    def hosts(self) -> list[str]:
+        """Host names of proxies and custom domains in front of the function."""
+        return _entries(self.allowed_hosts)
+
+    @property
+    def origins(self) -> list[str]:
+        """Origins of web pages that may call it."""
+        return _entries(self.allowed_origins)
+
+
+def _entries(text: str) -> list[str]:
+    return [entry for entry in text.replace(",", " ").split() if entry]

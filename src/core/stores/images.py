@@ -37,6 +37,10 @@ class ImageStore:
             Metadata={"sha256": image.sha256, "job": image.job_id},
         )
 
+    def read(self, image: Image) -> bytes:
+        """The image's bytes."""
+        return self._client.get_object(Bucket=self._bucket, Key=image.key)["Body"].read()
+
     def holds(self, image: Image) -> bool:
         """Whether the image's bytes are stored."""
         try:

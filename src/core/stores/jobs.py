@@ -1,7 +1,7 @@
 """Jobs and images in the jobs table.
 
 One table holds by their `id`: jobs (`job_…`), images (`img_…`), uploads (`file_…`, see stores.uploads) and, for ten
-minutes, pointers that let an SDK's retry find its first job (`retry#…`). The index by_owner lists a caller's items
+minutes, pointers that let a retry find its first job (`retry#…`, `repeat#…`). The index by_owner lists a caller's items
 newest first, the sparse index by_check the jobs that somebody has to look at, by the time for it: the unfinished ones,
 those whose end is not announced yet, and those whose outcome stays unknown.
 
@@ -72,6 +72,11 @@ def retry_pointer_id(caller_id: str, fingerprint: str) -> str:
     return f"retry#{caller_id}#{fingerprint}"
 
 
+def repeat_pointer_id(caller_id: str, fingerprint: str) -> str:
+    """The pointer's id for requests of a client that tells nothing of its retries."""
+    return f"repeat#{caller_id}#{fingerprint}"
+
+
 class JobStore:
     """Reads and writes jobs; every write of a job is conditional on the version that was read.
 
@@ -131,6 +136,23 @@ class JobStore:
         """Remember a job for the retries of the request that starts it. Written before the job itself."""
         document = {"id": pointer.id, "job_id": pointer.job_id, "expires_at": pointer.expires_at}
         self._client.put_item(TableName=self._table, Item=to_item(document))
+
+    def point_repeats(self, pointer: RetryPointer, now: float, over: str | None) -> str:
+        """Remember a job for equal requests, unless one is remembered already; returns the job they all find.
+
+        `over` is the job to be forgotten for it, if there is one.
+        """
+        document = {"id": pointer.id, "job_id": pointer.job_id, "expires_at": pointer.expires_at}
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item=to_item(document),
+                ConditionExpression="attribute_not_exists(id) OR expires_at <= :now OR job_id = :over",
+                ExpressionAttributeValues={":now": {"N": str(int(now))}, ":over": {"S": over or "none"}},
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return self.job_of_retry(pointer.id, now) or pointer.job_id
+        return pointer.job_id
 
     def job_of_retry(self, pointer_id: str, now: float) -> str | None:
         """The id of the job that an equal request of this caller starts or started within the last minutes."""
