@@ -19,6 +19,7 @@ CASES = {
     "bare interpreter": "",
     "boto3 alone": "import boto3; boto3.client('dynamodb', 'us-east-1')",
     "api": "import handlers.api",
+    "mcp": "import handlers.mcp",
     "worker": "import handlers.worker, core.providers.openai",
     "dead letter": "import handlers.dead_letter",
     "sweep": "import handlers.sweep",

@@ -99,7 +99,7 @@ def running_stack(
             aws_endpoint_url=aws,
             api_url=api_url(aws),
             direct_url=_function_url(aws, outputs["DirectUrl"]) + "/v1",
-            mcp_url=_function_url(aws, outputs["McpUrl"]) if "McpUrl" in outputs else None,
+            mcp_url=_function_url(aws, outputs["McpUrl"]) + "/mcp",
             api_key="",
             simulator_url=simulator_url,
             secret_arn=secret_arn,

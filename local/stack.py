@@ -24,14 +24,14 @@ STACK_FILE = ROOT / "out/stack.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """A deployed stack. URLs are base URLs that end in /v1; what is not deployed is None."""
+    """A deployed stack. `api_url` and `direct_url` are base URLs that end in /v1; what is not deployed is None."""
 
     stack_name: str
     region: str
     aws_endpoint_url: str
     api_url: str
     direct_url: str
-    mcp_url: str | None
+    mcp_url: str
     api_key: str
     simulator_url: str | None
     secret_arn: str

@@ -42,7 +42,7 @@ def unpacked(built: Package, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 def test_function_answers_its_sample_event(function: str, built: Package, unpacked: dict[str, Path]) -> None:
     answer = invoke(function, built.template, unpacked[function])
     match function:
-        case "ApiFunction" | "DirectFunction":  # nobody has the sample's key
+        case "ApiFunction" | "DirectFunction" | "McpFunction":  # nobody has the sample's key
             assert answer["statusCode"] == 401
             assert json.loads(answer["body"])["error"]["code"] == "invalid_api_key"
         case "DropFunction":  # the sample's bucket is none of this stack

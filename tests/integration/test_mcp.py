@@ -1,0 +1,569 @@
+"""The MCP door: what assistants can do, and what each pitfall of the protocol and its clients is met with."""
+
+import base64
+import io
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+import boto3
+import pytest
+from mcp import Client
+from mcp.types import ImageContent, ResourceLink
+from PIL import Image
+
+from cli import keys
+from composition import doors, mcp_door
+from core import catalog
+from handlers.mcp_door import arguments, faults, server
+from handlers.mcp_door.tools import TOOLS
+from local.processes import ROOT
+from tests.integration.conftest import World
+from tests.integration.mcp_calls import META, Era, McpDoor
+
+ERAS: tuple[Era, ...] = ("auto", "legacy")
+WISH = {"prompt": "A beautiful sunset over mountains", "model": "gpt-image-2", "quality": "low", "size": "1024x1024"}
+
+
+@pytest.fixture
+def door(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[McpDoor]:
+    monkeypatch.setenv("EASEL_PUBLIC_URL", "https://images.example.com/v1")
+    monkeypatch.setenv("EASEL_MAX_WAIT_SECONDS", "45")
+    monkeypatch.setenv("EASEL_MCP_HOSTS", "mcp.example.com, mcp2.example.com")
+    monkeypatch.setenv("EASEL_MCP_ORIGINS", "https://inspector.example.com")
+    monkeypatch.setenv("EASEL_OIDC_ISSUER", "https://login.example.com")
+    mcp_door.settings.cache_clear()
+    doors.doors.cache_clear()
+    yield McpDoor(world.key)
+    mcp_door.settings.cache_clear()
+
+
+def picture(size: tuple[int, int] = (1024, 1024)) -> str:
+    """A small PNG as base64."""
+    written = io.BytesIO()
+    Image.new("RGB", size, "linen").save(written, "PNG")
+    return base64.b64encode(written.getvalue()).decode()
+
+
+# ---------------------------------------------------------------- tools
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_a_picture_is_made_and_told_as_object_text_and_link(world: World, door: McpDoor, era: Era) -> None:
+    with world.working():
+        result = door.client_calls("generate_image", era, **WISH)
+    told = result.structured_content
+    assert not result.is_error
+    assert told
+    assert (told["status"], told["charged"], told["error"]) == ("succeeded", True, None)
+    (image,) = told["images"]
+    assert image["url"] == f"https://images.example.com/v1/i/{image['id']}"
+    assert (image["width"], image["height"], image["content_type"]) == (1024, 1024, "image/png")
+    assert told["cost"]["actual_micro_usd"] > 0
+    assert "edit_image" in told["next_step"]
+    text, link = result.content
+    assert json.loads(cast(Any, text).text) == told
+    assert isinstance(link, ResourceLink)
+    assert (link.uri, link.mime_type) == (image["url"], "image/png")
+
+
+def test_the_guides_calls_run_unchanged(world: World, door: McpDoor) -> None:
+    with world.working():
+        made = door.client_calls(
+            "generate_image",
+            **{
+                "prompt": "A beautiful sunset over mountains",
+                "model": "gpt-image-1",
+                "quality": "high",
+                "size": "1536x1024",
+            },
+        )
+        edited = door.client_calls(
+            "edit_image",
+            **{"image_data": picture(), "prompt": "Add a rainbow to the sky", "model": "gpt-image-1"},
+        )
+    for result in (made, edited):
+        assert result.structured_content
+        assert result.structured_content["status"] == "succeeded"
+        assert "gpt-image-1" in result.structured_content["warnings"][0], "the successor ran, and that is said"
+
+
+def test_a_job_that_is_not_finished_is_no_error_and_says_what_to_do(world: World, door: McpDoor) -> None:
+    waiting = door.client_calls("generate_image", **WISH, wait_seconds=0)
+    told = waiting.structured_content
+    assert told
+    assert (waiting.is_error, told["status"], told["images"]) == (False, "queued", [])
+    assert told["retry_after_seconds"] == 10
+    assert "get_image_job" in told["next_step"]
+    assert told["job_id"] in told["next_step"]
+    world.work()
+    done = door.client_calls("get_image_job", job_id=told["job_id"])
+    assert done.structured_content
+    assert done.structured_content["status"] == "succeeded"
+    assert done.structured_content["joined"] is False
+
+
+def test_the_wait_counts_from_the_gateways_clock_so_that_a_cold_start_is_part_of_it(
+    world: World, door: McpDoor
+) -> None:
+    door.seconds_ago = 44.5
+    started = time.monotonic()
+    assert door.call("generate_image", **WISH, wait_seconds=45).result["structuredContent"]["status"] == "queued"
+    assert time.monotonic() - started < 10
+
+
+def test_pictures_are_edited_by_id_by_value_and_with_a_mask(world: World, door: McpDoor) -> None:
+    opened = io.BytesIO()
+    Image.new("RGBA", (1024, 1024), (0, 0, 0, 0)).save(opened, "PNG")
+    mask = base64.b64encode(opened.getvalue()).decode()
+    with world.working():
+        first = door.call("generate_image", **WISH).result["structuredContent"]["images"][0]["id"]
+        ways: list[dict[str, Any]] = [
+            {"images": [first]},
+            {"images": [first], "image_data": picture()},
+            {"image_data": f"data:image/png;base64,{picture()}"},
+            {"image_data": first, "mask_data": mask},
+        ]
+        for way in ways:
+            told = door.call("edit_image", prompt="in winter", model="gpt-image-2", **way).result["structuredContent"]
+            assert (told["status"], told["operation"]) == ("succeeded", "edit"), way
+
+
+def test_an_upload_is_edited(world: World, door: McpDoor) -> None:
+    made = door.call("create_upload", content_type="image/png").result["structuredContent"]
+    content = base64.b64decode(picture())
+    assert made["fields"]["key"]
+    world_upload(made["fields"]["key"], content)
+    with world.working():
+        edited = door.call("edit_image", prompt="in winter", model="gpt-image-2", images=[made["upload_id"]])
+    assert edited.result["structuredContent"]["status"] == "succeeded"
+
+
+def world_upload(key: str, content: bytes) -> None:
+    """What posting the form does; moto takes no forms."""
+    boto3.client("s3").put_object(Bucket="images", Key=key, Body=content, ContentType="image/png")
+
+
+def test_a_quote_buys_nothing(world: World, door: McpDoor) -> None:
+    generation = door.client_calls("quote_image", **WISH, n=2).structured_content
+    edit = door.client_calls("quote_image", **WISH, images=["img_" + "0" * 32]).structured_content
+    assert generation
+    assert edit
+    assert generation["n"] == 2
+    assert 0 < generation["quote_micro_usd"] <= generation["upper_bound_micro_usd"]
+    assert edit["upper_bound_micro_usd"] > generation["quote_micro_usd"] / 2
+    assert world.bought() == 0
+    assert world.messages() == []
+
+
+def test_a_job_is_canceled_before_it_is_bought(world: World, door: McpDoor) -> None:
+    job_id = door.call("generate_image", **WISH, wait_seconds=0).result["structuredContent"]["job_id"]
+    canceled = door.client_calls("cancel_image_job", job_id=job_id).structured_content
+    assert canceled
+    assert (canceled["status"], canceled["charged"]) == ("canceled", False)
+    world.work()
+    assert world.bought() == 0
+
+
+def test_pictures_are_listed_page_by_page(world: World, door: McpDoor) -> None:
+    with world.working():
+        for number in range(3):
+            door.call("generate_image", **WISH, request_id=f"r{number}")
+    first = door.client_calls("list_images", limit=2).structured_content
+    assert first
+    rest = door.client_calls("list_images", limit=2, after=first["next_after"]).structured_content
+    assert rest
+    assert (len(first["images"]), len(rest["images"]), rest["next_after"]) == (2, 1, None)
+
+
+def test_models_are_listed_with_what_they_take_and_cost(door: McpDoor) -> None:
+    listed = door.client_calls("list_available_models").structured_content
+    assert listed
+    assert listed["default_model"] in [model["name"] for model in listed["models"]]
+    assert listed["retired"]["dall-e-3"]
+    (one,) = door.call("list_available_models", model="dall-e-3").result["structuredContent"]["models"]
+    assert one["lifecycle"] == "retired"
+    assert "1792x1024" in one["sizes"]
+
+
+def test_a_preview_is_a_small_picture_beside_the_links(world: World, door: McpDoor) -> None:
+    with world.working():
+        result = door.client_calls("generate_image", **WISH, n=4, preview=True)
+    previews = [content for content in result.content if isinstance(content, ImageContent)]
+    assert len(previews) == 4
+    assert sum(len(preview.data) for preview in previews) < 45_000
+    for preview in previews:
+        shown = Image.open(io.BytesIO(base64.b64decode(preview.data)))
+        assert shown.format == "WEBP"
+        assert max(shown.size) <= 512
+
+
+def test_the_other_callers_jobs_and_pictures_are_not_there(world: World, door: McpDoor) -> None:
+    with world.working():
+        told = door.call("generate_image", **WISH).result["structuredContent"]
+    stranger = McpDoor(keys.create(world.stack, "stranger", None, [], [])[0])
+    assert stranger.call("get_image_job", job_id=told["job_id"]).error["code"] == "not_found"
+    assert stranger.call("cancel_image_job", job_id=told["job_id"]).error["code"] == "not_found"
+    image_id = told["images"][0]["id"]
+    assert stranger.call("edit_image", prompt="mine", images=[image_id]).error["code"] == "not_found"
+    assert stranger.call("list_images").result["structuredContent"]["images"] == []
+    assert (
+        "no image"
+        in stranger.ask("resources/read", f"easel://images/{image_id}", uri=f"easel://images/{image_id}").text
+    )
+
+
+# ---------------------------------------------------------------- spend once
+
+
+def test_a_repeated_call_joins_the_job_of_the_first(world: World, door: McpDoor) -> None:
+    lost = door.call("generate_image", **WISH, wait_seconds=0).result["structuredContent"]
+    with world.working():
+        again = door.call("generate_image", **WISH).result["structuredContent"]
+    once_more = door.call("generate_image", **WISH).result["structuredContent"]
+    assert lost["job_id"] == again["job_id"] == once_more["job_id"]
+    assert (lost["joined"], again["joined"], once_more["joined"]) == (False, True, True)
+    assert "new request_id" in once_more["next_step"]
+    assert world.bought() == 1
+
+
+def test_equal_calls_at_the_same_moment_are_one_job(world: World, door: McpDoor) -> None:
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda _: door.call("generate_image", **WISH, wait_seconds=0), range(6)))
+    assert len({answer.result["structuredContent"]["job_id"] for answer in answers}) == 1
+
+
+def test_another_picture_of_the_same_prompt_is_bought_on_purpose(world: World, door: McpDoor) -> None:
+    with world.working():
+        jobs = [
+            door.call("generate_image", **WISH, **name).result["structuredContent"]["job_id"]
+            for name in ({}, {"request_id": "second"}, {"request_id": "third"}, {"request_id": "third"})
+        ]
+    assert len(set(jobs)) == 3
+    assert world.bought() == 3
+
+
+def test_a_call_of_ten_minutes_ago_is_not_joined(world: World, door: McpDoor, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = door.call("generate_image", **WISH, wait_seconds=0).result["structuredContent"]["job_id"]
+    acceptor = doors.doors().acceptor
+    monkeypatch.setattr(acceptor, "_clock", lambda: time.time() + 601)
+    assert door.call("generate_image", **WISH, wait_seconds=0).result["structuredContent"]["job_id"] != first
+
+
+def test_what_ended_free_of_charge_is_bought_when_it_is_asked_for_again(world: World, door: McpDoor) -> None:
+    job_id = door.call("generate_image", **WISH, wait_seconds=0).result["structuredContent"]["job_id"]
+    door.call("cancel_image_job", job_id=job_id)
+    with world.working():
+        again = door.call("generate_image", **WISH).result["structuredContent"]
+    assert again["job_id"] != job_id
+    assert again["status"] == "succeeded"
+
+
+def test_a_purchase_in_doubt_is_shown_and_not_repeated(world: World, door: McpDoor) -> None:
+    world.simulator.plan("reset")
+    with world.working():
+        answers = [door.call("generate_image", **WISH) for _ in range(2)]
+    for answer in answers:
+        told = answer.result["structuredContent"]
+        assert (answer.result["isError"], told["status"], told["charged"]) == (True, "unknown", "unknown")
+        assert "ask before" in told["next_step"]
+        assert "Idempotency-Key" not in answer.text
+    assert len(world.simulator.calls()) == 1
+
+
+def test_a_request_id_stands_for_one_request(door: McpDoor) -> None:
+    door.call("generate_image", **WISH, request_id="mine", wait_seconds=0)
+    error = door.call("generate_image", **(WISH | {"prompt": "A cow"}), request_id="mine", wait_seconds=0).error
+    assert "request_id" in error["message"]
+
+
+# ---------------------------------------------------------------- errors that teach
+
+
+@pytest.mark.parametrize(
+    ("tool", "given", "param", "taught"),
+    [
+        ("generate_image", {"prompt": "otter", "size": "1000x1000"}, "size", "divisible by 16"),
+        ("generate_image", {"prompt": "otter", "size": "big"}, "size", "WIDTHxHEIGHT"),
+        ("generate_image", {"prompt": "otter", "quality": "best"}, "quality", "'low'"),
+        ("generate_image", {"prompt": "otter", "n": 11}, "n", "less than or equal to 10"),
+        ("generate_image", {"prompt": "otter", "compression": 10}, "compression", "output_compression"),
+        ("generate_image", {"prompt": "otter", "model": "gpt-otter"}, "model", "gpt-image-2.6-flare"),
+        ("generate_image", {"prompt": "otter", "wait_seconds": 300}, "wait_seconds", "less than or equal to 45"),
+        ("generate_image", {}, "prompt", "missing"),
+        ("edit_image", {"prompt": "otter"}, "image", "image"),
+        ("edit_image", {"prompt": "otter", "image_data": "..."}, "image_data", "in 'images'"),
+        ("edit_image", {"prompt": "otter", "images": ["otter.png"]}, "image", "img_"),
+        ("edit_image", {"prompt": "otter", "images": ["img_" + "0" * 32]}, "id", "list_images"),
+        ("edit_image", {"prompt": "otter", "images": ["file_" + "0" * 32]}, "id", "create_upload"),
+        ("get_image_job", {"job_id": "job_" + "0" * 32}, "id", "generate_image"),
+        ("get_image_job", {"job_id": "otter"}, "job_id", "generate_image"),
+        ("create_upload", {"content_type": "image/gif"}, "content_type", "image/png"),
+    ],
+)
+def test_an_error_says_what_is_allowed_and_repeats_nothing_that_was_sent(
+    door: McpDoor, tool: str, given: dict[str, Any], param: str, taught: str
+) -> None:
+    error = door.call(tool, **given).error
+    assert error["param"] == param
+    assert taught in error["message"]
+    assert error["charged"] is False
+    assert "otter " not in error["message"].replace("gpt-otter", "")
+    assert "/v1" not in error["message"]
+
+
+def test_a_refused_picture_is_an_error_with_its_reason(world: World, door: McpDoor) -> None:
+    world.simulator.plan("moderation_blocked")
+    with world.working():
+        answer = door.call("generate_image", **WISH)
+    told = answer.result["structuredContent"]
+    assert answer.result["isError"]
+    assert (told["status"], told["error"]["code"]) == ("failed", "moderation_blocked")
+    assert "Change what the error names" in told["next_step"]
+
+
+def test_whatever_the_core_says_of_routes_is_said_of_tools() -> None:
+    spoken = re.compile(r"[^\"]*(?:/v1/|Idempotency-Key)[^\"]*")
+    sources = [path for path in (ROOT / "src/core").rglob("*.py") if path.name not in ("accepting.py",)]
+    texts = [
+        line.strip().strip('f"').strip()
+        for path in sources
+        for line in path.read_text().splitlines()
+        if spoken.search(line) and line.strip().startswith(('"', 'f"')) and '"""' not in line
+    ]
+    assert texts
+    for text in texts:
+        assert not re.search("/v1/|Idempotency-Key", faults.in_tool_words(text)), text
+
+
+def test_a_fault_of_ours_is_an_answer_without_detail(
+    world: World, door: McpDoor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(doors.doors().settings.__class__, "default_model", property(lambda _: 1 / 0), raising=False)
+    error = door.call("list_available_models").error
+    assert error["code"] == "internal_error"
+    assert "division" not in json.dumps(error)
+
+
+def test_an_unknown_tool_is_an_error_of_the_protocol(door: McpDoor) -> None:
+    answer = door.ask("tools/call", "draw", name="draw", arguments={})
+    assert answer.status == 400
+    assert answer.json()["error"]["code"] == -32602
+    assert "generate_image" in answer.json()["error"]["message"]
+
+
+# ---------------------------------------------------------------- resources, prompts, completion
+
+
+def test_resources_are_the_models_the_history_and_each_picture(world: World, door: McpDoor) -> None:
+    with world.working():
+        image_id = door.call("generate_image", **WISH).result["structuredContent"]["images"][0]["id"]
+
+    async def read(client: Client) -> list[Any]:
+        listed = [resource.uri for resource in (await client.list_resources()).resources]
+        return [listed, *[(await client.read_resource(uri)).contents for uri in listed]]
+
+    for era in ERAS:
+        listed, models, recent, image = door.through_client(read, era)
+        assert listed == ["easel://models", "easel://images/recent", f"easel://images/{image_id}"]
+        assert json.loads(models[0].text)["models"]
+        assert json.loads(recent[0].text)["images"][0]["id"] == image_id
+        assert json.loads(image[0].text)["url"].endswith(image_id)
+        assert image[1].mime_type == "image/webp"
+
+
+def test_a_resource_that_is_not_there_is_an_error_of_the_protocol(door: McpDoor) -> None:
+    for uri in ("easel://nothing", "easel://images/img_none", "file:///etc/passwd"):
+        assert door.ask("resources/read", uri, uri=uri).json()["error"]["code"] == -32602
+
+
+def test_ten_prompts_ask_for_a_picture_and_buy_none(world: World, door: McpDoor) -> None:
+    async def use(client: Client) -> list[str]:
+        prompts = (await client.list_prompts()).prompts
+        texts = []
+        for prompt in prompts:
+            given = {each.name: "a red kite" for each in prompt.arguments or () if each.required}
+            (message,) = (await client.get_prompt(prompt.name, given)).messages
+            texts.append(cast(Any, message.content).text)
+        return texts
+
+    for era in ERAS:
+        texts = door.through_client(use, era)
+        assert len(texts) == 10
+        for text in texts:
+            assert "generate_image" in text
+            assert "a red kite" in text
+            assert "{" not in text
+    assert world.messages() == []
+
+
+def test_a_prompt_says_what_it_needs(door: McpDoor) -> None:
+    for name, given in (("poster", {}), ("product_photo", {}), ("product_photo", {"product": "x", "colour": "red"})):
+        error = door.ask("prompts/get", name, name=name, arguments=given).json()["error"]
+        assert error["code"] == -32602
+        assert "product" in error["message"]
+
+
+def test_names_of_models_are_completed(door: McpDoor) -> None:
+    reference = {"type": "ref/prompt", "name": "creative"}
+    answer = door.ask("completion/complete", ref=reference, argument={"name": "model", "value": "gpt-image-2.6"})
+    assert answer.result["completion"]["values"] == ["gpt-image-2.6-sunburst", "gpt-image-2.6-flare"]
+
+
+# ---------------------------------------------------------------- what a model reads of the tools
+
+
+def test_every_tool_describes_itself_and_each_of_its_arguments(door: McpDoor) -> None:
+    listed = door.ask("tools/list").result["tools"]
+    assert [tool["name"] for tool in listed] == [*TOOLS]
+    for tool in listed:
+        assert len(tool["description"]) > 60
+        assert tool["title"]
+        assert tool["icons"]
+        assert tool["annotations"]
+        assert tool["outputSchema"]["type"] == "object"
+        assert tool["inputSchema"]["additionalProperties"] is False
+        for name, described in tool["inputSchema"].get("properties", {}).items():
+            assert described["description"], (tool["name"], name)
+            assert "title" not in described
+    read = "".join(tool["description"] + json.dumps(tool["inputSchema"]) for tool in listed)
+    assert len(read) < 16_000, "a client puts all of it into its model's context"
+
+
+def test_the_arguments_are_those_of_the_catalog() -> None:
+    schema = arguments.Generate.schema_for_models()["properties"]
+    values: dict[str, set[str]] = {}
+    for family in catalog.load().families.values():
+        for name, parameter in family.parameters.items():
+            values.setdefault(name, set()).update(parameter.values)
+    del values["input_fidelity"]
+    for name, allowed in values.items():
+        assert set(schema[name].get("enum", ())) == allowed, name
+
+
+def test_the_server_tells_its_version_and_how_to_use_it(door: McpDoor) -> None:
+    discovered = door.ask("server/discover").result
+    assert "get_image_job" in discovered["instructions"]
+    assert f'version = "{server.VERSION}"' in (ROOT / "pyproject.toml").read_text()
+    assert set(discovered["capabilities"]) == {"tools", "resources", "prompts", "completions"}
+
+
+# ---------------------------------------------------------------- who may call
+
+
+@pytest.mark.parametrize("key", [None, "Bearer ek_none", "Basic abc", "Bearer"])
+def test_without_a_valid_key_the_answer_says_where_to_look(door: McpDoor, key: str | None) -> None:
+    answer = door.ask("tools/list", headers={"authorization": cast(str, key)})
+    assert answer.status == 401
+    domain = "abcdefghijklmnopqrstuvwxyz012345.lambda-url.eu-central-1.on.aws"
+    where = f'resource_metadata="https://{domain}/.well-known/oauth-protected-resource/mcp"'
+    assert where in answer.headers["www-authenticate"]
+    assert ("invalid_token" in answer.headers["www-authenticate"]) == (key is not None)
+    assert "Authorization: Bearer ek_" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"])
+def test_the_resource_describes_itself_at_both_places(door: McpDoor, path: str) -> None:
+    answer = door.send("GET", path, authorization=None)
+    assert answer.status == 200
+    assert answer.json()["resource"] == "https://abcdefghijklmnopqrstuvwxyz012345.lambda-url.eu-central-1.on.aws/mcp"
+    assert answer.json()["authorization_servers"] == ["https://login.example.com"]
+    behind_proxy = door.send("GET", path, authorization=None, host="mcp.example.com")
+    assert behind_proxy.json()["resource"] == "https://mcp.example.com/mcp"
+
+
+def test_an_expired_key_is_refused(world: World) -> None:
+    expired = McpDoor(keys.create(world.stack, "old", -1, [], [])[0])
+    answer = expired.ask("tools/list")
+    assert answer.status == 401
+    assert "expired" in answer.json()["error"]["message"]
+
+
+# ---------------------------------------------------------------- pitfalls
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
+def test_what_would_hang_is_refused_at_once(door: McpDoor, method: str) -> None:
+    answer = door.send(method, accept="text/event-stream", mcp_protocol_version=None)
+    assert (answer.status, answer.headers["allow"]) == (405, "POST")
+
+
+def test_nobody_can_listen(door: McpDoor) -> None:
+    answer = door.ask("subscriptions/listen", notifications={"toolsListChanged": True})
+    assert (answer.status, answer.json()["error"]["code"]) == (404, -32601)
+
+
+def test_a_foreign_host_or_origin_is_refused(door: McpDoor) -> None:
+    assert door.ask("tools/list", headers={"host": "evil.example"}).status == 421
+    assert door.ask("tools/list", headers={"host": "mcp2.example.com"}).status == 200
+    assert door.ask("tools/list", headers={"origin": "https://evil.example"}).status == 403
+
+
+def test_a_page_of_an_allowed_origin_can_call_and_read(door: McpDoor) -> None:
+    origin = "https://inspector.example.com"
+    asked = door.send("OPTIONS", authorization=None, origin=origin)
+    assert (asked.status, asked.headers["access-control-allow-origin"]) == (204, origin)
+    assert "mcp-method" in asked.headers["access-control-allow-headers"]
+    answered = door.ask("tools/list", headers={"origin": origin})
+    assert (answered.status, answered.headers["access-control-allow-origin"]) == (200, origin)
+    refused = door.ask("tools/list", headers={"origin": origin, "authorization": "Bearer ek_none"})
+    assert (refused.status, refused.headers["access-control-allow-origin"]) == (401, origin)
+    assert door.send("OPTIONS", authorization=None, origin="https://evil.example").status == 405
+
+
+def test_a_body_of_five_megabytes_is_refused(door: McpDoor) -> None:
+    assert door.call("edit_image", prompt="x", image_data="A" * 5_000_000).status == 413
+
+
+def test_twenty_calls_in_a_row_in_one_process(door: McpDoor) -> None:
+    threads = threading.active_count()
+    for _ in range(20):
+        assert door.call("list_available_models").status == 200
+    assert threading.active_count() <= threads + 1
+
+
+def test_the_headers_must_say_what_the_body_says(door: McpDoor) -> None:
+    answer = door.ask("tools/call", "list_images", name="generate_image", arguments=WISH)
+    assert (answer.status, answer.json()["error"]["code"]) == (400, -32020)
+
+
+def test_a_client_of_another_protocol_version_learns_the_known_ones(door: McpDoor) -> None:
+    meta = META | {"io.modelcontextprotocol/protocolVersion": "2099-01-01"}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}}
+    answer = door.send("POST", body=json.dumps(body), mcp_protocol_version="2099-01-01", mcp_method="tools/list")
+    assert answer.status == 400
+    assert "2026-07-28" in json.dumps(answer.json()["error"]["data"])
+
+
+def test_progress_is_told_to_clients_that_ask_for_it(world: World, door: McpDoor) -> None:
+    seen: list[str | None] = []
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        seen.append(message)
+
+    with world.working():
+        door.through_client(lambda client: client.call_tool("generate_image", dict(WISH), progress_callback=note))
+    assert any("succeeded" in (message or "") for message in seen)
+
+
+def test_nothing_is_logged_of_what_was_sent(
+    world: World, door: McpDoor, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = "an otter nobody may hear of"
+    with world.working():
+        door.call("generate_image", prompt=secret)
+    door.call("generate_image", prompt=secret, size=secret)
+    door.call(secret)
+    door.send("POST", body='{"jsonrpc": "2.0", "method": "tools/call", "params": {"name": 5, "arguments": "' + secret)
+    for version in ("2026-07-28", "2025-11-25"):
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": 5, "arguments": secret}}
+        door.send("POST", body=json.dumps(body), mcp_protocol_version=version, mcp_method="tools/call")
+    logged = capsys.readouterr()
+    for text in (logged.out, logged.err, caplog.text):
+        assert "otter" not in text
+        assert world.key not in text
+        assert "ek_" not in text
