@@ -15,6 +15,7 @@ _IN_TOOL_WORDS = (
     ("are listed by GET /v1/jobs", "are in the answers of generate_image and edit_image"),
     ("GET /v1/jobs/", "get_image_job with "),
     ("GET /v1/images", "list_images"),
+    ("GET /v1/models", "list_available_models"),
     ("POST /v1/uploads", "create_upload"),
     ("another Idempotency-Key", "a new request_id"),
     ("Use a new key for a new request", "Use a new request_id for new arguments"),
