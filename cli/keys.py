@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from cli.stack import Stack
 from core.callers import Caller, new_caller_id, new_key
-from core.ledger import Budget
+from core.dollars import usd
+from core.ledger import PERIODS, Budget, Period
 from core.stores.callers import CallerStore
 
 _DURATION = re.compile(r"([1-9][0-9]{0,4})([hdw])")
@@ -56,6 +57,8 @@ def table(stack: Stack) -> list[str]:
     for caller in _store(stack).list_all():
         limits = [f"models={','.join(caller.models)}"] if caller.models else []
         limits += [f"origins={','.join(caller.origins)}"] if caller.origins else []
+        budget = ((period, caller.budget.of(period)) for period in PERIODS)
+        limits += [f"{period}={usd(most)}" for period, most in budget if most is not None]
         lines.append(
             f"{caller.id:22}{caller.name[:22]:24}{caller.status(now):10}{_day(caller.created_at):12}"
             f"{_day(caller.expires_at):12}{' '.join(limits) or '-'}"
@@ -66,6 +69,16 @@ def table(stack: Stack) -> list[str]:
 def revoke(stack: Stack, caller_id: str) -> Caller | None:
     """Revoke the key of a caller; None if there is no such caller."""
     return _store(stack).revoke(caller_id, int(time.time()))
+
+
+def set_budget(stack: Stack, caller_id: str, periods: dict[Period, int | None]) -> Caller | None:
+    """Give a key other limits for these periods, in micro-dollars; None if there is no such caller."""
+    return _store(stack).set_budget(caller_id, periods)
+
+
+def callers_of(stack: Stack) -> list[Caller]:
+    """All callers, oldest first."""
+    return _store(stack).list_all()
 
 
 def _store(stack: Stack) -> CallerStore:

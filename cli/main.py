@@ -6,8 +6,10 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import drops, keys
+from cli import drops, keys, spending
 from cli.stack import Stack, StackError
+from core.dollars import usd
+from core.ledger import PERIODS, Budget
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,7 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _create(stack: Stack, options: argparse.Namespace) -> int:
-    key, caller = keys.create(stack, options.name, options.expires, options.model, options.origin)
+    budget = Budget(options.budget_day, options.budget_month, options.budget_total)
+    key, caller = keys.create(stack, options.name, options.expires, options.model, options.origin, budget)
     if options.json:
         print(json.dumps({"id": caller.id, "name": caller.name, "key": key, "expires_at": caller.expires_at}))
     else:
@@ -44,6 +47,20 @@ def _revoke(stack: Stack, options: argparse.Namespace) -> int:
         print(f"easel: there is no caller '{options.id}'; see: easel keys list", file=sys.stderr)
         return 1
     print(f"{caller.id} ({caller.name}) is revoked from now on.")
+    return 0
+
+
+def _set(stack: Stack, options: argparse.Namespace) -> int:
+    given = {period: getattr(options, f"budget_{period}") for period in PERIODS if hasattr(options, f"budget_{period}")}
+    if not given:
+        print("easel: say what to set: --budget-day, --budget-month or --budget-total", file=sys.stderr)
+        return 1
+    caller = keys.set_budget(stack, options.id, given)
+    if caller is None:
+        print(f"easel: there is no caller '{options.id}'; see: easel keys list", file=sys.stderr)
+        return 1
+    told = ", ".join(f"{period} {'no limit' if most is None else usd(most)}" for period, most in given.items())
+    print(f"{caller.id} ({caller.name}) has from now on: {told}. What it spent before counts.")
     return 0
 
 
@@ -92,12 +109,18 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--expires", type=_duration, metavar="DURATION", help="12h, 90d, 4w (default: never)")
     create.add_argument("--model", action="append", default=[], help="allow only this model; may be repeated")
     create.add_argument("--origin", action="append", default=[], help="allow only this web origin; may be repeated")
+    spending.add_budget_options(create)
     create.add_argument("--json", action="store_true", help="print JSON for scripts")
     create.set_defaults(run=_create)
     key_commands.add_parser("list", help="list keys, never the secret part").set_defaults(run=_list)
     revoke = key_commands.add_parser("revoke", help="end a key's validity at once")
     revoke.add_argument("id", help="the caller's id, key_...")
     revoke.set_defaults(run=_revoke)
+    change = key_commands.add_parser("set", help="change what a key may spend")
+    change.add_argument("id", help="the caller's id, key_...")
+    spending.add_budget_options(change, default=argparse.SUPPRESS)
+    change.set_defaults(run=_set)
+    spending.add_commands(commands)
 
     drop_commands = commands.add_parser("drops", help="who owns what is dropped").add_subparsers(required=True)
     map_ = drop_commands.add_parser("map", help="let a key own what is dropped under a prefix")

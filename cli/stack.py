@@ -1,7 +1,7 @@
 """Finds a deployed Easel: by its CloudFormation stack, in AWS or in the laptop cloud."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import boto3
@@ -16,11 +16,12 @@ class StackError(Exception):
 
 @dataclass(frozen=True)
 class Stack:
-    """A deployed Easel: a session that may work on it, and what its stack names."""
+    """A deployed Easel: a session that may work on it, what its stack names, and what it was deployed with."""
 
     session: boto3.session.Session
     endpoint_url: str | None
     outputs: dict[str, str]
+    parameters: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def find(cls, name: str, *, local: bool, profile: str | None = None, region: str | None = None) -> "Stack":
@@ -49,7 +50,8 @@ class Stack:
         except (ClientError, BotoCoreError) as error:
             raise StackError(f"The stack '{name}' cannot be read: {error}. Name another with --stack.") from error
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-        return cls(session, endpoint_url, outputs)
+        parameters = {each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", [])}
+        return cls(session, endpoint_url, outputs, parameters)
 
     def output(self, name: str) -> str:
         """An output of the stack.

@@ -31,6 +31,7 @@ _TAGS = {
     "Images": "Stored images belong to the key that bought them. The lasting link needs no key.",
     "Uploads": "Inputs that are too large for a request body are sent straight to the bucket, up to 50 MB.",
     "Models": "What can be named as `model`: what each can do, what it costs, how long it lives.",
+    "Usage": "What a key spent, and what its budgets have left.",
     "Service": "About this deployment itself.",
 }
 

@@ -8,9 +8,11 @@ from core import answers, catalog
 from core.errors import InvalidRequest
 from core.images import Image
 from core.jobs import Report, new_job
+from core.ledger import Balance, renewal
 from core.models import model_named
 from core.money import Usage, charge_of, quote
 from core.requests import Request
+from core.spending import BudgetState, Spent
 from core.stores.images import ImageLinks
 from core.stores.uploads import Upload, UploadForm
 
@@ -79,6 +81,13 @@ def examples() -> dict[str, Any]:
     shaper = answers.Answers(
         ImageLinks(cast("S3Client", _Signer()), "BUCKET", 3600), "https://API/v1", _NOW + 10, lambda: _BUDGET_LEFT
     )
+    balance = Balance(reserved=0, spent=270_000, images=3, committed=270_000)
+    states = [
+        BudgetState("key", "total", balance, None, None),
+        BudgetState("key", "month", balance, _BUDGET_LEFT + 270_000, renewal("month", _NOW)),
+        BudgetState("key", "day", balance, None, renewal("day", _NOW)),
+    ]
+    spent = Spent("2026-11-22", _CALLER, MODEL, balance)
     refused = InvalidRequest(f"Invalid value: 11. 'n' must be from 1 to 10 for '{MODEL}'.", param="n")
     return {
         "ImagesResponse": shaper.result(done),
@@ -95,6 +104,7 @@ def examples() -> dict[str, Any]:
         "DeletedUpload": answers.deleted("upload.deleted", UPLOAD_ID),
         "DeletedInputs": answers.deleted("job.inputs.deleted", JOB_ID),
         "Model": model_named(MODEL, catalog.load(), date(2026, 11, 22)),
+        "UsageReport": answers.usage_report(states, [spent], date(2026, 11, 1), date(2026, 11, 22)),
         "Health": {"status": "ok", "models": [MODEL]},
         "ErrorResponse": answers.error_document(refused, _REQUEST_ID),
     }

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from handlers.routes import images, jobs, models, purchases, service, uploads
+from handlers.routes import images, jobs, models, purchases, service, uploads, usage
 from openapi import errors
 from openapi.examples import IMAGE_ID, JOB_ID, MODEL, PROMPT, UPLOAD_ID
 from openapi.schemas import Schema, reference
@@ -15,6 +15,7 @@ ROUTERS = {
     "Images": images.routes,
     "Uploads": uploads.routes,
     "Models": models.routes,
+    "Usage": usage.routes,
     "Service": service.routes,
 }
 
@@ -83,6 +84,18 @@ PARAMETERS: dict[str, Schema] = {
         "in": "query",
         "description": "The `last_id` of the page before.",
         "schema": {"type": "string", "pattern": "^job_[0-9a-f]{32}$"},
+    },
+    "From": {
+        "name": "from",
+        "in": "query",
+        "description": "The first UTC day; by default the first of the month of `to`. At most 92 days before `to`.",
+        "schema": {"type": "string", "format": "date"},
+    },
+    "To": {
+        "name": "to",
+        "in": "query",
+        "description": "The last UTC day, which is included; by default today.",
+        "schema": {"type": "string", "format": "date"},
     },
     "AfterImage": {
         "name": "after",
@@ -277,6 +290,13 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
         answers={"200": Answer("The model.", "Model", "Model")},
         errors=(errors.ANY_CALL, errors.A_MODEL_NAME, errors.THE_GATEWAY),
         curl=f"""curl {_EASEL}/models/{MODEL}" {_KEY}""",
+    ),
+    usage.usage: Operation(
+        id="retrieveUsage",
+        summary="See what the key spent",
+        parameters=("From", "To"),
+        answers={"200": Answer("What it spent, and where its budgets stand.", "UsageReport", "UsageReport")},
+        curl=f"""curl {_EASEL}/usage?from=2026-11-01" {_KEY}""",
     ),
     service.health: Operation(
         id="health",

@@ -28,6 +28,7 @@ _ANSWERED: dict[str, Any] = {
     "Image": documents.Image,
     "ImageList": documents.Page[documents.Image],
     "Quote": documents.Quote,
+    "UsageReport": documents.UsageReport,
     "Model": documents.Model,
     "ModelList": documents.ModelList,
     "Upload": documents.Upload,

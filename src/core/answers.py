@@ -1,6 +1,7 @@
 """The JSON that callers see: results, jobs, errors."""
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -9,6 +10,7 @@ from core.images import Image
 from core.jobs import Job
 from core.money import Quote, Usage
 from core.requests import Request, Warning
+from core.spending import BudgetState, Spent
 from core.stores.images import SignedUrl
 from core.stores.uploads import StoredUpload, Upload, UploadForm
 
@@ -71,6 +73,46 @@ def quote_document(request: Request, quoted: Quote, budget_left: int | None) -> 
             "applied": request.applied(),
             "warnings": _warnings(request.warnings),
         },
+    }
+
+
+def usage_report(
+    states: Iterable[BudgetState], rows: Iterable[Spent], first: date, last: date
+) -> "documents.UsageReport":
+    """What a key spent from day to day, and where its budgets stand."""
+    data: list[documents.UsageRow] = [
+        {
+            "date": row.day,
+            "model": row.model,
+            "images": row.balance.images,
+            "spent_micro_usd": row.balance.spent,
+            "reserved_micro_usd": row.balance.reserved,
+        }
+        for row in rows
+    ]
+    return {
+        "object": "usage",
+        "currency": "USD",
+        "budgets": [_budget(state) for state in states if state.scope == "key" or state.limit is not None],
+        "date_from": first.isoformat(),
+        "date_to": last.isoformat(),
+        "images": sum(row["images"] for row in data),
+        "spent_micro_usd": sum(row["spent_micro_usd"] for row in data),
+        "reserved_micro_usd": sum(row["reserved_micro_usd"] for row in data),
+        "data": data,
+    }
+
+
+def _budget(state: BudgetState) -> "documents.BudgetState":
+    own = state.scope == "key"
+    return {
+        "scope": state.scope,
+        "period": state.period,
+        "spent_micro_usd": state.balance.spent if own else None,
+        "reserved_micro_usd": state.balance.reserved if own else None,
+        "limit_micro_usd": state.limit,
+        "left_micro_usd": state.left,
+        "renews_at": state.renews_at,
     }
 
 

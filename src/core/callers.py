@@ -6,10 +6,9 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.ledger import Budget, Period
+from core.ledger import PERIODS, Budget
 
 KEY_PREFIX = "ek_"
-_PERIODS: tuple[Period, ...] = ("day", "month", "total")
 _KEY_SHAPE = re.compile(r"ek_[A-Za-z0-9_-]{43}")
 
 
@@ -59,13 +58,13 @@ class Caller:
             revoked_at=int(item["revoked_at"]) if "revoked_at" in item else None,
             models=tuple(item.get("models", ())),
             origins=tuple(item.get("origins", ())),
-            budget=Budget(**{period: item.get(f"budget_{period}") for period in _PERIODS}),
+            budget=Budget(**{period: item.get(f"budget_{period}") for period in PERIODS}),
         )
 
 
 def budget_item(budget: Budget) -> dict[str, int | None]:
     """A budget as it is stored with a caller."""
-    return {f"budget_{period}": budget.of(period) for period in _PERIODS}
+    return {f"budget_{period}": budget.of(period) for period in PERIODS}
 
 
 def new_key() -> str:

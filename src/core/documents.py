@@ -248,6 +248,58 @@ class Quote(TypedDict):
     easel: QuoteAdditions
 
 
+class BudgetState(TypedDict):
+    """A budget and where it stands, in micro-dollars."""
+
+    scope: str
+    """Whose it is: that of the `key`, or of the whole `deployment`."""
+    period: str
+    """`day` or `month` (both of UTC), or `total`."""
+    spent_micro_usd: int | None
+    """null for the deployment's, which other keys spend as well."""
+    reserved_micro_usd: int | None
+    """For jobs that are not finished, or whose outcome is unknown; null for the deployment's."""
+    limit_micro_usd: int | None
+    """null if there is none."""
+    left_micro_usd: int | None
+    """What is neither spent nor reserved; null without a limit."""
+    renews_at: int | None
+    """When the next period begins, in Unix seconds; null for one that never ends."""
+
+
+class UsageRow(TypedDict):
+    """What was spent on a model on a day."""
+
+    date: str
+    """The UTC day on which it was reserved."""
+    model: str
+    images: int
+    """Bought, or about to be."""
+    spent_micro_usd: int
+    reserved_micro_usd: int
+    """For jobs that are not finished, or whose outcome is unknown."""
+
+
+class UsageReport(TypedDict):
+    """What a key spent, in micro-dollars: millionths of a US dollar."""
+
+    object: Literal["usage"]
+    currency: Literal["USD"]
+    budgets: list[BudgetState]
+    """The key's for the day, the month and ever, and those of the deployment that have a limit."""
+    date_from: str
+    date_to: str
+    """The last day of the report, which is included."""
+    images: int
+    """All of `data` together."""
+    spent_micro_usd: int
+    """All of `data` together."""
+    reserved_micro_usd: int
+    """All of `data` together."""
+    data: list[UsageRow]
+    """By day and model, oldest first."""
+
+
 class Upload(TypedDict):
     """An input image that is sent apart from the request that uses it."""
 

@@ -18,6 +18,8 @@ from typing import Literal
 MovementKind = Literal["reserve", "settle", "release", "resolve"]
 Period = Literal["day", "month", "total"]
 
+PERIODS: tuple[Period, ...] = ("day", "month", "total")
+
 DEPLOYMENT = "deployment"
 
 
@@ -50,6 +52,12 @@ class Balance:
     spent: int = 0
     images: int = 0
     committed: int = 0
+
+    def plus(self, reserved: int, spent: int, images: int) -> "Balance":
+        """After a movement of so much."""
+        return Balance(
+            self.reserved + reserved, self.spent + spent, self.images + images, self.committed + reserved + spent
+        )
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,22 @@ class Movement:
     images: int
     at: int
     bounds: tuple[Bound, ...] = ()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A movement as it was booked."""
+
+    kind: MovementKind
+    job_id: str
+    reservation_id: str
+    caller_id: str
+    model: str
+    reserved: int
+    spent: int
+    images: int
+    booked_at: int
+    accounts: tuple[Account, ...]
 
 
 def opening(accounts: tuple[Account, ...], amount: int, images: int, bounds: tuple[Bound, ...], now: float) -> Movement:

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from core.errors import EaselError, MethodNotAllowed, NotFound, ServerError
 from handlers import http
 from handlers.logs import logger
-from handlers.routes import images, jobs, models, purchases, service, uploads
+from handlers.routes import images, jobs, models, purchases, service, uploads, usage
 
 errors = Router()
 
@@ -56,7 +56,16 @@ def _told(error: EaselError) -> Response[str]:
 # API Gateway's stage and the Function URL's paths both start with /v1.
 _rest = APIGatewayRestResolver(strip_prefixes=["/v1"])
 _direct = LambdaFunctionUrlResolver(strip_prefixes=["/v1"])
-for _router in (purchases.routes, jobs.routes, images.routes, uploads.routes, models.routes, service.routes, errors):
+for _router in (
+    purchases.routes,
+    jobs.routes,
+    images.routes,
+    uploads.routes,
+    models.routes,
+    usage.routes,
+    service.routes,
+    errors,
+):
     _rest.include_router(_router)
     _direct.include_router(_router)
 

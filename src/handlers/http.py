@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
@@ -86,6 +87,31 @@ class Call:
         if not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most:
             raise InvalidRequest(f"'{name}' must be a whole number from {least} to {most}.", param=name)
         return int(text)
+
+    def days(self, first_name: str, last_name: str, *, most: int) -> tuple[date, date]:
+        """Two query parameters that are the first and the last UTC day of a range: by default this month until today.
+
+        Raises:
+            InvalidRequest: one is no day, or they are out of order or too far apart.
+        """
+        today = datetime.now(UTC).date()
+        last = self._day(last_name) or today
+        first = self._day(first_name) or last.replace(day=1)
+        if not 0 <= (last - first).days < most:
+            raise InvalidRequest(
+                f"'{first_name}' must be a day up to '{last_name}' ({last}), at most {most} days in all.",
+                param=first_name,
+            )
+        return first, last
+
+    def _day(self, name: str) -> date | None:
+        text = self.query(name)
+        if text is None:
+            return None
+        try:
+            return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
+        except ValueError:
+            raise InvalidRequest(f"'{name}' must be a day such as 2026-11-22.", param=name) from None
 
     @property
     def idempotency_key(self) -> str | None:

@@ -1,8 +1,10 @@
 """API keys in the callers table, found by the hash of the key."""
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from core.callers import Caller, hash_key
+from core.callers import Caller, budget_item, hash_key
+from core.ledger import Period
 from core.stores.items import from_item, to_item
 
 if TYPE_CHECKING:
@@ -57,6 +59,29 @@ class CallerStore:
                     UpdateExpression="SET revoked_at = if_not_exists(revoked_at, :now)",
                     ExpressionAttributeValues={":now": {"N": str(now)}},
                     ReturnValues="ALL_NEW",
+                )
+                return Caller.from_item(from_item(answer["Attributes"]))
+        return None
+
+    def set_budget(self, caller_id: str, periods: dict[Period, int | None]) -> Caller | None:
+        """Give a caller other limits (micro-dollars, None for none) for these periods; None if there is no such caller.
+
+        What was spent in a period before counts.
+        """
+        for hash_, caller in self._scan():
+            if caller.id == caller_id:
+                budget = replace(caller.budget, **periods)
+                item = {name: {"N": str(limit)} for name, limit in budget_item(budget).items() if limit is not None}
+                unset = [name for name in budget_item(budget) if name not in item]
+                expressions = ["SET " + ", ".join(f"{name} = :{name}" for name in item)] if item else []
+                expressions += ["REMOVE " + ", ".join(unset)] if unset else []
+                given: Any = {"ExpressionAttributeValues": {f":{name}": value for name, value in item.items()}}
+                answer = self._client.update_item(
+                    TableName=self._table,
+                    Key={"key_hash": {"S": hash_}},
+                    UpdateExpression=" ".join(expressions),
+                    ReturnValues="ALL_NEW",
+                    **(given if item else {}),
                 )
                 return Caller.from_item(from_item(answer["Attributes"]))
         return None

@@ -11,7 +11,7 @@ Transactions that meet at a balance cancel each other; they are repeated until t
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -176,6 +176,18 @@ class JobStore:
     def unresolved(self, now: float, limit: int) -> list[str]:
         """Ids of jobs of unknown outcome whose records are about to expire."""
         return self._due(_UNRESOLVED, now, limit)
+
+    def all_open(self) -> Iterator[str]:
+        """Ids of all jobs that somebody will look at again: unfinished, unannounced or of unknown outcome."""
+        for mark in (_UNFINISHED, _UNANNOUNCED, _UNRESOLVED):
+            pages = self._client.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName="by_check",
+                KeyConditionExpression="#open = :mark",
+                ExpressionAttributeNames={"#open": "open"},
+                ExpressionAttributeValues={":mark": {"S": mark}},
+            )
+            yield from (item["id"]["S"] for page in pages for item in page["Items"])
 
     def mark_announced(self, job: Job) -> None:
         """Remember that the end of a job, as it was read, was announced; if it was written since, it has a new end."""

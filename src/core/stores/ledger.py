@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.ledger import DEPLOYMENT, Account, Balance, Bound, Budget, Movement
+from core.ledger import DEPLOYMENT, Account, Balance, Bound, Budget, Entry, Movement, Period
 from core.stores.items import from_item, to_item
 
 if TYPE_CHECKING:
@@ -109,6 +109,44 @@ class LedgerStore:
         """All balances of an owner whose names start so, in the order of their names."""
         for item in self._query(owner, prefix):
             yield Account(owner, item["name"]), _balance(item)
+
+    def everything(self) -> tuple[list[Entry], dict[Account, Balance]]:
+        """All entries and all balances: a scan of the whole table."""
+        entries, balances = [], {}
+        for page in self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
+            for item in map(from_item, page["Items"]):
+                account = Account(item["owner"], item["name"])
+                if "kind" in item:
+                    entries.append(_entry(item))
+                elif account != _CONTROL:
+                    balances[account] = _balance(item)
+        return entries, balances
+
+    def stop(self, reason: str | None, now: int) -> None:
+        """Stop all buying from this moment on."""
+        update = "SET stopped_at = if_not_exists(stopped_at, :now)"
+        values: dict[str, Any] = {":now": {"N": str(now)}}
+        if reason:
+            update += ", reason = :reason"
+            values[":reason"] = {"S": reason}
+        self._order(update, values)
+
+    def resume(self) -> None:
+        """Let buying go on."""
+        self._order("REMOVE stopped_at, reason")
+
+    def set_budget(self, period: Period, limit: int | None) -> None:
+        """Let the deployment have another limit (micro-dollars, None for none) than it was deployed with."""
+        value: Any = {"NULL": True} if limit is None else {"N": str(limit)}
+        self._order(f"SET {period}_budget = :limit", {":limit": value})
+
+    def unset_budget(self, period: Period) -> None:
+        """Let the deployment have the limit that it was deployed with."""
+        self._order(f"REMOVE {period}_budget")
+
+    def _order(self, update: str, values: dict[str, Any] | None = None) -> None:
+        given: Any = {"ExpressionAttributeValues": values} if values else {}
+        self._client.update_item(TableName=self._table, Key=_key(_CONTROL), UpdateExpression=update, **given)
 
     def _query(self, owner: str, prefix: str) -> Iterator[dict[str, Any]]:
         condition, values = "#owner = :owner", {":owner": {"S": owner}}
@@ -205,6 +243,21 @@ def _balance(item: dict[str, Any]) -> Balance:
         spent=item.get("spent", 0),
         images=item.get("images", 0),
         committed=item.get("committed", 0),
+    )
+
+
+def _entry(item: dict[str, Any]) -> Entry:
+    return Entry(
+        kind=item["kind"],
+        job_id=item["job_id"],
+        reservation_id=item["reservation_id"],
+        caller_id=item["caller_id"],
+        model=item["model"],
+        reserved=item["reserved"],
+        spent=item["spent"],
+        images=item["images"],
+        booked_at=item["booked_at"],
+        accounts=tuple(Account(owner, name) for owner, name in item["accounts"]),
     )
 
 
