@@ -54,13 +54,22 @@ $(NODE_CLIENT): tests/sdks/node/package-lock.json
 	@$(call quietly,install-node-client,cd tests/sdks/node && npm ci --ignore-scripts)
 	@touch $@
 
+# MCP's own programs, which tests/campaigns runs, and the Node they need.
+MCP_PROGRAMS := tests/campaigns/assistants/node/node_modules/.stamp
+$(MCP_PROGRAMS): tests/campaigns/assistants/node/package-lock.json
+	@command -v npm > /dev/null || { echo "The tests of MCP's own clients need npm." >&2; exit 1; }
+	@echo "installing $< into $(@D)"
+	@$(call quietly,install-mcp-programs,cd tests/campaigns/assistants/node && npm ci --ignore-scripts)
+	@touch $@
+
 # $(call need,NAMES): installs these environments, two at a time.
-stamp = $(if $(filter dev,$(1)),.venv/.stamp,$(if $(filter node-client,$(1)),$(NODE_CLIENT),.venv-$(1)/.stamp))
+stamp = $(if $(filter dev,$(1)),.venv/.stamp,$(if $(filter node-client,$(1)),$(NODE_CLIENT),$(if \
+	$(filter mcp-programs,$(1)),$(MCP_PROGRAMS),.venv-$(1)/.stamp)))
 need = @$(MAKE) -s -j2 $(foreach name,$(1),$(call stamp,$(name)))
 
 .PHONY: setup
 setup: ## install every environment
-	$(call need,dev sam ministack checkov lambda openai-1 openai-2 node-client)
+	$(call need,dev sam ministack checkov lambda openai-1 openai-2 node-client mcp-programs)
 
 
 # The laptop cloud.
@@ -88,7 +97,7 @@ test: ## every layer of tests, but for the campaigns
 	@$(BIN)/pytest tests -n 2 --dist loadfile --ignore tests/campaigns
 
 test-campaigns: ## long runs: many requests, statements, crashes or faults in a row
-	$(call need,dev sam ministack)
+	$(call need,dev sam ministack mcp-programs)
 	@$(BIN)/pytest tests/campaigns -n 2 --dist loadfile
 
 test-fast: ## the layers that need no deployed stack
@@ -160,5 +169,5 @@ requirements: ## recompile the pinned requirements with the newest versions
 
 clean: ## end the laptop cloud, remove builds and environments
 	@if [ -e out/stack.json ] && [ -x $(BIN)/python ]; then $(BIN)/python -m local.down; fi
-	rm -rf .aws-sam out .venv .venv-* tests/sdks/node/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .aws-sam out .venv .venv-* tests/sdks/node/node_modules tests/campaigns/assistants/node/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

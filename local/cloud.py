@@ -111,6 +111,7 @@ def running_stack(
             jobs_dead_letter_queue_url=outputs["JobsDeadLetterQueueUrl"],
             event_bus=outputs["EventBusName"],
             worker_function=outputs["WorkerFunctionName"],
+            mcp_function=outputs["McpFunctionName"],
             sweep_function=outputs["SweepFunctionName"],
             dead_letter_function=outputs["DeadLetterFunctionName"],
             drops_queue_url=outputs["DropsQueueUrl"],

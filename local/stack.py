@@ -43,6 +43,7 @@ class Stack:
     jobs_dead_letter_queue_url: str
     event_bus: str
     worker_function: str
+    mcp_function: str
     sweep_function: str
     dead_letter_function: str
     drops_queue_url: str
