@@ -6,7 +6,7 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import drops, keys, spending
+from cli import drops, keys, spending, webhooks
 from cli.stack import Stack, StackError
 from core.dollars import usd
 from core.ledger import PERIODS, Budget
@@ -88,6 +88,28 @@ def _redrive(stack: Stack, _: argparse.Namespace) -> int:
     return 0
 
 
+def _webhook_secret(stack: Stack, options: argparse.Namespace) -> int:
+    secrets = webhooks.secret(stack, options.id, rotate=options.rotate, overlap_seconds=options.overlap)
+    if secrets is None:
+        print(f"easel: there is no caller '{options.id}'; see: easel keys list", file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps({"secret": secrets.current, "previous_until": secrets.previous_until}))
+    else:
+        print(secrets.current)
+    return 0
+
+
+def _webhook_replay(stack: Stack, options: argparse.Namespace) -> int:
+    try:
+        message = webhooks.replay(stack, options.job)
+    except webhooks.NothingToReplay as error:
+        print(f"easel: {error}", file=sys.stderr)
+        return 1
+    print(f"{message.id} is on its way again.")
+    return 0
+
+
 def _duration(text: str) -> int:
     try:
         return keys.duration(text)
@@ -132,4 +154,16 @@ def _parser() -> argparse.ArgumentParser:
     unmap.add_argument("prefix", help="the folder, as it was mapped")
     unmap.set_defaults(run=_unmap)
     commands.add_parser("redrive", help="put dead-lettered drops back").set_defaults(run=_redrive)
+    webhook_commands = commands.add_parser("webhooks", help="webhooks of callers").add_subparsers(required=True)
+    secret = webhook_commands.add_parser("secret", help="show the secret that a caller's webhooks are signed with")
+    secret.add_argument("id", help="the caller's id, key_...")
+    secret.add_argument("--rotate", action="store_true", help="make a new one; the old one signs beside it for a while")
+    secret.add_argument(
+        "--overlap", type=_duration, default="24h", metavar="DURATION", help="that while (default: 24h)"
+    )
+    secret.add_argument("--json", action="store_true", help="print JSON for scripts")
+    secret.set_defaults(run=_webhook_secret)
+    replay = webhook_commands.add_parser("replay", help="send the webhook about a job's end again")
+    replay.add_argument("job", help="the job's id, job_...")
+    replay.set_defaults(run=_webhook_replay)
     return parser

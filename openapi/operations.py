@@ -67,6 +67,15 @@ PARAMETERS: dict[str, Schema] = {
         "description": "The same key with the same request is the same job, with another request it is refused.",
         "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
     },
+    "EaselWebhook": {
+        "name": "Easel-Webhook",
+        "in": "header",
+        "description": (
+            "An https URL that is told when the job ends, by a signed POST as Standard Webhooks describes it. The key "
+            "needs a secret for it, which the operator makes."
+        ),
+        "schema": {"type": "string", "format": "uri", "maxLength": 2048},
+    },
     "Wait": {
         "name": "wait",
         "in": "query",
@@ -155,7 +164,7 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
     purchases.generate: Operation(
         id="createImage",
         summary="Generate images",
-        parameters=("Prefer", "IdempotencyKey"),
+        parameters=("Prefer", "IdempotencyKey", "EaselWebhook"),
         body={"application/json": reference("GenerationRequest")},
         example={"model": MODEL, "prompt": PROMPT, "quality": "low"},
         answers={"200": _DONE, "202": _NOT_YET},
@@ -166,7 +175,7 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
     purchases.edit: Operation(
         id="createImageEdit",
         summary="Edit images",
-        parameters=("Prefer", "IdempotencyKey"),
+        parameters=("Prefer", "IdempotencyKey", "EaselWebhook"),
         body={**_FORM, "application/json": reference("EditRequest")},
         example={"model": MODEL, "prompt": "the same at night", "images": [{"file_id": IMAGE_ID}]},
         answers={"200": _DONE, "202": _NOT_YET},

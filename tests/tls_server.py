@@ -1,6 +1,7 @@
 """A TLS server on an address of its own, with a certificate that only these tests trust."""
 
 import datetime
+import re
 import socket
 import ssl
 import threading
@@ -29,6 +30,7 @@ class Server:
     port: int
     replies: list[bytes | Reply] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     names: list[str | None] = field(default_factory=list)
 
     @property
@@ -93,7 +95,12 @@ def _serve(listener: socket.socket, context: ssl.SSLContext, server: Server) -> 
             request = b""
             while b"\r\n\r\n" not in request and (more := connection.recv(4096)):
                 request += more
+            head, _, body = request.partition(b"\r\n\r\n")
+            length = re.search(rb"(?i)content-length: (\d+)", head)
+            while length and len(body) < int(length[1]) and (more := connection.recv(4096)):
+                body += more
             server.requests.append(request.decode())
+            server.bodies.append(body)
             reply = server.replies.pop(0)
             if isinstance(reply, bytes):
                 connection.sendall(reply)

@@ -9,6 +9,7 @@ from core.accepting import Acceptor
 from core.authentication import Gate
 from core.canceling import Canceler
 from core.catalog import Catalog
+from core.delivering import Receivers
 from core.gathering import Gatherer
 from core.inputs.addresses import TrustedHosts
 from core.library import Library
@@ -20,6 +21,7 @@ from core.stores.images import ImageLinks, ImageStore
 from core.stores.inputs import InputStore
 from core.stores.jobs import JobStore
 from core.stores.ledger import LedgerStore
+from core.stores.messages import MessageStore, SecretStore
 from core.stores.queue import JobQueue
 from core.stores.uploads import UploadBucket, UploadStore
 from core.uploads import Uploads
@@ -43,6 +45,7 @@ class Doors:
     uploads: Uploads
     jobs: JobStore
     pictures: ImageStore
+    messages: MessageStore
     links: ImageLinks
 
 
@@ -57,6 +60,8 @@ def doors() -> Doors:
     uploads = Uploads(UploadStore(aws.dynamodb(), settings.jobs_table), UploadBucket(aws.s3(), settings.images_bucket))
     pictures = ImageStore(aws.s3(), settings.images_bucket)
     library = Library(jobs, pictures)
+    signing_secrets = SecretStore(aws.dynamodb(), settings.callers_table)
+    receivers = Receivers(signing_secrets, TrustedHosts.parse(settings.webhook_hosts))
     return Doors(
         settings=settings,
         catalog=catalog.load(),
@@ -65,12 +70,13 @@ def doors() -> Doors:
         gatherer=Gatherer(
             library, uploads, InputStore(aws.s3(), settings.images_bucket), TrustedHosts.parse(settings.trusted_hosts)
         ),
-        acceptor=Acceptor(jobs, queue, catalog.load(), spending, settings.retention_days * _DAY_SECONDS),
+        acceptor=Acceptor(jobs, queue, catalog.load(), spending, settings.retention_days * _DAY_SECONDS, receivers),
         canceler=Canceler(jobs),
         spending=spending,
         library=library,
         uploads=uploads,
         jobs=jobs,
         pictures=pictures,
+        messages=MessageStore(aws.dynamodb(), settings.jobs_table),
         links=ImageLinks(aws.s3(), settings.images_bucket, settings.url_ttl_seconds),
     )

@@ -3,11 +3,21 @@
 from functools import cache
 
 from core import aws
+from core.delivering import Redelivery
 from core.recovering import Recovery
-from core.settings import JobSettings
+from core.settings import JobSettings, WebhookSettings
 from core.stores.jobs import JobStore
 from core.stores.ledger import LedgerStore
+from core.stores.messages import MessageStore
 from core.stores.queue import JobQueue
+
+
+@cache
+def redelivery() -> Redelivery:
+    """The redelivery of webhooks of this process, built from its environment."""
+    settings = WebhookSettings.from_environment()
+    messages = MessageStore(aws.dynamodb(), settings.jobs_table)
+    return Redelivery(messages, JobQueue(aws.sqs(), settings.webhooks_queue_url))
 
 
 @cache

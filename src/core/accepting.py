@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from core.callers import Caller
 from core.catalog import Catalog
+from core.delivering import Receivers
 from core.errors import Conflict, ModelNotFound, NotFound, PermissionDenied, ServiceUnavailable
 from core.jobs import Job, new_job, new_job_id
 from core.money import quote
@@ -42,6 +43,7 @@ class Delivery:
     `origin` is the dropped object that a request was made from.
     `repeat_seconds` is for clients that call again without saying so: for so long an equal request of the caller is the
     same purchase.
+    `webhook` is a URL that is told when the job ends.
     """
 
     request_id: str
@@ -49,6 +51,7 @@ class Delivery:
     sdk_attempt: int | None = None
     origin: Origin | None = None
     repeat_seconds: int | None = None
+    webhook: str | None = None
 
 
 class Acceptor:
@@ -61,6 +64,7 @@ class Acceptor:
         catalog: Catalog,
         spending: Spending,
         retention_seconds: int,
+        receivers: Receivers,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -69,6 +73,7 @@ class Acceptor:
         self._catalog = catalog
         self._spending = spending
         self._retention_seconds = retention_seconds
+        self._receivers = receivers
         self._clock = clock
         self._sleep = sleep
 
@@ -77,6 +82,7 @@ class Acceptor:
 
         Raises:
             PermissionDenied: the caller may not use the model.
+            InvalidRequest: the webhook's URL is not allowed.
             Conflict: the idempotency key stands for another request.
             BudgetExceeded: a budget has too little left.
             InvalidRequest: a budget applies, and the price is not known.
@@ -89,6 +95,8 @@ class Acceptor:
                 param="model",
                 code="model_not_allowed",
             )
+        if delivery.webhook is not None:
+            self._receivers.check(caller, delivery.webhook)
         now = self._clock()
         model = self._catalog.find(request.model)
         quoted = quote(request, model.rules, len(request.inputs)) if model else None
@@ -101,6 +109,7 @@ class Acceptor:
             now=now,
             retention_seconds=self._retention_seconds,
             origin=delivery.origin,
+            webhook=delivery.webhook,
         )
         try:
             job = self._write(self._jobs.create, self._reserving(caller, job))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from core.errors import Conflict, EaselError, JobFailed
 from core.images import Image
 from core.jobs import Job
+from core.messages import Message
 from core.money import Quote, Usage
 from core.requests import Request, Warning
 from core.spending import BudgetState, Spent
@@ -164,10 +165,10 @@ class Answers:
                 document[name] = value
         return document
 
-    def job(self, job: Job) -> "documents.Job":
-        """A job as GET /v1/jobs/{id} shows it."""
+    def job(self, job: Job, message: Message | None = None) -> "documents.Job":
+        """A job as GET /v1/jobs/{id} shows it, with the webhook message about its end."""
         error = error_document(JobFailed(job.error, job.id), job.request_id)["error"] if job.error else None
-        return {
+        document: documents.Job = {
             "id": job.id,
             "object": "job",
             "status": job.status,
@@ -182,6 +183,16 @@ class Answers:
             "error": error,
             "easel": self._easel(job),
         }
+        if message:
+            document["webhook"] = {
+                "id": message.id,
+                "state": message.state,
+                "attempts": message.attempts,
+                "attempted_at": message.attempted_at,
+                "outcome": message.outcome,
+                "next_attempt_at": message.next_at if message.state == "pending" else None,
+            }
+        return document
 
     def job_url(self, job: Job) -> str:
         """Where the job can be polled."""

@@ -8,6 +8,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 from core.catalog import LifecycleState, Operation
 from core.errors import Charged
 from core.jobs import Status
+from core.messages import State
 
 Deletion = Literal["image.deleted", "upload.deleted", "job.inputs.deleted"]
 
@@ -165,6 +166,22 @@ class ImagesResponse(TypedDict):
     easel: JobAdditions
 
 
+class Webhook(TypedDict):
+    """How far the webhook message about the end of a job came."""
+
+    id: str
+    """What the receiver sees as webhook-id."""
+    state: State
+    """`gone`: the receiver answered 410; `given_up`: a day of attempts was in vain."""
+    attempts: int
+    attempted_at: int | None
+    """When the last attempt was made, in Unix seconds."""
+    outcome: str | None
+    """What became of the last attempt, such as `status_200` or `timeout`."""
+    next_attempt_at: int | None
+    """When the next one is due, in Unix seconds; null if there is none."""
+
+
 class Job(TypedDict):
     """One paid unit of work."""
 
@@ -190,6 +207,8 @@ class Job(TypedDict):
     error: Error | None
     """Why it failed, or is unknown."""
     easel: JobAdditions
+    webhook: NotRequired[Webhook]
+    """Where the request named a webhook and the job has ended; not in lists."""
 
 
 class Image(ResultImage):

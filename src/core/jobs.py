@@ -59,7 +59,7 @@ class Job:
     unknown until its record expires; `bought` how many images the provider delivered, `deleted` how many of them the
     caller has deleted since, `version` the number of writes (see JobStore.save). `reservation` is what it holds in the
     ledger, `movement` what the next write books there; that is never stored. `resolved_at` is when somebody said what
-    became of an unknown purchase.
+    became of an unknown purchase, `webhook` the URL that is told of the job's end.
     """
 
     id: str
@@ -71,6 +71,7 @@ class Job:
     deadline: int
     expires_at: int
     quote: Quote | None = None
+    webhook: str | None = None
     status: Status = "queued"
     stage: Stage | None = None
     lease_id: str | None = None
@@ -276,6 +277,7 @@ def new_job(
     now: float,
     retention_seconds: int,
     origin: Origin | None = None,
+    webhook: str | None = None,
 ) -> Job:
     """A job that was just accepted."""
     seconds = int(now)
@@ -286,6 +288,7 @@ def new_job(
         fingerprint=request.fingerprint(),
         request_id=request_id,
         quote=quote,
+        webhook=webhook,
         created_ms=int(now * 1000),
         deadline=seconds + DEADLINE_SECONDS,
         expires_at=seconds + retention_seconds,

@@ -56,6 +56,7 @@ class ApiSettings(JobSettings):
     public_url: str = Field(alias="EASEL_PUBLIC_URL", default="")
     default_model: str = Field(alias="EASEL_DEFAULT_MODEL", default="gpt-image-2.6-flare", min_length=1)
     trusted_image_hosts: str = Field(alias="EASEL_TRUSTED_IMAGE_HOSTS", default="")
+    trusted_webhook_hosts: str = Field(alias="EASEL_TRUSTED_WEBHOOK_HOSTS", default="")
     retired_models: RetiredPolicy = Field(alias="EASEL_RETIRED_MODELS", default="translate")
 
     daily_budget: OptionalDollars = Field(alias="EASEL_DAILY_BUDGET_USD", default=None)
@@ -71,6 +72,11 @@ class ApiSettings(JobSettings):
         """Host names and networks that input images may come from although they are private."""
         return _entries(self.trusted_image_hosts)
 
+    @property
+    def webhook_hosts(self) -> list[str]:
+        """Host names and networks that webhooks may be sent to although they are private."""
+        return _entries(self.trusted_webhook_hosts)
+
 
 class WorkerSettings(JobSettings):
     """The worker: the only one that knows the provider."""
@@ -83,6 +89,7 @@ class AnnouncerSettings(JobSettings):
 
     images_bucket: str = Field(alias="EASEL_IMAGES_BUCKET", min_length=1)
     event_bus: str = Field(alias="EASEL_EVENT_BUS", min_length=1)
+    webhooks_queue_url: str = Field(alias="EASEL_WEBHOOKS_QUEUE_URL", min_length=1)
     public_url: str = Field(alias="EASEL_PUBLIC_URL", min_length=1)
 
 
@@ -113,5 +120,19 @@ class McpSettings(Settings):
         return _entries(self.allowed_origins)
 
 
+class WebhookSettings(Settings):
+    """Whatever sends webhooks, or has them sent."""
+
+    jobs_table: str = Field(alias="EASEL_JOBS_TABLE", min_length=1)
+    callers_table: str = Field(alias="EASEL_CALLERS_TABLE", min_length=1)
+    webhooks_queue_url: str = Field(alias="EASEL_WEBHOOKS_QUEUE_URL", min_length=1)
+    trusted_webhook_hosts: str = Field(alias="EASEL_TRUSTED_WEBHOOK_HOSTS", default="")
+
+    @property
+    def webhook_hosts(self) -> list[str]:
+        """Host names and networks that webhooks may be sent to although they are private."""
+        return _entries(self.trusted_webhook_hosts)
+
+
 def _entries(text: str) -> list[str]:
-    return [entry for entry in text.replace(",", " ").split() if entry]
+    return text.replace(",", " ").split()

@@ -4,7 +4,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from composition.upkeep import recovery
+from composition.upkeep import recovery, redelivery
 from handlers.logs import logger
 
 
@@ -12,5 +12,7 @@ from handlers.logs import logger
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Sweep once; the answer counts the decisions."""
     done = recovery().sweep()
+    if webhooks := redelivery().sweep():
+        done["webhooks"] = webhooks
     logger.info("swept", extra={"decisions": done})
     return done

@@ -20,7 +20,15 @@ Check = Callable[[Stack, Key, SimulatorControl], bool]
 
 # MiniStack polls queues, follows streams and writes logs by itself, not with the function's role: tests/template holds
 # these.
-NOT_ENFORCED_LOCALLY = {"TakeJobs", "TakeDeadLetters", "TakeDrops", "FollowJobs", "WriteLogs", "DenyInsecureTransport"}
+NOT_ENFORCED_LOCALLY = {
+    "TakeJobs",
+    "TakeDeadLetters",
+    "FollowJobs",
+    "TakeDrops",
+    "TakeWebhooks",
+    "WriteLogs",
+    "DenyInsecureTransport",
+}
 
 
 def post(stack: Stack, key: Key, prefer: str = "wait=6") -> httpx.Response:
@@ -161,6 +169,48 @@ def an_end_is_announced_again(stack: Stack, key: Key, _: SimulatorControl) -> bo
     finally:
         functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
     return becomes_announced(stack, job_id)
+
+
+def job_with_webhook(stack: Stack, key: Key) -> str:
+    """A job whose webhook is refused at each attempt, since its host is this machine."""
+    stack.easel("webhooks", "secret", key.id)
+    headers = key.headers | {"Prefer": "wait=20", "Easel-Webhook": "https://localhost/"}
+    body = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low"}
+    answer = wire.post(f"{stack.api_url}/images/generations", json=body, headers=headers)
+    return str(answer.json()["easel"]["job_id"])
+
+
+def becomes_attempted(stack: Stack, key: Key, job_id: str, times: int, seconds: float = 10) -> bool:
+    """Whether a job's webhook was attempted so many times, each to its end."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        seen = wire.get(f"{stack.api_url}/jobs/{job_id}", headers=key.headers).json().get("webhook")
+        if seen and seen["attempts"] >= times and seen["outcome"]:
+            return True
+        time.sleep(0.3)
+    return False
+
+
+def a_webhook_is_attempted(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    return becomes_attempted(stack, key, job_with_webhook(stack, key), 1)
+
+
+def a_webhook_is_attempted_twice(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    return becomes_attempted(stack, key, job_with_webhook(stack, key), 2, 15)
+
+
+def a_lost_webhook_is_swept_up(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    job_id = job_with_webhook(stack, key)
+    assert becomes_attempted(stack, key, job_id, 2, 30)
+    seen = wire.get(f"{stack.api_url}/jobs/{job_id}", headers=key.headers).json()["webhook"]
+    stack.client("dynamodb").update_item(
+        TableName=stack.jobs_table,
+        Key={"id": {"S": seen["id"]}},
+        UpdateExpression="SET next_at = :past, check_at = :past",
+        ExpressionAttributeValues={":past": {"N": "1"}},
+    )
+    sweep(stack)
+    return becomes_attempted(stack, key, job_id, 3)
 
 
 def a_dead_letter_ends_its_job(stack: Stack, key: Key, _: SimulatorControl) -> bool:
@@ -344,6 +394,12 @@ CHECKS: dict[str, Check] = {
     "ReadEndedJobs": the_end_of_a_job_is_announced,
     "MarkJobsAnnounced": the_end_of_a_job_is_announced,
     "PublishEvents": the_end_of_a_job_is_announced,
+    "KeepWebhookMessages": a_webhook_is_attempted,
+    "EnqueueWebhooks": a_webhook_is_attempted,
+    "DeliverWebhookMessages": a_webhook_is_attempted,
+    "ReadSigningSecrets": a_webhook_is_attempted,
+    "RetryWebhooks": a_webhook_is_attempted_twice,
+    "SendWebhooksAgain": a_lost_webhook_is_swept_up,
     "EndJobs": a_dead_letter_ends_its_job,
     "ReadDrops": a_drop_becomes_a_result,
     "FindOwnersOfDrops": a_drop_becomes_a_result,

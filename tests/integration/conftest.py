@@ -26,10 +26,11 @@ from moto.sqs.models import sqs_backends
 
 from cli import keys
 from cli.stack import Stack
-from composition import announcer, doors, drops, upkeep, worker
+from composition import announcer, doors, drops, upkeep, webhook, worker
 from core import aws
 from handlers import announcer as announcer_handler
 from handlers import api, dead_letter, drop, sweep
+from handlers import webhook as webhook_handler
 from handlers import worker as worker_handler
 from local.simulator import Simulator
 
@@ -200,6 +201,16 @@ class World:
             environment.setenv("EASEL_PUBLIC_URL", PUBLIC_URL)
             return announcer_handler.handler(event, Context())
 
+    def deliver_webhooks(self) -> list[Any]:
+        """Invoke the webhook function with each message that waits in its queue."""
+        queue_url = boto3.client("sqs").get_queue_url(QueueName="webhooks")["QueueUrl"]
+        return [self.attempt_webhook(message_id) for message_id in _taken(queue_url)]
+
+    def attempt_webhook(self, message_id: str) -> Any:
+        event = sample_event("webhook")
+        event["Records"][0]["body"] = message_id
+        return webhook_handler.handler(event, Context())
+
     def published(self) -> list[Any]:
         """Take the events that reached the bus."""
         queue_url = boto3.client("sqs").get_queue_url(QueueName="events")["QueueUrl"]
@@ -299,11 +310,7 @@ def world(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wor
         for name, value in _environment(queue_url, secret["ARN"], f"{simulator.url}/v1").items():
             monkeypatch.setenv(name, value)
         _forget_clients()
-        stack = Stack(
-            boto3.session.Session(),
-            None,
-            {"CallersTableName": "callers", "LedgerTableName": "ledger", "JobsTableName": "jobs"},
-        )
+        stack = Stack(boto3.session.Session(), None, _outputs(queue_url))
         key, _ = keys.create(stack, "tests", None, [], [])
         yield World(simulator, stack, queue_url, key, JobsStream())
     _forget_clients()
@@ -323,7 +330,15 @@ def _create_resources() -> str:
     s3.create_bucket(Bucket="inbox")
     s3.put_bucket_versioning(Bucket="inbox", VersioningConfiguration={"Status": "Enabled"})
     boto3.client("sqs").create_queue(QueueName="drops")
+    boto3.client("sqs").create_queue(QueueName="webhooks")
     return str(boto3.client("sqs").create_queue(QueueName="jobs")["QueueUrl"])
+
+
+def _outputs(queue_url: str) -> dict[str, str]:
+    """What the stack's outputs name."""
+    webhooks_queue_url = queue_url.removesuffix("jobs") + "webhooks"
+    tables = {"CallersTableName": "callers", "LedgerTableName": "ledger", "JobsTableName": "jobs"}
+    return {**tables, "WebhooksQueueUrl": webhooks_queue_url}
 
 
 def _create_event_bus() -> None:
@@ -359,6 +374,7 @@ def _environment(queue_url: str, secret_arn: str, provider_url: str) -> dict[str
         "EASEL_EVENT_BUS": "easel",
         "EASEL_INBOX_BUCKET": "inbox",
         "EASEL_DROPS_QUEUE_URL": queue_url.replace("jobs", "drops"),
+        "EASEL_WEBHOOKS_QUEUE_URL": queue_url.removesuffix("jobs") + "webhooks",
         "PROVIDERS__OPENAI__SECRET_ARN": secret_arn,
         "PROVIDERS__OPENAI__BASE_URL": provider_url,
     }
@@ -368,5 +384,6 @@ def _forget_clients() -> None:
     worker.http_client().close()
     clients = (aws.dynamodb, aws.events, aws.sqs, aws.s3, aws.secretsmanager, worker.http_client)
     roots = (doors.doors, upkeep.recovery, worker.provider, worker.performer, announcer.announcer, drops.drop_taker)
-    for build in (*clients, *roots):
+    followers = (announcer.announcer, webhook.deliverer, upkeep.redelivery)
+    for build in (*clients, *roots, *followers):
         build.cache_clear()

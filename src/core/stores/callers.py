@@ -87,6 +87,9 @@ class CallerStore:
         return None
 
     def _scan(self) -> list[tuple[str, Caller]]:
-        pages = self._client.get_paginator("scan").paginate(TableName=self._table)
+        # The secrets of webhooks stand here too.
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._table, FilterExpression="attribute_exists(#id)", ExpressionAttributeNames={"#id": "id"}
+        )
         items = (from_item(item) for page in pages for item in page["Items"])
         return [(item["key_hash"], Caller.from_item(item)) for item in items if item["key_hash"] != PREFIXES_KEY]

@@ -5,6 +5,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from composition.doors import doors
 from core.answers import deleted
+from core.messages import message_id
 from handlers import http
 
 routes = Router()
@@ -20,7 +21,8 @@ def job(job_id: str) -> Response[str]:
     found = doors().acceptor.wait(found, until=call.started_at + min(wait, doors().settings.max_wait_seconds))
     answers = call.answers(doors(), caller)
     if found.finished:
-        return http.answer(200, answers.job(found))
+        message = doors().messages.get(message_id(found)) if found.webhook else None
+        return http.answer(200, answers.job(found, message))
     return http.pending(200, answers.job(found), answers.job_url(found))
 
 

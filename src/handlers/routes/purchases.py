@@ -76,7 +76,7 @@ def _wish(call: http.Call) -> Wish:
 
 
 def _buy(call: http.Call, caller: Caller, request: Request) -> Response[str]:
-    delivery = Delivery(call.request_id, call.idempotency_key, call.sdk_attempt)
+    delivery = Delivery(call.request_id, call.idempotency_key, call.sdk_attempt, webhook=call.header("easel-webhook"))
     job = doors().acceptor.accept(caller, request, delivery)
     logger.append_keys(job_id=job.id)
     job = doors().acceptor.wait(job, until=call.started_at + call.patience(doors().settings.max_wait_seconds))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.errors import InvalidRequest
-from core.inputs import fetching
+from core.inputs import connecting
 from core.inputs.addresses import TrustedHosts
 from core.inputs.fetching import fetch
 from tests.tls_server import SERVER_ADDRESS, SERVER_NAME, Server
@@ -351,7 +351,7 @@ def test_redirects_share_one_deadline(server: Server, names: Names) -> None:
 def test_a_silent_server_meets_the_limit_of_one_step(
     server: Server, names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "STEP_SECONDS", 0.2)
+    monkeypatch.setattr(connecting, "STEP_SECONDS", 0.2)
     server.replies = [wait_until_hung_up]
     began = time.monotonic()
     assert "took too long" in refusal(server.url, timeout=30)[1]

@@ -1,0 +1,22 @@
+"""What the webhook function is made of."""
+
+from functools import cache
+
+from core import aws
+from core.delivering import Deliverer
+from core.inputs.addresses import TrustedHosts
+from core.settings import WebhookSettings
+from core.stores.messages import MessageStore, SecretStore
+from core.stores.queue import JobQueue
+
+
+@cache
+def deliverer() -> Deliverer:
+    """The deliverer of this process, built from its environment."""
+    settings = WebhookSettings.from_environment()
+    return Deliverer(
+        MessageStore(aws.dynamodb(), settings.jobs_table),
+        SecretStore(aws.dynamodb(), settings.callers_table),
+        JobQueue(aws.sqs(), settings.webhooks_queue_url),
+        TrustedHosts.parse(settings.webhook_hosts),
+    )

@@ -1,0 +1,406 @@
+"""A webhook tells the end of a job: signed, to nobody but its receiver, and again for a day if need be."""
+
+import io
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from standardwebhooks.webhooks import Webhook
+
+from cli import keys, webhooks
+from core import aws
+from core.inputs.connecting import tls_context
+from core.messages import PAUSES_SECONDS, Message, message_id
+from core.stores.jobs import JobStore
+from core.stores.ledger import LedgerStore
+from core.stores.messages import MessageStore
+from handlers.logs import logger
+from tests.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
+
+from .conftest import PUBLIC_URL, World
+
+OK = b"HTTP/1.1 204 No Content\r\n\r\n"
+BROKEN = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
+ELSEWHERE = "https://receiver.example/hook"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_certificate(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def receiver(world: World, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A receiver on loopback, which the operator trusts."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setenv("EASEL_TRUSTED_WEBHOOK_HOSTS", f"{SERVER_ADDRESS}/32")
+    tls_context.cache_clear()
+    with serving(certificate) as server:
+        yield server
+    tls_context.cache_clear()
+
+
+@pytest.fixture
+def secret(world: World) -> str:
+    return secret_of(world)
+
+
+def secret_of(world: World, *, rotate: bool = False, overlap_seconds: int = 3600) -> str:
+    secrets = webhooks.secret(world.stack, caller_id(), rotate=rotate, overlap_seconds=overlap_seconds)
+    assert secrets
+    return secrets.current
+
+
+def caller_id() -> str:
+    items = boto3.client("dynamodb").scan(TableName="callers")["Items"]
+    return next(item["id"]["S"] for item in items if "id" in item)
+
+
+def url_of(server: Server) -> str:
+    return f"https://{SERVER_ADDRESS}:{server.port}/hook?token=s3cr3t"
+
+
+def accepted(world: World, url: str, **body: Any) -> str:
+    answer = world.generate(headers={"easel-webhook": url}, **body)
+    assert answer.status == 202, answer.text
+    return str(answer.json()["id"])
+
+
+def ended(world: World, url: str, **body: Any) -> str:
+    """A job that ended, whose message waits to be attempted for the first time."""
+    job_id = accepted(world, url, **body)
+    world.work()
+    world.announce()
+    return job_id
+
+
+def message_of(job_id: str) -> Message:
+    job = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger")).get(job_id)
+    assert job
+    message = MessageStore(aws.dynamodb(), "jobs").get(message_id(job))
+    assert message
+    return message
+
+
+def pass_time(world: World, job_id: str) -> None:
+    """Let the next attempt, and the sweep's next look, come due."""
+    past = int(time.time()) - 1
+    world.edit_item(message_of(job_id).id, next_at=past, check_at=past)
+
+
+def headers_of(request: str) -> dict[str, str]:
+    lines = request.partition("\r\n\r\n")[0].split("\r\n")[1:]
+    return {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+
+
+def verified(server: Server, secret: str, number: int = -1) -> Any:
+    """What the receiver got, if the reference library of Standard Webhooks takes it for genuine."""
+    request = server.requests[number].encode()
+    head = headers_of(server.requests[number])
+    body = server.bodies[number]
+    assert request.startswith(b"POST /hook?token=s3cr3t HTTP/1.1")
+    Webhook(secret).verify(body, head)
+    return json.loads(body)
+
+
+# What a receiver gets
+
+
+def test_the_end_of_a_job_reaches_its_receiver(world: World, receiver: Server, secret: str) -> None:
+    receiver.replies = [OK]
+    job_id = ended(world, url_of(receiver), prompt="an otter nobody may hear of")
+    world.deliver_webhooks()
+    event = verified(receiver, secret)
+    assert event["type"] == "job.succeeded"
+    assert event["timestamp"].endswith("Z")
+    job = world.job(job_id)
+    (image,) = event["data"]["result"]["data"]
+    (shown,) = job["result"]["data"]
+    assert image["url"] == f"{PUBLIC_URL}/i/{shown['id']}", "a lasting link, not a signed URL"
+    assert image["expires_at"] > shown["expires_at"]
+    assert event["data"]["easel"]["cost"] == job["easel"]["cost"]
+    assert event["data"]["id"] == job_id
+    assert b"otter" not in receiver.bodies[0]
+    assert b"X-Amz" not in receiver.bodies[0]
+    assert headers_of(receiver.requests[0])["content-type"] == "application/json"
+    assert job["webhook"]["state"] == "delivered"
+    assert job["webhook"]["outcome"] == "status_204"
+    assert job["webhook"]["id"] == headers_of(receiver.requests[0])["webhook-id"]
+
+
+def test_a_failure_is_told_with_its_error(world: World, receiver: Server, secret: str) -> None:
+    receiver.replies = [OK]
+    world.simulator.plan("moderation_blocked")
+    ended(world, url_of(receiver))
+    world.deliver_webhooks()
+    event = verified(receiver, secret)
+    assert event["type"] == "job.failed"
+    assert event["data"]["error"]["code"] == "moderation_blocked"
+
+
+def test_a_canceled_job_tells_too(world: World, receiver: Server, secret: str) -> None:
+    receiver.replies = [OK]
+    job_id = accepted(world, url_of(receiver))
+    world.call("POST", f"/jobs/{job_id}/cancel")
+    world.announce()
+    world.deliver_webhooks()
+    assert verified(receiver, secret)["type"] == "job.canceled"
+
+
+def test_a_forged_body_is_found_out(world: World, receiver: Server, secret: str) -> None:
+    receiver.replies = [OK]
+    ended(world, url_of(receiver))
+    world.deliver_webhooks()
+    receiver.bodies[0] = receiver.bodies[0].replace(b"succeeded", b"failed")
+    with pytest.raises(Exception, match="signature"):
+        verified(receiver, secret)
+
+
+def test_a_job_without_a_webhook_tells_nobody(world: World) -> None:
+    job_id = world.accepted()
+    world.work()
+    world.announce()
+    assert world.deliver_webhooks() == []
+    assert "webhook" not in world.job(job_id)
+
+
+# Once, but certainly
+
+
+def test_an_end_that_is_announced_twice_is_told_once(world: World, receiver: Server, secret: str) -> None:
+    receiver.replies = [OK]
+    job_id = ended(world, url_of(receiver))
+    world.deliver_webhooks()
+    job = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger")).get(job_id)
+    assert job
+    boto3.client("dynamodb").update_item(
+        TableName="jobs",
+        Key={"id": {"S": job_id}},
+        UpdateExpression="SET #open = :mark, check_at = :past",
+        ExpressionAttributeNames={"#open": "open"},
+        ExpressionAttributeValues={":mark": {"S": "unannounced"}, ":past": {"N": "1"}},
+    )
+    world.announce()
+    world.deliver_webhooks()
+    assert len(receiver.requests) == 1
+
+
+def test_a_queue_message_that_comes_twice_is_attempted_once(world: World, receiver: Server, secret: str) -> None:
+    receiver.replies = [BROKEN, OK]
+    job_id = ended(world, url_of(receiver))
+    world.deliver_webhooks()
+    world.attempt_webhook(message_of(job_id).id)
+    assert len(receiver.requests) == 1, "the second attempt is not due"
+
+
+def test_a_receiver_that_fails_is_told_again_with_the_same_id(world: World, receiver: Server, secret: str) -> None:
+    receiver.replies = [BROKEN, b"HTTP/1.1 302 Found\r\nLocation: https://169.254.169.254/\r\n\r\n", OK]
+    job_id = ended(world, url_of(receiver))
+    world.deliver_webhooks()
+    for outcome in ("status_500", "status_302", "status_204"):
+        assert world.job(job_id)["webhook"]["outcome"] == outcome
+        pass_time(world, job_id)
+        world.attempt_webhook(message_of(job_id).id)
+    assert world.job(job_id)["webhook"]["attempts"] == 3
+    assert len({headers_of(request)["webhook-id"] for request in receiver.requests}) == 1
+    assert len(set(receiver.bodies)) == 1
+    verified(receiver, secret)
+
+
+def test_an_attempt_that_was_lost_is_found_by_the_sweep(world: World, receiver: Server, secret: str) -> None:
+    receiver.replies = [OK]
+    job_id = ended(world, url_of(receiver))
+    queue_url = boto3.client("sqs").get_queue_url(QueueName="webhooks")["QueueUrl"]
+    boto3.client("sqs").purge_queue(QueueUrl=queue_url)
+    assert world.sweep() == {}
+    pass_time(world, job_id)
+    assert world.sweep() == {"webhooks": 1}
+    assert world.sweep() == {}, "it waits in the queue"
+    world.deliver_webhooks()
+    assert world.job(job_id)["webhook"]["state"] == "delivered"
+
+
+def test_a_function_that_dies_in_an_attempt_leaves_it_to_another(world: World, receiver: Server, secret: str) -> None:
+    receiver.replies = [OK]
+    job_id = ended(world, url_of(receiver))
+    message = message_of(job_id)
+    now = int(time.time())
+    MessageStore(aws.dynamodb(), "jobs").save(message.attempted(now, now + 60))
+    world.deliver_webhooks()
+    assert receiver.requests == [], "the other one may still be at it"
+    pass_time(world, job_id)
+    world.sweep()
+    world.deliver_webhooks()
+    assert world.job(job_id)["webhook"]["state"] == "delivered"
+    assert world.job(job_id)["webhook"]["attempts"] == 2
+
+
+def test_410_ends_the_attempts(world: World, receiver: Server, secret: str) -> None:
+    receiver.replies = [b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"]
+    job_id = ended(world, url_of(receiver))
+    world.deliver_webhooks()
+    assert world.job(job_id)["webhook"] | {"attempted_at": 0} == {
+        "id": message_of(job_id).id,
+        "state": "gone",
+        "attempts": 1,
+        "attempted_at": 0,
+        "outcome": "status_410",
+        "next_attempt_at": None,
+    }
+    pass_time(world, job_id)
+    assert world.sweep() == {}
+
+
+def test_after_a_day_of_attempts_it_is_given_up_and_can_be_replayed(
+    world: World, receiver: Server, secret: str
+) -> None:
+    job_id = ended(world, url_of(receiver))
+    pauses = []
+    for _ in range(len(PAUSES_SECONDS) + 1):
+        receiver.replies = [BROKEN]
+        pass_time(world, job_id)
+        world.attempt_webhook(message_of(job_id).id)
+        if next_at := world.job(job_id)["webhook"]["next_attempt_at"]:
+            pauses.append(next_at - world.job(job_id)["webhook"]["attempted_at"])
+    assert world.job(job_id)["webhook"]["state"] == "given_up"
+    assert 82_800 < sum(pauses) <= 86_400
+    receiver.replies = [OK]
+    assert webhooks.replay(world.stack, job_id).id == message_of(job_id).id
+    world.messages()
+    world.attempt_webhook(message_of(job_id).id)
+    assert world.job(job_id)["webhook"]["state"] == "delivered"
+    assert len({headers_of(request)["webhook-id"] for request in receiver.requests}) == 1
+
+
+def test_only_a_job_that_had_a_webhook_can_be_replayed(world: World, receiver: Server, secret: str) -> None:
+    with pytest.raises(webhooks.NothingToReplay, match="named no webhook"):
+        webhooks.replay(world.stack, world.accepted())
+    with pytest.raises(webhooks.NothingToReplay, match="not announced"):
+        webhooks.replay(world.stack, accepted(world, url_of(receiver)))
+    with pytest.raises(webhooks.NothingToReplay, match="no job"):
+        webhooks.replay(world.stack, "job_of_nobody")
+
+
+# Secrets
+
+
+def test_while_secrets_change_both_sign(world: World, receiver: Server, secret: str) -> None:
+    receiver.replies = [OK, OK]
+    newer = secret_of(world, rotate=True)
+    assert newer != secret
+    ended(world, url_of(receiver))
+    world.deliver_webhooks()
+    verified(receiver, secret)
+    verified(receiver, newer)
+    newest = secret_of(world, rotate=True, overlap_seconds=-1)
+    ended(world, url_of(receiver))
+    world.deliver_webhooks()
+    verified(receiver, newest)
+    with pytest.raises(Exception, match="signature"):
+        verified(receiver, newer)
+
+
+def test_a_secret_is_shown_again_and_nobody_elses_is_made(world: World, secret: str) -> None:
+    assert secret_of(world) == secret
+    assert webhooks.secret(world.stack, "key_of_nobody", rotate=False, overlap_seconds=0) is None
+    assert "webhook" not in "\n".join(keys.table(world.stack))
+
+
+def test_without_a_secret_no_webhook_is_accepted(world: World) -> None:
+    answer = world.generate(headers={"easel-webhook": ELSEWHERE})
+    assert (answer.status, answer.json()["error"]["code"]) == (400, "webhook_secret_missing")
+    assert f"easel webhooks secret {caller_id()}" in answer.json()["error"]["message"]
+    assert world.messages() == []
+
+
+# Where it may go
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://receiver.example/hook",
+        "https://169.254.169.254/latest/meta-data/",
+        "https://127.0.0.1/hook",
+        "https://[::1]/hook",
+        "https://2130706433/hook",
+        "https://10.0.0.1/hook",
+        "https://receiver.example:8443/hook",
+        "https://user:word@receiver.example/hook",
+        "https://receiver.example/hook\\@10.0.0.1",
+        "receiver.example",
+        "",
+        "https://receiver.example/" + "a" * 2048,
+    ],
+)
+def test_urls_that_lead_nowhere_good_are_refused_at_once(world: World, secret: str, url: str) -> None:
+    answer = world.generate(headers={"easel-webhook": url})
+    assert (answer.status, answer.json()["error"]["code"]) == (400, "invalid_webhook_url"), answer.text
+    assert answer.json()["error"]["param"] == "Easel-Webhook"
+    assert world.messages() == []
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "127.0.0.1", "10.0.0.1", "::1", "::ffff:10.0.0.1"])
+def test_a_name_that_leads_inside_is_never_connected_to(
+    world: World, secret: str, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """The name was fine when the request was accepted, or nobody looked: what counts is where it leads now."""
+    job_id = ended(world, ELSEWHERE)
+    monkeypatch.setattr(
+        "socket.getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("93.184.216.34", 0)), (2, 1, 6, "", (address, 0))]
+    )
+    tried: list[Any] = []
+    monkeypatch.setattr("core.inputs.connecting.socket.socket.connect", lambda _, where: tried.append(where))
+    world.deliver_webhooks()
+    assert world.job(job_id)["webhook"]["outcome"] == "forbidden_address"
+    assert tried == []
+
+
+def test_a_redirect_is_not_followed(world: World, receiver: Server, secret: str) -> None:
+    there = f"https://{SERVER_ADDRESS}:{receiver.port}/elsewhere"
+    receiver.replies = [f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {there}\r\n\r\n".encode(), OK]
+    job_id = ended(world, url_of(receiver))
+    world.deliver_webhooks()
+    assert world.job(job_id)["webhook"]["outcome"] == "status_307"
+    assert len(receiver.requests) == 1
+
+
+def test_a_slow_receiver_is_not_waited_for(
+    world: World, receiver: Server, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.inputs.connecting.STEP_SECONDS", 0.2)
+    receiver.replies = [lambda _: time.sleep(0.5)]
+    job_id = ended(world, url_of(receiver))
+    world.deliver_webhooks()
+    assert world.job(job_id)["webhook"]["outcome"] == "timeout"
+
+
+def test_a_receiver_that_nobody_trusts_gets_nothing(
+    world: World, certificate: Path, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EASEL_TRUSTED_WEBHOOK_HOSTS", f"{SERVER_ADDRESS}/32")
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    tls_context.cache_clear()
+    with serving(certificate) as stranger:
+        job_id = ended(world, url_of(stranger))
+        world.deliver_webhooks()
+        assert stranger.requests == []
+    assert world.job(job_id)["webhook"]["outcome"] == "tls_failed"
+
+
+def test_logs_hold_neither_url_nor_secret(
+    world: World, receiver: Server, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", written)
+    receiver.replies = [BROKEN]
+    ended(world, url_of(receiver))
+    world.deliver_webhooks()
+    logged = written.getvalue()
+    assert "webhook attempted" in logged
+    for hidden in (secret, "whsec_", "s3cr3t", SERVER_ADDRESS):
+        assert hidden not in logged
