@@ -84,7 +84,8 @@ def _unmap(stack: Stack, options: argparse.Namespace) -> int:
 
 
 def _redrive(stack: Stack, _: argparse.Namespace) -> int:
-    print(f"{drops.redrive(stack)} dead-lettered drops were put back.")
+    moved = drops.redrive(stack)
+    print(f"{moved} dead-lettered {'drop was' if moved == 1 else 'drops were'} put back.")
     return 0
 
 
