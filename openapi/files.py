@@ -6,8 +6,10 @@ from pathlib import Path
 
 from openapi.description import describe
 from openapi.page import render
+from openapi.recipes import recipe_schema
 
 _SERVED = Path(__file__).parents[1] / "src/handlers"
+_DOCS = Path(__file__).parents[1] / "docs"
 
 
 def _description() -> str:
@@ -18,4 +20,12 @@ def _page() -> str:
     return render(describe())
 
 
-FILES: dict[Path, Callable[[], str]] = {_SERVED / "openapi.json": _description, _SERVED / "docs.html": _page}
+def _recipe() -> str:
+    return json.dumps(recipe_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+FILES: dict[Path, Callable[[], str]] = {
+    _SERVED / "openapi.json": _description,
+    _SERVED / "docs.html": _page,
+    _DOCS / "recipe.schema.json": _recipe,
+}

@@ -46,7 +46,7 @@ def reference(name: str) -> Schema:
 
 def schemas() -> dict[str, Schema]:
     """All schemas by name."""
-    described = _field_docstrings(bodies) | _field_docstrings(uploads) | _field_docstrings(documents)
+    described = field_docstrings(bodies) | field_docstrings(uploads) | field_docstrings(documents)
     references, generated = TypeAdapter.json_schemas(
         [
             *((name, "validation", TypeAdapter(of)) for name, of in _SENT.items()),
@@ -66,7 +66,7 @@ def schemas() -> dict[str, Schema]:
     return dict(sorted(found.items()))
 
 
-def _field_docstrings(module: ModuleType) -> dict[str, dict[str, str]]:
+def field_docstrings(module: ModuleType) -> dict[str, dict[str, str]]:
     """The strings under the fields of a module's classes, those of their bases included, by class and field."""
     found: dict[str, dict[str, str]] = {}
     for node in ast.parse(inspect.getsource(module)).body:

@@ -1,7 +1,7 @@
 """What S3 says of the inbox: at least once, in no order, with encoded keys."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
@@ -54,20 +54,19 @@ def read_notices(message: str) -> list[Notice]:
         document = json.loads(message)
         if document.get("Event") == "s3:TestEvent":
             return []
-        return list(_created(document["Records"]))
+        return [notice for record in document["Records"] for notice in _created(record)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotANotice(type(error).__name__) from error
 
 
-def _created(records: list[dict[str, Any]]) -> Iterable[Notice]:
-    for record in records:
-        if not record["eventName"].removeprefix("s3:").startswith(_CREATED):
-            continue
-        found = record["s3"]["object"]
-        yield Notice(
-            bucket=record["s3"]["bucket"]["name"],
-            key=unquote_plus(found["key"], errors="strict"),
-            etag=found.get("eTag"),
-            version=found.get("versionId"),
-            waited=int(record.get(_WAITED, 0)),
-        )
+def _created(record: dict[str, Any]) -> Iterator[Notice]:
+    if not record["eventName"].removeprefix("s3:").startswith(_CREATED):
+        return
+    found = record["s3"]["object"]
+    yield Notice(
+        bucket=record["s3"]["bucket"]["name"],
+        key=unquote_plus(found["key"], errors="strict"),
+        etag=found.get("eTag"),
+        version=found.get("versionId"),
+        waited=int(record.get(_WAITED, 0)),
+    )
