@@ -79,6 +79,13 @@ def consumers(template: Template) -> Iterator[tuple[str, Properties, Properties]
 # ---------------------------------------------------------------- queues
 
 
+def test_all_functions_share_one_package(transformed: Template) -> None:
+    """As local/bytecode.py takes for granted."""
+    assert (
+        len({json.dumps(function["Code"]) for function in of_type(transformed, "AWS::Lambda::Function").values()}) == 1
+    )
+
+
 def test_a_message_stays_hidden_for_six_runs_of_its_consumer(transformed: Template) -> None:
     assert list(consumers(transformed))
     for parameters in parameter_sets(transformed):
