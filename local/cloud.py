@@ -107,6 +107,7 @@ def running_stack(
             inbox_bucket=outputs["InboxBucket"],
             jobs_table=outputs["JobsTableName"],
             callers_table=outputs["CallersTableName"],
+            ledger_table=outputs["LedgerTableName"],
             jobs_queue_url=outputs["JobsQueueUrl"],
             jobs_dead_letter_queue_url=outputs["JobsDeadLetterQueueUrl"],
             event_bus=outputs["EventBusName"],

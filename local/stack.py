@@ -39,6 +39,7 @@ class Stack:
     inbox_bucket: str
     jobs_table: str
     callers_table: str
+    ledger_table: str
     jobs_queue_url: str
     jobs_dead_letter_queue_url: str
     event_bus: str

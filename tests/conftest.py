@@ -3,12 +3,16 @@
 import itertools
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from core.stores.jobs import JobChanged, JobStore
+from core.stores.ledger import LedgerStore
 from local.cloud import running_stack
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
@@ -78,13 +82,11 @@ def key(make_key: MakeKey) -> Key:
 
 
 def _forget_unfinished_jobs(stack: Stack) -> None:
-    """Delete what a test left behind, before the sweep buys it in the middle of the next."""
-    table = stack.client("dynamodb")
-    pages = table.get_paginator("scan").paginate(
-        TableName=stack.jobs_table,
-        FilterExpression="#open = :yes",
-        ExpressionAttributeNames={"#open": "open"},
-        ExpressionAttributeValues={":yes": {"S": "yes"}},
-    )
-    for item in (item for page in pages for item in page["Items"]):
-        table.delete_item(TableName=stack.jobs_table, Key={"id": item["id"]})
+    """Withdraw what a test left behind, before the sweep buys it in the middle of the next; its money goes back."""
+    client = stack.client("dynamodb")
+    jobs = JobStore(client, stack.jobs_table, LedgerStore(client, stack.ledger_table))
+    for job_id in jobs.all_open():
+        job = jobs.get(job_id)
+        if job and not job.finished:
+            with suppress(JobChanged):
+                jobs.withdraw(job.canceled(int(time.time())))

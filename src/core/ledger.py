@@ -78,7 +78,7 @@ class Reservation:
     """What a job holds in the ledger. Later movements meet the same accounts, even past midnight.
 
     `day` is that of the reservation, under which all its entries are filed; `reserved`, `spent` (micro-dollars) and
-    `images` are what the job has in each account at this moment.
+    `images` are what the job has in each account at this moment, after that many `movements`.
     """
 
     id: str
@@ -87,6 +87,7 @@ class Reservation:
     reserved: int
     spent: int
     images: int
+    movements: int
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ class Entry:
 
 def opening(accounts: tuple[Account, ...], amount: int, images: int, bounds: tuple[Bound, ...], now: float) -> Movement:
     """The movement that reserves an amount (micro-dollars) for a new purchase of that many images."""
-    reservation = Reservation(secrets.token_hex(8), day_of(now), accounts, amount, 0, images)
+    reservation = Reservation(secrets.token_hex(8), day_of(now), accounts, amount, 0, images, 1)
     return Movement("reserve", reservation, amount, 0, images, int(now), bounds)
 
 
@@ -132,7 +133,7 @@ def closing(kind: MovementKind, held: Reservation, *, spent: int, images: int, n
 
     It may follow another one: an answer that came after all corrects what was said of the purchase before.
     """
-    after = Reservation(held.id, held.day, held.accounts, 0, spent, images)
+    after = Reservation(held.id, held.day, held.accounts, 0, spent, images, held.movements + 1)
     return Movement(kind, after, -held.reserved, spent - held.spent, images - held.images, now)
 
 

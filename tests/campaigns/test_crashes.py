@@ -31,9 +31,9 @@ from tests.conftest import Key
 
 Moment = Literal["before", "after"]
 
-# In this order: job read, claim, secret, stage calling, purchase, stage storing, image put, finish.
-STEPS = 8
-STEPS_BEFORE_BUYING = 4
+# In this order: job read, claim, secret, the switch, stage calling, purchase, stage storing, image put, finish.
+STEPS = 9
+STEPS_BEFORE_BUYING = 5
 
 
 @dataclass
@@ -225,7 +225,7 @@ def test_a_killed_worker_never_makes_the_job_be_bought_twice(
         assert wire.get(job["result"]["data"][0]["url"]).status_code == 200
     else:
         # Only a purchase that was asked for and whose images were not stored may be left without a result.
-        assert (step, moment) in {(4, "after"), (5, "before"), (5, "after"), (6, "before"), (6, "after"), (7, "before")}
+        assert (step, moment) in {(5, "after"), (6, "before"), (6, "after"), (7, "before"), (7, "after"), (8, "before")}
         assert job["status"] in ("unknown", "failed")
         assert job["error"]["charged"] in ("unknown", True)
 

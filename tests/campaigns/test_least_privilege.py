@@ -220,32 +220,17 @@ def a_dead_letter_ends_its_job(stack: Stack, key: Key, _: SimulatorControl) -> b
     return becomes(stack, job_id, "failed")
 
 
-def reserved_again(stack: Stack, job_id: str) -> None:
-    """Let a job hold in the ledger what it held before it ended."""
+def a_job_past_its_deadline_is_ended(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    job_id = finished_job(stack, key)
+    stuck_in_the_queue(stack, job_id)
     change(
         stack,
         job_id,
-        "SET #status = :queued, #open = :yes, check_at = :past, deadline = :past, charged = :no, "
-        "reservation.id = :new, reservation.reserved = :some REMOVE stage, lease_id, lease_until, report",
+        "SET deadline = :past, #status = :queued, #open = :yes",
+        past={"N": "1"},
         queued={"S": "queued"},
         yes={"S": "yes"},
-        past={"N": "1"},
-        no={"BOOL": False},
-        new={"S": "again"},
-        some={"N": "1"},
     )
-
-
-def a_dead_letter_ends_its_job_and_frees_its_money(stack: Stack, key: Key, _: SimulatorControl) -> bool:
-    job_id = finished_job(stack, key)
-    reserved_again(stack, job_id)
-    stack.client("sqs").send_message(QueueUrl=stack.jobs_dead_letter_queue_url, MessageBody=job_id)
-    return becomes(stack, job_id, "failed")
-
-
-def a_job_past_its_deadline_frees_its_money(stack: Stack, key: Key, _: SimulatorControl) -> bool:
-    job_id = finished_job(stack, key)
-    reserved_again(stack, job_id)
     try:
         sweep(stack)
     except AssertionError:
@@ -371,8 +356,8 @@ CHECKS: dict[str, Check] = {
     "ReportUsage": usage_can_be_reported,
     "ReadTheSwitch": an_image_is_made,
     "BookPurchases": an_image_is_made,
-    "ReleaseWhatEnds": a_dead_letter_ends_its_job_and_frees_its_money,
-    "ReleaseWhatIsStuck": a_job_past_its_deadline_frees_its_money,
+    "ReleaseWhatEnds": a_dead_letter_ends_its_job,
+    "ReleaseWhatIsStuck": a_job_past_its_deadline_is_ended,
     "EnqueueJobs": an_image_is_made,
     "SignImageUrls": an_image_can_be_downloaded,
     "DeleteImages": an_image_can_be_deleted,

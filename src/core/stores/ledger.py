@@ -3,7 +3,7 @@
     owner               name                       what
     key_…, deployment   day#…, month#…, total      a balance
     usage#2026-11-22    key_…#MODEL                a balance, for reports
-    entries#2026-11-22  key_…#job_…#ID#settle      an entry: written once, never changed
+    entries#2026-11-22  key_…#job_…#ID#2#settle    an entry: written once, never changed
     deployment          control                    orders: see Control
 
 A movement is written in one transaction with the job it belongs to (see stores.jobs), so that neither is without the
@@ -180,7 +180,7 @@ class LedgerStore:
         held = movement.reservation
         document = {
             "owner": f"entries#{held.day}",
-            "name": f"{caller_id}#{job_id}#{held.id}#{movement.kind}",
+            "name": f"{caller_id}#{job_id}#{held.id}#{held.movements}#{movement.kind}",
             "kind": movement.kind,
             "job_id": job_id,
             "reservation_id": held.id,

@@ -52,7 +52,8 @@ def price() -> Response[str]:
         request, images = doors().resolver.generation(document, today), 0
     else:
         wish = _wish(call)
-        request, images = doors().resolver.edit(wish, today)[0], len(wish.images)
+        request = doors().resolver.edit(wish, today)[0]
+        images = len(wish.images) + sum(each is not None for each in (wish.mask, wish.markup))
     family = doors().resolver.find(request.model, today).rules
     return http.answer(200, quote_document(request, quote(request, family, images), doors().spending.left(caller)))
 
