@@ -5,7 +5,8 @@ from functools import cache
 from core import aws
 from core.delivering import Redelivery
 from core.recovering import Recovery
-from core.settings import JobSettings, WebhookSettings
+from core.settings import JobSettings, SpendingSettings, WebhookSettings
+from core.spending import Spending
 from core.stores.jobs import JobStore
 from core.stores.ledger import LedgerStore
 from core.stores.messages import MessageStore
@@ -18,6 +19,13 @@ def redelivery() -> Redelivery:
     settings = WebhookSettings.from_environment()
     messages = MessageStore(aws.dynamodb(), settings.jobs_table)
     return Redelivery(messages, JobQueue(aws.sqs(), settings.webhooks_queue_url))
+
+
+@cache
+def spending() -> Spending:
+    """The deployment's budgets, to be measured."""
+    settings = SpendingSettings.from_environment()
+    return Spending(LedgerStore(aws.dynamodb(), settings.ledger_table), settings.budget)
 
 
 @cache

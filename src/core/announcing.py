@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from core.jobs import Job
+from core.measuring import measure_end
 from core.stores.jobs import JobStore
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,8 @@ class Announcer:
             return
         if failed := [name for name, react in self._reactions.items() if not _told(job, name, react)]:
             raise NotAllTold(", ".join(failed))
-        self._jobs.mark_announced(job)
+        if self._jobs.mark_announced(job):
+            measure_end(job)  # Here and not as a reaction, which may be repeated.
 
 
 def _told(job: Job, name: str, react: Reaction) -> bool:

@@ -14,6 +14,7 @@ from core.inputs.addresses import TrustedHosts, is_public
 from core.inputs.connecting import CheckedConnection
 from core.inputs.urls import ForbiddenUrl, HttpsUrl
 from core.messages import PATIENCE_SECONDS, Message, sign
+from core.metrics import measure
 from core.stores.messages import MessageChanged, MessageStore, SecretStore
 from core.stores.queue import MAX_DELAY_SECONDS, JobQueue, QueueUnavailable
 
@@ -101,6 +102,8 @@ class Deliverer:
                 "outcome": message.outcome,
             },
         )
+        if message.state == "given_up":
+            measure("WebhooksGivenUp", 1)
         pause = message.next_at - int(self._clock())
         if message.state == "pending" and pause <= MAX_DELAY_SECONDS:
             self._queue.send(message.id, max(0, pause))  # What waits longer, and what fails here, the sweep sends.

@@ -7,8 +7,8 @@ knows that the purchase may have happened, and does not repeat it.
 import logging
 import random
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from tempfile import TemporaryFile
@@ -19,6 +19,7 @@ from core.catalog import Catalog
 from core.errors import Problem
 from core.images import Image, NotAnImage, describe, new_image_id
 from core.jobs import QUEUE_PATIENCE_SECONDS, Job, Report, new_lease_id
+from core.metrics import measure
 from core.money import charge_of
 from core.providers import Delivery, ImageProvider, InDoubt, InputFile, NotBought, Refused
 from core.recovering import deadline_passed, lost_in_crash, outcome_unknown
@@ -104,7 +105,8 @@ class Performer:
         try:
             with ExitStack() as open_files:
                 provider = self._provider_of(job)
-                provider.prepare()
+                with _errors_measured():
+                    provider.prepare()
                 inputs = [self._open(image, open_files) for image in job.request.inputs]
                 self._look_at_the_switch()
                 try:
@@ -112,9 +114,11 @@ class Performer:
                 except JobChanged:
                     log.warning("canceled, or the lease was lost, before buying", extra={"job_id": job.id})
                     return
-                delivery = provider.buy(
-                    job.request, inputs, request_id=job.request_id, timeout=time_left() - STORING_RESERVE_SECONDS
-                )
+                timeout = time_left() - STORING_RESERVE_SECONDS
+                with _errors_measured():
+                    started = time.monotonic()
+                    delivery = provider.buy(job.request, inputs, request_id=job.request_id, timeout=timeout)
+                    measure("UpstreamSeconds", time.monotonic() - started, job.request.model)
         except NotBought as outcome:
             self._try_again_later(job, outcome, time_left)
         except Refused as outcome:
@@ -267,3 +271,13 @@ class Performer:
 
     def _now(self) -> int:
         return int(self._clock())
+
+
+@contextmanager
+def _errors_measured() -> Iterator[None]:
+    """Count what goes wrong with the provider inside the block, whatever becomes of the job."""
+    try:
+        yield
+    except (NotBought, Refused, InDoubt) as outcome:
+        measure("UpstreamErrors", 1, outcome.problem.code)
+        raise

@@ -19,6 +19,7 @@ from itertools import chain
 
 from core.errors import Problem
 from core.jobs import ANNOUNCEMENT_PATIENCE_SECONDS, QUEUE_PATIENCE_SECONDS, Job
+from core.metrics import measure
 from core.stores.jobs import JobChanged, JobStore, JobUnreadable, StoreBusy
 from core.stores.queue import JobQueue, QueueUnavailable
 
@@ -134,6 +135,7 @@ class Recovery:
         # Less and less often: whoever cannot be told now may be out of reach for hours.
         self._jobs.remind(job, now + max(ANNOUNCEMENT_PATIENCE_SECONDS, now - (job.finished_at or now)))
         log.warning("the end of a job is announced late", extra={"job_id": job.id})
+        measure("LateAnnouncements", 1)
         return "announced again"
 
     def _save(self, done: str, job: Job) -> str:

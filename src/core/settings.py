@@ -46,7 +46,19 @@ class JobSettings(Settings):
     retention_days: int = Field(alias="EASEL_RETENTION_DAYS", default=30, ge=1)
 
 
-class ApiSettings(JobSettings):
+class SpendingSettings(JobSettings):
+    """Whatever knows the deployment's budget."""
+
+    daily_budget: OptionalDollars = Field(alias="EASEL_DAILY_BUDGET_USD", default=None)
+    monthly_budget: OptionalDollars = Field(alias="EASEL_MONTHLY_BUDGET_USD", default=None)
+
+    @property
+    def budget(self) -> Budget:
+        """The deployment's, unless the operator has set another one since."""
+        return Budget(day=self.daily_budget, month=self.monthly_budget)
+
+
+class ApiSettings(SpendingSettings):
     """The HTTP doors."""
 
     callers_table: str = Field(alias="EASEL_CALLERS_TABLE", min_length=1)
@@ -58,14 +70,6 @@ class ApiSettings(JobSettings):
     trusted_image_hosts: str = Field(alias="EASEL_TRUSTED_IMAGE_HOSTS", default="")
     trusted_webhook_hosts: str = Field(alias="EASEL_TRUSTED_WEBHOOK_HOSTS", default="")
     retired_models: RetiredPolicy = Field(alias="EASEL_RETIRED_MODELS", default="translate")
-
-    daily_budget: OptionalDollars = Field(alias="EASEL_DAILY_BUDGET_USD", default=None)
-    monthly_budget: OptionalDollars = Field(alias="EASEL_MONTHLY_BUDGET_USD", default=None)
-
-    @property
-    def budget(self) -> Budget:
-        """The deployment's, unless the operator has set another one since."""
-        return Budget(day=self.daily_budget, month=self.monthly_budget)
 
     @property
     def trusted_hosts(self) -> list[str]:

@@ -21,6 +21,7 @@ from core.ledger import (
     renewal,
     tally_of,
 )
+from core.metrics import measure
 from core.money import Quote
 from core.requests import Request
 from core.stores.ledger import BoundReached, Control, LedgerStore
@@ -33,6 +34,8 @@ _PERIODS: tuple[tuple[str, Period], ...] = (
     ("key", "day"),
     (DEPLOYMENT, "day"),
 )
+# From here on a key's budget is measured, whenever one of its calls is answered.
+NEARLY_USED_PERCENT = 80.0
 _WHOSE = {"key": "this API key", DEPLOYMENT: "this deployment"}
 _WHEN = {"day": " for the day", "month": " for the month", "total": ""}
 
@@ -46,6 +49,13 @@ class BudgetState:
     balance: Balance
     limit: int | None
     renews_at: int | None
+
+    @property
+    def used_percent(self) -> float:
+        """The share of the limit that is committed; 0 without a limit."""
+        if self.limit is None:
+            return 0.0
+        return 100.0 * self.balance.committed / self.limit if self.limit else 100.0
 
     @property
     def left(self) -> int | None:
@@ -95,6 +105,7 @@ class Spending:
     def refusal(self, reached: BoundReached, asked: int) -> BudgetExceeded:
         """The error for a reservation of that many micro-dollars that would pass a budget."""
         bound, now = reached.bound, self._clock()
+        measure("BudgetRefusals", 1, bound.scope)
         limit = bound.micro_usd or 0
         left, renews_at = max(0, limit - reached.balance.committed), renewal(bound.period, now)
         renews = (
@@ -110,11 +121,24 @@ class Spending:
 
     def left(self, caller: Caller) -> int | None:
         """Micro-dollars that this caller can still commit now, by the tightest budget; None if there is none."""
-        lefts = [state.left for state in self.states(caller) if state.left is not None]
-        return min(lefts, default=None)
+        states = self.states(caller)
+        for state in states:
+            if state.scope == "key" and state.used_percent >= NEARLY_USED_PERCENT:
+                measure("BudgetUsedPercent", state.used_percent, state.scope)
+        return min((state.left for state in states if state.left is not None), default=None)
+
+    def measure_deployment(self) -> None:
+        """Measure how much of the deployment's budgets is used and left, where there are any."""
+        for state in self._states(None):
+            if state.left is not None:
+                measure("BudgetUsedPercent", state.used_percent, state.scope)
+                measure("BudgetLeftUsd", state.left / 1_000_000, state.scope)
 
     def states(self, caller: Caller) -> list[BudgetState]:
         """The key's day, month and total, and the deployment's month and day."""
+        return self._states(caller)
+
+    def _states(self, caller: Caller | None) -> list[BudgetState]:
         now = self._clock()
         places = self._bounds(caller, Control(), now)
         control, balances = self._ledger.control_and_balances([bound.account for bound in places])
@@ -137,14 +161,16 @@ class Spending:
                 spender, _, model = account.name.partition("#")
                 yield Spent(day, spender, model, balance)
 
-    def _bounds(self, caller: Caller, control: Control, now: float) -> tuple[Bound, ...]:
+    def _bounds(self, caller: Caller | None, control: Control, now: float) -> tuple[Bound, ...]:
+        """The bounds of a caller and of the deployment; without a caller only the latter."""
         deployment = control.budget(self._deployed)
-        return tuple(
-            Bound(account_of(caller.id, period, now), scope, period, caller.budget.of(period))
-            if scope == "key"
-            else Bound(account_of(DEPLOYMENT, period, now), scope, period, deployment.of(period))
-            for scope, period in _PERIODS
-        )
+        bounds = []
+        for scope, period in _PERIODS:
+            if scope == DEPLOYMENT:
+                bounds.append(Bound(account_of(DEPLOYMENT, period, now), scope, period, deployment.of(period)))
+            elif caller:
+                bounds.append(Bound(account_of(caller.id, period, now), scope, period, caller.budget.of(period)))
+        return tuple(bounds)
 
 
 def buying_stopped(reason: str | None) -> BuyingStopped:

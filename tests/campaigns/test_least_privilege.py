@@ -213,6 +213,14 @@ def a_lost_webhook_is_swept_up(stack: Stack, key: Key, _: SimulatorControl) -> b
     return becomes_attempted(stack, key, job_id, 3)
 
 
+def the_sweep_works(stack: Stack, _: Key, __: SimulatorControl) -> bool:
+    try:
+        sweep(stack)
+    except AssertionError:
+        return False
+    return True
+
+
 def a_dead_letter_ends_its_job(stack: Stack, key: Key, _: SimulatorControl) -> bool:
     job_id = finished_job(stack, key)
     stuck_in_the_queue(stack, job_id)
@@ -379,6 +387,7 @@ CHECKS: dict[str, Check] = {
     "ReadEndedJobs": the_end_of_a_job_is_announced,
     "MarkJobsAnnounced": the_end_of_a_job_is_announced,
     "PublishEvents": the_end_of_a_job_is_announced,
+    "MeasureBudgets": the_sweep_works,
     "KeepWebhookMessages": a_webhook_is_attempted,
     "EnqueueWebhooks": a_webhook_is_attempted,
     "DeliverWebhookMessages": a_webhook_is_attempted,

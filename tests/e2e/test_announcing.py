@@ -59,3 +59,17 @@ def test_a_failure_reaches_it_too(stack: Stack, key: Key, simulator: SimulatorCo
     answer = wire.post(f"{stack.api_url}/images/generations", json={"prompt": "an otter"}, headers=key.headers).json()
     event = event_of(stack, rule_queue, answer["error"]["job_id"])
     assert (event["detail"]["status"], event["detail"]["error_code"]) == ("failed", "moderation_blocked")
+
+
+def test_ends_are_measured_where_cloudwatch_reads_it(stack: Stack, key: Key, simulator: SimulatorControl) -> None:
+    """In AWS, CloudWatch makes metrics of these lines; here it is enough that they are there as they must be."""
+    url = f"{stack.api_url}/images/generations"
+    wire.post(url, json={"prompt": "an otter"}, headers=key.headers | {"Prefer": "wait=20"})
+    until = time.monotonic() + 30
+    measured: set[str] = set()
+    while not {"JobsEnded", "UpstreamSeconds"} <= measured and time.monotonic() < until:
+        lines = [json.loads(line) for line in stack.logs() if line.startswith('{"_aws"')]
+        assert all(line["Stack"] == stack.stack_name for line in lines)
+        measured = {name for line in lines for name in line if name not in ("_aws", "Stack")}
+        time.sleep(0.5)
+    assert {"JobsEnded", "FailedPercent", "Images", "CostUsd", "UpstreamSeconds"} <= measured

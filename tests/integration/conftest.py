@@ -384,6 +384,6 @@ def _forget_clients() -> None:
     worker.http_client().close()
     clients = (aws.dynamodb, aws.events, aws.sqs, aws.s3, aws.secretsmanager, worker.http_client)
     roots = (doors.doors, upkeep.recovery, worker.provider, worker.performer, announcer.announcer, drops.drop_taker)
-    followers = (announcer.announcer, webhook.deliverer, upkeep.redelivery)
+    followers = (announcer.announcer, webhook.deliverer, upkeep.redelivery, upkeep.spending)
     for build in (*clients, *roots, *followers):
         build.cache_clear()

@@ -12,7 +12,6 @@ Transactions that meet at a balance cancel each other; they are repeated until t
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -189,16 +188,15 @@ class JobStore:
             )
             yield from (item["id"]["S"] for page in pages for item in page["Items"])
 
-    def mark_announced(self, job: Job) -> None:
-        """Remember that the end of a job, as it was read, was announced; if it was written since, it has a new end."""
+    def mark_announced(self, job: Job) -> bool:
+        """Remember that the end of a job, as it was read, was announced; False if it was before, or has a new end."""
         if job.check_after_announcement is None:
-            self._mark(job, "REMOVE #open, check_at")
-        else:
-            values: dict[str, UniversalAttributeValueTypeDef] = {
-                ":open": {"S": _UNRESOLVED},
-                ":check_at": {"N": str(job.check_after_announcement)},
-            }
-            self._mark(job, "SET #open = :open, check_at = :check_at", values)
+            return self._mark(job, "REMOVE #open, check_at")
+        values: dict[str, UniversalAttributeValueTypeDef] = {
+            ":open": {"S": _UNRESOLVED},
+            ":check_at": {"N": str(job.check_after_announcement)},
+        }
+        return self._mark(job, "SET #open = :open, check_at = :check_at", values)
 
     def remind(self, job: Job, check_at: int) -> None:
         """Look at an unannounced job again at `check_at` (Unix seconds). The write brings it before the announcer."""
@@ -244,9 +242,9 @@ class JobStore:
         )
         return [item["id"]["S"] for item in page["Items"]]
 
-    def _mark(self, job: Job, update: str, values: "dict[str, UniversalAttributeValueTypeDef] | None" = None) -> None:
+    def _mark(self, job: Job, update: str, values: "dict[str, UniversalAttributeValueTypeDef] | None" = None) -> bool:
         """Change the mark of an unannounced job, unless somebody wrote the job since. It is no new version of it."""
-        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+        try:
             self._client.update_item(
                 TableName=self._table,
                 Key={"id": {"S": job.id}},
@@ -259,6 +257,9 @@ class JobStore:
                     **(values or {}),
                 },
             )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
     def _newest(
         self, owner: str, limit: int, after: dict[str, str] | None, unexpired_at: float = 0

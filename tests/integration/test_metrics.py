@@ -1,0 +1,155 @@
+"""What Easel measures, as CloudWatch reads it from standard output."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+
+from cli import webhooks
+from composition import doors, upkeep
+from core import aws
+from core.messages import message_id
+from core.metrics import METRICS, measure
+from core.stores.jobs import JobStore
+from core.stores.ledger import LedgerStore
+
+from .conftest import World
+
+Measured = Callable[[], dict[str, list[Any]]]
+
+
+@pytest.fixture
+def measured(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Measured:
+    """Reads what was measured since the last time: values by the metric's name and its own dimension."""
+    monkeypatch.setenv("EASEL_STACK", "easel-test")
+
+    def read() -> dict[str, list[Any]]:
+        found: dict[str, list[Any]] = {}
+        for line in capsys.readouterr().out.splitlines():
+            document = json.loads(line) if '"_aws"' in line else None
+            if document is None:
+                continue
+            (directive,) = document["_aws"]["CloudWatchMetrics"]
+            assert directive["Namespace"] == "Easel"
+            assert document["Stack"] == "easel-test"
+            (metric,) = directive["Metrics"]
+            name = metric["Name"]
+            assert metric["Unit"] == METRICS[name].unit
+            for dimensions in directive["Dimensions"]:
+                label = name if dimensions == ["Stack"] else f"{name} {document[dimensions[1]]}"
+                found.setdefault(label, []).append(document[name])
+        return found
+
+    return read
+
+
+def test_a_job_that_succeeds_is_measured_once(world: World, measured: Measured) -> None:
+    job_id = world.accepted(n=2)
+    world.work()
+    world.announce()
+    seen = measured()
+    cost = world.job(job_id)["easel"]["cost"]["actual_micro_usd"]
+    model = "gpt-image-2.6-flare"
+    assert seen["JobsEnded"] == seen["JobsEnded succeeded"] == [1]
+    assert seen["FailedPercent"] == [0]
+    assert seen["Images"] == seen[f"Images {model}"] == [2]
+    assert seen["CostUsd"] == seen[f"CostUsd {model}"] == [cost / 1_000_000]
+    assert len(seen["QueueSeconds"]) == len(seen[f"JobSeconds {model}"]) == len(seen[f"UpstreamSeconds {model}"]) == 1
+    assert "Errors" not in seen
+    assert world.announce() is None
+    assert measured() == {}
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "blame"),
+    [("insufficient_quota", "insufficient_quota", 0), ("moderation_blocked", "moderation_blocked", 0)],
+)
+def test_a_failure_is_measured_by_its_code(world: World, measured: Measured, fault: str, code: str, blame: int) -> None:
+    world.simulator.plan(fault)
+    world.accepted()
+    world.work()
+    world.announce()
+    seen = measured()
+    assert seen["JobsEnded failed"] == seen[f"Errors {code}"] == seen[f"UpstreamErrors {code}"] == [1]
+    assert seen["FailedPercent"] == [blame]
+
+
+def test_a_key_that_cannot_be_read_is_measured(world: World, measured: Measured) -> None:
+    boto3.client("secretsmanager").delete_secret(SecretId="easel/openai", ForceDeleteWithoutRecovery=True)
+    world.accepted()
+    world.work()
+    world.announce()
+    seen = measured()
+    assert seen["UpstreamErrors provider_key_unavailable"] == [1]
+    assert seen["FailedPercent"] == [100]
+
+
+def test_an_unknown_outcome_is_measured(world: World, measured: Measured) -> None:
+    world.simulator.plan("reset")
+    world.accepted()
+    world.work()
+    world.announce()
+    assert measured()["JobsEnded unknown"] == [1]
+
+
+def test_the_sweep_measures_the_deployments_budget(
+    world: World, measured: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.sweep()
+    assert measured() == {}, "there is no budget"
+    monkeypatch.setenv("EASEL_DAILY_BUDGET_USD", "2")
+    _forget_spending()
+    job_id = world.accepted()
+    world.work()
+    cost = world.job(job_id)["easel"]["cost"]["actual_micro_usd"]
+    measured()
+    world.sweep()
+    seen = measured()
+    assert seen["BudgetUsedPercent deployment"] == [pytest.approx(cost / 20_000)]
+    assert seen["BudgetLeftUsd deployment"] == [pytest.approx(2 - cost / 1_000_000)]
+
+
+def test_a_budget_that_is_reached_is_measured(
+    world: World, measured: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EASEL_DAILY_BUDGET_USD", "0.000001")
+    _forget_spending()
+    assert world.generate().status == 402
+    assert measured()["BudgetRefusals deployment"] == [1]
+
+
+def test_late_announcements_are_measured(world: World, measured: Measured) -> None:
+    job_id = world.accepted()
+    world.work()
+    world.edit_item(job_id, check_at=int(time.time()) - 1)
+    measured()
+    world.sweep()
+    assert measured() == {"LateAnnouncements": [1]}
+
+
+def test_webhooks_that_are_given_up_are_measured(world: World, measured: Measured) -> None:
+    caller = next(item["id"]["S"] for item in boto3.client("dynamodb").scan(TableName="callers")["Items"])
+    webhooks.secret(world.stack, caller, rotate=False, overlap_seconds=0)
+    job_id = world.generate(headers={"easel-webhook": "https://localhost/"}).json()["id"]
+    world.work()
+    world.announce()
+    job = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger")).get(job_id)
+    assert job
+    world.edit_item(message_id(job), attempts=10)
+    measured()
+    world.deliver_webhooks()
+    assert measured() == {"WebhooksGivenUp": [1]}
+
+
+def test_only_what_is_declared_can_be_measured() -> None:
+    with pytest.raises(KeyError):
+        measure("Surprises", 1)
+
+
+def _forget_spending() -> None:
+    """Let the composition roots read the budget from the environment again."""
+    doors.doors.cache_clear()
+    upkeep.spending.cache_clear()
