@@ -70,7 +70,15 @@ def doors() -> Doors:
         gatherer=Gatherer(
             library, uploads, InputStore(aws.s3(), settings.images_bucket), TrustedHosts.parse(settings.trusted_hosts)
         ),
-        acceptor=Acceptor(jobs, queue, catalog.load(), spending, settings.retention_days * _DAY_SECONDS, receivers),
+        acceptor=Acceptor(
+            jobs,
+            queue,
+            catalog.load(),
+            spending,
+            settings.retention_days * _DAY_SECONDS,
+            receivers,
+            sleep=time.sleep,
+        ),
         canceler=Canceler(jobs),
         spending=spending,
         library=library,

@@ -1,6 +1,7 @@
 """What the worker is made of: the only function that knows the provider."""
 
 import os
+import time
 from functools import cache
 
 import httpx
@@ -41,4 +42,5 @@ def performer() -> Performer:
         queue=JobQueue(aws.sqs(), settings.jobs_queue_url),
         catalog=catalog.load(),
         provider=provider,
+        sleep=time.sleep,
     )

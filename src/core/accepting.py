@@ -65,8 +65,8 @@ class Acceptor:
         spending: Spending,
         retention_seconds: int,
         receivers: Receivers,
+        sleep: Callable[[float], None],
         clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._jobs = jobs
         self._queue = queue

@@ -55,8 +55,8 @@ class Performer:
         queue: JobQueue,
         catalog: Catalog,
         provider: Callable[[str], ImageProvider],
+        sleep: Callable[[float], None],
         clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._jobs = jobs
         self._ledger = ledger

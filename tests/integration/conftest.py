@@ -296,6 +296,13 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 def world(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with deployed(simulator, monkeypatch) as world:
+        yield world
+
+
+@contextmanager
+def deployed(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A fresh world, gone afterwards."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
