@@ -18,9 +18,11 @@ import boto3
 import httpx
 import pytest
 import yaml
+from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
+from moto.core.botocore_stubber import BotocoreStubber
 from moto.events.models import EventPattern
 from moto.sqs.models import sqs_backends
 
@@ -311,6 +313,7 @@ def deployed(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
     simulator.reset()
+    _make_requests_atomic(monkeypatch)
     with mock_aws():
         queue_url = _create_resources()
         secret = boto3.client("secretsmanager").create_secret(Name="easel/openai", SecretString="sk-simulated")
@@ -321,6 +324,17 @@ def deployed(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         key, _ = keys.create(stack, "tests", None, [], [])
         yield World(simulator, stack, queue_url, key, JobsStream())
     _forget_clients()
+
+
+def _make_requests_atomic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One request at a time: moto lets two threads pass one condition, which DynamoDB never does."""
+    lock, process = threading.Lock(), BotocoreStubber.process_request
+
+    def process_alone(stubber: BotocoreStubber, request: AWSPreparedRequest) -> Any:
+        with lock:
+            return process(stubber, request)
+
+    monkeypatch.setattr(BotocoreStubber, "process_request", process_alone)
 
 
 def _create_resources() -> str:
