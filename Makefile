@@ -90,7 +90,7 @@ down: ## end what `make up` started
 
 # Tests and checks.
 
-.PHONY: test test-fast test-campaigns test-all check bench format
+.PHONY: test test-fast test-campaigns test-all faults check bench format
 # Two processes, each with a stack of its own: end-to-end tests mostly wait.
 test: ## every layer of tests, but for the campaigns
 	$(call need,dev sam ministack checkov lambda openai-1 openai-2 node-client)
@@ -103,6 +103,10 @@ test-campaigns: ## long runs: many requests, statements, crashes or faults in a 
 test-fast: ## the layers that need no deployed stack
 	$(call need,dev)
 	@$(BIN)/pytest tests/unit tests/integration tests/local tests/simulator
+
+faults: ## the fault campaign: every step meets every fault, and a table says what became of it
+	$(call need,dev)
+	@PYTHONPATH=src:. $(BIN)/python -m tests.faults
 
 test-all: ## everything: check, demo, test, campaigns
 	@$(MAKE) check

@@ -13,6 +13,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus
+from uuid import uuid4
 
 import boto3
 import httpx
@@ -114,10 +115,10 @@ class World:
         now = int(time.time() * 1000)
         if door == "api":
             event |= {"httpMethod": method, "path": path, "multiValueHeaders": {k: [v] for k, v in sent.items()}}
-            event["requestContext"] |= {"path": f"/v1{path}", "requestTimeEpoch": now}
+            event["requestContext"] |= {"path": f"/v1{path}", "requestTimeEpoch": now, "requestId": str(uuid4())}
         else:
             event |= {"rawPath": f"/v1{path}", "rawQueryString": query}
-            event["requestContext"] |= {"timeEpoch": now}
+            event["requestContext"] |= {"timeEpoch": now, "requestId": str(uuid4())}
             event["requestContext"]["http"] |= {"method": method, "path": f"/v1{path}"}
         return self._answer(api.handler(event, Context()))
 
@@ -136,7 +137,8 @@ class World:
         sent["prefer"] = "respond-async"
         event |= {"httpMethod": "POST", "path": path, "headers": sent}
         event |= {"body": base64.b64encode(request.read()).decode(), "isBase64Encoded": True}
-        event["requestContext"] |= {"path": f"/v1{path}", "requestTimeEpoch": int(time.time() * 1000)}
+        now = int(time.time() * 1000)
+        event["requestContext"] |= {"path": f"/v1{path}", "requestTimeEpoch": now, "requestId": str(uuid4())}
         return self._answer(api.handler(event, Context()))
 
     def generate(self, headers: dict[str, str] | None = None, **body: Any) -> Answer:
