@@ -1,6 +1,7 @@
 """What AWS does by itself: delivers messages, repeats and buries them, sweeps each minute, while the clock moves."""
 
 import importlib.util
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,17 +15,21 @@ import time_machine
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 from moto.backends import get_backend
 
-from composition import doors, upkeep, worker
+from composition import announcer, doors, upkeep, worker
 from core import aws
 from core.jobs import Job
 from core.stores.jobs import JobStore
+from core.stores.ledger import LedgerStore
 from local.simulator import Simulator
 from tests.faults.wire import Crash, Planned, Wire, watching
-from tests.integration.conftest import TEMPLATE, Answer, Context, World, deployed, sample_event
+from tests.integration.conftest import PUBLIC_URL, TEMPLATE, Answer, Context, World, deployed, sample_event
 
 SECRET = "sk-simulated"
 MINUTE = 60
 _API_SECONDS, _DIRECT_SECONDS, _UPKEEP_SECONDS = 29, 900, 30
+_STREAM_RETRIES = TEMPLATE["Resources"]["AnnouncerFunction"]["Properties"]["Events"]["Ends"]["Properties"][
+    "MaximumRetryAttempts"
+]
 # So long a job may wait after its deadline: until the next sweep, and while it is being finished.
 _GRACE_SECONDS = 2 * MINUTE
 _PATIENCE_SECONDS = 24 * 3600
@@ -41,10 +46,11 @@ class Cloud:
         self.world = world
         self.wire = Wire(self, clock)
         self.stuck: set[str] = set()
+        # Ids of ended jobs that the stream has brought, with how often they were tried.
+        self._unread: dict[str, int] = {}
         timeout = TEMPLATE["Parameters"]["WorkerTimeout"]["Default"]
         self.worker_seconds = int(timeout)
         self._sqs = boto3.client("sqs")
-        self._jobs = JobStore(aws.dynamodb(), "jobs")
         self._dead_letters = self._bury_undeliverable(TEMPLATE["Mappings"]["WorkerTimeouts"][timeout]["Visibility"])
 
     def _bury_undeliverable(self, visibility_seconds: int) -> str:
@@ -67,7 +73,7 @@ class Cloud:
             if table.name != "callers":
                 table.items.clear()
             if table.stream_shard:
-                table.stream_shard.items.clear()  # moto copies all of it for each transaction.
+                table.stream_shard.items.clear()
         for bucket in _backend("s3", "aws").buckets.values():
             bucket.keys.clear()
         for queue in _backend("sqs").queues.values():
@@ -77,6 +83,7 @@ class Cloud:
         self.world.simulator.reset()
         self.wire.reset(())
         self.stuck.clear()
+        self._unread.clear()
         self.restart()
 
     def _queues(self) -> tuple[str, str]:
@@ -92,7 +99,7 @@ class Cloud:
 
     def restart(self) -> None:
         """Let the next invocation be a cold one."""
-        for build in (doors.doors, upkeep.recovery, worker.provider, worker.performer):
+        for build in (doors.doors, upkeep.recovery, worker.provider, worker.performer, announcer.announcer):
             build.cache_clear()
 
     # What callers reach.
@@ -170,13 +177,33 @@ class Cloud:
                 except Died:
                     continue
                 self._sqs.delete_message(QueueUrl=url, ReceiptHandle=messages[0]["ReceiptHandle"])
+        self._announce()
+
+    def _announce(self) -> None:
+        """Hand the announcer what the jobs table's stream brings; a record is given up after its last attempt."""
+        shard = _backend("dynamodb").tables["jobs"].stream_shard
+        for record in shard.items:
+            image = record.to_json()["dynamodb"].get("NewImage", {})
+            if image.get("open") == {"S": "unannounced"}:
+                self._unread[image["id"]["S"]] = 0
+        shard.items.clear()  # moto copies all of it for each transaction.
+        for job_id in list(self._unread):
+            event = sample_event("announcer")
+            event["Records"][0]["dynamodb"]["Keys"]["id"]["S"] = job_id
+            try:
+                self._invoke("announcer", event, _UPKEEP_SECONDS)
+            except Died:
+                self._unread[job_id] += 1
+                if self._unread[job_id] <= _STREAM_RETRIES:
+                    continue
+            del self._unread[job_id]
 
     def settle(self) -> bool:
         """Let time pass until nothing happens any more; whether that came to be within a day."""
         until = time.time() + _PATIENCE_SECONDS
         self.deliver()
         while time.time() < until:
-            if not self._open_ids() and not self._messages():
+            if not self._open_ids() and not self._unannounced() and not self._messages():
                 return True
             self._pass_the_time()
             for job in self.open_jobs():
@@ -186,7 +213,7 @@ class Cloud:
 
     def _pass_the_time(self) -> None:
         """Until the next minute, with its sweep; or until the next message can be received, if nothing else is left."""
-        if self._open_ids():
+        if self._open_ids() or self._unannounced():
             self.wire.let_pass(MINUTE - time.time() % MINUTE)
             self.sweep()
         else:
@@ -196,16 +223,22 @@ class Cloud:
 
     def jobs(self) -> list[Job]:
         """All jobs, oldest first."""
-        found = [self._jobs.get(item_id) for item_id in self._job_items()]
+        found = [doors.doors().jobs.get(item_id) for item_id in self._job_items()]
         return sorted((job for job in found if job), key=lambda job: job.created_ms)
 
     def open_jobs(self) -> list[Job]:
         """Jobs that are not finished."""
-        return [job for item_id in self._open_ids() if (job := self._jobs.get(item_id))]
+        return [job for item_id in self._open_ids() if (job := doors.doors().jobs.get(item_id))]
 
     def _open_ids(self) -> list[str]:
-        unfinished = ("queued", "running")
-        return [item_id for item_id, item in self._job_items().items() if item.attrs["status"].value in unfinished]
+        return [item_id for item_id, mark in self._marks().items() if mark == "yes"]
+
+    def _unannounced(self) -> list[str]:
+        return [item_id for item_id, mark in self._marks().items() if mark == "unannounced"]
+
+    def _marks(self) -> dict[str, str]:
+        marks = {item_id: item.attrs.get("open") for item_id, item in self._job_items().items()}
+        return {item_id: mark.value for item_id, mark in marks.items() if mark is not None}
 
     def _job_items(self) -> dict[str, Any]:
         items = _backend("dynamodb").tables["jobs"].items
@@ -214,6 +247,15 @@ class Cloud:
     def _messages(self) -> list[Any]:
         """Messages in the queues, those included that somebody holds or that wait for their time."""
         return [message for url in self._queues() for message in _queue(url)._messages]
+
+    def ledger(self) -> tuple[LedgerStore, JobStore]:
+        """What an audit looks at."""
+        return LedgerStore(aws.dynamodb(), "ledger"), doors.doors().jobs
+
+    def told(self) -> set[str]:
+        """Ids of the jobs whose end came over the event bus."""
+        found = [json.loads(message.body) for message in _backend("sqs").queues["events"]._messages]
+        return {event["detail"]["job_id"] for event in found}
 
     def stored(self) -> dict[str, bytes]:
         """What lies in the images bucket."""
@@ -266,6 +308,7 @@ def clouds() -> Iterator[Cloud]:
         time_machine.travel(datetime.now(UTC), tick=False) as clock,
         deployed(simulator, patch) as world,
     ):
+        patch.setenv("EASEL_PUBLIC_URL", PUBLIC_URL)
         cloud = Cloud(world, clock)
         with watching(cloud.wire):
             yield cloud

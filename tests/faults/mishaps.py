@@ -27,6 +27,11 @@ _CODES = {
         "denied": "com.amazon.coral.service#AccessDeniedException",
         "broken": "com.amazon.coral.service#InternalFailure",
     },
+    "events": {
+        "throttled": "ThrottlingException",
+        "denied": "AccessDeniedException",
+        "broken": "InternalException",
+    },
     "secretsmanager": {
         "throttled": "ThrottlingException",
         "denied": "AccessDeniedException",

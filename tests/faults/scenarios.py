@@ -103,7 +103,7 @@ def sample(cloud: Cloud) -> Iterator[Scenario]:
     """A small campaign: one generation, of which each step meets a crash, a lost answer and a cancellation."""
     entry = entries.GENERATE
     steps = _recorded(cloud, entry)
-    blows = [mishaps.crash("before"), mishaps.crash("after"), mishaps.lost_acknowledgement("call")]
+    blows = [mishaps.crash("after"), mishaps.lost_acknowledgement("call")]
     yield from _at_each("sample", entry, numbered(steps, "api"), lambda _: blows)
     blows.append(mishaps.meanwhile("cancel", mishaps.cancel, "after"))
     yield from _at_each("sample", entry, numbered(steps, "worker"), lambda _: blows)
@@ -141,6 +141,8 @@ def _crashes(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
     both = [mishaps.crash("before"), mishaps.crash("after")]
     for entry in entries.ENTRIES:
         functions = ("api", "worker") if entry in _WHOLE else ("api",)
+        if entry is entries.GENERATE:
+            functions += ("announcer",)
         yield from _at_each("crash", entry, numbered(clean[entry.name], *functions), lambda _: both)
 
 
@@ -174,7 +176,7 @@ def _aws_errors(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
         return ways
 
     entry = entries.GENERATE
-    yield from _at_each("AWS error", entry, numbered(clean[entry.name], "api", "worker"), choices)
+    yield from _at_each("AWS error", entry, numbered(clean[entry.name], "api", "worker", "announcer"), choices)
     entry = entries.EDIT_FILES
     moves_files = ((number, step) for number, step in numbered(clean[entry.name], "worker") if step.service == "s3")
     yield from _at_each("AWS error", entry, moves_files, choices)
@@ -184,11 +186,9 @@ def _aws_errors(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
 
 def _outages(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
     """A service is out from a step on, for everybody: for minutes, or for longer than jobs may wait."""
-    for entry in (entries.GENERATE, entries.EDIT_FILES):
-        for number, step in numbered(clean[entry.name], "api", "worker"):
-            if step.service == "provider":
-                continue
-            for seconds in (240, 1200, 7200):
+    for entry, lasts in ((entries.GENERATE, (1200, 7200)), (entries.EDIT_FILES, (240,))):
+        for number, step in numbered(clean[entry.name], "api", "worker", "announcer"):
+            for seconds in lasts if step.service != "provider" else ():
                 mishap = mishaps.refused("broken", seconds)
                 planned = (at(step.function, number, mishap),)
                 yield Scenario("outage", _named(entry, number, step, mishap), entry, planned)
@@ -298,18 +298,18 @@ def _crashes_beside_provider_faults(cloud: Cloud) -> Iterator[Scenario]:
 
 def _crashes_while_recovering(cloud: Cloud, clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
     """A worker died; whoever finds its job, a worker or the sweep, dies or fails too."""
-    for entry in (entries.GENERATE, entries.EDIT_FILES):
-        for first, found in numbered(clean[entry.name], "worker"):
-            blow = at("worker", first, mishaps.crash("after"))
-            steps = _recorded(cloud, entry, (blow,))
-            for number, step in numbered(steps, "worker", "sweep", "dead_letter"):
-                # A sweep that finds nothing is no step of recovering.
-                if (step.function == "worker" and number <= first) or step.operation == "Query":
-                    continue
-                choices = [mishaps.crash("after")]
-                if entry is entries.GENERATE and step.service != "provider":
-                    choices.append(mishaps.refused("broken"))
-                for second in choices:
-                    said = f"{entry.name} / worker {first} {found} / {step.function} {number} {step} / {second.name}"
-                    planned = (blow, at(step.function, number, second))
-                    yield Scenario("crash while recovering", said, entry, planned)
+    entry = entries.GENERATE
+    for first, found in numbered(clean[entry.name], "worker"):
+        blow = at("worker", first, mishaps.crash("after"))
+        steps = _recorded(cloud, entry, (blow,))
+        for number, step in numbered(steps, "worker", "sweep", "dead_letter"):
+            # A sweep that finds nothing is no step of recovering.
+            if (step.function == "worker" and number <= first) or step.operation == "Query":
+                continue
+            choices = [mishaps.crash("after")]
+            if step.service != "provider":
+                choices.append(mishaps.refused("broken"))
+            for second in choices:
+                said = f"{entry.name} / worker {first} {found} / {step.function} {number} {step} / {second.name}"
+                planned = (blow, at(step.function, number, second))
+                yield Scenario("crash while recovering", said, entry, planned)

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from core.auditing import audit
 from core.jobs import Job
 from tests.faults.cloud import Cloud
 from tests.faults.entries import Caller
@@ -50,6 +51,8 @@ def judge(cloud: Cloud, caller: Caller, earlier: set[str], quiet: bool, may_lose
     if lost and not may_lose:
         found.append(f"{lost} images lost for no good reason")
     found += _strays(cloud)
+    found += _wrong_books(cloud, jobs, bought)
+    found += [f"nobody was told that a job is '{job.status}'" for job in jobs if job.id not in cloud.told()]
     for answer in caller.answers:
         found += _answer_faults(answer, jobs)
     found += _broken_promise(caller, bought)
@@ -75,7 +78,7 @@ def _dishonest(cloud: Cloud, job: Job, calls: list[Any]) -> list[str]:
     if shown.status != 200:
         return [*found, f"GET /jobs/{{id}} answers {shown.status}"]
     actual = shown.json()["easel"]["cost"]["actual_micro_usd"]
-    if actual is not None and actual != charges:
+    if actual is not None and actual != charges and not _without_count(job):
         found.append(f"says it cost {actual}, was charged {charges}")
     if job.status == "succeeded":
         found += _kept_badly(cloud, job, shown.json())
@@ -115,6 +118,30 @@ def _strays(cloud: Cloud) -> list[str]:
     kept = {image.key for job in cloud.jobs() for image in job.images}
     stray = [key for key in cloud.stored() if key.startswith("images/") and key not in kept]
     return [f"{len(stray)} stored images belong to no result"] if stray else []
+
+
+def _wrong_books(cloud: Cloud, jobs: list[Job], bought: list[Any]) -> list[str]:
+    """The ledger agrees with itself, with the jobs, and with what the provider charged."""
+    ledger, store = cloud.ledger()
+    found = sorted(audit(ledger, store).differences)
+    entries, _ = ledger.everything()
+    for job in jobs:
+        booked = [entry for entry in entries if entry.job_id == job.id]
+        reserved, spent = sum(entry.reserved for entry in booked), sum(entry.spent for entry in booked)
+        charges = sum(call["charged_micro_usd"] for call in bought if call["client_request_id"] == job.request_id)
+        if job.status == "unknown":
+            if spent or reserved < charges:
+                found.append(f"an unknown purchase of {charges} holds {reserved} and spent {spent}")
+        elif reserved:
+            found.append(f"'{job.status}' still holds {reserved}")
+        elif spent != charges and not (_without_count(job) and spent >= charges):
+            found.append(f"'{job.status}' spent {spent} by the ledger, {charges} at the provider")
+    return found
+
+
+def _without_count(job: Job) -> bool:
+    """Whether the provider's answer had no count of tokens: then the most that it can have cost is booked."""
+    return job.report is None or job.report.usage is None
 
 
 def _answer_faults(answer: Answer | None, jobs: list[Job]) -> list[str]:

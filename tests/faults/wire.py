@@ -26,6 +26,8 @@ Moment = Literal["before", "after"]
 
 # A picture takes its time; so does a request that nobody answers.
 PURCHASE_SECONDS = 10
+# As the header X-Amz-Target calls them.
+_SERVICES = {"DynamoDB": "dynamodb", "AmazonSQS": "sqs", "AWSEvents": "events"}
 _real_sleep, _real_monotonic = time.sleep, time.monotonic
 
 
@@ -240,7 +242,7 @@ def _aws_operation(request: AWSPreparedRequest) -> tuple[str, str]:
     target = target.decode() if isinstance(target, bytes) else target
     if target:
         version, _, operation = target.partition(".")
-        return {"DynamoDB": "dynamodb", "AmazonSQS": "sqs"}.get(version.split("_")[0], version), operation
+        return _SERVICES.get(version.split("_")[0], version), operation
     url = urlsplit(request.url)
     if ".s3." in url.netloc or url.netloc.startswith("s3."):
         copied = "x-amz-copy-source" in {name.lower() for name in request.headers}
