@@ -1,12 +1,15 @@
-"""The official Python client of MCP, as an assistant's host uses it, on the deployed stack."""
+"""Assistants on the deployed stack: through the official Python client of MCP, and by bare HTTP."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, Literal
 
 import anyio
+import httpx
 import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+
+from tests import wire
 
 Era = Literal["auto", "legacy"]
 ERAS: tuple[Era, ...] = ("auto", "legacy")  # 2026-07-28, and what came before it
@@ -28,3 +31,20 @@ def use[Result](
             return await steps(client)
 
     return anyio.run(run)
+
+
+_META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+
+
+def ask(url: str, key: str, method: str, name: str | None = None, /, **more: Any) -> httpx.Response:
+    """A request of 2026-07-28 as it is on the wire; `params` and further `headers` may be given."""
+    headers = {
+        "Authorization": f"Bearer {key}",
+        "Accept": "application/json, text/event-stream",
+        "MCP-Protocol-Version": "2026-07-28",
+        "Mcp-Method": method,
+        **({"Mcp-Name": name} if name else {}),
+        **more.get("headers", {}),
+    }
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**more.get("params", {}), "_meta": _META}}
+    return wire.post(url, json=body, headers=headers, timeout=PATIENCE_SECONDS)

@@ -38,8 +38,8 @@ def _answer(event: dict[str, Any], context: LambdaContext, request_id: str) -> d
     if said := adapter.unanswerable(event, origins):
         return said
     try:
-        headers = event["headers"]
-        caller = doors().gate.caller_of(headers.get("authorization"), headers.get("origin"))
+        credential = authorization.credential(event)
+        caller = doors().gate.caller_of(credential, event["headers"].get("origin"))
     except EaselError as error:
         return authorization.refusal(error, event, hosts, request_id)
     visit.begin(visit.Visit(caller, event["requestContext"]["timeEpoch"] / 1000, request_id))

@@ -1,5 +1,6 @@
 """Every statement of every role is needed: without it, what it is for stops working."""
 
+import io
 import json
 import re
 import secrets
@@ -9,11 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from local.processes import ROOT
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
 from tests import dropping, wire
+from tests.assistant import ask
 from tests.conftest import Key
 
 Check = Callable[[Stack, Key, SimulatorControl], bool]
@@ -354,6 +357,52 @@ def a_drop_that_cannot_be_queued_leaves_no_job(stack: Stack, key: Key, _: Simula
     return answer.json()["data"] == []
 
 
+def call_tool(stack: Stack, key: Key, name: str, **arguments: Any) -> Any:
+    """What a tool of the MCP server answers; None if it does not."""
+    answer = ask(stack.mcp_url, key.key, "tools/call", name, params={"name": name, "arguments": arguments})
+    # A call that waited is answered as a stream, whose last event is the result.
+    text = answer.text.rpartition("data: ")[2] if answer.status_code == 200 else "{}"
+    return json.loads(text).get("result", {}).get("structuredContent")
+
+
+def an_assistant_makes_an_image(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    told = call_tool(stack, key, "generate_image", prompt="an otter", quality="low", request_id=secrets.token_hex(8))
+    return told is not None and bool(told["status"] == "succeeded")
+
+
+def an_assistant_lists_its_images(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    return call_tool(stack, key, "list_images") is not None
+
+
+def an_assistant_gets_a_quote(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    return call_tool(stack, key, "quote_image", prompt="an otter") is not None
+
+
+def an_assistant_edits_an_earlier_image(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    image = post(stack, key, "wait=20").json()["data"][0]
+    return call_tool(stack, key, "edit_image", prompt="in winter", images=[image["id"]], wait_seconds=0) is not None
+
+
+def an_assistant_edits_an_upload(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    picture = io.BytesIO()
+    Image.new("RGB", (1024, 1024), "linen").save(picture, "PNG")
+    upload = call_tool(stack, key, "create_upload", content_type="image/png")
+    sent = wire.post(upload["url"], data=upload["fields"], files={"file": picture.getvalue()})
+    images = [upload["upload_id"]]
+    edited = sent.status_code == 204 and call_tool(
+        stack, key, "edit_image", prompt="in winter", images=images, wait_seconds=0
+    )
+    return bool(edited)
+
+
+def an_assistants_job_that_cannot_be_queued_is_withdrawn(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    with stack.without_statement("EnqueueForAssistants"):
+        arguments = {"prompt": "an otter", "request_id": secrets.token_hex(8)}
+        params = {"name": "generate_image", "arguments": arguments}
+        answer = ask(stack.mcp_url, key.key, "tools/call", "generate_image", params=params)
+        return "could not be queued" in answer.text
+
+
 CHECKS: dict[str, Check] = {
     "AcceptAndReadJobs": an_image_is_made,
     "DeleteRecords": a_job_that_cannot_be_queued_is_withdrawn,
@@ -395,6 +444,17 @@ CHECKS: dict[str, Check] = {
     "RetryWebhooks": a_webhook_is_attempted_twice,
     "SendWebhooksAgain": a_lost_webhook_is_swept_up,
     "EndJobs": a_dead_letter_ends_its_job,
+    "AcceptForAssistants": an_assistant_makes_an_image,
+    "WithdrawForAssistants": an_assistants_job_that_cannot_be_queued_is_withdrawn,
+    "ListForAssistants": an_assistant_lists_its_images,
+    "RecogniseAssistants": an_assistant_gets_a_quote,
+    "ReadBalancesForAssistants": an_assistant_gets_a_quote,
+    "ReserveForAssistants": an_assistant_makes_an_image,
+    "EnqueueForAssistants": an_assistant_makes_an_image,
+    "ReadImagesForAssistants": an_assistant_edits_an_earlier_image,
+    "SignUploadFormsForAssistants": an_assistant_edits_an_upload,
+    "FindUploadsForAssistants": an_assistant_edits_an_upload,
+    "KeepInputsForAssistants": an_assistant_edits_an_earlier_image,
     "ReadDrops": a_drop_becomes_a_result,
     "FindOwnersOfDrops": a_drop_becomes_a_result,
     "ReadBalancesOfOwners": a_drop_becomes_a_result,

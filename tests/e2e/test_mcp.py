@@ -5,7 +5,6 @@ import io
 import json
 from typing import Any
 
-import httpx
 import pytest
 from mcp import Client
 from PIL import Image
@@ -15,11 +14,10 @@ from local.processes import ROOT
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
 from tests import wire
-from tests.assistant import ERAS, Era, use
+from tests.assistant import ERAS, Era, ask, use
 from tests.conftest import Key, MakeKey
 
 WISH = {"prompt": "An otter floats on its back", "model": "gpt-image-2.6-flare", "quality": "low"}
-META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -114,29 +112,15 @@ def test_twenty_calls_in_a_row_meet_one_warm_process(stack: Stack, key: Key) -> 
 # ---------------------------------------------------------------- refused at once
 
 
-def ask(stack: Stack, key: str, method: str, name: str | None = None, /, **more: Any) -> httpx.Response:
-    """A POST of 2026-07-28; `headers` and `params` may differ."""
-    headers = {
-        "Authorization": f"Bearer {key}",
-        "Accept": "application/json, text/event-stream",
-        "MCP-Protocol-Version": "2026-07-28",
-        "Mcp-Method": method,
-        **({"Mcp-Name": name} if name else {}),
-        **more.get("headers", {}),
-    }
-    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**more.get("params", {}), "_meta": META}}
-    return wire.post(stack.mcp_url, json=body, headers=headers)
-
-
 def test_a_stream_is_refused(stack: Stack, key: Key) -> None:
     got = wire.get(stack.mcp_url, headers=key.headers | {"Accept": "text/event-stream"})
     assert (got.status_code, got.headers["allow"]) == (405, "POST")
-    listened = ask(stack, key.key, "subscriptions/listen", params={"notifications": {"toolsListChanged": True}})
+    listened = ask(stack.mcp_url, key.key, "subscriptions/listen", params={"notifications": {"toolsListChanged": True}})
     assert (listened.status_code, listened.json()["error"]["code"]) == (404, -32601)
 
 
 def test_a_foreign_origin_is_refused(stack: Stack, key: Key) -> None:
-    assert ask(stack, key.key, "tools/list", headers={"Origin": "https://evil.example"}).status_code == 403
+    assert ask(stack.mcp_url, key.key, "tools/list", headers={"Origin": "https://evil.example"}).status_code == 403
 
 
 def test_a_foreign_host_is_refused(stack: Stack, key: Key) -> None:
@@ -149,7 +133,7 @@ def test_a_foreign_host_is_refused(stack: Stack, key: Key) -> None:
 
 def test_a_body_of_five_megabytes_is_refused(stack: Stack, key: Key) -> None:
     given = {"name": "edit_image", "arguments": {"prompt": "x", "image_data": "A" * 5_000_000}}
-    assert ask(stack, key.key, "tools/call", "edit_image", params=given).status_code == 413
+    assert ask(stack.mcp_url, key.key, "tools/call", "edit_image", params=given).status_code == 413
 
 
 def test_an_expired_key_is_refused_with_the_place_to_look(stack: Stack, make_key: MakeKey) -> None:
@@ -160,7 +144,7 @@ def test_an_expired_key_is_refused_with_the_place_to_look(stack: Stack, make_key
         UpdateExpression="SET expires_at = :past",
         ExpressionAttributeValues={":past": {"N": "1"}},
     )
-    answer = ask(stack, expired.key, "tools/list")
+    answer = ask(stack.mcp_url, expired.key, "tools/list")
     assert answer.status_code == 401
     assert "expired" in answer.json()["error"]["message"]
     assert "resource_metadata=" in answer.headers["www-authenticate"]
@@ -170,14 +154,14 @@ def test_an_expired_key_is_refused_with_the_place_to_look(stack: Stack, make_key
 
 
 def test_an_unknown_tool_and_bad_arguments_are_refused(stack: Stack, key: Key) -> None:
-    unknown = ask(stack, key.key, "tools/call", "draw", params={"name": "draw", "arguments": {}})
+    unknown = ask(stack.mcp_url, key.key, "tools/call", "draw", params={"name": "draw", "arguments": {}})
     assert (unknown.status_code, unknown.json()["error"]["code"]) == (400, -32602)
     bad = {"name": "generate_image", "arguments": {"prompt": "an otter", "size": "1000x1000"}}
-    refused = ask(stack, key.key, "tools/call", "generate_image", params=bad)
+    refused = ask(stack.mcp_url, key.key, "tools/call", "generate_image", params=bad)
     assert (refused.status_code, refused.json()["result"]["isError"]) == (200, True)
     assert "divisible by 16" in refused.text
 
 
 def test_headers_of_the_protocol_reach_the_function(stack: Stack, key: Key) -> None:
-    answer = ask(stack, key.key, "tools/list", headers={"Mcp-Method": "prompts/list"})
+    answer = ask(stack.mcp_url, key.key, "tools/list", headers={"Mcp-Method": "prompts/list"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32020)

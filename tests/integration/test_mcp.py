@@ -465,6 +465,14 @@ def test_without_a_valid_key_the_answer_says_where_to_look(door: McpDoor, key: s
     assert "Authorization: Bearer ek_" in answer.json()["error"]["message"]
 
 
+def test_a_key_may_stand_in_x_api_key_where_authorization_is_taken(door: McpDoor) -> None:
+    for taken in (None, "AWS4-HMAC-SHA256 Credential=…"):
+        answer = door.ask("tools/list", headers={"authorization": taken, "x_api_key": door.key})
+        assert answer.status == 200
+    refused = door.ask("tools/list", headers={"authorization": f"Bearer {door.key}x", "x_api_key": door.key})
+    assert refused.status == 401, "a bearer token counts"
+
+
 @pytest.mark.parametrize("path", ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"])
 def test_the_resource_describes_itself_at_both_places(door: McpDoor, path: str) -> None:
     answer = door.send("GET", path, authorization=None)

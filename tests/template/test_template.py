@@ -151,6 +151,24 @@ def test_only_the_worker_may_read_the_providers_key(transformed: Template) -> No
     assert {name for name, function in functions.items() if target(function["Role"]) in readers} == {"WorkerFunction"}
 
 
+def test_assistants_may_do_what_callers_of_the_http_api_may_but_delete_nothing_and_report_no_usage(
+    transformed: Template,
+) -> None:
+    """What a new rule needs at the one door it needs at the other: add the statement to both roles."""
+
+    def rights(role: str) -> set[tuple[str, str]]:
+        return {
+            (action, json.dumps(statement["Resource"]))
+            for owner, statement in statements(transformed)
+            if owner == role
+            for action in as_list(statement["Action"])
+        }
+
+    more = {(action, resource) for action, resource in rights("ApiRole") - rights("McpRole")}
+    assert {action for action, _ in more} <= {"s3:DeleteObject", "dynamodb:Query"}
+    assert not rights("McpRole") - rights("ApiRole")
+
+
 def test_a_function_url_is_allowed_by_both_permissions_it_needs(transformed: Template) -> None:
     urls = of_type(transformed, "AWS::Lambda::Url").values()
     permissions = of_type(transformed, "AWS::Lambda::Permission").values()

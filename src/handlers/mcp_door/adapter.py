@@ -20,9 +20,10 @@ PATH = "/mcp"
 # A Function URL takes 6 MB, and the SDK answers a larger body with 413.
 BODY_BYTES = 4 * 1024 * 1024
 
+_SENT = ("authorization", "x-api-key", "content-type", "mcp-protocol-version", "mcp-method", "mcp-name")
 _PREFLIGHT = {
     "access-control-allow-methods": "POST, OPTIONS",
-    "access-control-allow-headers": "authorization, content-type, mcp-protocol-version, mcp-method, mcp-name",
+    "access-control-allow-headers": ", ".join(_SENT),
     "access-control-max-age": "86400",
 }
 

@@ -14,6 +14,17 @@ METADATA_PATHS = (_WELL_KNOWN, f"{_WELL_KNOWN}{PATH}")
 _READABLE = {**_JSON, "access-control-allow-origin": "*", "cache-control": "public, max-age=300"}
 
 
+def credential(event: Event) -> str | None:
+    """What an Authorization header would hold.
+
+    Clients that sign their requests for AWS need that header for the signature, and some hosts offer no other than
+    X-Api-Key: a key may stand there as well.
+    """
+    given: str | None = event["headers"].get("authorization")
+    key = event["headers"].get("x-api-key")
+    return f"Bearer {key}" if key and not (given or "").lower().startswith("bearer ") else given
+
+
 def metadata(event: Event, hosts: Sequence[str], issuer: str) -> Answer:
     """What this resource is called, and who issues tokens for it, if anybody does."""
     document: dict[str, object] = {
@@ -30,7 +41,7 @@ def refusal(error: EaselError, event: Event, hosts: Sequence[str], request_id: s
     """An error that came before the protocol; a 401 names the metadata, as RFC 9728 and MCP ask for."""
     headers = {**_JSON}
     if error.problem.status == 401:
-        given = bool(event["headers"].get("authorization"))
+        given = bool(credential(event))
         where = f'resource_metadata="{_base_url(event, hosts)}{_WELL_KNOWN}{PATH}"'
         headers["www-authenticate"] = f'Bearer error="invalid_token", {where}' if given else f"Bearer {where}"
     if error.retry_after:
