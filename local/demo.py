@@ -3,6 +3,7 @@
 A step is a function that takes the demo and does one thing a user would do; STEPS lists them.
 """
 
+import asyncio
 import io
 import json
 import sys
@@ -13,6 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import httpx2
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 
 from local.cloud import OUT, Progress, Provider, running_stack
@@ -153,6 +157,32 @@ def edit_by_id(demo: Demo) -> None:
     demo.keep("4-night", wish, result, seconds())
 
 
+def assistant(demo: Demo) -> None:
+    """What an assistant does: tools of the MCP server, called by the protocol's official client."""
+    demo.heading("An assistant's call, by the official MCP client")
+    wish = {"prompt": "a paper kite over a green hill, watercolour", "size": "1024x1024"}
+    say(f'  server        {demo.stack.mcp_url}\n  $ session.call_tool("generate_image", {json.dumps(wish)})')
+
+    async def talk() -> Json:
+        async with (
+            httpx2.AsyncClient(headers={"Authorization": f"Bearer {demo.stack.api_key}"}, timeout=90) as transport,
+            Client(streamable_http_client(demo.stack.mcp_url, http_client=transport)) as session,
+        ):
+            tools = (await session.list_tools()).tools
+            say(f"  tools         {', '.join(tool.name for tool in tools)}")
+            told = (await session.call_tool("generate_image", wish)).structured_content or {}
+            while told.get("status") in ("queued", "running"):
+                told = (await session.call_tool("get_image_job", {"job_id": told["job_id"]})).structured_content or {}
+            return told
+
+    with stopwatch() as seconds:
+        told = asyncio.run(talk())
+    expect(told.get("status") == "succeeded", f"a job that succeeds, not {told}")
+    job = succeeded(demo.http.get(f"{demo.stack.api_url}/jobs/{told['job_id']}")).json()
+    say(f"  succeeded     {told['job_id']}, the same job as GET /v1/jobs/{{id}} shows")
+    demo.keep("5-kite", wish, job["result"], seconds())
+
+
 def one_real_image(demo: Demo) -> None:
     """All that is bought when a real key is there."""
     demo.heading(f"One real image for about {COST_OF_ONE_REAL_IMAGE}; nothing else is bought")
@@ -162,7 +192,7 @@ def one_real_image(demo: Demo) -> None:
     demo.keep("real", wish, result, seconds())
 
 
-STEPS: list[Callable[[Demo], None]] = [one_call, job_to_poll, retired_model, edit_by_id]
+STEPS: list[Callable[[Demo], None]] = [one_call, job_to_poll, retired_model, edit_by_id, assistant]
 STEPS_THAT_COST_MONEY: list[Callable[[Demo], None]] = [one_real_image]
 
 
