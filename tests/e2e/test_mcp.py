@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -100,6 +101,19 @@ def test_quotes_models_uploads_resources_and_prompts_cost_nothing(
 
     use(stack.mcp_url, make_key().key, steps)
     assert simulator.calls() == []
+
+
+def test_equal_calls_at_the_same_moment_are_one_purchase(
+    stack: Stack, make_key: MakeKey, simulator: SimulatorControl
+) -> None:
+    key = make_key()
+    params = {"name": "generate_image", "arguments": WISH | {"wait_seconds": 0}}
+    with ThreadPoolExecutor(4) as threads:
+        calls = [
+            threads.submit(ask, stack.mcp_url, key.key, "tools/call", "generate_image", params=params) for _ in range(4)
+        ]
+        told = [call.result().json()["result"]["structuredContent"] for call in calls]
+    assert len({each["job_id"] for each in told}) == 1
 
 
 def test_twenty_calls_in_a_row_meet_one_warm_process(stack: Stack, key: Key) -> None:

@@ -89,13 +89,17 @@ class McpDoor:
         """tools/call of 2026-07-28."""
         return self.ask("tools/call", tool, name=tool, arguments=arguments)
 
-    def through_client[Result](self, use: Callable[[Client], Coroutine[Any, Any, Result]], era: Era = "auto") -> Result:
-        """What the official client makes of it, in either era of the protocol."""
+    def through_client[Result](
+        self, use: Callable[[Client], Coroutine[Any, Any, Result]], era: Era = "auto", **options: Any
+    ) -> Result:
+        """What the official client makes of it, in either era of the protocol; `options` are its own."""
 
         async def run() -> Result:
             async with (
                 httpx2.AsyncClient(transport=_Handler(self), timeout=60) as http,
-                Client(streamable_http_client("https://easel.test/mcp", http_client=http), mode=era) as client,
+                Client(
+                    streamable_http_client("https://easel.test/mcp", http_client=http), mode=era, **options
+                ) as client,
             ):
                 return await use(client)
 

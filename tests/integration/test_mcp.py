@@ -7,23 +7,25 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+from typing import Any, Literal, cast
 
+import anyio.to_thread
 import boto3
 import pytest
 from mcp import Client
-from mcp.types import ImageContent, ResourceLink
+from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
+from mcp.types import CallToolResult, ImageContent, ResourceLink, Result
 from PIL import Image
 
 from cli import keys
 from composition import doors, mcp_door
 from core import catalog
+from core.stores.jobs import RetryPointer
 from handlers.mcp_door import arguments, faults, server
 from handlers.mcp_door.tools import TOOLS
 from local.processes import ROOT
 from tests.integration.conftest import World
-from tests.integration.mcp_calls import META, Era, McpDoor
+from tests.integration.mcp_calls import META, Era, McpDoor, Raw
 
 ERAS: tuple[Era, ...] = ("auto", "legacy")
 WISH = {"prompt": "A beautiful sunset over mountains", "model": "gpt-image-2", "quality": "low", "size": "1024x1024"}
@@ -231,10 +233,12 @@ def test_a_repeated_call_joins_the_job_of_the_first(world: World, door: McpDoor)
     assert world.bought() == 1
 
 
-def test_equal_calls_at_the_same_moment_are_one_job(world: World, door: McpDoor) -> None:
-    with ThreadPoolExecutor(6) as threads:
-        answers = list(threads.map(lambda _: door.call("generate_image", **WISH, wait_seconds=0), range(6)))
-    assert len({answer.result["structuredContent"]["job_id"] for answer in answers}) == 1
+def test_of_equal_calls_at_the_same_moment_one_job_is_remembered(door: McpDoor) -> None:
+    """Both have looked and found none; tests/e2e lets real ones race."""
+    jobs, now = doors.doors().jobs, time.time()
+    pointers = [RetryPointer("repeat#caller#wish", job_id, int(now) + 600) for job_id in ("job_1", "job_2")]
+    assert [jobs.point_repeats(pointer, now, over=None) for pointer in pointers] == ["job_1", "job_1"]
+    assert jobs.point_repeats(pointers[1], now, over="job_1") == "job_2"
 
 
 def test_another_picture_of_the_same_prompt_is_bought_on_purpose(world: World, door: McpDoor) -> None:
@@ -413,6 +417,86 @@ def test_names_of_models_are_completed(door: McpDoor) -> None:
     assert answer.result["completion"]["values"] == ["gpt-image-2.6-sunburst", "gpt-image-2.6-flare"]
 
 
+# ---------------------------------------------------------------- tasks
+
+
+TASKS = "io.modelcontextprotocol/tasks"
+WITH_TASKS = META | {"io.modelcontextprotocol/clientCapabilities": {"extensions": {TASKS: {}}}}
+
+
+def task_request(door: McpDoor, method: str, task_id: str, meta: dict[str, Any] | None = None) -> Raw:
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"taskId": task_id, "_meta": meta or WITH_TASKS}}
+    return door.send("POST", body=json.dumps(body), mcp_method=method, mcp_name=task_id)
+
+
+def begun_task(door: McpDoor) -> Any:
+    params = {"name": "generate_image", "arguments": {**WISH, "wait_seconds": 0}, "_meta": WITH_TASKS}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    return door.send("POST", body=json.dumps(body), mcp_method="tools/call", mcp_name="generate_image").result
+
+
+def test_a_client_that_knows_tasks_gets_an_unfinished_job_as_one(world: World, door: McpDoor) -> None:
+    task = begun_task(door)
+    assert (task["resultType"], task["status"]) == ("task", "working")
+    assert task["taskId"].startswith("job_")
+    assert task["ttlMs"] == 30 * 86_400_000
+    assert task_request(door, "tasks/get", task["taskId"]).result["status"] == "working"
+    world.work()
+    done = task_request(door, "tasks/get", task["taskId"]).result
+    assert (done["resultType"], done["status"]) == ("complete", "completed")
+    assert done["result"]["structuredContent"]["status"] == "succeeded"
+    assert "isError" not in done["result"] or done["result"]["isError"] is False
+
+
+def test_a_task_is_canceled_before_it_is_bought(world: World, door: McpDoor) -> None:
+    task_id = begun_task(door)["taskId"]
+    assert task_request(door, "tasks/cancel", task_id).result["resultType"] == "complete"
+    assert task_request(door, "tasks/get", task_id).result["status"] == "cancelled"
+    world.work()
+    assert world.bought() == 0
+
+
+def test_a_job_that_failed_is_a_completed_task_with_an_error_in_its_result(world: World, door: McpDoor) -> None:
+    world.simulator.plan("moderation_blocked")
+    task_id = begun_task(door)["taskId"]
+    world.work()
+    done = task_request(door, "tasks/get", task_id).result
+    assert (done["status"], done["result"]["isError"]) == ("completed", True)
+    assert task_request(door, "tasks/cancel", task_id).status == 200, "too late, and acknowledged"
+
+
+def test_tasks_are_for_those_who_declare_them(door: McpDoor) -> None:
+    task_id = begun_task(door)["taskId"]
+    assert "resultType" not in door.call("generate_image", **WISH, wait_seconds=0).result["structuredContent"]
+    for method in ("tasks/get", "tasks/update", "tasks/cancel"):
+        assert task_request(door, method, task_id, META).json()["error"]["code"] == -32021
+        assert task_request(door, method, "job_" + "0" * 32).json()["error"]["code"] == -32602
+    assert TASKS in door.ask("server/discover").result["capabilities"]["extensions"]
+
+
+def test_the_official_client_resolves_a_task_with_its_extension_point(world: World, door: McpDoor) -> None:
+    class Task(Result):
+        result_type: Literal["task"] = "task"
+        task_id: str
+
+    async def resolve(task: Task, context: ClaimContext) -> CallToolResult:
+        await anyio.to_thread.run_sync(world.work)
+        done = await anyio.to_thread.run_sync(lambda: task_request(door, "tasks/get", task.task_id))
+        return CallToolResult.model_validate(done.result["result"])
+
+    class Tasks(ClientExtension):
+        identifier = TASKS
+
+        def claims(self) -> list[ResultClaim[Any]]:
+            return [ResultClaim(result_type="task", model=Task, resolve=resolve)]
+
+    result = door.through_client(
+        lambda client: client.call_tool("generate_image", WISH | {"wait_seconds": 0}), extensions=[Tasks()]
+    )
+    assert result.structured_content
+    assert result.structured_content["status"] == "succeeded"
+
+
 # ---------------------------------------------------------------- what a model reads of the tools
 
 
@@ -448,7 +532,7 @@ def test_the_server_tells_its_version_and_how_to_use_it(door: McpDoor) -> None:
     discovered = door.ask("server/discover").result
     assert "get_image_job" in discovered["instructions"]
     assert f'version = "{server.VERSION}"' in (ROOT / "pyproject.toml").read_text()
-    assert set(discovered["capabilities"]) == {"tools", "resources", "prompts", "completions"}
+    assert set(discovered["capabilities"]) == {"tools", "resources", "prompts", "completions", "extensions"}
 
 
 # ---------------------------------------------------------------- who may call

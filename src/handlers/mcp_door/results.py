@@ -229,6 +229,12 @@ def told(result: Result, more: Sequence[ContentBlock] = (), *, is_error: bool = 
     return CallToolResult(content=[text, *more], structured_content=document, is_error=is_error)
 
 
+def result_of(job: Job, visit: Visit, pictures: Sequence[ContentBlock] = (), *, buying: bool = False) -> CallToolResult:
+    """What a tool answers about a job: the job, links to its pictures, and previews where they were asked for."""
+    result = job_result(job, visit, buying=buying)
+    return told(result, [*links_to(result.images), *pictures], is_error=job.error is not None)
+
+
 def links_to(images: Sequence[JobImage]) -> list[ContentBlock]:
     """A link to each picture, for clients that show those."""
     return [

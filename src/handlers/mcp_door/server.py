@@ -4,6 +4,8 @@ It is the SDK's low-level Server, whose schemas, errors and lists are exactly wh
 subscriptions/listen, which would hold an invocation open until its time-out.
 """
 
+from typing import Any
+
 import anyio.from_thread
 import anyio.to_thread
 from mcp.server.caching import CacheHint
@@ -30,7 +32,7 @@ from mcp.types import (
 from core.errors import EaselError, ServerError
 from core.jobs import Job
 from handlers.logs import logger
-from handlers.mcp_door import completions, faults, icons, prompts, resources
+from handlers.mcp_door import completions, faults, icons, prompts, resources, tasks
 from handlers.mcp_door.tools import TOOLS
 from handlers.mcp_door.visit import Visit, current
 
@@ -54,26 +56,38 @@ async def list_tools(context: Context, params: Page) -> ListToolsResult:
     return ListToolsResult(tools=[tool.description for tool in TOOLS.values()])
 
 
-async def call_tool(context: Context, params: CallToolRequestParams) -> CallToolResult:
+async def call_tool(context: Context, params: CallToolRequestParams) -> CallToolResult | dict[str, Any]:
     """Run a tool in a thread, since the core waits for its stores. What goes wrong in it is an answer, no exception."""
     tool = TOOLS.get(params.name)
     if tool is None:
         raise MCPError(INVALID_PARAMS, f"There is no tool '{params.name[:64]}'. There are: {', '.join(TOOLS)}.")
     visit = current()
     logger.append_keys(tool=tool.name)
+    latest: list[Job] = []
 
     def watch(job: Job) -> None:
         logger.append_keys(job_id=job.id)
+        latest[:] = [job]
         anyio.from_thread.run(_report, context, visit, job)
 
     try:
-        return await anyio.to_thread.run_sync(tool.call, visit, params.arguments or {}, watch)
+        result = await anyio.to_thread.run_sync(tool.call, visit, params.arguments or {}, watch)
     except EaselError as error:
         return faults.told(error, visit.request_id)
     except Exception as error:  # noqa: BLE001 # a client must not take a fault of ours for one of the protocol
         logger.exception("unhandled error", extra={"error": type(error).__name__})
         sorry = ServerError("Easel failed to answer. Nothing is known to have been bought; list_images shows what was.")
         return faults.told(sorry, visit.request_id)
+    if tool.buys and latest and not latest[0].finished and tasks.declared(context):
+        return tasks.created(latest[0])
+    return result
+
+
+async def serve_task(context: Context, params: tasks.TaskParams) -> dict[str, Any]:
+    """tasks/get, tasks/update, tasks/cancel."""
+    tasks.demand(context)
+    serve = {"tasks/get": tasks.get, "tasks/update": tasks.update, "tasks/cancel": tasks.cancel}[context.method]
+    return await anyio.to_thread.run_sync(serve, current(), params.task_id)
 
 
 async def _report(context: Context, visit: Visit, job: Job) -> None:
@@ -122,7 +136,7 @@ async def complete(context: Context, params: CompleteRequestParams) -> CompleteR
 
 def build() -> Server:
     """The server of this process."""
-    return Server(
+    server = Server(
         "easel",
         version=VERSION,
         title="Easel",
@@ -135,7 +149,7 @@ def build() -> Server:
             "resources/templates/list": _FOR_ALL,
         },
         on_list_tools=list_tools,
-        on_call_tool=call_tool,
+        on_call_tool=call_tool,  # type: ignore[arg-type] # a task is a result that only the extension knows
         on_list_resources=list_resources,
         on_list_resource_templates=list_resource_templates,
         on_read_resource=read_resource,
@@ -143,3 +157,7 @@ def build() -> Server:
         on_get_prompt=get_prompt,
         on_completion=complete,
     )
+    server.extensions[tasks.IDENTIFIER] = {}
+    for method in tasks.METHODS:
+        server.add_request_handler(method, tasks.TaskParams, serve_task)
+    return server

@@ -34,8 +34,8 @@ from handlers.mcp_door.results import (
     UploadResult,
     iso,
     job_result,
-    links_to,
     listed_image,
+    result_of,
     told,
 )
 from handlers.mcp_door.visit import Visit
@@ -53,6 +53,11 @@ class Tool[Given: Arguments]:
     answers: type[Result]
     run: Callable[[Visit, Given, Watch], CallToolResult]
     annotations: ToolAnnotations
+
+    @property
+    def buys(self) -> bool:
+        """Whether its answer may be a job that is not finished, and with that a task."""
+        return self.annotations is _BUYS
 
     def call(self, visit: Visit, arguments: dict[str, Any], watch: Watch) -> CallToolResult:
         """Run the tool on arguments as they came in; `watch` sees its job whenever that is looked at.
@@ -179,9 +184,8 @@ def _watched(
     watch(job)
     wait = min(given.wait_seconds, doors().settings.max_wait_seconds)
     job = doors().acceptor.wait(job, until=visit.started_at + wait, watch=watch)
-    result = job_result(job, visit, buying=buying)
     pictures = previews_of(job.images) if given.preview and job.status == "succeeded" else []
-    return told(result, [*links_to(result.images), *pictures], is_error=job.error is not None)
+    return result_of(job, visit, pictures, buying=buying)
 
 
 _BUYS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
