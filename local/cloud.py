@@ -113,6 +113,7 @@ def running_stack(
             event_bus=outputs["EventBusName"],
             worker_function=outputs["WorkerFunctionName"],
             mcp_function=outputs["McpFunctionName"],
+            model_check_function=outputs["ModelCheckFunctionName"],
             sweep_function=outputs["SweepFunctionName"],
             dead_letter_function=outputs["DeadLetterFunctionName"],
             drops_queue_url=outputs["DropsQueueUrl"],

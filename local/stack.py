@@ -46,6 +46,7 @@ class Stack:
     worker_function: str
     mcp_function: str
     sweep_function: str
+    model_check_function: str
     dead_letter_function: str
     drops_queue_url: str
     drops_dead_letter_queue_url: str

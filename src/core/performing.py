@@ -178,7 +178,7 @@ class Performer:
         check_at = now + delay + QUEUE_PATIENCE_SECONDS
         self._persist(job, lambda held: held.requeued(check_at), time_left)
         self._queue.send(job.id, delay)  # Should it fail, the sweep sends it.
-        log.info("job waits", extra={"job_id": job.id, "code": outcome.problem.code, "seconds": delay})
+        log.info("job waits", extra=_traced(job, code=outcome.problem.code, seconds=delay))
 
     def _store(self, job: Job, delivery: Delivery, time_left: Callable[[], float]) -> None:
         usable = self._described(job, delivery.images)
@@ -246,13 +246,13 @@ class Performer:
         saved = self._jobs.save(job)
         log.info(
             "job moved",
-            extra={
-                "job_id": job.id,
-                "status": job.status,
-                "stage": job.stage,
-                "code": job.error.code if job.error else None,
-                "charged": job.charged,
-            },
+            extra=_traced(
+                job,
+                status=job.status,
+                stage=job.stage,
+                code=job.error.code if job.error else None,
+                charged=job.charged,
+            ),
         )
         return saved
 
@@ -271,6 +271,11 @@ class Performer:
 
     def _now(self) -> int:
         return int(self._clock())
+
+
+def _traced(job: Job, **facts: object) -> dict[str, object]:
+    """What is logged of a job, with the id of the request that brought it, which the provider gets too."""
+    return {"job_id": job.id, "request_id": job.request_id, **facts}
 
 
 @contextmanager

@@ -88,6 +88,12 @@ class WorkerSettings(JobSettings):
     images_bucket: str = Field(alias="EASEL_IMAGES_BUCKET", min_length=1)
 
 
+class ModelCheckSettings(SpendingSettings):
+    """The check for models that are going to be shut down."""
+
+    default_model: str = Field(alias="EASEL_DEFAULT_MODEL", default="gpt-image-2.6-flare", min_length=1)
+
+
 class AnnouncerSettings(JobSettings):
     """The announcer of jobs that ended."""
 

@@ -224,6 +224,15 @@ def the_sweep_works(stack: Stack, _: Key, __: SimulatorControl) -> bool:
     return True
 
 
+def the_check_of_models_hears_the_provider(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    """The provider announces the end of a model whose catalog date is the same: its list is not missed in the log."""
+    seen = len([line for line in stack.logs() if "list of models cannot be had" in line])
+    answer = stack.client("lambda").invoke(FunctionName=stack.model_check_function)
+    time.sleep(1)
+    missed = len([line for line in stack.logs() if "list of models cannot be had" in line]) - seen
+    return "FunctionError" not in answer and not missed
+
+
 def a_dead_letter_ends_its_job(stack: Stack, key: Key, _: SimulatorControl) -> bool:
     job_id = finished_job(stack, key)
     stuck_in_the_queue(stack, job_id)
@@ -437,6 +446,8 @@ CHECKS: dict[str, Check] = {
     "MarkJobsAnnounced": the_end_of_a_job_is_announced,
     "PublishEvents": the_end_of_a_job_is_announced,
     "MeasureBudgets": the_sweep_works,
+    "ReadProviderKeyToListModels": the_check_of_models_hears_the_provider,
+    "FindModelsInUse": the_check_of_models_hears_the_provider,
     "KeepWebhookMessages": a_webhook_is_attempted,
     "EnqueueWebhooks": a_webhook_is_attempted,
     "DeliverWebhookMessages": a_webhook_is_attempted,

@@ -29,6 +29,10 @@ def test_logs_hold_no_prompt_key_token_or_signed_url(
     lines = stack.logs()
     request_id = answered.headers["x-request-id"]
     assert any(request_id in line for line in lines), "the request is in the logs"
+    logged = [json.loads(line) for line in lines if line.startswith("{")]
+    traced = [line for line in logged if line.get("request_id") == request_id]
+    assert {"answered", "job moved"} <= {line["message"] for line in traced}, "one id from the door to the worker"
+    assert request_id in [call["client_request_id"] for call in simulator.calls()], "and to the provider"
     text = "\n".join(lines)
     provider_key = stack.client("secretsmanager").get_secret_value(SecretId=stack.secret_arn)["SecretString"]
     for hidden in (secret, "otter", key.key, "ek_", provider_key, "X-Amz-Signature", image["url"], image["id"]):

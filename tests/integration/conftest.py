@@ -29,10 +29,11 @@ from moto.sqs.models import sqs_backends
 
 from cli import keys
 from cli.stack import Stack
-from composition import announcer, doors, drops, upkeep, webhook, worker
+from composition import announcer, doors, drops, models_check, upkeep, webhook, worker
 from core import aws
 from handlers import announcer as announcer_handler
 from handlers import api, dead_letter, drop, sweep
+from handlers import models_check as models_check_handler
 from handlers import webhook as webhook_handler
 from handlers import worker as worker_handler
 from local.simulator import Simulator
@@ -214,6 +215,9 @@ class World:
         event = sample_event("webhook")
         event["Records"][0]["body"] = message_id
         return webhook_handler.handler(event, Context())
+
+    def check_models(self) -> Any:
+        return models_check_handler.handler(sample_event("models_check"), Context())["models"]
 
     def published(self) -> list[Any]:
         """Take the events that reached the bus."""
@@ -407,6 +411,6 @@ def _forget_clients() -> None:
     worker.http_client().close()
     clients = (aws.dynamodb, aws.events, aws.sqs, aws.s3, aws.secretsmanager, worker.http_client)
     roots = (doors.doors, upkeep.recovery, worker.provider, worker.performer, announcer.announcer, drops.drop_taker)
-    followers = (announcer.announcer, webhook.deliverer, upkeep.redelivery, upkeep.spending)
+    followers = (announcer.announcer, webhook.deliverer, upkeep.redelivery, upkeep.spending, models_check.model_check)
     for build in (*clients, *roots, *followers):
         build.cache_clear()

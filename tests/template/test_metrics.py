@@ -68,4 +68,5 @@ def test_everything_that_must_wake_somebody_has_an_alarm(transformed: Template) 
         ("BudgetRefusals", ()),
         ("LateAnnouncements", ()),
         ("WebhooksGivenUp", ()),
+        ("RetiringModels", ()),
     }

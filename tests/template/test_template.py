@@ -145,10 +145,13 @@ def test_statements_of_functions_have_a_name_to_be_removed_by(transformed: Templ
     assert len(sids) == len(set(sids))
 
 
-def test_only_the_worker_may_read_the_providers_key(transformed: Template) -> None:
+def test_only_the_worker_and_the_check_of_models_may_read_the_providers_key(transformed: Template) -> None:
     readers = {owner for owner, statement in statements(transformed) if "secretsmanager" in json.dumps(statement)}
     functions = of_type(transformed, "AWS::Lambda::Function")
-    assert {name for name, function in functions.items() if target(function["Role"]) in readers} == {"WorkerFunction"}
+    assert {name for name, function in functions.items() if target(function["Role"]) in readers} == {
+        "WorkerFunction",
+        "ModelCheckFunction",
+    }
 
 
 def test_assistants_may_do_what_callers_of_the_http_api_may_but_delete_nothing_and_report_no_usage(

@@ -10,6 +10,7 @@ decide about money and are therefore named:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Protocol
 
@@ -56,6 +57,10 @@ class InDoubt(Exception):
         self.problem = problem
 
 
+class ListUnavailable(Exception):
+    """The provider's list of models cannot be had; the message says why."""
+
+
 @dataclass(frozen=True)
 class InputFile:
     """An input image of an edit, open for reading from its start."""
@@ -87,6 +92,13 @@ class ImageProvider(Protocol):
 
         Raises:
             NotBought, Refused, InDoubt.
+        """
+
+    def shutdown_dates(self) -> dict[str, date]:
+        """The days on which models are to be shut down, by name, as the provider announces them.
+
+        Raises:
+            ListUnavailable: the provider does not say.
         """
 
 

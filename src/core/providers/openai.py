@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import date
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ from pydantic import Field, field_validator
 from core.errors import Charged, Moderation, Problem
 from core.jobs import Report
 from core.money import Usage
-from core.providers import Delivery, InDoubt, InputFile, NotBought, Refused
+from core.providers import Delivery, InDoubt, InputFile, ListUnavailable, NotBought, Refused
 from core.providers.body import BrokenBody, ImagesBody, ParsedBody
 from core.providers.secret import KeyUnavailable, ProviderKey
 from core.requests import Request
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LIST_SECONDS = 20.0
 CONNECT_TIMEOUT_SECONDS = 5.0
 CONNECT_RETRY_SECONDS = 5.0
 OVERLOADED_RETRY_SECONDS = 10.0
@@ -113,6 +115,19 @@ class OpenAIProvider:
             return self._post(request, inputs, self._read_key(again=True), request_id, until)
         except _KeyRefused as refused:
             raise Refused(refused.problem) from None
+
+    def shutdown_dates(self) -> dict[str, date]:
+        """GET /models, whose rows may have a `shutdown_date`. See ImageProvider.shutdown_dates."""
+        try:
+            url = f"{self._settings.base_url}/models"
+            answer = self._http.get(url, headers=self._headers(self._read_key(), "model-check"), timeout=LIST_SECONDS)
+            answer.raise_for_status()
+            rows = answer.json()["data"]
+            return {row["id"]: date.fromisoformat(row["shutdown_date"]) for row in rows if row.get("shutdown_date")}
+        except (NotBought, Refused) as error:
+            raise ListUnavailable(error.problem.code) from error
+        except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ListUnavailable(type(error).__name__) from error
 
     def _read_key(self, *, again: bool = False) -> str:
         try:

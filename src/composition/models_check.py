@@ -1,0 +1,18 @@
+"""What the check of models is made of: beside the worker the only one that reads the provider's key."""
+
+from functools import cache
+
+from composition.worker import provider
+from core import aws, catalog
+from core.retiring import ModelCheck
+from core.settings import ModelCheckSettings
+from core.spending import Spending
+from core.stores.ledger import LedgerStore
+
+
+@cache
+def model_check() -> ModelCheck:
+    """The check of this process, built from its environment."""
+    settings = ModelCheckSettings.from_environment()
+    spending = Spending(LedgerStore(aws.dynamodb(), settings.ledger_table), settings.budget)
+    return ModelCheck(catalog.load(), spending, provider, settings.default_model)
