@@ -4,6 +4,7 @@ A step is a function that takes the demo and does one thing a user would do; STE
 """
 
 import asyncio
+import hashlib
 import io
 import json
 import sys
@@ -28,6 +29,7 @@ Json = dict[str, Any]
 # 196 output tokens at $30 per million, and a few for the prompt. Source: the provider's calculator.
 ONE_REAL_IMAGE = {"model": "gpt-image-2", "size": "1024x1024", "quality": "low"}
 COST_OF_ONE_REAL_IMAGE = "$0.006"
+DROP_PATIENCE_SECONDS = 60
 
 NEXT = """
 What to try next
@@ -180,7 +182,49 @@ def assistant(demo: Demo) -> None:
     expect(told.get("status") == "succeeded", f"a job that succeeds, not {told}")
     job = succeeded(demo.http.get(f"{demo.stack.api_url}/jobs/{told['job_id']}")).json()
     say(f"  succeeded     {told['job_id']}, the same job as GET /v1/jobs/{{id}} shows")
-    demo.keep("5-kite", wish, job["result"], seconds())
+    demo.keep("6-kite", wish, job["result"], seconds())
+
+
+def drop_into_bucket(demo: Demo) -> None:
+    """A picture copied into a bucket, and found edited in another: no client, no polling."""
+    demo.heading("A drop: a picture copied into the inbox, edited as its metadata says")
+    stack, s3 = demo.stack, demo.stack.client("s3")
+    caller_id = json.loads(stack.easel("keys", "create", "--name", "drops", "--json"))["id"]
+    say(f"  $ easel --local drops map demo/ {caller_id}")
+    stack.easel("drops", "map", "demo/", caller_id)
+
+    picture, prompt = demo.pictures[0].file, "the same place in deep snow"
+    say(f"  $ aws s3 cp {picture} s3://{stack.inbox_bucket}/demo/lighthouse.png \\")
+    say(f'      --metadata prompt="{prompt}",size=1536x1024')
+    with stopwatch() as seconds:
+        metadata = {"prompt": prompt, "size": "1536x1024"}
+        body = (ROOT / picture).read_bytes()
+        s3.put_object(Bucket=stack.inbox_bucket, Key="demo/lighthouse.png", Body=body, Metadata=metadata)
+        result = dropped(demo, "drops/demo/lighthouse/")
+    (image,) = result["images"]
+    content = s3.get_object(Bucket=stack.images_bucket, Key=image["key"])["Body"].read()
+    expect(hashlib.sha256(content).hexdigest() == image["sha256"], "the image that the manifest names")
+    path = OUT / "demo-5-snow.png"
+    path.write_bytes(content)
+    say(f"  found         s3://{stack.images_bucket}/{image['key']}, saved as {path.relative_to(ROOT)}")
+    say("  manifest      result.json beside it: job, recipe, cost, sha256, lasting link")
+    cost, size = result["easel"]["cost"]["actual_micro_usd"], f"{image['width']}x{image['height']}"
+    model = result["easel"]["applied"]["model"]
+    demo.pictures.append(Picture(str(path.relative_to(ROOT)), model, size, seconds(), cost))
+
+
+def dropped(demo: Demo, folder: str) -> Json:
+    """The result.json in a folder of results, once it is there."""
+    s3, bucket = demo.stack.client("s3"), demo.stack.images_bucket
+    until = time.monotonic() + DROP_PATIENCE_SECONDS
+    while time.monotonic() < until:
+        keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket, Prefix=folder).get("Contents", [])]
+        expect(f"{folder}error.json" not in keys, f"a result in {folder}, not an error.json")
+        if f"{folder}result.json" in keys:
+            result: Json = json.loads(s3.get_object(Bucket=bucket, Key=f"{folder}result.json")["Body"].read())
+            return result
+        time.sleep(0.5)
+    raise DemoError(f"The demo expected a result.json in {folder} within {DROP_PATIENCE_SECONDS} seconds")
 
 
 def one_real_image(demo: Demo) -> None:
@@ -192,7 +236,7 @@ def one_real_image(demo: Demo) -> None:
     demo.keep("real", wish, result, seconds())
 
 
-STEPS: list[Callable[[Demo], None]] = [one_call, job_to_poll, retired_model, edit_by_id, assistant]
+STEPS: list[Callable[[Demo], None]] = [one_call, job_to_poll, retired_model, edit_by_id, drop_into_bucket, assistant]
 STEPS_THAT_COST_MONEY: list[Callable[[Demo], None]] = [one_real_image]
 
 

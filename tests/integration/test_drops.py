@@ -9,6 +9,8 @@ import boto3
 import pytest
 
 from cli import drops, keys
+from core import aws
+from core.drops.taking import PATIENCE_SECONDS
 from core.inputs.inspection import MAX_BYTES
 
 from .conftest import PUBLIC_URL, World, sample_event
@@ -93,6 +95,7 @@ def test_material_is_not_edited(world: World) -> None:
         (b'{"prompt": "x", "quality": "best"}', "invalid_value"),
         (b'{"prompt": "x", "model": "gpt-paint-9"}', "model_not_found"),
         (b'{"prompt": "x", "response_format": "b64_json"}', "invalid_recipe"),
+        (b'{"prompt": "x", "webhook": "http://example.com/"}', "invalid_webhook_url"),
         (b'{"prompt": "x", "references": ["other/secret.png"]}', "drop_of_another_owner"),
     ],
 )
@@ -205,6 +208,26 @@ def test_a_message_of_nobody_is_delivered_again_until_it_is_given_up(world: Worl
     assert len(jobs(world)) == 1
 
 
+def test_what_may_pass_is_delivered_again(world: World) -> None:
+    boto3.client("dynamodb").delete_table(TableName="callers")
+    assert world.tell(world.put("folder/", b""), world.put("team/photo.png", picture(), prompt="x")) == ["message-1"]
+    assert left_behind() == []
+
+
+def test_a_drop_waits_while_buying_is_stopped_and_not_for_ever(world: World) -> None:
+    notice = world.put("team/photo.png", picture(), prompt="x")
+    control = {"owner": {"S": "deployment"}, "name": {"S": "control"}, "stopped_at": {"N": "1"}}
+    boto3.client("dynamodb").put_item(TableName="ledger", Item=control)
+    assert world.tell(notice) == []
+    (waiting,) = world.delayed()
+    assert (left_behind(), jobs(world)) == ([], [])
+    body = json.loads(waiting["Records"][0]["body"])
+    body["Records"][0]["easelWaitedSeconds"] = PATIENCE_SECONDS
+    waiting["Records"][0]["body"] = json.dumps(body)
+    assert world.tell(waiting) == []
+    assert error_of("team/photo")["error"]["code"] == "buying_stopped"
+
+
 # ---------------------------------------------------------------- what is no image
 
 
@@ -238,8 +261,12 @@ def test_a_huge_object_is_refused_without_being_read(world: World, monkeypatch: 
     body["Records"][0]["eventName"] = "ObjectCreated:CompleteMultipartUpload"
     body["Records"][0]["s3"]["object"] = {"key": "team/huge.png"}
     event["Records"][0]["body"] = json.dumps(body)
+    read: list[str] = []
+    aws.s3().meta.events.register("before-call.s3.GetObject", lambda params, **_: read.append(params["url_path"]))
+    aws.s3().meta.events.register("before-call.s3.CopyObject", lambda params, **_: read.append(params["url_path"]))
     assert world.tell(event) == []
     assert error_of("team/huge")["error"]["code"] == "image_file_too_large"
+    assert not [path for path in read if "huge.png" in path]
 
 
 # ---------------------------------------------------------------- owners

@@ -38,6 +38,8 @@ class Recipe(ImageSettings):
     """Key of a PNG in the inbox, drawn over the image to show what to change."""
     input_fidelity: str | None = None
     """How closely the inputs are kept, for models that know it."""
+    webhook: str | None = None
+    """A URL that is told when the job ends, as the header Easel-Webhook of the HTTP API."""
     material: bool | None = None
     """The image is there for the recipes of others: it is not edited, and needs no prompt."""
     wait_for_sidecar: int | None = Field(default=None, ge=0, le=MAX_WAIT_SECONDS)
@@ -45,12 +47,12 @@ class Recipe(ImageSettings):
 
     def parameters(self) -> dict[str, Any]:
         """What is asked of the provider."""
-        own = {"references", "mask", "markup", "material", "wait_for_sidecar"}
+        own = {"references", "mask", "markup", "webhook", "material", "wait_for_sidecar"}
         return self.model_dump(exclude_none=True, exclude=own)
 
     def stated(self) -> dict[str, Any]:
-        """What it says, without the prompt."""
-        return self.model_dump(exclude_none=True, exclude={"prompt"})
+        """What it says, without the prompt and without the webhook, whose URL may hold a secret."""
+        return self.model_dump(exclude_none=True, exclude={"prompt", "webhook"})
 
 
 @dataclass(frozen=True)
