@@ -351,6 +351,7 @@ def test_an_image_and_a_manifest_are_left(world: World) -> None:
     stored = boto3.client("s3").get_object(Bucket="images", Key=image["key"])
     assert hashlib.sha256(stored["Body"].read()).hexdigest() == image["sha256"]
     assert stored["ContentType"] == image["content_type"] == "image/png"
+    assert "CacheControl" not in stored, "a newer drop writes the same key"
     assert (image["id"], image["link"]) == (job["result"]["data"][0]["id"], f"{PUBLIC_URL}/i/{image['id']}")
     assert result["recipe"] == {"from": "team/recipe.json", "prompt": "make it night", "quality": "low"}
     sent = json.loads(notice["Records"][0]["body"])["Records"][0]["s3"]["object"]

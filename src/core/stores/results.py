@@ -42,7 +42,15 @@ class ResultBucket:
     def copy(self, image: Image, key: str) -> bool:
         """Copy an image, its bytes unchanged; False when its caller has deleted it."""
         try:
-            self._client.copy_object(Bucket=self.bucket, Key=key, CopySource={"Bucket": self.bucket, "Key": image.key})
+            self._client.copy_object(
+                Bucket=self.bucket,
+                Key=key,
+                CopySource={"Bucket": self.bucket, "Key": image.key},
+                ContentType=image.content_type,
+                # Not those of the image, which may be cached for ever: a newer drop writes the same key.
+                MetadataDirective="REPLACE",
+                Metadata={"sha256": image.sha256, "job": image.job_id},
+            )
         except ClientError as error:
             if _missing(error):
                 return False
