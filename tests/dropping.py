@@ -3,6 +3,7 @@
 import io
 import json
 import time
+from functools import cache
 from typing import Any
 
 import boto3
@@ -12,6 +13,11 @@ from PIL import Image
 from local.stack import Stack
 
 MANIFESTS = ("result.json", "error.json")
+
+
+@cache
+def _client(stack: Stack, service: str) -> Any:
+    return stack.client(service)
 
 
 def picture(colour: str = "teal", size: tuple[int, int] = (48, 32), kind: str = "PNG") -> bytes:
@@ -28,20 +34,20 @@ def own(stack: Stack, prefix: str, caller_id: str) -> None:
 
 def drop(stack: Stack, key: str, data: bytes, **metadata: str) -> str:
     """Put an object into the inbox: its version."""
-    answer = stack.client("s3").put_object(Bucket=stack.inbox_bucket, Key=key, Body=data, Metadata=metadata)
+    answer = _client(stack, "s3").put_object(Bucket=stack.inbox_bucket, Key=key, Body=data, Metadata=metadata)
     return str(answer["VersionId"])
 
 
 def results(stack: Stack, prefix: str) -> list[str]:
     """Every key under drops/ that begins so."""
-    pages = stack.client("s3").get_paginator("list_objects_v2")
+    pages = _client(stack, "s3").get_paginator("list_objects_v2")
     listed = pages.paginate(Bucket=stack.images_bucket, Prefix=f"drops/{prefix}")
     return [entry["Key"] for page in listed for entry in page.get("Contents", [])]
 
 
 def read(stack: Stack, key: str) -> bytes:
     """An object of the images bucket."""
-    body: bytes = stack.client("s3").get_object(Bucket=stack.images_bucket, Key=key)["Body"].read()
+    body: bytes = _client(stack, "s3").get_object(Bucket=stack.images_bucket, Key=key)["Body"].read()
     return body
 
 
@@ -59,7 +65,7 @@ def manifest(stack: Stack, folder: str, seconds: float = 30) -> Any:
 def depth(stack: Stack, queue_url: str) -> dict[str, int]:
     """How many messages a queue holds: visible, in flight, delayed."""
     names = ("", "NotVisible", "Delayed")
-    attributes = stack.client("sqs").get_queue_attributes(
+    attributes = _client(stack, "sqs").get_queue_attributes(
         QueueUrl=queue_url, AttributeNames=[f"ApproximateNumberOfMessages{name}" for name in names]
     )["Attributes"]
     return {name or "Visible": int(attributes[f"ApproximateNumberOfMessages{name}"]) for name in names}
