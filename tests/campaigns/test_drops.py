@@ -321,7 +321,7 @@ def test_drops_that_fail_for_no_fault_of_their_own_are_put_back_by_the_operator(
     with impatient(stack):
         with stack.without_statement("ReadDrops"):
             dropping.drop(stack, f"{folder}/photo.png", dropping.picture(), **RECIPE)
-            assert until(lambda: dead(stack) == 1, 60)
+            assert until(lambda: dead(stack) == 1, 180)
             assert dropping.results(stack, folder) == []
         stack.restart_functions()
     assert "1 dead-lettered drop" in stack.easel("redrive")
@@ -332,7 +332,7 @@ def test_drops_that_fail_for_no_fault_of_their_own_are_put_back_by_the_operator(
 def test_only_what_no_bucket_sent_ends_in_the_dead_letter_queue(stack: Stack, simulator: SimulatorControl) -> None:
     with impatient(stack):
         send(stack, "hello")
-        assert until(lambda: dead(stack) == 1, 60)
+        assert until(lambda: dead(stack) == 1, 180)
     stack.client("sqs").purge_queue(QueueUrl=stack.drops_dead_letter_queue_url)
 
 
