@@ -6,7 +6,7 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import drops, keys, spending, webhooks
+from cli import drops, keys, spending, tokens, webhooks
 from cli.stack import Stack, StackError
 from core.dollars import usd
 from core.ledger import PERIODS, Budget
@@ -111,6 +111,13 @@ def _webhook_replay(stack: Stack, options: argparse.Namespace) -> int:
     return 0
 
 
+def _rotate(stack: Stack, options: argparse.Namespace) -> int:
+    tokens.rotate(stack, end_all=options.end_all)
+    what = "are refused within five minutes" if options.end_all else "stay good until they expire"
+    print(f"Browser tokens are signed with a new secret from now on; those made before {what}.")
+    return 0
+
+
 def _duration(text: str) -> int:
     try:
         return keys.duration(text)
@@ -167,4 +174,9 @@ def _parser() -> argparse.ArgumentParser:
     replay = webhook_commands.add_parser("replay", help="send the webhook about a job's end again")
     replay.add_argument("job", help="the job's id, job_...")
     replay.set_defaults(run=_webhook_replay)
+
+    token_commands = commands.add_parser("tokens", help="browser tokens").add_subparsers(required=True)
+    rotate = token_commands.add_parser("rotate", help="sign browser tokens with a new secret")
+    rotate.add_argument("--end-all", action="store_true", help="and end every token there is, as after a leak")
+    rotate.set_defaults(run=_rotate)
     return parser

@@ -103,6 +103,7 @@ def running_stack(
             api_key="",
             simulator_url=simulator_url,
             secret_arn=secret_arn,
+            token_secret_arn=outputs["TokenSecretArn"],
             images_bucket=outputs["ImagesBucketName"],
             inbox_bucket=outputs["InboxBucket"],
             jobs_table=outputs["JobsTableName"],

@@ -15,8 +15,8 @@ API_ID = "easel"
 # as a custom domain's would be, and can be passed as PublicUrl.
 STACK_TAGS = {"ms-custom-id": API_ID}
 
-# What ANY stands for, but OPTIONS: MiniStack answers each OPTIONS request by itself.
-METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+# What ANY stands for.
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def apply(template: Template, parameters: Mapping[str, str], code: Mapping[str, str]) -> None:

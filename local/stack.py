@@ -35,6 +35,7 @@ class Stack:
     api_key: str
     simulator_url: str | None
     secret_arn: str
+    token_secret_arn: str
     images_bucket: str
     inbox_bucket: str
     jobs_table: str

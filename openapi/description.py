@@ -30,6 +30,7 @@ _TAGS = {
     "Jobs": "A job is one paid unit of work. It can be polled, waited for, and canceled until it is bought.",
     "Images": "Stored images belong to the key that bought them. The lasting link needs no key.",
     "Uploads": "Inputs that are too large for a request body are sent straight to the bucket, up to 50 MB.",
+    "Browser tokens": "A web page gets a token instead of a key: short-lived, for a few images, from its own origin.",
     "Models": "What can be named as `model`: what each can do, what it costs, how long it lives.",
     "Usage": "What a key spent, and what its budgets have left.",
     "Service": "About this deployment itself.",
@@ -82,7 +83,8 @@ def describe() -> dict[str, Any]:
                 "key": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "A key of Easel, `ek_…`, made by the operator with `easel keys create`.",
+                    "description": "A key of Easel, `ek_…`, made by the operator with `easel keys create`; "
+                    "in a web page a browser token, made with a key by `POST /tokens`.",
                 }
             },
         },

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from core import answers, catalog
+from core.callers import BrowserToken
 from core.errors import InvalidRequest
 from core.images import Image
 from core.jobs import Report, new_job
@@ -24,6 +25,7 @@ PROMPT = "a lighthouse at dawn"
 JOB_ID = "job_0fa34cee6f3ed6288fa168639aeabf2c"
 IMAGE_ID = "img_9086eaf794fa80d2081fe595d69b09e5"
 UPLOAD_ID = "file_5c1a7a3f6d5f4f0aa1f2b6f0c9b7d3e4"
+TOKEN_ID = "tok_3d9e1f7ab04c4a0f9d1c5e8b7a6f2c10"  # noqa: S105 - an id is no secret
 
 _NOW = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp())
 _DAY = 86400
@@ -88,6 +90,9 @@ def examples() -> dict[str, Any]:
         BudgetState("key", "day", balance, None, renewal("day", _NOW)),
     ]
     spent = Spent("2026-11-22", _CALLER, MODEL, balance)
+    token = BrowserToken(
+        TOKEN_ID, _CALLER, "", images=3, origins=("https://shop.example",), created_at=_NOW, expires_at=_NOW + 600
+    )
     refused = InvalidRequest(f"Invalid value: 11. 'n' must be from 1 to 10 for '{MODEL}'.", param="n")
     return {
         "ImagesResponse": shaper.result(done),
@@ -102,6 +107,10 @@ def examples() -> dict[str, Any]:
         "NewUpload": answers.new_upload(upload, UploadForm(f"{_BUCKET}/", fields, _NOW + 900)),
         "DeletedImage": answers.deleted("image.deleted", IMAGE_ID),
         "DeletedUpload": answers.deleted("upload.deleted", UPLOAD_ID),
+        "Token": answers.token(token),
+        "TokenList": answers.token_list([token], False),
+        "NewToken": answers.new_token(token, "eyJ…"),
+        "DeletedToken": answers.deleted("token.deleted", TOKEN_ID),
         "DeletedInputs": answers.deleted("job.inputs.deleted", JOB_ID),
         "Model": model_named(MODEL, catalog.load(), date(2026, 11, 22)),
         "UsageReport": answers.usage_report(states, [spent], date(2026, 11, 1), date(2026, 11, 22)),

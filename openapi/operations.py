@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from handlers.routes import images, jobs, models, purchases, service, uploads, usage
+from handlers.routes import images, jobs, models, purchases, service, tokens, uploads, usage
 from openapi import errors
-from openapi.examples import IMAGE_ID, JOB_ID, MODEL, PROMPT, UPLOAD_ID
+from openapi.examples import IMAGE_ID, JOB_ID, MODEL, PROMPT, TOKEN_ID, UPLOAD_ID
 from openapi.schemas import Schema, reference
 
 ROUTERS = {
@@ -14,6 +14,7 @@ ROUTERS = {
     "Jobs": jobs.routes,
     "Images": images.routes,
     "Uploads": uploads.routes,
+    "Browser tokens": tokens.routes,
     "Models": models.routes,
     "Usage": usage.routes,
     "Service": service.routes,
@@ -106,6 +107,12 @@ PARAMETERS: dict[str, Schema] = {
         "description": "The last UTC day, which is included; by default today.",
         "schema": {"type": "string", "format": "date"},
     },
+    "AfterToken": {
+        "name": "after",
+        "in": "query",
+        "description": "The `last_id` of the page before.",
+        "schema": {"type": "string", "pattern": "^tok_[0-9a-f]{32}$"},
+    },
     "AfterImage": {
         "name": "after",
         "in": "query",
@@ -118,6 +125,7 @@ PATH_PARAMETERS: dict[str, Schema] = {
     "job_id": {"type": "string", "pattern": "^job_[0-9a-f]{32}$", "examples": [JOB_ID]},
     "image_id": {"type": "string", "pattern": "^img_[0-9a-f]{32}$", "examples": [IMAGE_ID]},
     "name": {"type": "string", "maxLength": 128, "examples": [MODEL]},
+    "token_id": {"type": "string", "pattern": "^tok_[0-9a-f]{32}$", "examples": [TOKEN_ID]},
     "upload_id": {"type": "string", "pattern": "^file_[0-9a-f]{32}$", "examples": [UPLOAD_ID]},
 }
 
@@ -153,6 +161,7 @@ _ID = "$response.body#/id"
 _OF_JOB = {name: {"job_id": _ID} for name in ("retrieveJob", "cancelJob", "deleteJobInputs")}
 _OF_IMAGE = {name: {"image_id": "$response.body#/data/0/id"} for name in ("retrieveImage", "openImage", "deleteImage")}
 _OF_UPLOAD = {name: {"upload_id": _ID} for name in ("retrieveUpload", "deleteUpload")}
+_OF_TOKEN = {name: {"token_id": _ID} for name in ("retrieveToken", "revokeToken")}
 _DONE = Answer("The images.", "ImagesResponse", "ImagesResponse", links=_OF_IMAGE)
 _NOT_YET = Answer("Not finished yet: the job to poll.", "Job", "QueuedJob", headers=_POLL, links=_OF_JOB)
 _FORM = {"multipart/form-data": reference("EditForm")}
@@ -286,6 +295,37 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
         summary="Delete an upload",
         answers={"200": Answer("It is gone.", "Deleted", "DeletedUpload")},
         curl=f"""curl -X DELETE {_EASEL}/uploads/{UPLOAD_ID}" {_KEY}""",
+    ),
+    tokens.create: Operation(
+        id="createToken",
+        summary="Make a browser token",
+        body={"application/json": reference("TokenRequest")},
+        example={"images": 3, "origins": ["https://shop.example"], "expires_in": 600},
+        answers={
+            "201": Answer("The token.", "NewToken", "NewToken", headers=("Cache-Control",), links=_OF_TOKEN),
+        },
+        errors=(errors.ANY_CALL, errors.A_BODY, errors.FOR_A_PAGE, errors.THE_GATEWAY),
+        curl=f"""curl {_EASEL}/tokens" {_KEY} {_JSON} \\
+  -d '{{"images": 3, "origins": ["https://shop.example"], "expires_in": 600}}'""",
+    ),
+    tokens.tokens: Operation(
+        id="listTokens",
+        summary="List browser tokens",
+        parameters=("Limit", "AfterToken"),
+        answers={"200": Answer("A page of tokens.", "TokenList", "TokenList")},
+        curl=f"""curl {_EASEL}/tokens?limit=10" {_KEY}""",
+    ),
+    tokens.token: Operation(
+        id="retrieveToken",
+        summary="Read a browser token's limits",
+        answers={"200": Answer("The token.", "Token", "Token")},
+        curl=f"""curl {_EASEL}/tokens/{TOKEN_ID}" {_KEY}""",
+    ),
+    tokens.revoke: Operation(
+        id="revokeToken",
+        summary="Revoke a browser token",
+        answers={"200": Answer("It is worth nothing any more.", "Deleted", "DeletedToken")},
+        curl=f"""curl -X DELETE {_EASEL}/tokens/{TOKEN_ID}" {_KEY}""",
     ),
     models.models: Operation(
         id="listModels",

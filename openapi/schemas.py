@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from core import catalog, documents, uploads
+from core import catalog, documents, tokens, uploads
 from core.catalog import Parameter
 from core.requests import bodies
 from core.requests.rules import IDENTIFIER_MAX, SVG_EFFORTS
@@ -20,6 +20,7 @@ _SENT: dict[str, Any] = {
     "GenerationRequest": bodies.GenerationBody,
     "EditRequest": bodies.EditBody,
     "UploadRequest": uploads.UploadBody,
+    "TokenRequest": tokens.TokenBody,
 }
 _ANSWERED: dict[str, Any] = {
     "ImagesResponse": documents.ImagesResponse,
@@ -33,6 +34,9 @@ _ANSWERED: dict[str, Any] = {
     "ModelList": documents.ModelList,
     "Upload": documents.Upload,
     "NewUpload": documents.NewUpload,
+    "Token": documents.Token,
+    "TokenList": documents.Page[documents.Token],
+    "NewToken": documents.NewToken,
     "Deleted": documents.Deleted,
     "Health": documents.Health,
     "ErrorResponse": documents.ErrorResponse,
@@ -46,7 +50,9 @@ def reference(name: str) -> Schema:
 
 def schemas() -> dict[str, Schema]:
     """All schemas by name."""
-    described = field_docstrings(bodies) | field_docstrings(uploads) | field_docstrings(documents)
+    described: dict[str, dict[str, str]] = {}
+    for module in (bodies, uploads, tokens, documents):
+        described |= field_docstrings(module)
     references, generated = TypeAdapter.json_schemas(
         [
             *((name, "validation", TypeAdapter(of)) for name, of in _SENT.items()),

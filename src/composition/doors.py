@@ -1,8 +1,10 @@
 """What the HTTP doors are made of."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from core import aws, catalog
 from core.accepting import Acceptor
@@ -26,6 +28,9 @@ from core.stores.queue import JobQueue
 from core.stores.uploads import UploadBucket, UploadStore
 from core.uploads import Uploads
 
+if TYPE_CHECKING:
+    from core.tokens import Tokens
+
 _DAY_SECONDS = 86400
 
 
@@ -43,10 +48,27 @@ class Doors:
     spending: Spending
     library: Library
     uploads: Uploads
+    tokens: "Callable[[], Tokens]"
     jobs: JobStore
     pictures: ImageStore
     messages: MessageStore
     links: ImageLinks
+
+
+@cache
+def tokens() -> "Tokens":
+    """The browser tokens of this process. Built when the first one comes: most calls bring a key, and load less."""
+    from core.stores.signing import SigningSecret  # noqa: PLC0415
+    from core.stores.tokens import TokenStore  # noqa: PLC0415
+    from core.tokens import LONGEST_SECONDS, Tokens  # noqa: PLC0415
+
+    settings = ApiSettings.from_environment()
+    return Tokens(
+        TokenStore(aws.dynamodb(), settings.jobs_table),
+        CallerStore(aws.dynamodb(), settings.callers_table),
+        SigningSecret(aws.secretsmanager(), settings.token_secret_arn, LONGEST_SECONDS, time.time),
+        catalog.load(),
+    )
 
 
 @cache
@@ -66,7 +88,7 @@ def doors() -> Doors:
         settings=settings,
         catalog=catalog.load(),
         resolver=Resolver(catalog.load(), ModelPolicy(settings.default_model, settings.retired_models)),
-        gate=Gate(CallerStore(aws.dynamodb(), settings.callers_table), time.time),
+        gate=Gate(CallerStore(aws.dynamodb(), settings.callers_table), tokens, time.time),
         gatherer=Gatherer(
             library, uploads, InputStore(aws.s3(), settings.images_bucket), TrustedHosts.parse(settings.trusted_hosts)
         ),
@@ -83,6 +105,7 @@ def doors() -> Doors:
         spending=spending,
         library=library,
         uploads=uploads,
+        tokens=tokens,
         jobs=jobs,
         pictures=pictures,
         messages=MessageStore(aws.dynamodb(), settings.jobs_table),

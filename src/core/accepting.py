@@ -89,9 +89,10 @@ class Acceptor:
             BuyingStopped: the operator has stopped all buying.
             ServiceUnavailable: the queue is out of reach, or too much happens at once; nothing is left behind.
         """
-        if caller.models and not {request.model, request.requested["model"]} & set(caller.models):
+        if allowed := caller.allowed_models((request.model, request.requested["model"])):
+            who = "This browser token" if caller.token else f"The API key '{caller.name}'"
             raise PermissionDenied(
-                f"The API key '{caller.name}' may not use '{request.model}'. It may use: {', '.join(caller.models)}.",
+                f"{who} may not use '{request.model}'. It may use: {', '.join(allowed)}.",
                 param="model",
                 code="model_not_allowed",
             )
@@ -110,9 +111,10 @@ class Acceptor:
             retention_seconds=self._retention_seconds,
             origin=delivery.origin,
             webhook=delivery.webhook,
+            token_id=caller.token.id if caller.token else None,
         )
         try:
-            job = self._write(self._jobs.create, self._reserving(caller, job))
+            job = self._write(caller, self._jobs.create, self._reserving(caller, job))
         except JobExists:
             return self._rejoin(caller, job)
         return self._enqueue(job)
@@ -128,7 +130,7 @@ class Acceptor:
             NotFound: no such job, or another caller's.
         """
         job = self._jobs.get(job_id) if job_id.startswith("job_") else None
-        if job is None or job.caller_id != caller.id:
+        if job is None or not caller.owns(job):
             raise NotFound(f"There is no job '{job_id[:64]}'. Ids of your jobs are listed by GET /v1/jobs.", param="id")
         return job
 
@@ -148,13 +150,13 @@ class Acceptor:
         if delivery.idempotency_key is None and delivery.repeat_seconds is not None:
             return self._repeated_job_id(caller, request, delivery.repeat_seconds)
         if delivery.idempotency_key is not None or delivery.sdk_attempt is None:
-            return new_job_id(caller.id, delivery.idempotency_key)
-        pointer = retry_pointer_id(caller.id, request.fingerprint())
+            return new_job_id(caller.subject, delivery.idempotency_key)
+        pointer = retry_pointer_id(caller.subject, request.fingerprint())
         now = self._clock()
         first = self._jobs.job_of_retry(pointer, now) if delivery.sdk_attempt > 0 else None
         if first:
             return first
-        job_id = new_job_id(caller.id, None)
+        job_id = new_job_id(caller.subject, None)
         self._jobs.point_retries(RetryPointer(pointer, job_id, expires_at=int(now) + RETRY_WINDOW_SECONDS))
         return job_id
 
@@ -181,12 +183,13 @@ class Acceptor:
         priced = model.known and "svg" not in job.request.parameters
         return job.reserving(self._spending.reservation(caller, job.request, job.quote, priced=priced))
 
-    def _write(self, write: Callable[[Job], Job], job: Job) -> Job:
+    def _write(self, caller: Caller, write: Callable[[Job], Job], job: Job) -> Job:
         """Write a job that reserves; what refuses the reservation becomes the caller's error."""
         try:
             return write(job)
         except BoundReached as reached:
-            raise self._spending.refusal(reached, job.quote.upper_bound if job.quote else 0) from None
+            asked = job.quote.upper_bound if job.quote else 0
+            raise self._spending.refusal(caller, reached, asked, job.request.n) from None
         except Stopped as stopped:
             raise buying_stopped(stopped.reason) from None
         except StoreBusy:
@@ -207,7 +210,8 @@ class Acceptor:
             )
         if existing.may_be_revived:
             try:
-                revived = self._write(self._jobs.save, self._reserving(caller, existing.revived(self._clock())))
+                reviving = self._reserving(caller, existing.revived(self._clock()))
+                revived = self._write(caller, self._jobs.save, reviving)
             except JobChanged:
                 return self._jobs.get(job.id) or existing
             self._queue_again(revived)

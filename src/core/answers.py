@@ -5,6 +5,7 @@ from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from core.callers import BrowserToken
 from core.errors import Conflict, EaselError, JobFailed
 from core.images import Image
 from core.jobs import Job
@@ -277,12 +278,39 @@ def new_upload(made: Upload, form: UploadForm) -> "documents.NewUpload":
     }
 
 
+def token(found: BrowserToken) -> "documents.Token":
+    """A browser token, without the text that a page sends."""
+    return {
+        "id": found.id,
+        "object": "token",
+        "label": found.label,
+        "images": found.images,
+        "budget_micro_usd": found.budget_micro_usd,
+        "models": list(found.models),
+        "origins": list(found.origins),
+        "created_at": found.created_at,
+        "expires_at": found.expires_at,
+    }
+
+
+def new_token(made: BrowserToken, text: str) -> "documents.NewToken":
+    """A new browser token, with the text that a page sends."""
+    return {**token(made), "token": text}
+
+
+def token_list(found: list[BrowserToken], has_more: bool) -> "documents.Page[documents.Token]":
+    """A page of browser tokens."""
+    return _page([token(each) for each in found], has_more)
+
+
 def deleted(what: "documents.Deletion", item_id: str) -> "documents.Deleted":
     """OpenAI's answer to a deletion."""
     return {"id": item_id, "object": what, "deleted": True}
 
 
-def _page[Entry: (documents.Job, documents.Image)](entries: list[Entry], has_more: bool) -> "documents.Page[Entry]":
+def _page[Entry: (documents.Job, documents.Image, documents.Token)](
+    entries: list[Entry], has_more: bool
+) -> "documents.Page[Entry]":
     return {
         "object": "list",
         "data": entries,

@@ -1,10 +1,11 @@
-"""Who calls: API keys as callers see them, and what is kept of them."""
+"""Who calls: API keys and the browser tokens made from them, as callers see them, and what is kept of them."""
 
 import hashlib
 import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from core.ledger import PERIODS, Budget
 
@@ -12,9 +13,41 @@ KEY_PREFIX = "ek_"
 _KEY_SHAPE = re.compile(r"ek_[A-Za-z0-9_-]{43}")
 
 
+class Owned(Protocol):
+    """What belongs to a caller: a job, an image, an upload."""
+
+    @property
+    def caller_id(self) -> str: ...
+    @property
+    def token_id(self) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class BrowserToken:
+    """What a web page was given instead of a key: less time, fewer images, only its own things.
+
+    It is valid while its record is there. Times are Unix seconds. `images` and `budget_micro_usd` bound what it may buy
+    in its whole life; without a budget, its key's own bounds the money. Empty `models` allow what the key may use.
+    """
+
+    id: str
+    caller_id: str
+    key_hash: str
+    images: int
+    origins: tuple[str, ...]
+    created_at: int
+    expires_at: int
+    budget_micro_usd: int | None = None
+    models: tuple[str, ...] = ()
+    label: str | None = None
+
+
 @dataclass(frozen=True)
 class Caller:
-    """Whoever an API key stands for. Times are Unix seconds; empty tuples allow everything."""
+    """Whoever an API key stands for. Times are Unix seconds; empty tuples allow everything.
+
+    With a `token`, a web page that a browser token lets act for the caller.
+    """
 
     id: str
     name: str
@@ -24,6 +57,24 @@ class Caller:
     models: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     budget: Budget = field(default_factory=Budget)
+    key_hash: str | None = None
+    token: BrowserToken | None = None
+
+    @property
+    def subject(self) -> str:
+        """Who asks: the caller, or one of its browser tokens. What must not be mixed up between them is kept by it."""
+        return self.token.id if self.token else self.id
+
+    def owns(self, thing: Owned) -> bool:
+        """Whether the caller may see a thing; a browser token sees only what it made itself."""
+        return thing.caller_id == self.id and (self.token is None or thing.token_id == self.token.id)
+
+    def allowed_models(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Empty when a model that goes by these names may be used; else the models that may be."""
+        for allowed in (self.token.models if self.token else (), self.models):
+            if allowed and not set(names) & set(allowed):
+                return allowed
+        return ()
 
     def status(self, now: float) -> str:
         """active, expired or revoked."""
@@ -59,6 +110,7 @@ class Caller:
             models=tuple(item.get("models", ())),
             origins=tuple(item.get("origins", ())),
             budget=Budget(**{period: item.get(f"budget_{period}") for period in PERIODS}),
+            key_hash=item.get("key_hash"),
         )
 
 
@@ -75,6 +127,11 @@ def new_key() -> str:
 def new_caller_id() -> str:
     """A caller's public id, which is no secret."""
     return "key_" + secrets.token_hex(8)
+
+
+def new_token_id() -> str:
+    """A browser token's public id, which is no secret."""
+    return "tok_" + secrets.token_hex(16)
 
 
 def hash_key(key: str) -> str:

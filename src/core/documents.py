@@ -10,7 +10,7 @@ from core.errors import Charged
 from core.jobs import Status
 from core.messages import State
 
-Deletion = Literal["image.deleted", "upload.deleted", "job.inputs.deleted"]
+Deletion = Literal["image.deleted", "upload.deleted", "job.inputs.deleted", "token.deleted"]
 
 
 class Moderation(TypedDict):
@@ -25,7 +25,7 @@ class BudgetRefusal(TypedDict):
     """Why a request was refused for its price, in micro-dollars: millionths of a US dollar."""
 
     scope: str
-    """Whose budget it is: that of the `key`, or of the whole `deployment`."""
+    """Whose budget it is: that of the `key`, of the whole `deployment`, or of the browser `token`."""
     period: str
     """`day` or `month` (both of UTC), or `total`."""
     limit_micro_usd: int
@@ -347,6 +347,33 @@ class NewUpload(Upload):
     """To be sent before `file`, as they are."""
     expires_at: int
     """When the form ends, in Unix seconds."""
+
+
+class Token(TypedDict):
+    """A browser token, without its secret part."""
+
+    id: str
+    object: Literal["token"]
+    label: str | None
+    images: int
+    """How many images it may buy in its whole life."""
+    budget_micro_usd: int | None
+    """How much it may spend in its whole life, in micro-dollars; null where its key's budget counts alone."""
+    models: list[str]
+    """The models it may use; empty for all that its key may."""
+    origins: list[str]
+    """The web origins that it may be used from."""
+    created_at: int
+    """Unix seconds."""
+    expires_at: int
+    """Unix seconds."""
+
+
+class NewToken(Token):
+    """A browser token that was just made."""
+
+    token: str
+    """What the page sends as `Authorization: Bearer …`, or hands to an OpenAI SDK as its API key; shown this once."""
 
 
 class Deleted(TypedDict):

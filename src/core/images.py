@@ -27,7 +27,8 @@ class NotAnImage(Exception):
 class Image:
     """A stored result. `size` in bytes, `width` and `height` in pixels, times in Unix seconds.
 
-    `deleted_at` is set from the moment its caller deletes it until its bytes are gone.
+    `deleted_at` is set from the moment its caller deletes it until its bytes are gone; `token_id` is the browser token
+    that asked for it, where one did.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Image:
     created_at: int
     expires_at: int
     deleted_at: int | None = None
+    token_id: str | None = None
 
     def gone(self, now: float) -> bool:
         """Whether it must not be shown any more."""
@@ -70,7 +72,14 @@ def content_type_of(data: bytes | bytearray) -> tuple[str, str]:
 
 
 def describe(
-    data: bytes | bytearray, *, image_id: str, caller_id: str, job_id: str, now: int, expires_at: int
+    data: bytes | bytearray,
+    *,
+    image_id: str,
+    caller_id: str,
+    job_id: str,
+    now: int,
+    expires_at: int,
+    token_id: str | None = None,
 ) -> Image:
     """Everything that is kept of an image, read from its bytes.
 
@@ -96,4 +105,5 @@ def describe(
         sha256=hashlib.sha256(data).hexdigest(),
         created_at=now,
         expires_at=expires_at,
+        token_id=token_id,
     )

@@ -59,7 +59,8 @@ class Job:
     unknown until its record expires; `bought` how many images the provider delivered, `deleted` how many of them the
     caller has deleted since, `version` the number of writes (see JobStore.save). `reservation` is what it holds in the
     ledger, `movement` what the next write books there; that is never stored. `resolved_at` is when somebody said what
-    became of an unknown purchase, `webhook` the URL that is told of the job's end.
+    became of an unknown purchase, `webhook` the URL that is told of the job's end, `token_id` the browser token that
+    asked for it, where one did.
     """
 
     id: str
@@ -70,6 +71,7 @@ class Job:
     created_ms: int
     deadline: int
     expires_at: int
+    token_id: str | None = None
     quote: Quote | None = None
     webhook: str | None = None
     status: Status = "queued"
@@ -278,6 +280,7 @@ def new_job(
     retention_seconds: int,
     origin: Origin | None = None,
     webhook: str | None = None,
+    token_id: str | None = None,
 ) -> Job:
     """A job that was just accepted."""
     seconds = int(now)
@@ -287,6 +290,7 @@ def new_job(
         request=request,
         fingerprint=request.fingerprint(),
         request_id=request_id,
+        token_id=token_id,
         quote=quote,
         webhook=webhook,
         created_ms=int(now * 1000),
@@ -297,14 +301,14 @@ def new_job(
     )
 
 
-def new_job_id(caller_id: str, idempotency_key: str | None) -> str:
-    """An id of 128 bits: random, or the same one for the same caller and idempotency key.
+def new_job_id(subject: str, idempotency_key: str | None) -> str:
+    """An id of 128 bits: random, or the same one for the same caller or token (see Caller.subject) and idempotency key.
 
     The job itself is thereby the record of the idempotency key: two requests that race for it write one item.
     """
     if idempotency_key is None:
         return "job_" + secrets.token_hex(16)
-    return "job_" + hashlib.sha256(f"{caller_id}\n{idempotency_key}".encode()).hexdigest()[:32]
+    return "job_" + hashlib.sha256(f"{subject}\n{idempotency_key}".encode()).hexdigest()[:32]
 
 
 def new_lease_id() -> str:

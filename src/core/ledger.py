@@ -38,7 +38,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Account:
-    """Where amounts add up: `owner` is whose account it is (a key, the deployment), `name` which of theirs."""
+    """Where amounts add up: `owner` is whose it is (a key, a browser token, the deployment), `name` which of theirs."""
 
     owner: str
     name: str
@@ -62,15 +62,16 @@ class Balance:
 
 @dataclass(frozen=True)
 class Bound:
-    """The most that may be committed to an account, in micro-dollars; None bounds nothing.
+    """The most that may be committed to an account, in micro-dollars and in `images`; None bounds nothing.
 
-    `scope` names whose budget it is in an error: "key" or "deployment".
+    `scope` names whose budget it is in an error: "key", "deployment" or "token".
     """
 
     account: Account
     scope: str
     period: Period
     micro_usd: int | None
+    images: int | None = None
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ class Library:
 
     def _owned(self, caller: Caller, image_id: str) -> Image:
         image = self._find(image_id)
-        if image is None or image.caller_id != caller.id:
+        if image is None or not caller.owns(image):
             raise _no_image(image_id)
         return image
 

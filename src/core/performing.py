@@ -211,6 +211,7 @@ class Performer:
                     job_id=job.id,
                     now=self._now(),
                     expires_at=job.expires_at,
+                    token_id=job.token_id,
                 )
             except NotAnImage as error:
                 log.error("the provider sent bytes that are no image", extra={"job_id": job.id, "why": str(error)})

@@ -62,6 +62,7 @@ class ApiSettings(SpendingSettings):
     """The HTTP doors."""
 
     callers_table: str = Field(alias="EASEL_CALLERS_TABLE", min_length=1)
+    token_secret_arn: str = Field(alias="EASEL_TOKEN_SECRET_ARN", min_length=1)
     images_bucket: str = Field(alias="EASEL_IMAGES_BUCKET", min_length=1)
     max_wait_seconds: int = Field(alias="EASEL_MAX_WAIT_SECONDS", ge=0, le=840)
     url_ttl_seconds: int = Field(alias="EASEL_URL_TTL_SECONDS", default=3600, ge=60, le=43200)

@@ -26,6 +26,7 @@ from core.money import Quote
 from core.requests import Request
 from core.stores.ledger import BoundReached, Control, LedgerStore
 
+TOKEN = "token"  # noqa: S105 - the scope of a budget
 # The longest lasting first: where several are used up, that is the one worth telling.
 _PERIODS: tuple[tuple[str, Period], ...] = (
     ("key", "total"),
@@ -36,7 +37,7 @@ _PERIODS: tuple[tuple[str, Period], ...] = (
 )
 # From here on a key's budget is measured, whenever one of its calls is answered.
 NEARLY_USED_PERCENT = 80.0
-_WHOSE = {"key": "this API key", DEPLOYMENT: "this deployment"}
+_WHOSE = {"key": "this API key", DEPLOYMENT: "this deployment", TOKEN: "this browser token"}
 _WHEN = {"day": " for the day", "month": " for the month", "total": ""}
 
 
@@ -102,16 +103,31 @@ class Spending:
         accounts = (*(bound.account for bound in bounds), tally)
         return opening(accounts, quote.upper_bound, request.n, bounds, now)
 
-    def refusal(self, reached: BoundReached, asked: int) -> BudgetExceeded:
-        """The error for a reservation of that many micro-dollars that would pass a budget."""
+    def refusal(self, caller: Caller, reached: BoundReached, asked: int, images: int) -> BudgetExceeded:
+        """The error for a reservation of that many micro-dollars, for so many images, that would pass a budget."""
         bound, now = reached.bound, self._clock()
         measure("BudgetRefusals", 1, bound.scope)
+        if caller.token is not None:
+            if bound.scope != TOKEN:  # How much the operator has left is not for visitors of a page.
+                return BudgetExceeded(
+                    "What may be spent with the API key of this browser token is used up for now. Nothing was bought."
+                )
+            if reached.balance.images + images > caller.token.images:
+                left = max(0, caller.token.images - reached.balance.images)
+                return BudgetExceeded(
+                    f"This browser token is for {_images(caller.token.images)} and {left} of them "
+                    f"{'is' if left == 1 else 'are'} left, but this request is for {_images(images)}. Nothing was "
+                    "bought. The page has to get a new token.",
+                    code="token_used_up",
+                )
         limit = bound.micro_usd or 0
         left, renews_at = max(0, limit - reached.balance.committed), renewal(bound.period, now)
         renews = (
             f"It renews at {datetime.fromtimestamp(renews_at, UTC):%Y-%m-%dT%H:%MZ}."
             if renews_at
             else "It does not renew; the operator can raise it."
+            if bound.scope != TOKEN
+            else "The page has to get a new token."
         )
         return BudgetExceeded(
             f"The budget of {_WHOSE[bound.scope]}{_WHEN[bound.period]} is {usd(limit)} and {usd(left)} of it is left, "
@@ -125,6 +141,8 @@ class Spending:
         for state in states:
             if state.scope == "key" and state.used_percent >= NEARLY_USED_PERCENT:
                 measure("BudgetUsedPercent", state.used_percent, state.scope)
+        if caller.token is not None:  # What the operator has left is not for visitors of a page.
+            states = [state for state in states if state.scope == TOKEN]
         return min((state.left for state in states if state.left is not None), default=None)
 
     def measure_deployment(self) -> None:
@@ -135,7 +153,7 @@ class Spending:
                 measure("BudgetLeftUsd", state.left / 1_000_000, state.scope)
 
     def states(self, caller: Caller) -> list[BudgetState]:
-        """The key's day, month and total, and the deployment's month and day."""
+        """A browser token's total, the key's day, month and total, and the deployment's month and day."""
         return self._states(caller)
 
     def _states(self, caller: Caller | None) -> list[BudgetState]:
@@ -165,6 +183,9 @@ class Spending:
         """The bounds of a caller and of the deployment; without a caller only the latter."""
         deployment = control.budget(self._deployed)
         bounds = []
+        if caller and (token := caller.token):
+            account = account_of(token.id, "total", now)
+            bounds.append(Bound(account, TOKEN, "total", token.budget_micro_usd, token.images))
         for scope, period in _PERIODS:
             if scope == DEPLOYMENT:
                 bounds.append(Bound(account_of(DEPLOYMENT, period, now), scope, period, deployment.of(period)))
@@ -177,3 +198,7 @@ def buying_stopped(reason: str | None) -> BuyingStopped:
     """The error while the operator's switch is off."""
     why = f" ({reason})" if reason else ""
     return BuyingStopped(f"The operator of this deployment has stopped all buying{why}. Nothing was bought.")
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"

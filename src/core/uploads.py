@@ -71,6 +71,7 @@ class Uploads:
             created_at=now,
             expires_at=now + KEPT_SECONDS,
             filename=body.filename,
+            token_id=caller.token.id if caller.token else None,
         )
         self._records.add(upload)
         return upload, self._bucket.form(upload, now, FORM_SECONDS)
@@ -119,7 +120,7 @@ class Uploads:
 
     def _owned(self, caller: Caller, upload_id: str) -> Upload:
         upload = self._records.get(upload_id) if upload_id.startswith("file_") else None
-        if upload is None or upload.caller_id != caller.id or upload.expires_at <= self._clock():
+        if upload is None or not caller.owns(upload) or upload.expires_at <= self._clock():
             raise NotFound(
                 f"There is no upload '{upload_id[:64]}'. An upload is kept for a day after POST /v1/uploads.",
                 param="id",

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from core.errors import EaselError, MethodNotAllowed, NotFound, ServerError
 from handlers import http
 from handlers.logs import logger
-from handlers.routes import images, jobs, models, purchases, service, uploads, usage
+from handlers.routes import images, jobs, models, purchases, service, tokens, uploads, usage
 
 errors = Router()
 
@@ -61,6 +61,7 @@ for _router in (
     jobs.routes,
     images.routes,
     uploads.routes,
+    tokens.routes,
     models.routes,
     usage.routes,
     service.routes,

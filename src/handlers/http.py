@@ -13,6 +13,7 @@ from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
 
 from composition.doors import Doors
 from core.answers import Answers, error_document
+from core.authentication import holder_of_key
 from core.callers import Caller
 from core.errors import EaselError, InvalidRequest
 
@@ -148,13 +149,18 @@ class Call:
         return most
 
     def caller(self, doors: Doors) -> Caller:
-        """Whose key came with this call.
+        """Whose key or browser token came with this call.
 
         Raises:
             Unauthenticated: no key, or one that is unknown, revoked or expired.
-            PermissionDenied: the key may not be used from this page's origin.
+            PermissionDenied: it may not be used from this page's origin.
         """
-        return doors.gate.caller_of(self.header("authorization"), self.header("origin"))
+        reads_only = self.event.http_method in ("GET", "HEAD")
+        return doors.gate.caller_of(self.header("authorization"), self.header("origin"), reads_only=reads_only)
+
+    def key_holder(self, doors: Doors) -> Caller:
+        """Whose key came with this call, where a browser token is not enough; raises as `caller` does."""
+        return holder_of_key(self.caller(doors))
 
     def answers(self, doors: Doors, caller: Caller) -> Answers:
         """The shaper of this call's answers."""

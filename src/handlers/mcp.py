@@ -7,6 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from composition.doors import doors
 from composition.mcp_door import settings
+from core.authentication import holder_of_key
 from core.errors import EaselError
 from handlers.logs import logger
 from handlers.mcp_door import adapter, authorization, server, visit
@@ -39,7 +40,7 @@ def _answer(event: dict[str, Any], context: LambdaContext, request_id: str) -> d
         return said
     try:
         credential = authorization.credential(event)
-        caller = doors().gate.caller_of(credential, event["headers"].get("origin"))
+        caller = holder_of_key(doors().gate.caller_of(credential, event["headers"].get("origin")))
     except EaselError as error:
         return authorization.refusal(error, event, hosts, request_id)
     visit.begin(visit.Visit(caller, event["requestContext"]["timeEpoch"] / 1000, request_id))

@@ -412,6 +412,17 @@ def an_assistants_job_that_cannot_be_queued_is_withdrawn(stack: Stack, key: Key,
         return "could not be queued" in answer.text
 
 
+def a_browser_token_is_made(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    body = {"images": 1, "origins": ["https://shop.example"]}
+    return wire.post(f"{stack.api_url}/tokens", json=body, headers=key.headers).status_code == 201
+
+
+def an_assistant_may_not_come_with_a_browser_token(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    body = {"images": 1, "origins": ["https://shop.example"]}
+    token = wire.post(f"{stack.api_url}/tokens", json=body, headers=key.headers).json()["token"]
+    return ask(stack.mcp_url, token, "tools/list").status_code == 403
+
+
 CHECKS: dict[str, Check] = {
     "AcceptAndReadJobs": an_image_is_made,
     "DeleteRecords": a_job_that_cannot_be_queued_is_withdrawn,
@@ -424,6 +435,8 @@ CHECKS: dict[str, Check] = {
     "BookPurchases": an_image_is_made,
     "ReleaseWhatEnds": a_dead_letter_ends_its_job,
     "ReleaseWhatIsStuck": a_job_past_its_deadline_is_ended,
+    "RecogniseBrowserTokens": an_assistant_may_not_come_with_a_browser_token,
+    "SignBrowserTokens": a_browser_token_is_made,
     "EnqueueJobs": an_image_is_made,
     "SignImageUrls": an_image_can_be_downloaded,
     "DeleteImages": an_image_can_be_deleted,

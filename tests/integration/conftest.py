@@ -323,6 +323,8 @@ def deployed(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     with mock_aws():
         queue_url = _create_resources()
         secret = boto3.client("secretsmanager").create_secret(Name="easel/openai", SecretString="sk-simulated")
+        signing = boto3.client("secretsmanager").create_secret(Name="tokens", SecretString="0" * 64)
+        monkeypatch.setenv("EASEL_TOKEN_SECRET_ARN", signing["ARN"])
         for name, value in _environment(queue_url, secret["ARN"], f"{simulator.url}/v1").items():
             monkeypatch.setenv(name, value)
         _forget_clients()
@@ -412,5 +414,5 @@ def _forget_clients() -> None:
     clients = (aws.dynamodb, aws.events, aws.sqs, aws.s3, aws.secretsmanager, worker.http_client)
     roots = (doors.doors, upkeep.recovery, worker.provider, worker.performer, announcer.announcer, drops.drop_taker)
     followers = (announcer.announcer, webhook.deliverer, upkeep.redelivery, upkeep.spending, models_check.model_check)
-    for build in (*clients, *roots, *followers):
+    for build in (*clients, *roots, *followers, doors.tokens):
         build.cache_clear()

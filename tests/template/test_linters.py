@@ -13,6 +13,7 @@ ACCEPTED = {
     "CKV_AWS_18": "S3 access logs: images are reached by signed URLs only; CloudTrail data events are the operator's",
     "CKV_AWS_21": "versioning: an image is written once under a random name and expires; versions would outlive it",
     "CKV_AWS_26": "alarms cannot be published to a topic under the AWS-managed key, and hold no secret",
+    "CKV_AWS_149": "the account's own key encrypts the secret; a key of one's own costs more than what it guards",
     "CKV_AWS_27": "checkov does not know SqsManagedSseEnabled; test_queues_are_encrypted asserts it",
     "CKV_AWS_73": "X-Ray: no tracing by decision, its SDK ends in February 2027",
     "CKV_AWS_76": "access logs need an account-wide role no stack should own; each function logs its requests",

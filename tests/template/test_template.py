@@ -146,7 +146,11 @@ def test_statements_of_functions_have_a_name_to_be_removed_by(transformed: Templ
 
 
 def test_only_the_worker_and_the_check_of_models_may_read_the_providers_key(transformed: Template) -> None:
-    readers = {owner for owner, statement in statements(transformed) if "secretsmanager" in json.dumps(statement)}
+    readers = {
+        owner
+        for owner, statement in statements(transformed)
+        if "secretsmanager" in json.dumps(statement) and target(statement["Resource"]) != "TokenSecret"
+    }
     functions = of_type(transformed, "AWS::Lambda::Function")
     assert {name for name, function in functions.items() if target(function["Role"]) in readers} == {
         "WorkerFunction",
@@ -170,6 +174,11 @@ def test_assistants_may_do_what_callers_of_the_http_api_may_but_delete_nothing_a
     more = {(action, resource) for action, resource in rights("ApiRole") - rights("McpRole")}
     assert {action for action, _ in more} <= {"s3:DeleteObject", "dynamodb:Query"}
     assert not rights("McpRole") - rights("ApiRole")
+
+
+def test_only_the_doors_may_read_what_signs_browser_tokens(transformed: Template) -> None:
+    readers = {owner for owner, statement in statements(transformed) if "TokenSecret" in json.dumps(statement)}
+    assert readers == {"ApiRole", "McpRole"}
 
 
 def test_a_function_url_is_allowed_by_both_permissions_it_needs(transformed: Template) -> None:

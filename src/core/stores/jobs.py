@@ -66,9 +66,9 @@ class RetryPointer:
     expires_at: int
 
 
-def retry_pointer_id(caller_id: str, fingerprint: str) -> str:
-    """The pointer's id for a caller and a request."""
-    return f"retry#{caller_id}#{fingerprint}"
+def retry_pointer_id(subject: str, fingerprint: str) -> str:
+    """The pointer's id for a caller or token (see Caller.subject) and a request."""
+    return f"retry#{subject}#{fingerprint}"
 
 
 def repeat_pointer_id(caller_id: str, fingerprint: str) -> str:

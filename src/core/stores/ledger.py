@@ -2,6 +2,7 @@
 
     owner               name                       what
     key_…, deployment   day#…, month#…, total      a balance
+    tok_…               total                      a balance
     usage#2026-11-22    key_…#MODEL                a balance, for reports
     entries#2026-11-22  key_…#job_…#ID#2#settle    an entry: written once, never changed
     deployment          control                    orders: see Control
@@ -212,14 +213,18 @@ class LedgerStore:
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": values,
         }
-        if bound is None or bound.micro_usd is None:
+        limits: dict[str, int] = {}
+        if bound is not None and bound.micro_usd is not None:
+            limits["committed"] = bound.micro_usd - movement.reserved
+        if bound is not None and bound.images is not None:
+            limits["images"] = bound.images - movement.images
+        if bound is None or not limits:
             return Step({"Update": update}, lambda _: LookupError(account.name))
-        most = bound.micro_usd - movement.reserved
-        values[":most"] = {"N": str(most)}
+        values |= {f":most_{name}": {"N": str(most)} for name, most in limits.items()}
+        within = " AND ".join(f"#{name} <= :most_{name}" for name in limits)
         # An amount beyond the whole limit must fail in an account that does not exist yet, too.
-        update["ConditionExpression"] = "#committed <= :most" + (
-            " OR attribute_not_exists(#committed)" if most >= 0 else ""
-        )
+        fits_an_empty_one = min(limits.values()) >= 0
+        update["ConditionExpression"] = f"{within} OR attribute_not_exists(#committed)" if fits_an_empty_one else within
         update["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         return Step({"Update": update}, lambda item: BoundReached(bound, _balance(item)))
 

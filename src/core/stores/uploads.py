@@ -18,7 +18,10 @@ class UploadChanged(Exception):
 
 @dataclass(frozen=True)
 class Upload:
-    """A promise of bytes. Times are Unix seconds; `etag` is that of the bytes that were used first."""
+    """A promise of bytes. Times are Unix seconds; `etag` is that of the bytes that were used first.
+
+    `token_id` is the browser token that made it, where one did.
+    """
 
     id: str
     caller_id: str
@@ -28,6 +31,7 @@ class Upload:
     expires_at: int
     filename: str | None = None
     etag: str | None = None
+    token_id: str | None = None
 
     @property
     def key(self) -> str:

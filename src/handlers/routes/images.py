@@ -17,7 +17,7 @@ _IMAGE = "/images/(?!(?:generations|edits|quote|variations)$)<image_id>"
 def images() -> Response[str]:
     """The caller's images, newest first; `?after=` the last id of the page before."""
     call = http.Call(routes.current_event)
-    caller = call.caller(doors())
+    caller = call.key_holder(doors())
     limit = call.whole_number("limit", default=20, least=1, most=100)
     found, has_more = doors().library.list_of(caller, limit, call.query("after"))
     return http.answer(200, call.answers(doors(), caller).image_list(found, has_more))

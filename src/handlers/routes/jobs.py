@@ -30,7 +30,7 @@ def job(job_id: str) -> Response[str]:
 def jobs() -> Response[str]:
     """The caller's jobs, newest first; `?after=` the last id of the page before."""
     call = http.Call(routes.current_event)
-    caller = call.caller(doors())
+    caller = call.key_holder(doors())
     limit = call.whole_number("limit", default=20, least=1, most=100)
     after = call.query("after")
     last = doors().acceptor.read(caller, after) if after is not None else None

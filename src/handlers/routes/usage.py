@@ -16,7 +16,7 @@ _DAYS_MAX = 92
 def usage() -> Response[str]:
     """What the calling key spent, by day and model, and what its budgets have left."""
     call = http.Call(routes.current_event)
-    caller = call.caller(doors())
+    caller = call.key_holder(doors())
     first, last = call.days("from", "to", most=_DAYS_MAX)
     spending = doors().spending
     rows = spending.by_day_and_model(first, last, caller.id)

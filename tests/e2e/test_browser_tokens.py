@@ -1,0 +1,175 @@
+"""A page in a real browser, on another origin than the API: what it can do with a token, and what it reads when not."""
+
+import base64
+import json
+import shutil
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from local.simulator_control import SimulatorControl
+from local.stack import Stack
+from tests import wire
+from tests.conftest import Key, MakeKey
+
+PAGE = Path(__file__).with_name("page.html")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+BROWSER_SECONDS = 90
+MODEL = "gpt-image-2.6-flare"
+WISH = {"model": MODEL, "prompt": "an otter", "quality": "low"}
+
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+
+
+@dataclass
+class Site:
+    """Serves one page, tells it which calls to make, and takes what it read."""
+
+    port: int
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    answers: dict[str, Any] = field(default_factory=dict)
+    answered: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def visit(self, profile: Path, *calls: dict[str, Any]) -> dict[str, Any]:
+        """What a browser's page reads of these calls, by their names."""
+        self.calls[:] = calls
+        self.answered.clear()
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
+        command = [str(CHROMIUM), *options, "--remote-debugging-port=0", f"--user-data-dir={profile}", self.origin]
+        browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            assert self.answered.wait(BROWSER_SECONDS), "the page did not answer"
+        finally:
+            browser.kill()
+            browser.wait()
+        return self.answers
+
+
+@contextmanager
+def serving() -> Iterator[Site]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            is_page = self.path == "/"
+            body = PAGE.read_bytes() if is_page else json.dumps({"calls": site.calls}).encode()
+            self._send(body, "text/html" if is_page else "application/json")
+
+        def do_POST(self) -> None:
+            site.answers = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self._send(b"", "text/plain")
+            site.answered.set()
+
+        def _send(self, body: bytes, content_type: str) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        site = Site(server.server_address[1])
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield site
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def mint(stack: Stack, key: Key, origin: str, **wish: Any) -> str:
+    made = wire.post(f"{stack.api_url}/tokens", json={"images": 2, "origins": [origin]} | wish, headers=key.headers)
+    assert made.status_code == 201, made.text
+    return str(made.json()["token"])
+
+
+def forged(stack: Stack, token: str, **claims: Any) -> str:
+    """The token with other claims, signed with the real secret."""
+    secret = stack.client("secretsmanager").get_secret_value(SecretId=stack.token_secret_arn)
+    read = jwt.decode(token, options={"verify_signature": False})
+    return jwt.encode(read | claims, secret["SecretString"], "HS256", headers={"kid": secret["VersionId"]})
+
+
+def unsigned(token: str) -> str:
+    header = jwt.get_unverified_header(token) | {"alg": "none"}
+    head = base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
+    return f"{head}.{token.split('.')[1]}."
+
+
+@needs_chromium
+@pytest.mark.parametrize("door", ["api_url", "direct_url"])
+def test_a_page_on_another_origin_reads_every_refusal(
+    stack: Stack, make_key: MakeKey, simulator: SimulatorControl, tmp_path: Path, door: str
+) -> None:
+    url = f"{getattr(stack, door)}/images/generations"
+    key, gone = make_key(), make_key()
+    with serving() as site:
+        token = mint(stack, key, site.origin)
+        revoked = mint(stack, gone, site.origin)
+        stack.easel("keys", "revoke", gone.id)
+        tokens = {
+            "forged": (token[:-6] + "AAAAAA", 401, "invalid_token"),
+            "unsigned": (unsigned(token), 401, "invalid_token"),
+            "expired": (forged(stack, token, exp=int(time.time()) - 60), 401, "token_expired"),
+            "revoked": (revoked, 401, "token_revoked"),
+            "wrong-origin": (mint(stack, key, "https://shop.example"), 403, "origin_not_allowed"),
+            "wrong-model": (mint(stack, key, site.origin, models=["gpt-image-2"]), 403, "model_not_allowed"),
+        }
+        calls = [{"name": name, "url": url, "token": sent, "body": WISH} for name, (sent, *_) in tokens.items()]
+        calls.append({"name": "list", "url": f"{getattr(stack, door)}/jobs", "token": token})
+        answers = site.visit(tmp_path, *calls)
+    for name, (_, status, code) in (tokens | {"list": (None, 403, "token_not_allowed")}).items():
+        assert "unreadable" not in answers[name], (name, answers[name])
+        error = answers[name]["document"]["error"]
+        assert (name, answers[name]["status"], error["code"]) == (name, status, code)
+        assert error["charged"] is False
+        assert answers[name]["should_retry"] == "false"
+        assert answers[name]["request_id"] == error["request_id"]
+
+
+@needs_chromium
+def test_a_page_on_another_origin_buys_as_many_images_as_its_token_allows(
+    stack: Stack, key: Key, simulator: SimulatorControl, tmp_path: Path
+) -> None:
+    url = f"{stack.api_url}/images/generations"
+    with serving() as site:
+        token = mint(stack, key, site.origin)
+        calls = [{"name": f"image-{number}", "url": url, "token": token, "body": WISH} for number in (1, 2, 3)]
+        answers = site.visit(tmp_path, *calls)
+    assert not [answer for answer in answers.values() if "unreadable" in answer]
+    assert [answers[f"image-{number}"]["status"] for number in (1, 2, 3)] == [202, 202, 402]
+    assert answers["image-1"]["location"].endswith(answers["image-1"]["document"]["id"])
+    error = answers["image-3"]["document"]["error"]
+    assert (error["code"], error["charged"], answers["image-3"]["should_retry"]) == ("token_used_up", False, "false")
+
+
+def test_many_calls_at_once_buy_no_more_than_a_token_is_for(
+    stack: Stack, key: Key, simulator: SimulatorControl
+) -> None:
+    token = mint(stack, key, "https://shop.example", images=3)
+    headers = {"Authorization": f"Bearer {token}", "Origin": "https://shop.example", "Prefer": "respond-async"}
+
+    def ask(_: int) -> tuple[int, str | None]:
+        answer = wire.post(f"{stack.api_url}/images/generations", json=WISH, headers=headers)
+        return answer.status_code, (answer.json()["error"] or {}).get("code")
+
+    with ThreadPoolExecutor(12) as page:
+        answers = Counter(page.map(ask, range(12)))
+    assert answers == {(202, None): 3, (402, "token_used_up"): 9}
