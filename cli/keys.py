@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 
 from cli.stack import Stack
-from core.callers import Caller, new_caller_id, new_key
+from core.callers import Caller, Rates, new_caller_id, new_key
 from core.dollars import usd
 from core.ledger import PERIODS, Budget, Period
 from core.stores.callers import CallerStore
@@ -33,6 +33,7 @@ def create(
     models: list[str],
     origins: list[str],
     budget: Budget | None = None,
+    rates: Rates | None = None,
 ) -> tuple[str, Caller]:
     """A new caller and its key, which is nowhere kept; `lifetime` in seconds, None for ever."""
     now = int(time.time())
@@ -45,6 +46,8 @@ def create(
         models=tuple(models),
         origins=tuple(origins),
         budget=budget or Budget(),
+        images_per_minute=(rates or {}).get("images_per_minute"),
+        requests_per_minute=(rates or {}).get("requests_per_minute"),
     )
     _store(stack).add(key, caller)
     return key, caller
@@ -59,6 +62,8 @@ def table(stack: Stack) -> list[str]:
         limits += [f"origins={','.join(caller.origins)}"] if caller.origins else []
         budget = ((period, caller.budget.of(period)) for period in PERIODS)
         limits += [f"{period}={usd(most)}" for period, most in budget if most is not None]
+        limits += [f"images/min={caller.images_per_minute}"] if caller.images_per_minute else []
+        limits += [f"requests/min={caller.requests_per_minute}"] if caller.requests_per_minute else []
         lines.append(
             f"{caller.id:22}{caller.name[:22]:24}{caller.status(now):10}{_day(caller.created_at):12}"
             f"{_day(caller.expires_at):12}{' '.join(limits) or '-'}"
@@ -69,6 +74,11 @@ def table(stack: Stack) -> list[str]:
 def revoke(stack: Stack, caller_id: str) -> Caller | None:
     """Revoke the key of a caller; None if there is no such caller."""
     return _store(stack).revoke(caller_id, int(time.time()))
+
+
+def set_rates(stack: Stack, caller_id: str, rates: Rates) -> Caller | None:
+    """Give a key other limits of a minute, None for no limit; None if there is no such caller."""
+    return _store(stack).set_rates(caller_id, rates)
 
 
 def set_budget(stack: Stack, caller_id: str, periods: dict[Period, int | None]) -> Caller | None:

@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import drops, keys, spending, tokens, webhooks
 from cli.stack import Stack, StackError
+from core.callers import RATE_NAMES, RateName, Rates
 from core.dollars import usd
 from core.ledger import PERIODS, Budget
 
@@ -28,7 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _create(stack: Stack, options: argparse.Namespace) -> int:
     budget = Budget(options.budget_day, options.budget_month, options.budget_total)
-    key, caller = keys.create(stack, options.name, options.expires, options.model, options.origin, budget)
+    key, caller = keys.create(
+        stack, options.name, options.expires, options.model, options.origin, budget, _rates(options)
+    )
     if options.json:
         print(json.dumps({"id": caller.id, "name": caller.name, "key": key, "expires_at": caller.expires_at}))
     else:
@@ -52,16 +55,51 @@ def _revoke(stack: Stack, options: argparse.Namespace) -> int:
 
 def _set(stack: Stack, options: argparse.Namespace) -> int:
     given = {period: getattr(options, f"budget_{period}") for period in PERIODS if hasattr(options, f"budget_{period}")}
-    if not given:
-        print("easel: say what to set: --budget-day, --budget-month or --budget-total", file=sys.stderr)
+    rates = _rates(options)
+    if not given and not rates:
+        print(
+            "easel: say what to set: --budget-day, --budget-month, --budget-total, --images-per-minute or "
+            "--requests-per-minute",
+            file=sys.stderr,
+        )
         return 1
-    caller = keys.set_budget(stack, options.id, given)
+    caller = keys.set_budget(stack, options.id, given) if given else None
+    caller = keys.set_rates(stack, options.id, rates) if rates else caller
     if caller is None:
         print(f"easel: there is no caller '{options.id}'; see: easel keys list", file=sys.stderr)
         return 1
-    told = ", ".join(f"{period} {'no limit' if most is None else usd(most)}" for period, most in given.items())
-    print(f"{caller.id} ({caller.name}) has from now on: {told}. What it spent before counts.")
+    told = [f"{period} {'no limit' if most is None else usd(most)}" for period, most in given.items()]
+    told += [f"{name.replace('_', ' ')} {'no limit' if most is None else most}" for name, most in rates.items()]
+    print(f"{caller.id} ({caller.name}) has from now on: {', '.join(told)}. What it spent before counts.")
     return 0
+
+
+def _rates(options: argparse.Namespace) -> Rates:
+    """The limits of a minute that were given."""
+    given: dict[RateName, int | None] = {}
+    for name in RATE_NAMES:
+        if hasattr(options, name):
+            given[name] = getattr(options, name)
+    return given
+
+
+def _rate(text: str) -> int | None:
+    if text == "none":
+        return None
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 1 to 1000000, nor none")
+    return int(text)
+
+
+def _add_rate_options(parser: argparse.ArgumentParser) -> None:
+    for name, text in (("images", "buy"), ("requests", "make, for each warm function")):
+        parser.add_argument(
+            f"--{name}-per-minute",
+            type=_rate,
+            metavar="N",
+            default=argparse.SUPPRESS,
+            help=f"{name} it may {text}, or none",
+        )
 
 
 def _map(stack: Stack, options: argparse.Namespace) -> int:
@@ -140,15 +178,17 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--model", action="append", default=[], help="allow only this model; may be repeated")
     create.add_argument("--origin", action="append", default=[], help="allow only this web origin; may be repeated")
     spending.add_budget_options(create)
+    _add_rate_options(create)
     create.add_argument("--json", action="store_true", help="print JSON for scripts")
     create.set_defaults(run=_create)
     key_commands.add_parser("list", help="list keys, never the secret part").set_defaults(run=_list)
     revoke = key_commands.add_parser("revoke", help="end a key's validity at once")
     revoke.add_argument("id", help="the caller's id, key_...")
     revoke.set_defaults(run=_revoke)
-    change = key_commands.add_parser("set", help="change what a key may spend")
+    change = key_commands.add_parser("set", help="change what a key may spend, and how fast")
     change.add_argument("id", help="the caller's id, key_...")
     spending.add_budget_options(change, default=argparse.SUPPRESS)
+    _add_rate_options(change)
     change.set_defaults(run=_set)
     spending.add_commands(commands)
 

@@ -77,6 +77,15 @@ PARAMETERS: dict[str, Schema] = {
         ),
         "schema": {"type": "string", "format": "uri", "maxLength": 2048},
     },
+    "EaselDeadline": {
+        "name": "Easel-Deadline",
+        "in": "header",
+        "description": (
+            "Seconds within which the purchase must begin; past them the job ends free of charge. The body's "
+            "`easel_deadline` does the same."
+        ),
+        "schema": {"type": "integer", "minimum": 1, "maximum": 3600},
+    },
     "Wait": {
         "name": "wait",
         "in": "query",
@@ -173,7 +182,7 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
     purchases.generate: Operation(
         id="createImage",
         summary="Generate images",
-        parameters=("Prefer", "IdempotencyKey", "EaselWebhook"),
+        parameters=("Prefer", "IdempotencyKey", "EaselDeadline", "EaselWebhook"),
         body={"application/json": reference("GenerationRequest")},
         example={"model": MODEL, "prompt": PROMPT, "quality": "low"},
         answers={"200": _DONE, "202": _NOT_YET},
@@ -184,7 +193,7 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
     purchases.edit: Operation(
         id="createImageEdit",
         summary="Edit images",
-        parameters=("Prefer", "IdempotencyKey", "EaselWebhook"),
+        parameters=("Prefer", "IdempotencyKey", "EaselDeadline", "EaselWebhook"),
         body={**_FORM, "application/json": reference("EditRequest")},
         example={"model": MODEL, "prompt": "the same at night", "images": [{"file_id": IMAGE_ID}]},
         answers={"200": _DONE, "202": _NOT_YET},

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from core import catalog, documents, tokens, uploads
 from core.catalog import Parameter
+from core.jobs import DEADLINE_SECONDS
 from core.requests import bodies
 from core.requests.rules import IDENTIFIER_MAX, SVG_EFFORTS
 
@@ -130,6 +131,7 @@ def _limit(found: dict[str, Schema]) -> None:
             "minLength": 1,
             "maxLength": max(family.prompt_max for family in families),
         }
+        fields["easel_deadline"] |= {"minimum": 1, "maximum": DEADLINE_SECONDS}
         fields["n"] |= {"minimum": 1, "maximum": max(family.n_max for family in families)}
         fields["model"] |= {"maxLength": 128, "examples": lasting}
         fields["size"]["examples"] = ["1024x1024", "1536x1024", "auto"]

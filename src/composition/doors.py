@@ -12,8 +12,10 @@ from core.authentication import Gate
 from core.canceling import Canceler
 from core.catalog import Catalog
 from core.delivering import Receivers
+from core.estimating import Estimator
 from core.gathering import Gatherer
 from core.inputs.addresses import TrustedHosts
+from core.ledger import Budget
 from core.library import Library
 from core.requests.resolving import ModelPolicy, Resolver
 from core.settings import ApiSettings
@@ -29,6 +31,7 @@ from core.stores.uploads import UploadBucket, UploadStore
 from core.uploads import Uploads
 
 if TYPE_CHECKING:
+    from core.bearers import Bearers
     from core.tokens import Tokens
 
 _DAY_SECONDS = 86400
@@ -50,6 +53,7 @@ class Doors:
     uploads: Uploads
     tokens: "Callable[[], Tokens]"
     jobs: JobStore
+    estimator: Estimator
     pictures: ImageStore
     messages: MessageStore
     links: ImageLinks
@@ -72,6 +76,29 @@ def tokens() -> "Tokens":
 
 
 @cache
+def bearers() -> "Bearers":
+    """What recognises signed tokens in this process: browser tokens, and those of the operator's sign-in.
+
+    Built when the first one comes, like the former.
+    """
+    from core.bearers import Bearers  # noqa: PLC0415
+    from core.oidc import IssuerKeys, OidcPolicy, OidcTokens  # noqa: PLC0415
+
+    settings = ApiSettings.from_environment()
+    if not settings.oidc_issuer:
+        return Bearers(tokens(), None)
+    policy = OidcPolicy(
+        issuer=settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        scope=settings.oidc_scope,
+        budget=Budget(day=settings.oidc_daily_budget, month=settings.oidc_monthly_budget),
+        images_per_minute=settings.oidc_images_per_minute or None,
+        requests_per_minute=settings.oidc_requests_per_minute or None,
+    )
+    return Bearers(tokens(), OidcTokens(policy, IssuerKeys(settings.oidc_issuer)))
+
+
+@cache
 def doors() -> Doors:
     """The doors of this process, built from its environment."""
     settings = ApiSettings.from_environment()
@@ -88,7 +115,7 @@ def doors() -> Doors:
         settings=settings,
         catalog=catalog.load(),
         resolver=Resolver(catalog.load(), ModelPolicy(settings.default_model, settings.retired_models)),
-        gate=Gate(CallerStore(aws.dynamodb(), settings.callers_table), tokens, time.time),
+        gate=Gate(CallerStore(aws.dynamodb(), settings.callers_table), bearers, time.time),
         gatherer=Gatherer(
             library, uploads, InputStore(aws.s3(), settings.images_bucket), TrustedHosts.parse(settings.trusted_hosts)
         ),
@@ -107,6 +134,7 @@ def doors() -> Doors:
         uploads=uploads,
         tokens=tokens,
         jobs=jobs,
+        estimator=Estimator(queue, settings.worker_concurrency),
         pictures=pictures,
         messages=MessageStore(aws.dynamodb(), settings.jobs_table),
         links=ImageLinks(aws.s3(), settings.images_bucket, settings.url_ttl_seconds),

@@ -15,6 +15,7 @@ from core.stores.inputs import InputStore
 from core.stores.jobs import JobStore
 from core.stores.ledger import LedgerStore
 from core.stores.queue import JobQueue
+from core.stores.turns import TurnStore
 
 
 @cache
@@ -42,5 +43,6 @@ def performer() -> Performer:
         queue=JobQueue(aws.sqs(), settings.jobs_queue_url),
         catalog=catalog.load(),
         provider=provider,
+        turns=TurnStore(aws.dynamodb(), settings.jobs_table, settings.caller_concurrency, time.time),
         sleep=time.sleep,
     )

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from core.callers import Caller
 from core.catalog import Catalog
 from core.delivering import Receivers
-from core.errors import Conflict, ModelNotFound, NotFound, PermissionDenied, ServiceUnavailable
-from core.jobs import Job, new_job, new_job_id
+from core.errors import Conflict, InvalidRequest, ModelNotFound, NotFound, PermissionDenied, ServiceUnavailable
+from core.jobs import DEADLINE_SECONDS, Job, new_job, new_job_id
 from core.money import quote
 from core.origins import Origin
 from core.requests import Request
@@ -42,8 +42,8 @@ class Delivery:
     `sdk_attempt` counts an OpenAI SDK's tries from 0 (its header x-stainless-retry-count); None for other clients.
     `origin` is the dropped object that a request was made from.
     `repeat_seconds` is for clients that call again without saying so: for so long an equal request of the caller is the
-    same purchase.
-    `webhook` is a URL that is told when the job ends.
+    same purchase. `deadline_seconds` bounds how long it may take until the purchase begins, `webhook` is a URL that is
+    told when the job ends.
     """
 
     request_id: str
@@ -52,6 +52,7 @@ class Delivery:
     origin: Origin | None = None
     repeat_seconds: int | None = None
     webhook: str | None = None
+    deadline_seconds: int | None = None
 
 
 class Acceptor:
@@ -85,7 +86,7 @@ class Acceptor:
             InvalidRequest: the webhook's URL is not allowed.
             Conflict: the idempotency key stands for another request.
             BudgetExceeded: a budget has too little left.
-            InvalidRequest: a budget applies, and the price is not known.
+            InvalidRequest: a budget applies, and the price is not known; or the deadline is out of bounds.
             BuyingStopped: the operator has stopped all buying.
             ServiceUnavailable: the queue is out of reach, or too much happens at once; nothing is left behind.
         """
@@ -97,7 +98,14 @@ class Acceptor:
                 code="model_not_allowed",
             )
         if delivery.webhook is not None:
+            if caller.token is not None:
+                raise PermissionDenied("A browser token may not set webhooks.", code="token_not_allowed")
             self._receivers.check(caller, delivery.webhook)
+        deadline_seconds = DEADLINE_SECONDS if delivery.deadline_seconds is None else delivery.deadline_seconds
+        if not 1 <= deadline_seconds <= DEADLINE_SECONDS:
+            raise InvalidRequest(
+                f"The deadline must be from 1 to {DEADLINE_SECONDS} seconds from now.", param="deadline"
+            )
         now = self._clock()
         model = self._catalog.find(request.model)
         quoted = quote(request, model.rules, len(request.inputs)) if model else None
@@ -112,6 +120,7 @@ class Acceptor:
             origin=delivery.origin,
             webhook=delivery.webhook,
             token_id=caller.token.id if caller.token else None,
+            deadline_seconds=deadline_seconds,
         )
         try:
             job = self._write(caller, self._jobs.create, self._reserving(caller, job))
@@ -210,7 +219,7 @@ class Acceptor:
             )
         if existing.may_be_revived:
             try:
-                reviving = self._reserving(caller, existing.revived(self._clock()))
+                reviving = self._reserving(caller, existing.revived(self._clock(), job.deadline))
                 revived = self._write(caller, self._jobs.save, reviving)
             except JobChanged:
                 return self._jobs.get(job.id) or existing
@@ -220,13 +229,13 @@ class Acceptor:
 
     def _queue_again(self, job: Job) -> None:
         try:
-            self._queue.send(job.id)
+            self._queue.send(job.id, group=job.caller_id)
         except QueueUnavailable:
             log.warning("job is left to the sweep, the queue is unavailable", extra={"job_id": job.id})
 
     def _enqueue(self, job: Job) -> Job:
         try:
-            self._queue.send(job.id)
+            self._queue.send(job.id, group=job.caller_id)
         except QueueUnavailable:
             try:
                 self._jobs.withdraw(job.canceled(int(self._clock())))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from core.callers import BrowserToken
 from core.errors import Conflict, EaselError, JobFailed
+from core.estimating import Estimate
 from core.images import Image
 from core.jobs import Job
 from core.messages import Message
@@ -165,6 +166,13 @@ class Answers:
             if value := getattr(report, name):
                 document[name] = value
         return document
+
+    def queued_job(self, job: Job, estimate: Estimate | None) -> "documents.Job":
+        """A job that waits, with how long that may take."""
+        queue: documents.Queue | None = None
+        if estimate:
+            queue = {"jobs_waiting": estimate.jobs_waiting, "eta_seconds": estimate.seconds}
+        return {**self.job(job), "queue": queue}
 
     def job(self, job: Job, message: Message | None = None) -> "documents.Job":
         """A job as GET /v1/jobs/{id} shows it, with the webhook message about its end."""

@@ -3,14 +3,19 @@
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from core.ledger import PERIODS, Budget
 
 KEY_PREFIX = "ek_"
 _KEY_SHAPE = re.compile(r"ek_[A-Za-z0-9_-]{43}")
+
+
+RateName = Literal["images_per_minute", "requests_per_minute"]
+RATE_NAMES: tuple[RateName, ...] = ("images_per_minute", "requests_per_minute")
+Rates = Mapping[RateName, int | None]
 
 
 class Owned(Protocol):
@@ -57,6 +62,8 @@ class Caller:
     models: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     budget: Budget = field(default_factory=Budget)
+    images_per_minute: int | None = None
+    requests_per_minute: int | None = None
     key_hash: str | None = None
     token: BrowserToken | None = None
 
@@ -95,6 +102,8 @@ class Caller:
             "models": list(self.models),
             "origins": list(self.origins),
             **budget_item(self.budget),
+            "images_per_minute": self.images_per_minute,
+            "requests_per_minute": self.requests_per_minute,
         }
         return {name: value for name, value in fields.items() if value not in (None, [])}
 
@@ -110,6 +119,8 @@ class Caller:
             models=tuple(item.get("models", ())),
             origins=tuple(item.get("origins", ())),
             budget=Budget(**{period: item.get(f"budget_{period}") for period in PERIODS}),
+            images_per_minute=item.get("images_per_minute"),
+            requests_per_minute=item.get("requests_per_minute"),
             key_hash=item.get("key_hash"),
         )
 

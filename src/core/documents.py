@@ -182,6 +182,15 @@ class Webhook(TypedDict):
     """When the next one is due, in Unix seconds; null if there is none."""
 
 
+class Queue(TypedDict):
+    """How long a queued job may have to wait; both numbers are estimates."""
+
+    jobs_waiting: int
+    """Roughly how many jobs of all callers wait, this one among them."""
+    eta_seconds: int
+    """Roughly the seconds until this one is done, if the others take as long as most do."""
+
+
 class Job(TypedDict):
     """One paid unit of work."""
 
@@ -207,6 +216,8 @@ class Job(TypedDict):
     error: Error | None
     """Why it failed, or is unknown."""
     easel: JobAdditions
+    queue: NotRequired[Queue | None]
+    """What it waits for, where it is queued and was asked for by its id; null when that cannot be told just now."""
     webhook: NotRequired[Webhook]
     """Where the request named a webhook and the job has ended; not in lists."""
 

@@ -10,6 +10,7 @@ EaselError
 ├── NotFound              404  no such thing, or another caller's
 ├── MethodNotAllowed      405
 ├── Conflict              409  it does not go together with what is there, such as a key that stands for another request
+├── RateLimited           429  a key has used up what it may do in a minute
 ├── ServerError           500  Easel's own fault
 ├── ServiceUnavailable    503  nothing was bought; the same request may be sent again
 ├── BuyingStopped         503  the operator has stopped all buying
@@ -151,6 +152,13 @@ class Conflict(EaselError):
     status = 409
     type = "invalid_request_error"
     code = "idempotency_key_reused"
+
+
+class RateLimited(EaselError):
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+    retryable = True
 
 
 class ServerError(EaselError):

@@ -31,7 +31,7 @@ QUEUE_PATIENCE_SECONDS = 60
 ANNOUNCEMENT_PATIENCE_SECONDS = 60
 # Before the record of an unknown outcome expires, what it holds in the ledger is given up.
 DOUBT_ENDS_BEFORE_EXPIRY_SECONDS = 3600
-# Longest a job may wait for its purchase, attempts and waiting for the provider included.
+# Longest a job may wait for its purchase, attempts and waiting for the provider included; its caller may ask for less.
 DEADLINE_SECONDS = 3600
 
 
@@ -155,13 +155,14 @@ class Job:
             lease_id=lease_id,
             lease_until=lease_until,
             attempts=self.attempts + 1,
-            check_at=lease_until,
+            # Until it buys, it costs nothing to end it, whoever holds it.
+            check_at=min(lease_until, self.deadline),
             started_at=self.started_at or now,
         )
 
     def calling(self) -> "Job":
         """About to buy. From here on a crash leaves the purchase in doubt."""
-        return replace(self, stage="calling")
+        return replace(self, stage="calling", check_at=self.lease_until)
 
     def storing(self, images: tuple[Image, ...], bought: int, report: Report) -> "Job":
         """Bought, and the result is here: what is stored now can be found again after a crash.
@@ -209,6 +210,10 @@ class Job:
         given_up = replace(self, resolved_at=now, check_at=None)
         return given_up._booked("resolve", now, held, self.request.n)
 
+    def overdue(self, problem: Problem, now: int) -> "Job":
+        """Ended at its deadline, before it is bought. Without the lease, its holder can write no outcome."""
+        return replace(self, lease_id=None, lease_until=None).failed(problem, now)
+
     def canceled(self, now: int) -> "Job":
         """Given up by its caller. Only for one that may be: without the lease, its holder can write no outcome."""
         return self._ended("canceled", now, stage=None, lease_id=None, lease_until=None, charged=False)
@@ -226,18 +231,13 @@ class Job:
             stage=None,
             lease_id=None,
             lease_until=None,
-            check_at=check_at,
+            check_at=min(check_at, self.deadline),
         )
 
-    def revived(self, now: float) -> "Job":
+    def revived(self, now: float, deadline: int) -> "Job":
         """As if it was just accepted, after a failure that cost nothing."""
-        seconds = int(now)
-        return replace(
-            self.requeued(check_at=seconds + QUEUE_PATIENCE_SECONDS),
-            error=None,
-            attempts=0,
-            finished_at=None,
-            deadline=seconds + DEADLINE_SECONDS,
+        return replace(self, deadline=deadline, error=None, attempts=0, finished_at=None).requeued(
+            check_at=int(now) + QUEUE_PATIENCE_SECONDS
         )
 
     def looked_at(self, check_at: int) -> "Job":
@@ -281,9 +281,11 @@ def new_job(
     origin: Origin | None = None,
     webhook: str | None = None,
     token_id: str | None = None,
+    deadline_seconds: int = DEADLINE_SECONDS,
 ) -> Job:
     """A job that was just accepted."""
     seconds = int(now)
+    deadline = seconds + deadline_seconds
     return Job(
         id=job_id,
         caller_id=caller_id,
@@ -294,9 +296,9 @@ def new_job(
         quote=quote,
         webhook=webhook,
         created_ms=int(now * 1000),
-        deadline=seconds + DEADLINE_SECONDS,
+        deadline=deadline,
         expires_at=seconds + retention_seconds,
-        check_at=seconds + QUEUE_PATIENCE_SECONDS,
+        check_at=min(seconds + QUEUE_PATIENCE_SECONDS, deadline),
         origin=origin,
     )
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 MovementKind = Literal["reserve", "settle", "release", "resolve"]
-Period = Literal["day", "month", "total"]
+Period = Literal["minute", "day", "month", "total"]
 
 PERIODS: tuple[Period, ...] = ("day", "month", "total")
 
@@ -145,8 +145,16 @@ def day_of(now: float) -> str:
 
 def account_of(owner: str, period: Period, now: float) -> Account:
     """An owner's account for the period that this moment is in."""
-    day = day_of(now)
-    return Account(owner, {"day": f"day#{day}", "month": f"month#{day[:7]}", "total": "total"}[period])
+    moment = datetime.fromtimestamp(now, UTC)
+    return Account(
+        owner,
+        {
+            "minute": f"minute#{moment:%Y-%m-%dT%H:%M}",
+            "day": f"day#{moment:%Y-%m-%d}",
+            "month": f"month#{moment:%Y-%m}",
+            "total": "total",
+        }[period],
+    )
 
 
 def tally_of(day: str, caller_id: str, model: str) -> Account:
@@ -158,6 +166,8 @@ def renewal(period: Period, now: float) -> int | None:
     """When the next period begins (Unix seconds); None for one that never ends."""
     midnight = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     match period:
+        case "minute":
+            return int(now) // 60 * 60 + 60
         case "day":
             return int((midnight + timedelta(days=1)).timestamp())
         case "month":

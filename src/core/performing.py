@@ -30,6 +30,7 @@ from core.stores.inputs import InputGone, InputStore
 from core.stores.jobs import JobChanged, JobStore, StoreBusy
 from core.stores.ledger import LedgerStore
 from core.stores.queue import MAX_DELAY_SECONDS, JobQueue
+from core.stores.turns import TurnStore
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ LEASE_MARGIN_SECONDS = 10
 # While the operator's switch is off, jobs look at it so often, until their deadline.
 STOPPED_RETRY_SECONDS = 15.0
 _DEFAULT_RETRY_SECONDS = 5.0
+_PAUSE_BEFORE_ANOTHER_TURN_SECONDS = (3, 9)
 _LONGEST_BACKOFF_SECONDS = 60.0
 
 
@@ -55,6 +57,7 @@ class Performer:
         queue: JobQueue,
         catalog: Catalog,
         provider: Callable[[str], ImageProvider],
+        turns: TurnStore,
         sleep: Callable[[float], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -65,6 +68,7 @@ class Performer:
         self._queue = queue
         self._catalog = catalog
         self._provider = provider
+        self._turns = turns
         self._clock = clock
         self._sleep = sleep
 
@@ -92,14 +96,26 @@ class Performer:
                     self._end(job.unknown(outcome_unknown(), now))
                     return
             if now >= job.deadline:
-                self._end(job.failed(deadline_passed(), now))
+                self._end(job.overdue(deadline_passed(), now))
                 return
             lease_until = now + int(time_left()) + LEASE_MARGIN_SECONDS
+            if not self._turns.take(job.caller_id, job.id, lease_until):
+                self._let_others_go_first(job)
+                return
             job = self._jobs.save(job.claimed(new_lease_id(), lease_until, now))
         except JobChanged:
             log.info("another worker was faster", extra={"job_id": job_id})
             return
-        self._buy(job, time_left)
+        try:
+            self._buy(job, time_left)
+        finally:
+            self._turns.give_back(job.caller_id, job.id)
+
+    def _let_others_go_first(self, job: Job) -> None:
+        """Put a job back while enough of its caller's run: else one with hundreds would keep all others waiting."""
+        delay = random.randint(*_PAUSE_BEFORE_ANOTHER_TURN_SECONDS)
+        self._queue.send(job.id, delay, group=job.caller_id)  # Should it fail, the sweep sends it.
+        log.info("job waits for its turn", extra=_traced(job, seconds=delay))
 
     def _buy(self, job: Job, time_left: Callable[[], float]) -> None:
         try:
@@ -109,6 +125,8 @@ class Performer:
                     provider.prepare()
                 inputs = [self._open(image, open_files) for image in job.request.inputs]
                 self._look_at_the_switch()
+                if self._now() >= job.deadline:
+                    raise Refused(deadline_passed())
                 try:
                     job = self._jobs.save(job.calling())
                 except JobChanged:
@@ -172,12 +190,13 @@ class Performer:
         delay = max(outcome.retry_after or _DEFAULT_RETRY_SECONDS, backoff)
         delay = int(delay * random.uniform(1.0, 1.25)) + 1
         now = self._now()
-        if now + delay >= job.deadline or delay > MAX_DELAY_SECONDS:
+        if now + delay >= job.deadline:
             self._persist(job, lambda held: held.failed(outcome.problem, now), time_left)
             return
+        delay = min(delay, MAX_DELAY_SECONDS)  # Whoever asks for more is asked again then.
         check_at = now + delay + QUEUE_PATIENCE_SECONDS
         self._persist(job, lambda held: held.requeued(check_at), time_left)
-        self._queue.send(job.id, delay)  # Should it fail, the sweep sends it.
+        self._queue.send(job.id, delay, group=job.caller_id)  # Should it fail, the sweep sends it.
         log.info("job waits", extra=_traced(job, code=outcome.problem.code, seconds=delay))
 
     def _store(self, job: Job, delivery: Delivery, time_left: Callable[[], float]) -> None:
@@ -233,8 +252,8 @@ class Performer:
                 return self._end(change(job))
             except JobChanged:
                 held = self._jobs.get(job.id)
-                if held is not None and held.status == "canceled":
-                    return held  # It could be, since nothing was bought.
+                if held is not None and held.finished and held.lease_id is None:
+                    return held  # Canceled, or ended at its deadline: it could be, since nothing was bought.
                 if held is None or held.lease_id != job.lease_id:
                     raise
                 if held == change(held):

@@ -122,12 +122,12 @@ class Recovery:
             return self._save("unknown", job.unknown(outcome_unknown(), now))
         # The deadline bounds the waiting for a purchase; what was bought is looked for, however late.
         if now >= job.deadline and job.stage != "storing":
-            return self._save("failed", job.failed(deadline_passed(), now))
+            return self._save("failed", job.overdue(deadline_passed(), now))
         # Twice as long each time, so that a long queue is not filled with copies.
         check_at = now + max(QUEUE_PATIENCE_SECONDS, now - job.created_at)
-        waiting = job.looked_at(check_at) if job.stage in (None, "storing") else job.requeued(check_at)
+        waiting = job.looked_at(check_at) if job.stage == "storing" else job.requeued(check_at)
         done = self._save("enqueued", waiting)
-        self._queue.send(job.id)
+        self._queue.send(job.id, group=job.caller_id)
         return done
 
     def _remind(self, job: Job) -> str:

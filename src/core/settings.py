@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from core.dollars import micro_usd
 from core.ledger import Budget
@@ -33,7 +33,10 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(dict(environment))
         except ValidationError as error:
-            faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors(include_input=False))
+            faults = "; ".join(
+                ": ".join([*(str(part) for part in fault["loc"][:1]), fault["msg"]])
+                for fault in error.errors(include_input=False)
+            )
             raise SettingsError(f"Wrong settings in the environment: {faults}") from None
 
 
@@ -72,6 +75,21 @@ class ApiSettings(SpendingSettings):
     trusted_webhook_hosts: str = Field(alias="EASEL_TRUSTED_WEBHOOK_HOSTS", default="")
     retired_models: RetiredPolicy = Field(alias="EASEL_RETIRED_MODELS", default="translate")
 
+    worker_concurrency: int = Field(alias="EASEL_WORKER_CONCURRENCY", default=5, ge=1)
+    oidc_issuer: str = Field(alias="EASEL_OIDC_ISSUER", default="", pattern=r"^(https://\S+)?$")
+    oidc_audience: str = Field(alias="EASEL_OIDC_AUDIENCE", default="")
+    oidc_scope: str = Field(alias="EASEL_OIDC_SCOPE", default="")
+    oidc_daily_budget: OptionalDollars = Field(alias="EASEL_OIDC_DAILY_BUDGET_USD", default=None)
+    oidc_monthly_budget: OptionalDollars = Field(alias="EASEL_OIDC_MONTHLY_BUDGET_USD", default=None)
+    oidc_images_per_minute: int = Field(alias="EASEL_OIDC_IMAGES_PER_MINUTE", default=0, ge=0)
+    oidc_requests_per_minute: int = Field(alias="EASEL_OIDC_REQUESTS_PER_MINUTE", default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _audience_of_issuer(self) -> Self:
+        if self.oidc_issuer and not self.oidc_audience:
+            raise ValueError("EASEL_OIDC_ISSUER needs EASEL_OIDC_AUDIENCE, else tokens for other systems would do")
+        return self
+
     @property
     def trusted_hosts(self) -> list[str]:
         """Host names and networks that input images may come from although they are private."""
@@ -87,6 +105,7 @@ class WorkerSettings(JobSettings):
     """The worker: the only one that knows the provider."""
 
     images_bucket: str = Field(alias="EASEL_IMAGES_BUCKET", min_length=1)
+    caller_concurrency: int = Field(alias="EASEL_CALLER_CONCURRENCY", default=0, ge=0)
 
 
 class ModelCheckSettings(SpendingSettings):

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from core.callers import Caller
 from core.dollars import usd
-from core.errors import BudgetExceeded, BudgetRefusal, BuyingStopped, InvalidRequest
+from core.errors import BudgetExceeded, BudgetRefusal, BuyingStopped, InvalidRequest, RateLimited
 from core.ledger import (
     DEPLOYMENT,
     Balance,
@@ -26,6 +26,7 @@ from core.money import Quote
 from core.requests import Request
 from core.stores.ledger import BoundReached, Control, LedgerStore
 
+RATE = "rate"
 TOKEN = "token"  # noqa: S105 - the scope of a budget
 # The longest lasting first: where several are used up, that is the one worth telling.
 _PERIODS: tuple[tuple[str, Period], ...] = (
@@ -88,10 +89,11 @@ class Spending:
         `priced` tells whether the quote's upper bound is certain.
 
         Raises:
-            InvalidRequest: nobody can say what the request may cost, and a budget has to hold.
+            InvalidRequest: nobody can say what the request may cost, and a budget has to hold; or it is for more images
+                than the key may buy in a minute.
         """
         now = self._clock()
-        bounds = self._bounds(caller, self._ledger.control(), now)
+        bounds = (*self._bounds(caller, self._ledger.control(), now), *_rate(caller, request.n, now))
         if not priced and any(bound.micro_usd is not None for bound in bounds):
             raise InvalidRequest(
                 f"A budget applies here, and Easel does not know what '{request.model}' with these parameters may "
@@ -103,9 +105,15 @@ class Spending:
         accounts = (*(bound.account for bound in bounds), tally)
         return opening(accounts, quote.upper_bound, request.n, bounds, now)
 
-    def refusal(self, caller: Caller, reached: BoundReached, asked: int, images: int) -> BudgetExceeded:
-        """The error for a reservation of that many micro-dollars, for so many images, that would pass a budget."""
+    def refusal(self, caller: Caller, reached: BoundReached, asked: int, images: int) -> BudgetExceeded | RateLimited:
+        """The error for a reservation of that many micro-dollars, for so many images, that would pass a bound."""
         bound, now = reached.bound, self._clock()
+        if bound.scope == RATE:
+            return RateLimited(
+                f"This API key may buy {_images(bound.images or 0)} a minute, and {reached.balance.images} of them are "
+                "taken in this one. Nothing was bought; send the request again after Retry-After.",
+                retry_after=max(1, (renewal("minute", now) or 0) - int(now)),
+            )
         measure("BudgetRefusals", 1, bound.scope)
         if caller.token is not None:
             if bound.scope != TOKEN:  # How much the operator has left is not for visitors of a page.
@@ -192,6 +200,15 @@ class Spending:
             elif caller:
                 bounds.append(Bound(account_of(caller.id, period, now), scope, period, caller.budget.of(period)))
         return tuple(bounds)
+
+
+def _rate(caller: Caller, images: int, now: float) -> tuple[Bound, ...]:
+    most = caller.images_per_minute
+    if most is None:
+        return ()
+    if images > most:
+        raise InvalidRequest(f"This API key may buy {_images(most)} a minute. Ask for fewer at once.", param="n")
+    return (Bound(account_of(caller.id, "minute", now), RATE, "minute", None, most),)
 
 
 def buying_stopped(reason: str | None) -> BuyingStopped:

@@ -135,6 +135,23 @@ class Call:
         text = self.header("x-stainless-retry-count")
         return int(text) if text and re.fullmatch(r"[0-9]{1,3}", text) else None
 
+    def deadline_seconds(self, of_body: int | None) -> int | None:
+        """Seconds within which the purchase must begin, by the header Easel-Deadline or by the body.
+
+        Raises:
+            InvalidRequest: the header is no whole number, or both say something.
+        """
+        text = self.header("easel-deadline")
+        if text is None:
+            return of_body
+        if not re.fullmatch(r"[0-9]{1,6}", text) or of_body is not None:
+            raise InvalidRequest(
+                "'Easel-Deadline' must be a whole number of seconds, and stand in the header or as 'easel_deadline' in "
+                "the body, not in both.",
+                param="Easel-Deadline",
+            )
+        return int(text)
+
     def patience(self, most: int) -> float:
         """Seconds to wait for a job: what `Prefer` asks for (RFC 7240), at most what door and client can bear."""
         preferences = [part.strip().lower() for part in (self.header("prefer") or "").split(",")]
@@ -155,8 +172,19 @@ class Call:
             Unauthenticated: no key, or one that is unknown, revoked or expired.
             PermissionDenied: it may not be used from this page's origin.
         """
-        reads_only = self.event.http_method in ("GET", "HEAD")
-        return doors.gate.caller_of(self.header("authorization"), self.header("origin"), reads_only=reads_only)
+        return doors.gate.caller_of(
+            self.header("authorization"),
+            self.header("origin"),
+            reads_only=self.event.http_method in ("GET", "HEAD"),
+            source=self._source,
+        )
+
+    @property
+    def _source(self) -> str | None:
+        """The network address that the gateway saw."""
+        context = self.event["requestContext"]
+        address: str | None = (context.get("http") or context.get("identity") or {}).get("sourceIp")
+        return address
 
     def key_holder(self, doors: Doors) -> Caller:
         """Whose key came with this call, where a browser token is not enough; raises as `caller` does."""

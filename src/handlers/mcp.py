@@ -40,7 +40,9 @@ def _answer(event: dict[str, Any], context: LambdaContext, request_id: str) -> d
         return said
     try:
         credential = authorization.credential(event)
-        caller = holder_of_key(doors().gate.caller_of(credential, event["headers"].get("origin")))
+        source = event["requestContext"]["http"].get("sourceIp")
+        origin = event["headers"].get("origin")
+        caller = holder_of_key(doors().gate.caller_of(credential, origin, source=source))
     except EaselError as error:
         return authorization.refusal(error, event, hosts, request_id)
     visit.begin(visit.Visit(caller, event["requestContext"]["timeEpoch"] / 1000, request_id))

@@ -412,6 +412,15 @@ def an_assistants_job_that_cannot_be_queued_is_withdrawn(stack: Stack, key: Key,
         return "could not be queued" in answer.text
 
 
+def a_queued_job_tells_how_many_wait(stack: Stack, key: Key, simulator: SimulatorControl) -> bool:
+    simulator.plan("rate_limit", retry_after=30)
+    job_id = post(stack, key, "respond-async").json()["id"]
+    time.sleep(2)
+    job = wire.get(f"{stack.api_url}/jobs/{job_id}", headers=key.headers).json()
+    wire.post(f"{stack.api_url}/jobs/{job_id}/cancel", headers=key.headers)
+    return job["status"] == "queued" and job["queue"] is not None
+
+
 def a_browser_token_is_made(stack: Stack, key: Key, _: SimulatorControl) -> bool:
     body = {"images": 1, "origins": ["https://shop.example"]}
     return wire.post(f"{stack.api_url}/tokens", json=body, headers=key.headers).status_code == 201
@@ -437,6 +446,7 @@ CHECKS: dict[str, Check] = {
     "ReleaseWhatIsStuck": a_job_past_its_deadline_is_ended,
     "RecogniseBrowserTokens": an_assistant_may_not_come_with_a_browser_token,
     "SignBrowserTokens": a_browser_token_is_made,
+    "TellHowManyJobsWait": a_queued_job_tells_how_many_wait,
     "EnqueueJobs": an_image_is_made,
     "SignImageUrls": an_image_can_be_downloaded,
     "DeleteImages": an_image_can_be_deleted,

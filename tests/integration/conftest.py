@@ -270,6 +270,20 @@ class World:
         """Let the functions start anew, as after a deployment with other settings."""
         _forget_clients()
 
+    def set_fields(self, item_id: str, **texts: str) -> None:
+        """Change text fields of an item."""
+        boto3.client("dynamodb").update_item(
+            TableName="jobs",
+            Key={"id": {"S": item_id}},
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in texts),
+            ExpressionAttributeNames={f"#{name}": name for name in texts},
+            ExpressionAttributeValues={f":{name}": {"S": value} for name, value in texts.items()},
+        )
+
+    def item(self, item_id: str) -> Any:
+        """An item of the jobs table as it is stored."""
+        return boto3.client("dynamodb").get_item(TableName="jobs", Key={"id": {"S": item_id}})["Item"]
+
     def bought(self) -> int:
         """How many calls the provider accepted."""
         return sum(call["accepted"] for call in self.simulator.calls())
@@ -414,5 +428,5 @@ def _forget_clients() -> None:
     clients = (aws.dynamodb, aws.events, aws.sqs, aws.s3, aws.secretsmanager, worker.http_client)
     roots = (doors.doors, upkeep.recovery, worker.provider, worker.performer, announcer.announcer, drops.drop_taker)
     followers = (announcer.announcer, webhook.deliverer, upkeep.redelivery, upkeep.spending, models_check.model_check)
-    for build in (*clients, *roots, *followers, doors.tokens):
+    for build in (*clients, *roots, *followers, doors.tokens, doors.bearers):
         build.cache_clear()

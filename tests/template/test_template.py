@@ -172,7 +172,7 @@ def test_assistants_may_do_what_callers_of_the_http_api_may_but_delete_nothing_a
         }
 
     more = {(action, resource) for action, resource in rights("ApiRole") - rights("McpRole")}
-    assert {action for action, _ in more} <= {"s3:DeleteObject", "dynamodb:Query"}
+    assert {action for action, _ in more} <= {"s3:DeleteObject", "dynamodb:Query", "sqs:GetQueueAttributes"}
     assert not rights("McpRole") - rights("ApiRole")
 
 

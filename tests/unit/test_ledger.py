@@ -60,7 +60,7 @@ def possible(job: Job) -> dict[str, Job]:
         steps["resolve as free"] = job.resolved(0, NOW)
         steps["expire in doubt"] = job.given_up_in_doubt(NOW)
     if job.may_be_revived:
-        steps["revive"] = reserving(job.revived(NOW))
+        steps["revive"] = reserving(job.revived(NOW, NOW + 3600))
     return steps
 
 

@@ -42,12 +42,14 @@ class Recipe(ImageSettings):
     """A URL that is told when the job ends, as the header Easel-Webhook of the HTTP API."""
     material: bool | None = None
     """The image is there for the recipes of others: it is not edited, and needs no prompt."""
+    deadline: int | None = None
+    """Seconds from when it is accepted within which the purchase must begin; an hour if absent."""
     wait_for_sidecar: int | None = Field(default=None, ge=0, le=MAX_WAIT_SECONDS)
     """In a recipe.json: seconds an image waits for a sidecar of its own before this recipe is used."""
 
     def parameters(self) -> dict[str, Any]:
         """What is asked of the provider."""
-        own = {"references", "mask", "markup", "webhook", "material", "wait_for_sidecar"}
+        own = {"references", "mask", "markup", "webhook", "material", "deadline", "wait_for_sidecar"}
         return self.model_dump(exclude_none=True, exclude=own)
 
     def stated(self) -> dict[str, Any]:

@@ -143,7 +143,13 @@ class DropTaker:
         request, model = self._resolver.edit(wish, datetime.fromtimestamp(self._clock(), UTC).date())
         inputs, warnings = self._gatherer.gather(caller, wish, model)
         origin = self._results.claim(self._origin(dropped, found))
-        delivery = Delivery(request_id, idempotency_key=purchase, origin=origin, webhook=found.recipe.webhook)
+        delivery = Delivery(
+            request_id,
+            idempotency_key=purchase,
+            origin=origin,
+            webhook=found.recipe.webhook,
+            deadline_seconds=found.recipe.deadline,
+        )
         job = self._acceptor.accept(caller, with_inputs(request, inputs, warnings), delivery)
         _tell("accepted", notice, job_id=job.id)
 

@@ -94,10 +94,12 @@ class GenerationBody(ImageSettings):
     """Easel does not stream images."""
     partial_images: int | None = None
     """Part of streaming."""
+    easel_deadline: int | None = None
+    """Seconds within which the purchase must begin; past them the job ends free of charge. An hour if absent."""
 
     def parameters(self) -> dict[str, Any]:
-        """What was given, without what tells about input images."""
-        return self.model_dump(exclude_none=True, exclude={"images", "mask", "markup"})
+        """What was given, without what tells about input images, and without what is not for the model."""
+        return self.model_dump(exclude_none=True, exclude={"images", "mask", "markup", "easel_deadline"})
 
 
 class ImageReference(_Body):
@@ -147,12 +149,13 @@ class Pointer:
 
 @dataclass(frozen=True)
 class Wish:
-    """What an edit asks for, before anything is checked against a model."""
+    """What an edit asks for, before anything is checked against a model; `deadline` is the body's easel_deadline."""
 
     parameters: dict[str, Any]
     images: tuple[Pointer, ...]
     mask: Pointer | None = None
     markup: Pointer | None = None
+    deadline: int | None = None
 
 
 def parse_json(raw: str | bytes | None) -> Mapping[str, Any]:
@@ -188,10 +191,11 @@ def edit_of_json(document: Mapping[str, Any]) -> Wish:
         ),
         mask=Pointer(reference=body.mask.pointer("mask")) if body.mask else None,
         markup=Pointer(reference=body.markup.pointer("markup")) if body.markup else None,
+        deadline=body.easel_deadline,
     )
 
 
-_INTEGERS = ("n", "output_compression", "partial_images", "frame_count", "frame_duration_ms")
+_INTEGERS = ("n", "output_compression", "partial_images", "frame_count", "frame_duration_ms", "easel_deadline")
 
 
 def edit_of_form(fields: Iterable[tuple[str, str]], files: Iterable[tuple[str, bytes]]) -> Wish:
@@ -225,7 +229,7 @@ def edit_of_form(fields: Iterable[tuple[str, str]], files: Iterable[tuple[str, b
         else:
             single[name] = pointer
     body = _FormBody.read(document)
-    return Wish(body.parameters(), tuple(images), single.get("mask"), single.get("markup"))
+    return Wish(body.parameters(), tuple(images), single.get("mask"), single.get("markup"), body.easel_deadline)
 
 
 class _FormBody(GenerationBody):

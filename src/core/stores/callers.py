@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from core.callers import Caller, budget_item, hash_key
+from core.callers import Caller, Rates, budget_item, hash_key
 from core.ledger import Period
 from core.stores.items import from_item, to_item
 
@@ -82,6 +82,27 @@ class CallerStore:
                     UpdateExpression=" ".join(expressions),
                     ReturnValues="ALL_NEW",
                     **(given if item else {}),
+                )
+                return Caller.from_item(from_item(answer["Attributes"]))
+        return None
+
+    def set_rates(self, caller_id: str, rates: Rates) -> Caller | None:
+        """Give a caller other limits of a minute, None for none; None if there is no such caller."""
+        for hash_, caller in self._scan():
+            if caller.id == caller_id:
+                # DynamoDB takes no empty SET or REMOVE.
+                sets = [f"{name} = :{name}" for name, most in rates.items() if most is not None]
+                removes = [name for name, most in rates.items() if most is None]
+                expressions = ["SET " + ", ".join(sets)] if sets else []
+                expressions += ["REMOVE " + ", ".join(removes)] if removes else []
+                values = {f":{name}": {"N": str(most)} for name, most in rates.items() if most is not None}
+                given: Any = {"ExpressionAttributeValues": values} if values else {}
+                answer = self._client.update_item(
+                    TableName=self._table,
+                    Key={"key_hash": {"S": hash_}},
+                    UpdateExpression=" ".join(expressions),
+                    ReturnValues="ALL_NEW",
+                    **given,
                 )
                 return Caller.from_item(from_item(answer["Attributes"]))
         return None

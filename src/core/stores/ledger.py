@@ -3,6 +3,7 @@
     owner               name                       what
     key_…, deployment   day#…, month#…, total      a balance
     tok_…               total                      a balance
+    key_…               minute#2026-11-22T12:00    a balance, of a key with a limit of images per minute
     usage#2026-11-22    key_…#MODEL                a balance, for reports
     entries#2026-11-22  key_…#job_…#ID#2#settle    an entry: written once, never changed
     deployment          control                    orders: see Control

@@ -1,6 +1,7 @@
 """The queues: jobs between accepting and performing, as ids and nothing else; drops that wait."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -14,6 +15,14 @@ class QueueUnavailable(Exception):
     """The queue did not take the message, or it is not known whether it did."""
 
 
+@dataclass(frozen=True)
+class Depth:
+    """Roughly how many messages a queue holds: those to be had now, and those that are delayed."""
+
+    waiting: int
+    delayed: int
+
+
 class JobQueue:
     """Sends jobs to the worker."""
 
@@ -21,18 +30,38 @@ class JobQueue:
         self._client = client
         self._url = url
 
-    def send(self, job_id: str, delay_seconds: int = 0) -> None:
+    def send(self, job_id: str, delay_seconds: int = 0, *, group: str | None = None) -> None:
         """Have the job delivered after the delay (SQS allows up to 900 seconds).
+
+        A `group` makes the queue a fair one: while one group has many messages, those of the others go first. Source:
+        Amazon SQS developer guide, fair queues.
 
         Raises:
             QueueUnavailable: it may have been sent all the same.
         """
+        fair: Any = {"MessageGroupId": group} if group else {}
         try:
             self._client.send_message(
-                QueueUrl=self._url, MessageBody=job_id, DelaySeconds=min(delay_seconds, MAX_DELAY_SECONDS)
+                QueueUrl=self._url, MessageBody=job_id, DelaySeconds=min(delay_seconds, MAX_DELAY_SECONDS), **fair
             )
         except (BotoCoreError, ClientError) as error:
             raise QueueUnavailable(type(error).__name__) from error
+
+    def depth(self) -> Depth:
+        """How much there is in it, roughly.
+
+        Raises:
+            QueueUnavailable: it does not say.
+        """
+        try:
+            answer = self._client.get_queue_attributes(
+                QueueUrl=self._url,
+                AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"],
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise QueueUnavailable(type(error).__name__) from error
+        told = answer["Attributes"]
+        return Depth(int(told["ApproximateNumberOfMessages"]), int(told["ApproximateNumberOfMessagesDelayed"]))
 
 
 class DropsQueue:

@@ -110,6 +110,8 @@ class _Purchase(_Watch):
     """A name of your choice for this purchase; the same name never buys twice. Without it, a call that repeats the
     arguments of one of the last ten minutes gets that one's pictures. To buy another picture with the same arguments,
     send a new request_id."""
+    deadline_seconds: int | None = Field(default=None, ge=1, le=3600)
+    """Give up, free of charge, when the purchase has not begun within so many seconds; an hour if left out."""
 
 
 class Generate(_Purchase, _Settings):

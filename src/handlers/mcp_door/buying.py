@@ -26,7 +26,7 @@ _EXPECTED = "Send base64 or a data URL; better, an img_… or file_… id or an 
 def generation(visit: Visit, arguments: Generate) -> Job:
     """Accept a generation."""
     request = doors().resolver.generation(arguments.parameters(), visit.today)
-    return _accept(visit, request, arguments.request_id)
+    return _accept(visit, request, arguments)
 
 
 def edit(visit: Visit, arguments: Edit) -> Job:
@@ -34,7 +34,7 @@ def edit(visit: Visit, arguments: Edit) -> Job:
     wish = wish_of(arguments)
     request, model = doors().resolver.edit(wish, visit.today)
     inputs, warnings = doors().gatherer.gather(visit.caller, wish, model)
-    return _accept(visit, with_inputs(request, inputs, warnings), arguments.request_id)
+    return _accept(visit, with_inputs(request, inputs, warnings), arguments)
 
 
 def price(visit: Visit, arguments: Quote) -> tuple[Request, Price]:
@@ -90,11 +90,12 @@ def _by_value(text: str, param: str) -> Pointer:
         ) from None
 
 
-def _accept(visit: Visit, request: Request, request_id: str | None) -> Job:
+def _accept(visit: Visit, request: Request, arguments: Generate | Edit) -> Job:
     """The core's one way to a job. A name the caller gave keeps apart from the HTTP door's Idempotency-Keys."""
     delivery = Delivery(
         visit.request_id,
-        idempotency_key=f"mcp {request_id}" if request_id else None,
-        repeat_seconds=None if request_id else REPEAT_SECONDS,
+        idempotency_key=f"mcp {arguments.request_id}" if arguments.request_id else None,
+        repeat_seconds=None if arguments.request_id else REPEAT_SECONDS,
+        deadline_seconds=arguments.deadline_seconds,
     )
     return doors().acceptor.accept(visit.caller, request, delivery)

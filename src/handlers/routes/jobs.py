@@ -23,6 +23,9 @@ def job(job_id: str) -> Response[str]:
     if found.finished:
         message = doors().messages.get(message_id(found)) if found.webhook else None
         return http.answer(200, answers.job(found, message))
+    if found.status == "queued":
+        waiting = answers.queued_job(found, doors().estimator.of(found))
+        return http.pending(200, waiting, answers.job_url(found))
     return http.pending(200, answers.job(found), answers.job_url(found))
 
 

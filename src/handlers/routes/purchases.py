@@ -26,8 +26,9 @@ def generate() -> Response[str]:
     """Buy images for a prompt, and wait for them as long as the caller and the door can."""
     call = http.Call(routes.current_event)
     caller = call.caller(doors())
-    request = doors().resolver.generation(parse_json(call.body), datetime.now(UTC).date())
-    return _buy(call, caller, request)
+    document = parse_json(call.body)
+    request = doors().resolver.generation(document, datetime.now(UTC).date())
+    return _buy(call, caller, request, document.get("easel_deadline"))
 
 
 @routes.post("/images/edits")
@@ -38,7 +39,7 @@ def edit() -> Response[str]:
     wish = _wish(call)
     request, model = doors().resolver.edit(wish, datetime.now(UTC).date())
     inputs, warnings = doors().gatherer.gather(caller, wish, model)
-    return _buy(call, caller, with_inputs(request, inputs, warnings))
+    return _buy(call, caller, with_inputs(request, inputs, warnings), wish.deadline)
 
 
 @routes.post("/images/quote")
@@ -76,8 +77,14 @@ def _wish(call: http.Call) -> Wish:
     return edit_of_form(form.fields, [(file.name, file.data) for file in form.files])
 
 
-def _buy(call: http.Call, caller: Caller, request: Request) -> Response[str]:
-    delivery = Delivery(call.request_id, call.idempotency_key, call.sdk_attempt, webhook=call.header("easel-webhook"))
+def _buy(call: http.Call, caller: Caller, request: Request, deadline: int | None) -> Response[str]:
+    delivery = Delivery(
+        call.request_id,
+        call.idempotency_key,
+        call.sdk_attempt,
+        deadline_seconds=call.deadline_seconds(deadline),
+        webhook=call.header("easel-webhook"),
+    )
     job = doors().acceptor.accept(caller, request, delivery)
     logger.append_keys(job_id=job.id)
     job = doors().acceptor.wait(job, until=call.started_at + call.patience(doors().settings.max_wait_seconds))
