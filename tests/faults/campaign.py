@@ -3,6 +3,8 @@
 import logging
 import multiprocessing
 import os
+from contextlib import redirect_stdout
+from pathlib import Path
 
 from tests.faults.cloud import clouds
 from tests.faults.scenarios import Outcome, all_scenarios, run
@@ -19,6 +21,6 @@ def run_all(wanted: str = "") -> list[Outcome]:
 
 def _run_part(part: int, wanted: str) -> list[Outcome]:
     logging.disable()
-    with clouds() as cloud:
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), clouds() as cloud:  # The functions print metrics.
         chosen = [scenario for scenario in all_scenarios(cloud) if wanted in scenario.id]
         return [run(cloud, scenario) for scenario in chosen[part::_PROCESSES]]

@@ -3,7 +3,7 @@
 import importlib.util
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.machinery import ModuleSpec
@@ -15,7 +15,7 @@ import time_machine
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 from moto.backends import get_backend
 
-from composition import announcer, doors, upkeep, worker
+from composition import announcer, doors, drops, upkeep, worker
 from core import aws
 from core.jobs import Job
 from core.stores.jobs import JobStore
@@ -26,7 +26,7 @@ from tests.integration.conftest import PUBLIC_URL, TEMPLATE, Answer, Context, Wo
 
 SECRET = "sk-simulated"
 MINUTE = 60
-_API_SECONDS, _DIRECT_SECONDS, _UPKEEP_SECONDS = 29, 900, 30
+_API_SECONDS, _DIRECT_SECONDS, _DROP_SECONDS, _UPKEEP_SECONDS = 29, 900, 60, 30
 _STREAM_RETRIES = TEMPLATE["Resources"]["AnnouncerFunction"]["Properties"]["Events"]["Ends"]["Properties"][
     "MaximumRetryAttempts"
 ]
@@ -51,20 +51,37 @@ class Cloud:
         timeout = TEMPLATE["Parameters"]["WorkerTimeout"]["Default"]
         self.worker_seconds = int(timeout)
         self._sqs = boto3.client("sqs")
-        self._dead_letters = self._bury_undeliverable(TEMPLATE["Mappings"]["WorkerTimeouts"][timeout]["Visibility"])
+        visibility = TEMPLATE["Mappings"]["WorkerTimeouts"][timeout]["Visibility"]
+        jobs, inbox = world.queue_url, self._queue_named("drops")
+        # Queues with what takes their messages, as the event source mappings of the template do.
+        self._sources: list[tuple[str, Callable[[str, str], None]]] = [
+            (jobs, lambda body, _: self.work(body)),
+            (self._bury_undeliverable(jobs, "Jobs", visibility), lambda body, _: self.bury(body)),
+            (inbox, self.take_drop),
+        ]
+        self._bury_undeliverable(inbox, "Drops")
 
-    def _bury_undeliverable(self, visibility_seconds: int) -> str:
-        """Give the queues the attributes they have in the template."""
+    def _queue_named(self, name: str) -> str:
+        return str(self._sqs.get_queue_url(QueueName=name)["QueueUrl"])
+
+    def _bury_undeliverable(self, url: str, name: str, visibility: int | None = None) -> str:
+        """Give a queue the attributes it has in the template, and a queue of dead letters."""
         resources = TEMPLATE["Resources"]
-        most = resources["JobsQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
-        hidden = resources["JobsDeadLetterQueue"]["Properties"]["VisibilityTimeout"]
-        made = self._sqs.create_queue(QueueName="jobs-dead", Attributes={"VisibilityTimeout": str(hidden)})
-        url = str(made["QueueUrl"])
-        arn = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        policy = f'{{"deadLetterTargetArn": "{arn}", "maxReceiveCount": {most}}}'
-        attributes = {"VisibilityTimeout": str(visibility_seconds), "RedrivePolicy": policy}
-        self._sqs.set_queue_attributes(QueueUrl=self.world.queue_url, Attributes=attributes)
-        return url
+        properties = resources[f"{name}Queue"]["Properties"]
+        dead = resources[f"{name}DeadLetterQueue"]["Properties"]
+        hidden = str(dead.get("VisibilityTimeout", 30))
+        made = self._sqs.create_queue(QueueName=f"{name}-dead", Attributes={"VisibilityTimeout": hidden})
+        arn = self._sqs.get_queue_attributes(QueueUrl=made["QueueUrl"], AttributeNames=["QueueArn"])["Attributes"]
+        policy = {
+            "deadLetterTargetArn": arn["QueueArn"],
+            "maxReceiveCount": properties["RedrivePolicy"]["maxReceiveCount"],
+        }
+        attributes = {
+            "VisibilityTimeout": str(visibility or properties["VisibilityTimeout"]),
+            "RedrivePolicy": json.dumps(policy),
+        }
+        self._sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+        return str(made["QueueUrl"])
 
     def clear(self) -> None:
         """As it was deployed: no jobs, no messages, no objects, the first secret, cold functions."""
@@ -86,9 +103,6 @@ class Cloud:
         self._unread.clear()
         self.restart()
 
-    def _queues(self) -> tuple[str, str]:
-        return self.world.queue_url, self._dead_letters
-
     def rotate(self, secret: str) -> None:
         """Put another key into Secrets Manager."""
         boto3.client("secretsmanager").put_secret_value(SecretId="easel/openai", SecretString=secret)
@@ -99,7 +113,8 @@ class Cloud:
 
     def restart(self) -> None:
         """Let the next invocation be a cold one."""
-        for build in (doors.doors, upkeep.recovery, worker.provider, worker.performer, announcer.announcer):
+        roots = (doors.doors, drops.drop_taker, upkeep.recovery, worker.provider, worker.performer, announcer.announcer)
+        for build in roots:
             build.cache_clear()
 
     # What callers reach.
@@ -147,6 +162,22 @@ class Cloud:
         """
         self._invoke("dead_letter", _message("dead_letter", job_id), _UPKEEP_SECONDS)
 
+    def take_drop(self, notice: str, message_id: str) -> None:
+        """Have S3's notice of a dropped object taken.
+
+        Raises:
+            Died: the message was not dealt with.
+        """
+        event = _message("drop", notice)
+        event["Records"][0]["messageId"] = message_id
+        self._invoke("drop", event, _DROP_SECONDS)
+
+    def drop(self, key: str, data: bytes, **metadata: str) -> None:
+        """Drop an object into the inbox; S3 sends a notice of it into the queue."""
+        with self.wire.outside():
+            event = self.world.put(key, data, **metadata)
+            self._sqs.send_message(QueueUrl=self._queue_named("drops"), MessageBody=event["Records"][0]["body"])
+
     def sweep(self) -> None:
         """Sweep once; nobody repeats a sweep that failed."""
         with suppress(Died):
@@ -167,13 +198,13 @@ class Cloud:
 
     def deliver(self) -> None:
         """Hand every message that can be received to its function; what is not dealt with comes again later."""
-        for url, take in zip(self._queues(), (self.work, self.bury), strict=True):
+        for url, take in self._sources:
             while any(message.visible and not message.delayed for message in _queue(url)._messages):
                 messages = self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1).get("Messages")
                 if not messages:  # It has just become a dead letter.
                     continue
                 try:
-                    take(messages[0]["Body"])
+                    take(messages[0]["Body"], messages[0]["MessageId"])
                 except Died:
                     continue
                 self._sqs.delete_message(QueueUrl=url, ReceiptHandle=messages[0]["ReceiptHandle"])
@@ -246,7 +277,7 @@ class Cloud:
 
     def _messages(self) -> list[Any]:
         """Messages in the queues, those included that somebody holds or that wait for their time."""
-        return [message for url in self._queues() for message in _queue(url)._messages]
+        return [message for url, _ in self._sources for message in _queue(url)._messages]
 
     def ledger(self) -> tuple[LedgerStore, JobStore]:
         """What an audit looks at."""

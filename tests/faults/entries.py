@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 from PIL import Image
 
+from cli import drops, keys
 from tests.faults.cloud import Cloud
 from tests.integration.conftest import Answer
 
@@ -141,6 +142,16 @@ def _png(image: Image.Image) -> bytes:
     return file.getvalue()
 
 
+def _owner_of_drops(cloud: Cloud) -> str:
+    (line,) = [line for line in keys.table(cloud.world.stack) if " tests " in line]
+    drops.map_prefix(cloud.world.stack, "team", line.split()[0])
+    return ""
+
+
+def _drop(caller: Caller) -> None:
+    caller.cloud.drop("team/photo.png", picture(), prompt="make it night", quality="low")
+
+
 GENERATE = Entry("generation", _generate)
 WAIT = Entry("generation, waited for", _generate_and_wait)
 DIRECT = Entry("three images, direct door", _generate_several_directly)
@@ -152,5 +163,6 @@ EDIT_FILES = Entry("edit of files with a mask", _edit_files)
 EDIT_DATA_URL = Entry("edit of a data URL", _edit_data_url)
 EDIT_IMAGE = Entry("edit of an earlier image", _edit_image, _earlier_image)
 EDIT_UPLOAD = Entry("edit of an upload", _edit_image, _upload)
+DROP = Entry("drop into the inbox", _drop, _owner_of_drops)
 
-ENTRIES = (GENERATE, WAIT, DIRECT, KEYED, TWICE, SDK, CANCEL, EDIT_FILES, EDIT_DATA_URL, EDIT_IMAGE, EDIT_UPLOAD)
+ENTRIES = (GENERATE, WAIT, DIRECT, KEYED, TWICE, SDK, CANCEL, EDIT_FILES, EDIT_DATA_URL, EDIT_IMAGE, EDIT_UPLOAD, DROP)

@@ -140,8 +140,8 @@ def _crashes(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
     """The process dies around each of its requests."""
     both = [mishaps.crash("before"), mishaps.crash("after")]
     for entry in entries.ENTRIES:
-        functions = ("api", "worker") if entry in _WHOLE else ("api",)
-        if entry is entries.GENERATE:
+        functions = ("api", "drop", "worker") if entry in _WHOLE else ("api", "drop")
+        if entry in (entries.GENERATE, entries.DROP):
             functions += ("announcer",)
         yield from _at_each("crash", entry, numbered(clean[entry.name], *functions), lambda _: both)
 
@@ -177,6 +177,8 @@ def _aws_errors(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
 
     entry = entries.GENERATE
     yield from _at_each("AWS error", entry, numbered(clean[entry.name], "api", "worker", "announcer"), choices)
+    entry = entries.DROP
+    yield from _at_each("AWS error", entry, numbered(clean[entry.name], "drop", "announcer"), choices)
     entry = entries.EDIT_FILES
     moves_files = ((number, step) for number, step in numbered(clean[entry.name], "worker") if step.service == "s3")
     yield from _at_each("AWS error", entry, moves_files, choices)

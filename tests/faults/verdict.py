@@ -43,6 +43,7 @@ def judge(cloud: Cloud, caller: Caller, earlier: set[str], quiet: bool, may_lose
     for call in bought:
         if call["client_request_id"] not in {job.request_id for job in jobs}:
             found.append("a purchase without a job")
+    found += _drops_without_result(cloud, jobs)
     lost = 0
     for job in jobs:
         calls = [call for call in bought if call["client_request_id"] == job.request_id]
@@ -142,6 +143,17 @@ def _wrong_books(cloud: Cloud, jobs: list[Job], bought: list[Any]) -> list[str]:
 def _without_count(job: Job) -> bool:
     """Whether the provider's answer had no count of tokens: then the most that it can have cost is booked."""
     return job.report is None or job.report.usage is None
+
+
+def _drops_without_result(cloud: Cloud, jobs: list[Job]) -> list[str]:
+    """Whoever dropped something finds what became of it, in the bucket."""
+    told = [key for key in cloud.stored() if key.startswith("drops/") and key.endswith("/result.json")]
+    refused = [key for key in cloud.stored() if key.startswith("drops/") and key.endswith("/error.json")]
+    dropped = [job for job in jobs if job.origin is not None]
+    found = [] if len(told) + len(refused) >= len(dropped) else ["a drop without a word"]
+    if told and not any(job.status == "succeeded" for job in dropped):
+        found.append("a drop's result without a job that succeeded")
+    return found
 
 
 def _answer_faults(answer: Answer | None, jobs: list[Job]) -> list[str]:
