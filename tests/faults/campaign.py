@@ -21,6 +21,7 @@ def run_all(wanted: str = "") -> list[Outcome]:
 
 def _run_part(part: int, wanted: str) -> list[Outcome]:
     logging.disable()
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), clouds() as cloud:  # The functions print metrics.
+    # The functions print metrics.
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), clouds() as cloud:
         chosen = [scenario for scenario in all_scenarios(cloud) if wanted in scenario.id]
         return [run(cloud, scenario) for scenario in chosen[part::_PROCESSES]]

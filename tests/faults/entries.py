@@ -10,6 +10,7 @@ import boto3
 from PIL import Image
 
 from cli import drops, keys
+from core.ledger import Budget
 from tests.faults.cloud import Cloud
 from tests.integration.conftest import Answer
 
@@ -28,8 +29,17 @@ class Caller:
     answers: list[Answer | None] = field(default_factory=list)
     given: str = ""
 
+    @property
+    def key(self) -> str | None:
+        """Its own API key, if it has one."""
+        return self.given if self.given.startswith("ek_") else None
+
+    def look(self, path: str) -> Answer:
+        """GET something when all is over."""
+        return self.cloud.world.call("GET", path, key=self.key)
+
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> Answer | None:
-        self.answers.append(answer := self.cloud.call(method, path, body, **more))
+        self.answers.append(answer := self.cloud.call(method, path, body, key=self.key, **more))
         return answer
 
     def generate(self, headers: dict[str, str] | None = None, **body: Any) -> Answer | None:
@@ -80,6 +90,21 @@ def _generate_as_an_sdk(caller: Caller) -> None:
 def _generate_twice_with_a_key(caller: Caller) -> None:
     for _ in range(2):
         caller.generate({"idempotency-key": "order-8"})
+
+
+def _budget_for_one(cloud: Cloud) -> str:
+    """A key that may spend exactly what one request can cost at most."""
+    quoted = cloud.call("POST", "/images/quote", WISH)
+    assert quoted is not None
+    budget = Budget(total=quoted.json()["upper_bound_micro_usd"])
+    with cloud.wire.outside():
+        return keys.create(cloud.world.stack, "of small means", None, [], [], budget)[0]
+
+
+def _generate_twice_on_a_budget(caller: Caller) -> None:
+    """Asks for two and has money for one, whichever that is."""
+    for _ in range(2):
+        caller.call("POST", "/images/generations", WISH, headers={"prefer": "respond-async"})
 
 
 def _generate_and_cancel(caller: Caller) -> None:
@@ -163,6 +188,21 @@ EDIT_FILES = Entry("edit of files with a mask", _edit_files)
 EDIT_DATA_URL = Entry("edit of a data URL", _edit_data_url)
 EDIT_IMAGE = Entry("edit of an earlier image", _edit_image, _earlier_image)
 EDIT_UPLOAD = Entry("edit of an upload", _edit_image, _upload)
+BUDGET = Entry("twice, on a budget for one", _generate_twice_on_a_budget, _budget_for_one)
 DROP = Entry("drop into the inbox", _drop, _owner_of_drops)
 
-ENTRIES = (GENERATE, WAIT, DIRECT, KEYED, TWICE, SDK, CANCEL, EDIT_FILES, EDIT_DATA_URL, EDIT_IMAGE, EDIT_UPLOAD, DROP)
+ENTRIES = (
+    GENERATE,
+    WAIT,
+    DIRECT,
+    KEYED,
+    TWICE,
+    SDK,
+    CANCEL,
+    EDIT_FILES,
+    EDIT_DATA_URL,
+    EDIT_IMAGE,
+    EDIT_UPLOAD,
+    DROP,
+    BUDGET,
+)

@@ -154,36 +154,38 @@ def _timeouts(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
 
 
 def _aws_errors(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
-    """Each request to AWS fails in each way."""
-
-    def choices(step: Step) -> list[Mishap]:
-        if step.service == "provider":
-            return []
-        ways = [
-            mishaps.refused("throttled", "once"),
-            mishaps.refused("throttled"),
-            mishaps.refused("denied"),
-            mishaps.refused("broken"),
-            mishaps.unanswered(),
-            mishaps.lost_acknowledgement(),
-            mishaps.lost_acknowledgement("call"),
-            mishaps.broken_after(),
-        ]
-        if step.service == "dynamodb" and step.operation in ("PutItem", "TransactWriteItems", "DeleteItem"):
-            ways += [mishaps.conflict("once"), mishaps.conflict()]
-        if step.service != "dynamodb":
-            ways += [mishaps.unreachable()]
-        return ways
-
+    """Each request to AWS fails: in each way where one kind of job is concerned, in the worst ones elsewhere."""
     entry = entries.GENERATE
-    yield from _at_each("AWS error", entry, numbered(clean[entry.name], "api", "worker", "announcer"), choices)
-    entry = entries.DROP
-    yield from _at_each("AWS error", entry, numbered(clean[entry.name], "drop", "announcer"), choices)
+    steps = numbered(clean[entry.name], "api", "worker", "announcer")
+    yield from _at_each("AWS error", entry, steps, lambda step: _worst_ways(step) + _other_ways(step))
     entry = entries.EDIT_FILES
     moves_files = ((number, step) for number, step in numbered(clean[entry.name], "worker") if step.service == "s3")
-    yield from _at_each("AWS error", entry, moves_files, choices)
-    for entry in (entries.KEYED, entries.SDK, entries.CANCEL, entries.EDIT_FILES, entries.EDIT_IMAGE):
-        yield from _at_each("AWS error", entry, numbered(clean[entry.name], "api"), choices)
+    yield from _at_each("AWS error", entry, moves_files, lambda step: _worst_ways(step) + _other_ways(step))
+    for entry in entries.ENTRIES[1:]:
+        functions = ("drop", "announcer") if entry is entries.DROP else ("api",)
+        yield from _at_each("AWS error", entry, numbered(clean[entry.name], *functions), _worst_ways)
+
+
+def _worst_ways(step: Step) -> list[Mishap]:
+    ways = [mishaps.refused("broken"), mishaps.lost_acknowledgement("call")]
+    return ways if step.service != "provider" else []
+
+
+def _other_ways(step: Step) -> list[Mishap]:
+    if step.service == "provider":
+        return []
+    ways = [
+        mishaps.refused("throttled", "once"),
+        mishaps.refused("throttled"),
+        mishaps.refused("denied"),
+        mishaps.unanswered(),
+        mishaps.unreachable(),
+        mishaps.lost_acknowledgement(),
+        mishaps.broken_after(),
+    ]
+    if step.operation in ("PutItem", "UpdateItem", "TransactWriteItems"):
+        ways += [mishaps.conflict("once"), mishaps.conflict()]
+    return ways
 
 
 def _outages(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:

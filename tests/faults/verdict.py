@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from cli import keys
 from core.auditing import audit
 from core.jobs import Job
 from tests.faults.cloud import Cloud
@@ -47,7 +48,7 @@ def judge(cloud: Cloud, caller: Caller, earlier: set[str], quiet: bool, may_lose
     lost = 0
     for job in jobs:
         calls = [call for call in bought if call["client_request_id"] == job.request_id]
-        found += _dishonest(cloud, job, calls)
+        found += _dishonest(caller, job, calls)
         lost += _lost(cloud, job, calls)
     if lost and not may_lose:
         found.append(f"{lost} images lost for no good reason")
@@ -66,7 +67,7 @@ def _end(job: Job) -> str:
     return f"{job.status}, paid" if job.status == "failed" and job.charged is True else job.status
 
 
-def _dishonest(cloud: Cloud, job: Job, calls: list[Any]) -> list[str]:
+def _dishonest(caller: Caller, job: Job, calls: list[Any]) -> list[str]:
     found = []
     charges = sum(call["charged_micro_usd"] for call in calls)
     if job.finished and job.charged is False and charges:
@@ -75,27 +76,27 @@ def _dishonest(cloud: Cloud, job: Job, calls: list[Any]) -> list[str]:
         found.append(f"'{job.status}' says it was charged and is free")
     if job.status == "succeeded" and job.charged is not True:
         found.append("succeeded without a charge")
-    shown = cloud.world.call("GET", f"/jobs/{job.id}")
+    shown = caller.look(f"/jobs/{job.id}")
     if shown.status != 200:
         return [*found, f"GET /jobs/{{id}} answers {shown.status}"]
     actual = shown.json()["easel"]["cost"]["actual_micro_usd"]
     if actual is not None and actual != charges and not _without_count(job):
         found.append(f"says it cost {actual}, was charged {charges}")
     if job.status == "succeeded":
-        found += _kept_badly(cloud, job, shown.json())
+        found += _kept_badly(caller, job, shown.json())
     return found
 
 
-def _kept_badly(cloud: Cloud, job: Job, document: Any) -> list[str]:
+def _kept_badly(caller: Caller, job: Job, document: Any) -> list[str]:
     found = []
-    stored = cloud.stored()
+    stored = caller.cloud.stored()
     for image in job.images:
         data = stored.get(image.key)
         if data is None:
             found.append("an image of the result is not stored")
         elif hashlib.sha256(data).hexdigest() != image.sha256:
             found.append("other bytes are stored than were received")
-        if cloud.world.call("GET", f"/images/{image.id}").status != 200:
+        if caller.look(f"/images/{image.id}").status != 200:
             found.append("an image of the result has no record")
     warned = {warning["code"] for warning in document["easel"]["warnings"]}
     if len(job.images) < job.bought and "images_lost" not in warned:
@@ -125,7 +126,12 @@ def _wrong_books(cloud: Cloud, jobs: list[Job], bought: list[Any]) -> list[str]:
     """The ledger agrees with itself, with the jobs, and with what the provider charged."""
     ledger, store = cloud.ledger()
     found = sorted(audit(ledger, store).differences)
-    entries, _ = ledger.everything()
+    entries, balances = ledger.everything()
+    limits = {caller.id: caller.budget.total for caller in keys.callers_of(cloud.world.stack)}
+    for account, balance in balances.items():
+        limit = limits.get(account.owner)
+        if account.name == "total" and limit is not None and balance.committed > limit:
+            found.append(f"{balance.committed} is committed of a budget of {limit}")
     for job in jobs:
         booked = [entry for entry in entries if entry.job_id == job.id]
         reserved, spent = sum(entry.reserved for entry in booked), sum(entry.spent for entry in booked)
@@ -180,4 +186,6 @@ def _broken_promise(caller: Caller, bought: list[Any]) -> list[str]:
     if last is None or last.status < 400:
         return []
     error = last.json()["error"]
+    if error["code"] == "budget_exceeded":  # It speaks of this request; an earlier one has what there was.
+        return []
     return ["was told that it is free, and it was bought"] if error["charged"] is False and bought else []
