@@ -7,6 +7,8 @@ from tests.faults.scenarios import Outcome
 
 _ENDS = ("succeeded", "failed", "failed, paid", "unknown", "canceled", "no job")
 
+_SINGLE = ("crash", "function time-out", "AWS error", "outage")
+
 
 def families(outcomes: Iterable[Outcome]) -> str:
     """One row for each family of scenarios, in Markdown."""
@@ -31,14 +33,16 @@ def families(outcomes: Iterable[Outcome]) -> str:
 
 
 def losses(outcomes: Iterable[Outcome]) -> str:
-    """Where a paid image that was received can be lost, in Markdown."""
+    """Where a paid image that was received can be lost by one fault, in Markdown."""
     rows: Counter[tuple[str, str]] = Counter()
     images: Counter[tuple[str, str]] = Counter()
     for outcome in outcomes:
-        if outcome.verdict.lost:
+        if outcome.verdict.lost and outcome.family in _SINGLE:
             key = (outcome.struck[0] if outcome.struck else "", ", ".join(sorted(outcome.verdict.ended)))
             rows[key] += 1
             images[key] += outcome.verdict.lost
     lines = ["| what struck | the job says | scenarios | images lost |", "|---|---|---:|---:|"]
-    lines += [f"| {struck} | {says} | {count} | {images[struck, says]} |" for (struck, says), count in rows.items()]
+    lines += [
+        f"| {struck} | {says} | {count} | {images[struck, says]} |" for (struck, says), count in sorted(rows.items())
+    ]
     return "\n".join(lines)

@@ -113,7 +113,7 @@ class Wire:
         self._counts: Counter[str] = Counter()
         self._outages: dict[str, tuple[float, Mishap]] = {}
         self.steps: list[Step] = []
-        self.struck: list[tuple[Step, Mishap]] = []
+        self.struck: list[str] = []  # where mishaps struck, for people
         self.purchases: list[Purchase] = []
 
     @contextmanager
@@ -201,11 +201,14 @@ class Wire:
         if process.dead:
             raise Crash
         self._counts[process.function] += 1
+        before = next(
+            (str(earlier) for earlier in reversed(self.steps) if earlier.function == step.function), "its start"
+        )
         self.steps.append(step)
         mishap = self._mishap_at(process, step)
         if mishap is None:
             return carry_out()
-        self.struck.append((step, mishap))
+        self.struck.append(f"{step.function}, after {before}: {step}: {mishap.name}")
         return mishap.strike(self.cloud, process, step, carry_out)
 
     def _mishap_at(self, process: Process, step: Step) -> Mishap | None:
