@@ -26,6 +26,8 @@ from core.stores.queue import JobQueue, QueueUnavailable
 log = logging.getLogger(__name__)
 
 SWEEP_LIMIT = 200
+# A bought job is looked for so often at least, however long its images could not be reached.
+RESTORING_PATIENCE_SECONDS = 300
 
 
 def outcome_unknown() -> Problem:
@@ -123,8 +125,9 @@ class Recovery:
         # The deadline bounds the waiting for a purchase; what was bought is looked for, however late.
         if now >= job.deadline and job.stage != "storing":
             return self._save("failed", job.overdue(deadline_passed(), now))
-        # Twice as long each time, so that a long queue is not filled with copies.
-        check_at = now + max(QUEUE_PATIENCE_SECONDS, now - job.created_at)
+        # Twice as long each time, so that a long queue is not filled with copies. Few jobs are paid for and not stored.
+        longest = RESTORING_PATIENCE_SECONDS if job.stage == "storing" else now
+        check_at = now + min(max(QUEUE_PATIENCE_SECONDS, now - job.created_at), longest)
         waiting = job.looked_at(check_at) if job.stage == "storing" else job.requeued(check_at)
         done = self._save("enqueued", waiting)
         self._queue.send(job.id, group=job.caller_id)

@@ -18,6 +18,7 @@ from moto.backends import get_backend
 from composition import announcer, doors, drops, upkeep, worker
 from core import aws
 from core.jobs import Job
+from core.recovering import RESTORING_PATIENCE_SECONDS
 from core.stores.jobs import JobStore
 from core.stores.ledger import LedgerStore
 from local.simulator import Simulator
@@ -32,6 +33,8 @@ _STREAM_RETRIES = TEMPLATE["Resources"]["AnnouncerFunction"]["Properties"]["Even
 ]
 # So long a job may wait after its deadline: until the next sweep, and while it is being finished.
 _GRACE_SECONDS = 2 * MINUTE
+# When a service was out, whoever waits for it looks again after this time at the latest.
+_GRACE_AFTER_OUTAGE_SECONDS = RESTORING_PATIENCE_SECONDS + _GRACE_SECONDS
 _PATIENCE_SECONDS = 24 * 3600
 
 
@@ -238,7 +241,8 @@ class Cloud:
                 return True
             self._pass_the_time()
             for job in self.open_jobs():
-                if time.time() > max(job.deadline, job.lease_until or 0, self.wire.outage_until()) + _GRACE_SECONDS:
+                due = max(job.deadline, job.lease_until or 0) + _GRACE_SECONDS
+                if time.time() > max(due, self.wire.outage_until() + _GRACE_AFTER_OUTAGE_SECONDS):
                     self.stuck.add(f"{job.status} {job.stage or ''}".strip())
         return False
 
