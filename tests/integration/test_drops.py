@@ -108,13 +108,6 @@ def test_a_broken_recipe_leaves_an_error_and_buys_nothing(world: World, recipe: 
     assert jobs(world) == []
 
 
-def test_a_recipe_may_bound_how_long_its_job_waits(world: World) -> None:
-    world.tell(world.put("team/photo.png", picture(), prompt="x", deadline_seconds="30"))
-    (job,) = jobs(world)
-    item = boto3.client("dynamodb").get_item(TableName="jobs", Key={"id": {"S": job["id"]}})["Item"]
-    assert int(item["deadline"]["N"]) == job["created_at"] + 30
-
-
 def test_metadata_of_other_tools_is_left_alone(world: World) -> None:
     world.put("team/recipe.json", NIGHT)
     world.tell(world.put("team/photo.png", picture(), mtime="1795348800", mode="33188"))

@@ -38,8 +38,6 @@ class Recipe(ImageSettings):
     """Key of a PNG in the inbox, drawn over the image to show what to change."""
     input_fidelity: str | None = None
     """How closely the inputs are kept, for models that know it."""
-    deadline_seconds: int | None = Field(default=None, ge=1, le=3600)
-    """Seconds within which the purchase must begin; past them the job ends free of charge."""
     webhook: str | None = None
     """A URL that is told when the job ends, as the header Easel-Webhook of the HTTP API."""
     material: bool | None = None
