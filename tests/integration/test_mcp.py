@@ -38,6 +38,7 @@ def door(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[McpDoor]:
     monkeypatch.setenv("EASEL_MCP_HOSTS", "mcp.example.com, mcp2.example.com")
     monkeypatch.setenv("EASEL_MCP_ORIGINS", "https://inspector.example.com")
     monkeypatch.setenv("EASEL_OIDC_ISSUER", "https://login.example.com")
+    monkeypatch.setenv("EASEL_OIDC_AUDIENCE", "easel")
     mcp_door.settings.cache_clear()
     doors.doors.cache_clear()
     yield McpDoor(world.key)
@@ -335,6 +336,7 @@ def test_whatever_the_core_says_of_routes_is_said_of_tools() -> None:
     spoken = [
         line.strip()
         for path in (ROOT / "src/core").rglob("*.py")
+        if path.name != "tokens.py"  # no tool mints or lists tokens
         for line in path.read_text().splitlines()
         if re.match(r"""\s*(raise \w+\()?f?"(?!"")""", line) and re.search(r"[A-Z]+ /v1/|Idempotency-Key", line)
     ]
