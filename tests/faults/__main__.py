@@ -3,16 +3,20 @@
 import sys
 import time
 
+from tests.faults import table
 from tests.faults.campaign import run_all
 
 
 def main(wanted: str = "") -> int:
     """Run every scenario whose name contains `wanted`; the exit code says whether all invariants held."""
-    time.monotonic()
+    started = time.monotonic()
     outcomes = run_all(wanted)
     bad = [outcome for outcome in outcomes if outcome.verdict.violations]
-    for _outcome in bad:
-        pass
+    print(table.families(outcomes))
+    print("\n" + table.losses(outcomes))
+    for outcome in bad:
+        print(f"\n{outcome.family}: {outcome.name}", *outcome.verdict.violations, *outcome.struck, sep="\n    ")
+    print(f"\n{len(outcomes)} scenarios, {len(bad)} with violations, {time.monotonic() - started:.0f} s")
     return 1 if bad or not outcomes else 0
 
 
