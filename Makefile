@@ -54,12 +54,12 @@ $(NODE_CLIENT): tests/sdks/node/package-lock.json
 	@$(call quietly,install-node-client,cd tests/sdks/node && npm ci --ignore-scripts)
 	@touch $@
 
-# MCP's own programs, which tests/campaigns runs, and the Node they need.
-MCP_PROGRAMS := tests/campaigns/assistants/node/node_modules/.stamp
-$(MCP_PROGRAMS): tests/campaigns/assistants/node/package-lock.json
+# MCP's own programs, which tests/mcp and tests/campaigns run, and the Node they need.
+MCP_PROGRAMS := tests/mcp/node/node_modules/.stamp
+$(MCP_PROGRAMS): tests/mcp/node/package-lock.json
 	@command -v npm > /dev/null || { echo "The tests of MCP's own clients need npm." >&2; exit 1; }
 	@echo "installing $< into $(@D)"
-	@$(call quietly,install-mcp-programs,cd tests/campaigns/assistants/node && npm ci --ignore-scripts)
+	@$(call quietly,install-mcp-programs,cd tests/mcp/node && npm ci --ignore-scripts)
 	@touch $@
 
 # $(call need,NAMES): installs these environments, two at a time.
@@ -93,7 +93,7 @@ down: ## end what `make up` started
 .PHONY: test test-fast test-campaigns test-all faults check bench format
 # Two processes, each with a stack of its own: end-to-end tests mostly wait.
 test: ## every layer of tests, but for the campaigns
-	$(call need,dev sam ministack checkov lambda openai-1 openai-2 node-client)
+	$(call need,dev sam ministack checkov lambda openai-1 openai-2 node-client mcp-programs)
 	@$(BIN)/pytest tests -n 2 --dist loadfile --ignore tests/campaigns
 
 test-campaigns: ## long runs: many requests, statements, crashes or faults in a row
@@ -172,5 +172,5 @@ requirements: ## recompile the pinned requirements with the newest versions
 
 clean: ## end the laptop cloud, remove builds and environments
 	@if [ -e out/stack.json ] && [ -x $(BIN)/python ]; then $(BIN)/python -m local.down; fi
-	rm -rf .aws-sam out .venv .venv-* tests/sdks/node/node_modules tests/campaigns/assistants/node/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .aws-sam out .venv .venv-* tests/sdks/node/node_modules tests/mcp/node/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,7 +16,7 @@ CLIENT = FOLDER / "client.mjs"
 def node() -> Path:
     """The installed Node; npm installs the one of this system."""
     found = sorted(MODULES.glob("node-*/bin/node"))
-    assert found, "`make test-campaigns` installs the programs"
+    assert found, "`make test` installs the programs"
     return found[0]
 
 

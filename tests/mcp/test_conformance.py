@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.processes import ROOT, clean_environment
-from tests.campaigns.assistants.programs import CONFORMANCE, run
+from tests.mcp.programs import CONFORMANCE, run
 
 # Each asks the client something back in the middle of a call, for which a stateless server has no channel. In
 # 2026-07-28 the same is done by a second request, which works.
@@ -25,7 +25,7 @@ REQUIRED = {"2026-07-28": 37, "2025-11-25": 30}
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     environment = clean_environment(PYTHONPATH=f"{ROOT}/src:{ROOT}", POWERTOOLS_SERVICE_NAME="easel")
-    command = [sys.executable, "-m", "tests.campaigns.assistants.conformance_server"]
+    command = [sys.executable, "-m", "tests.mcp.conformance_server"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT) as process:
         try:
             assert process.stdout

@@ -3,7 +3,7 @@
 The suite calls tools, resources and prompts of fixed names. They stand here so that the adapter, which is what Easel
 adds to the SDK, can be held against all of it:
 
-    python -m tests.campaigns.assistants.conformance_server
+    python -m tests.mcp.conformance_server
 
 It prints the port it listens on.
 """

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tests.assistant import Era, use
-from tests.campaigns.assistants.programs import CLIENT, INSPECTOR, run
+from tests.mcp.programs import CLIENT, INSPECTOR, run
 
 
 @dataclass(frozen=True)
