@@ -133,7 +133,7 @@ def test_what_cannot_succeed_is_not_repeated(
 
 def test_what_may_succeed_is_repeated_and_bought_once(client: Client, simulator: SimulatorControl) -> None:
     """The provider asks for more patience than a job has, so the client gets a 429 that it may repeat."""
-    simulator.plan("rate_limit", retry_after=2000)
+    simulator.plan("rate_limit", retry_after=4000)
     assert client.generate(**WISH)["data"][0]["url"]
     assert [call["accepted"] for call in simulator.calls()] == [False, True]
 
