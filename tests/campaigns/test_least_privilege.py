@@ -333,22 +333,29 @@ def a_newer_drop_takes_the_place_of_an_older(stack: Stack, key: Key, _: Simulato
     return False
 
 
-def a_late_sidecar_is_followed(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+def waiting_drop(stack: Stack, key: Key) -> str | None:
+    """The folder of a drop that waits for its recipe; None if it does not."""
+    before = dropping.depth(stack, stack.drops_queue_url)["Delayed"]
     folder = dropped_folder(stack, key, dropping.picture())
+    until = time.monotonic() + 12
+    while time.monotonic() < until:
+        if dropping.depth(stack, stack.drops_queue_url)["Delayed"] > before:
+            return folder
+        time.sleep(0.3)
+    return None
+
+
+def a_late_sidecar_is_followed(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    folder = waiting_drop(stack, key)
+    if folder is None:
+        return False
     dropping.drop(stack, f"{folder}.json", b'{"prompt": "an otter", "quality": "low"}')
-    found = dropping.manifest(stack, folder, 12)
+    found = dropping.manifest(stack, folder, 20)
     return bool(found and found["object"] == "drop.result")
 
 
 def a_drop_without_a_recipe_waits(stack: Stack, key: Key, _: SimulatorControl) -> bool:
-    before = dropping.depth(stack, stack.drops_queue_url)["Delayed"]
-    dropped_folder(stack, key, dropping.picture())
-    until = time.monotonic() + 8
-    while time.monotonic() < until:
-        if dropping.depth(stack, stack.drops_queue_url)["Delayed"] > before:
-            return True
-        time.sleep(0.3)
-    return False
+    return waiting_drop(stack, key) is not None
 
 
 def a_broken_drop_leaves_an_error(stack: Stack, key: Key, _: SimulatorControl) -> bool:
