@@ -81,10 +81,10 @@ PARAMETERS: dict[str, Schema] = {
         "name": "Easel-Deadline",
         "in": "header",
         "description": (
-            "Seconds within which the purchase must begin; past them the job ends free of charge. The body's "
-            "`easel_deadline` does the same."
+            "Seconds, 1 to 3600, within which the purchase must begin; past them the job ends free of charge. The "
+            "body's `easel_deadline` does the same."
         ),
-        "schema": {"type": "integer", "minimum": 1, "maximum": 3600},
+        "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,3}$", "examples": ["30"]},
     },
     "Wait": {
         "name": "wait",

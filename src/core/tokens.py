@@ -225,7 +225,6 @@ class Tokens:
                 raise InvalidRequest(
                     f"There is no model '{name[:128]}'. GET /v1/models lists them.",
                     param="models",
-                    code="model_not_found",
                 )
             if caller.models and name not in caller.models:
                 raise PermissionDenied(

@@ -217,7 +217,7 @@ class World:
         return webhook_handler.handler(event, Context())
 
     def check_models(self) -> Any:
-        return models_check_handler.handler(sample_event("models_check"), Context())["models"]
+        return models_check_handler.handler(sample_event("model_check"), Context())["models"]
 
     def published(self) -> list[Any]:
         """Take the events that reached the bus."""

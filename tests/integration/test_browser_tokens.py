@@ -316,7 +316,7 @@ def test_a_token_ends_with_its_key(world: World) -> None:
         ({"images": 1, "origins": [SHOP], "expires_in": 86401}, "expires_in", "invalid_value"),
         ({"images": 1, "origins": [SHOP], "expires_in": 29}, "expires_in", "invalid_value"),
         ({"images": 1, "origins": [SHOP], "budget_micro_usd": 0}, "budget_micro_usd", "invalid_value"),
-        ({"images": 1, "origins": [SHOP], "models": ["no-such-model"]}, "models", "model_not_found"),
+        ({"images": 1, "origins": [SHOP], "models": ["no-such-model"]}, "models", "invalid_value"),
         ({"images": 1, "origins": [SHOP], "n": 1}, "n", "unknown_parameter"),
     ],
 )

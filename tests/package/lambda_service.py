@@ -16,8 +16,8 @@ INVOCATION = {
     "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:123456789012:function:easel",
     "Lambda-Runtime-Trace-Id": "Root=1-00000000-000000000000000000000000",
 }
-# Answers GetItem and Query of DynamoDB alike: there is nothing.
-NOTHING_FOUND = {"Items": [], "Count": 0, "ScannedCount": 0}
+# Answers GetItem, BatchGetItem and Query of DynamoDB alike: there is nothing.
+NOTHING_FOUND = {"Items": [], "Count": 0, "ScannedCount": 0, "Responses": {}}
 
 
 class LambdaService:
