@@ -1,5 +1,6 @@
 """How many images and requests a key may have in a minute, and what guessing of keys may cost."""
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +20,7 @@ HALF_PAST = 1_795_350_630.0  # 30 seconds into a minute
 def clock(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The clock of the doors' own counts, which stands still until a test moves it."""
     now = SimpleNamespace(at=HALF_PAST)
-    monkeypatch.setattr(doors, "time", SimpleNamespace(time=lambda: now.at))
+    monkeypatch.setattr(doors, "time", SimpleNamespace(time=lambda: now.at, sleep=time.sleep))
     return now
 
 
