@@ -62,9 +62,9 @@ class Doors:
 @cache
 def tokens() -> "Tokens":
     """The browser tokens of this process. Built when the first one comes: most calls bring a key, and load less."""
-    from core.stores.signing import SigningSecret  # noqa: PLC0415
-    from core.stores.tokens import TokenStore  # noqa: PLC0415
-    from core.tokens import LONGEST_SECONDS, Tokens  # noqa: PLC0415
+    from core.stores.signing import SigningSecret  # noqa: PLC0415 - loaded with the first token only
+    from core.stores.tokens import TokenStore  # noqa: PLC0415 - loaded with the first token only
+    from core.tokens import LONGEST_SECONDS, Tokens  # noqa: PLC0415 - loaded with the first token only
 
     settings = ApiSettings.from_environment()
     return Tokens(
@@ -81,8 +81,8 @@ def bearers() -> "Bearers":
 
     Built when the first one comes, like the former.
     """
-    from core.bearers import Bearers  # noqa: PLC0415
-    from core.oidc import IssuerKeys, OidcPolicy, OidcTokens  # noqa: PLC0415
+    from core.bearers import Bearers  # noqa: PLC0415 - loaded with the first token only
+    from core.oidc import IssuerKeys, OidcPolicy, OidcTokens  # noqa: PLC0415 - loaded with the first token only
 
     settings = ApiSettings.from_environment()
     if not settings.oidc_issuer:

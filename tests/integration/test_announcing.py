@@ -53,7 +53,7 @@ def test_the_end_of_a_job_reaches_the_event_bus(world: World) -> None:
     detail = event["detail"]
     assert detail == {
         "job_id": job_id,
-        "caller_id": store().get(job_id).caller_id,  # type: ignore[union-attr]
+        "caller_id": store().get(job_id).caller_id,
         "status": "succeeded",
         "operation": "generation",
         "model": "gpt-image-2.6-flare",
@@ -112,7 +112,7 @@ def test_an_answer_that_came_after_all_is_announced_again(world: World) -> None:
     job_id = world.accepted()
     world.messages()
     past = int(time.time()) - 1
-    claimed = store().save(store().get(job_id).claimed("a worker", past, past))  # type: ignore[union-attr]
+    claimed = store().save(store().get(job_id).claimed("a worker", past, past))
     store().save(claimed.calling())
     is_due(world, job_id)
     assert world.sweep() == {"unknown": 1}

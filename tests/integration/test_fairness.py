@@ -28,7 +28,7 @@ def turns(caller_id: str) -> set[str]:
 
 def item_of(caller_id: str) -> dict[str, dict[str, dict[str, str]]]:
     key = {"id": {"S": f"turns#{caller_id}"}}
-    return boto3.client("dynamodb").get_item(TableName="jobs", Key=key)["Item"]  # type: ignore[return-value]
+    return boto3.client("dynamodb").get_item(TableName="jobs", Key=key)["Item"]
 
 
 def caller_of(world: World, job_id: str) -> str:

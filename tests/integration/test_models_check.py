@@ -76,7 +76,7 @@ def test_without_the_providers_list_the_catalog_counts(
 ) -> None:
     monkeypatch.setenv("PROVIDERS__OPENAI__BASE_URL", "https://provider.example/v1")
     with respx.mock() as provider:
-        provider.get(LIST).respond(**answer)  # type: ignore[arg-type]
+        provider.get(LIST).respond(**answer)
         assert world.check_models() == []
     assert "list of models cannot be had" in written.getvalue()
 

@@ -25,7 +25,7 @@ def clock(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def key_with(world: World, **rates: int) -> tuple[str, str]:
-    limits: Rates = rates  # type: ignore[assignment]
+    limits: Rates = rates
     key, caller = keys.create(world.stack, "limited", None, [], [], rates=limits)
     return key, caller.id
 

@@ -358,5 +358,5 @@ class FunctionUrl(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     with ThreadingHTTPServer(("127.0.0.1", 0), FunctionUrl) as http:
-        print(http.server_port, flush=True)  # noqa: T201
+        print(http.server_port, flush=True)  # noqa: T201 - the parent reads the port
         http.serve_forever()

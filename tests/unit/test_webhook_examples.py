@@ -26,7 +26,7 @@ def example(language: str) -> str:
 def in_python(_: Path) -> Receive:
     names: dict[str, Any] = {}
     exec(example("python"), names)
-    return names["receive"]  # type: ignore[no-any-return]
+    return names["receive"]
 
 
 def in_javascript(folder: Path) -> Receive:
@@ -44,7 +44,7 @@ def in_javascript(folder: Path) -> Receive:
 
 @pytest.fixture(params=[in_python, in_javascript])
 def receive(request: pytest.FixtureRequest, tmp_path: Path) -> Receive:
-    return request.param(tmp_path)  # type: ignore[no-any-return]
+    return request.param(tmp_path)
 
 
 def headers(*secrets: str, timestamp: int | None = None) -> dict[str, str]:

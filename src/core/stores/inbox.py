@@ -74,7 +74,7 @@ class Inbox:
 
     def _read(self, key: str, most: int, **which: str) -> bytes | None:
         try:
-            answer = self._client.get_object(Bucket=self.bucket, Key=key, **which)  # type: ignore[arg-type]
+            answer = self._client.get_object(Bucket=self.bucket, Key=key, **which)  # type: ignore[arg-type] # one of two optional names
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] in (*_GONE, 412):
                 return None

@@ -18,8 +18,8 @@ BOX = (10, 5, 29, 14)
 
 def drawn(mode: str, ground: object, hole: object) -> Image.Image:
     """An image of one colour with a box of another one in its middle."""
-    image = Image.new(mode, SIZE, ground)  # type: ignore[arg-type]
-    ImageDraw.Draw(image).rectangle(BOX, fill=hole)  # type: ignore[arg-type]
+    image = Image.new(mode, SIZE, ground)
+    ImageDraw.Draw(image).rectangle(BOX, fill=hole)
     return image
 
 
