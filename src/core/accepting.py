@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 RETRY_WINDOW_SECONDS = 900
 _FIRST_POLL_SECONDS = 0.2
 _LAST_POLL_SECONDS = 1.0
+# In place of a caller's id, none of which is empty.
+_ANYBODY = ""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Delivery:
     """How a request arrived, as far as it matters for accepting it once.
 
     `sdk_attempt` counts an OpenAI SDK's tries from 0 (its header x-stainless-retry-count); None for other clients.
-    `origin` is the dropped object that a request was made from.
+    `origin` is the dropped object that a request was made from. `purchase` is a door's own name for what is bought: in
+    place of the caller's `idempotency_key`, and the same purchase whoever pays.
     `repeat_seconds` is for clients that call again without saying so: for so long an equal request of the caller is the
     same purchase. `deadline_seconds` bounds how long it may take until the purchase begins, `webhook` is a URL that is
     told when the job ends.
@@ -50,6 +53,7 @@ class Delivery:
     idempotency_key: str | None = None
     sdk_attempt: int | None = None
     origin: Origin | None = None
+    purchase: str | None = None
     repeat_seconds: int | None = None
     webhook: str | None = None
     deadline_seconds: int | None = None
@@ -128,9 +132,9 @@ class Acceptor:
             return self._rejoin(caller, job)
         return self._enqueue(job)
 
-    def find(self, caller: Caller, idempotency_key: str) -> Job | None:
-        """The job that a caller's idempotency key stands for already."""
-        return self._jobs.get(new_job_id(caller.id, idempotency_key))
+    def find(self, purchase: str) -> Job | None:
+        """The job that a door's name for a purchase (`Delivery.purchase`) stands for already."""
+        return self._jobs.get(new_job_id(_ANYBODY, purchase))
 
     def read(self, caller: Caller, job_id: str) -> Job:
         """A caller's job.
@@ -155,7 +159,9 @@ class Acceptor:
         return job
 
     def _job_id(self, caller: Caller, request: Request, delivery: Delivery) -> str:
-        """The same id for the same purchase: by the caller's key, else by what is known of its client's retries."""
+        """The same id for the same purchase: by its name, else by what is known of its client's retries."""
+        if delivery.purchase is not None:
+            return new_job_id(_ANYBODY, delivery.purchase)
         if delivery.idempotency_key is None and delivery.repeat_seconds is not None:
             return self._repeated_job_id(caller, request, delivery.repeat_seconds)
         if delivery.idempotency_key is not None or delivery.sdk_attempt is None:
@@ -217,7 +223,7 @@ class Acceptor:
                 "This Idempotency-Key was used for a different request. Use a new key for a new request.",
                 job_id=existing.id,
             )
-        if existing.may_be_revived:
+        if existing.may_be_revived and existing.caller_id == caller.id:
             try:
                 reviving = self._reserving(caller, existing.revived(self._clock(), job.deadline))
                 revived = self._write(caller, self._jobs.save, reviving)

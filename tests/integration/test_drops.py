@@ -12,6 +12,8 @@ from cli import drops, keys
 from core import aws
 from core.drops.taking import PATIENCE_SECONDS
 from core.inputs.inspection import MAX_BYTES
+from core.ledger import Budget
+from core.stores.ledger import LedgerStore
 
 from .conftest import PUBLIC_URL, World, sample_event
 from .test_edits import mask, picture
@@ -191,6 +193,47 @@ def test_any_key_will_do(world: World, key: str) -> None:
     assert len(jobs(world)) == 1
 
 
+def test_a_drop_is_bought_once_though_its_prefix_goes_to_another_key_meanwhile(world: World) -> None:
+    notice = world.put("team/photo.png", picture(), prompt="x")
+    world.tell(notice)
+    _, other = keys.create(world.stack, "other", None, [], [])
+    drops.map_prefix(world.stack, "team", other.id)
+    assert world.tell(notice) == []
+    world.work()
+    assert world.bought() == 1
+    assert left_behind() == []
+
+
+def fail_free_of_charge(world: World, notice: dict[str, Any]) -> None:
+    """Let the job of a drop fail for a reason that may pass: the provider asks for a longer wait than it has."""
+    world.simulator.plan("rate_limit", retry_after=7200)
+    world.tell(notice)
+    world.work()
+    (job,) = jobs(world)
+    assert (job["status"], job["error"]["charged"], job["error"]["retryable"]) == ("failed", False, True)
+
+
+def test_a_drop_that_failed_free_of_charge_is_bought_when_it_is_put_back(world: World) -> None:
+    notice = world.put("team/photo.png", picture(), prompt="x")
+    fail_free_of_charge(world, notice)
+    world.tell(notice)
+    world.work()
+    assert ([job["status"] for job in jobs(world)], world.bought()) == (["succeeded"], 1)
+
+
+def test_a_drop_that_failed_is_not_bought_for_another_key_or_by_another_recipe(world: World) -> None:
+    world.put("team/photo.json", NIGHT)
+    notice = world.put("team/photo.png", picture())
+    fail_free_of_charge(world, notice)
+    sidecar = world.put("team/photo.json", json.dumps({"prompt": "make it day"}).encode())
+    assert world.tell(sidecar) == []
+    _, other = keys.create(world.stack, "other", None, [], [])
+    drops.map_prefix(world.stack, "team", other.id)
+    assert world.tell(notice) == []
+    world.work()
+    assert (len(jobs(world)), world.bought(), left_behind()) == (1, 0, [])
+
+
 # ---------------------------------------------------------------- what S3 tells beside
 
 
@@ -308,6 +351,25 @@ def test_a_key_is_held_to_its_models(world: World) -> None:
     drops.map_prefix(world.stack, "narrow", caller.id)
     world.tell(world.put("narrow/photo.png", picture(), prompt="x", model="gpt-image-2.6-flare"))
     assert error_of("narrow/photo")["error"]["code"] == "model_not_allowed"
+
+
+@pytest.mark.parametrize("whose", ["key", "deployment"])
+def test_a_drop_beyond_a_budget_gets_an_error_that_says_what_is_left(world: World, whose: str) -> None:
+    _, caller = keys.create(world.stack, "thrifty", None, [], [], budget=Budget(day=10) if whose == "key" else Budget())
+    drops.map_prefix(world.stack, "thrifty", caller.id)
+    if whose == "deployment":
+        LedgerStore(boto3.client("dynamodb"), "ledger").set_budget("day", 10)
+    world.tell(world.put("thrifty/photo.png", picture(), prompt="x", quality="low"))
+    error = error_of("thrifty/photo")["error"]
+    assert (error["code"], error["charged"], error["retryable"]) == ("budget_exceeded", False, False)
+    assert (error["budget"]["scope"], error["budget"]["period"], error["budget"]["left_micro_usd"]) == (
+        whose,
+        "day",
+        10,
+    )
+    assert error["budget"]["asked_micro_usd"] > 10
+    assert error["budget"]["renews_at"] is not None
+    assert (world.messages(), world.delayed()) == ([], [])
 
 
 def test_mappings_are_listed_and_are_no_keys(world: World, caller_id: str) -> None:

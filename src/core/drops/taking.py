@@ -18,7 +18,7 @@ from core.drops.notices import Notice
 from core.drops.owners import Owners
 from core.drops.recipes import FoundRecipe, Recipe
 from core.drops.results import Results
-from core.errors import BuyingStopped, EaselError, InvalidRequest, NotFound, PermissionDenied
+from core.errors import BuyingStopped, Conflict, EaselError, InvalidRequest, NotFound, PermissionDenied
 from core.gathering import Gatherer
 from core.inputs.inspection import HeaderIncomplete, check_size, inspect
 from core.origins import Origin
@@ -127,8 +127,8 @@ class DropTaker:
     def _accept(self, notice: Notice, dropped: Dropped, request_id: str) -> None:
         caller = self._owners.owner_of(notice.key)
         purchase = f"drop {dropped.stored.name}"
-        known = self._acceptor.find(caller, purchase)
-        if known is not None and not known.may_be_revived:
+        known = self._acceptor.find(purchase)
+        if known is not None and not (known.may_be_revived and caller.owns(known)):
             _tell("the drop has its job", notice, job_id=known.id)
             return
         self._check(dropped)
@@ -145,12 +145,16 @@ class DropTaker:
         origin = self._results.claim(self._origin(dropped, found))
         delivery = Delivery(
             request_id,
-            idempotency_key=purchase,
+            purchase=purchase,
             origin=origin,
             webhook=found.recipe.webhook,
             deadline_seconds=found.recipe.deadline,
         )
-        job = self._acceptor.accept(caller, with_inputs(request, inputs, warnings), delivery)
+        try:
+            job = self._acceptor.accept(caller, with_inputs(request, inputs, warnings), delivery)
+        except Conflict:
+            _tell("the drop has its job, by another recipe", notice)
+            return
         _tell("accepted", notice, job_id=job.id)
 
     def _check(self, dropped: Dropped) -> None:
