@@ -7,7 +7,7 @@ import pytest
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
 
-from .conftest import PYTHONS, Client, downloaded
+from .conftest import PYTHONS, Client, ClientError, downloaded
 
 WISH: dict[str, Any] = {"model": "gpt-image-2.6-flare", "prompt": "An otter floats on its back", "quality": "low"}
 
@@ -91,6 +91,23 @@ def test_a_caller_who_does_not_wait_gets_a_job_and_polls_it(client: Client, simu
     assert job["status"] == "succeeded"
     assert downloaded(job["result"]["data"][0]).size == (1024, 1024)
     assert len(simulator.calls()) == 1
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [{"extra_headers": {"Easel-Deadline": "20"}}, {"extra_body": {"easel_deadline": 20}}],
+    ids=["header", "body"],
+)
+def test_a_job_waits_no_longer_than_the_caller_says(
+    client: Client, simulator: SimulatorControl, extra: dict[str, Any]
+) -> None:
+    """The provider asks for a longer wait, so the job ends at once and free of charge."""
+    simulator.plan("rate_limit", retry_after=60)
+    with pytest.raises(ClientError) as raised:
+        client.with_options(max_retries=0).generate(**WISH, **extra)
+    error = raised.value.seen["body"]
+    assert (error["code"], error["charged"]) == ("rate_limit_exceeded", False)
+    assert [call["accepted"] for call in simulator.calls()] == [False]
 
 
 @pytest.mark.parametrize("client", PYTHONS, indirect=True)

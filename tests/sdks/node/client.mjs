@@ -17,8 +17,10 @@ async function done(task) {
   try {
     const client = new OpenAI(options(task.client));
     if (task.do === "models") return { response: await listed(client.models.list()) };
-    const { extra_headers: headers = {}, path, body, ...given } = await withFiles(task.arguments);
-    const call = path ? client[task.do](path, { body, headers }) : client.images[task.do](given, { headers });
+    const { extra_headers: headers = {}, extra_body = {}, path, body, ...given } = await withFiles(task.arguments);
+    const call = path
+      ? client[task.do](path, { body, headers })
+      : client.images[task.do]({ ...given, ...extra_body }, { headers }); // what it has no type for, it sends as it is
     if (path && !path.startsWith("/images/")) return { response: await call };
     if (task.mode !== "raw") return { response: seen(await call) };
     const { data, response } = await call.withResponse();
