@@ -25,9 +25,10 @@ Reply = Callable[[socket.socket], None]
 
 @dataclass
 class Server:
-    """Answers each connection with the next of `replies`, and keeps what it was asked."""
+    """Answers with the page of the path, if it has one, else with the next of `replies`; keeps what it was asked."""
 
     port: int
+    pages: dict[str, bytes] = field(default_factory=dict)
     replies: list[bytes | Reply] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
@@ -101,7 +102,8 @@ def _serve(listener: socket.socket, context: ssl.SSLContext, server: Server) -> 
                 body += more
             server.requests.append(request.decode())
             server.bodies.append(body)
-            reply = server.replies.pop(0)
+            path = head.decode().partition(" ")[2].partition(" ")[0]
+            reply = server.pages.get(path) or server.replies.pop(0)
             if isinstance(reply, bytes):
                 connection.sendall(reply)
             else:

@@ -79,19 +79,10 @@ def answer_with(body: bytes, status: str = "200 OK", **headers: str) -> bytes:
 @pytest.fixture
 def web(stack: Stack, tmp_path: Path) -> Iterator[Server]:
     """A web server that this deployment trusts: its certificate, and its address although it is loopback."""
-    functions = stack.client("lambda")
-    (name,) = [
-        function["FunctionName"]
-        for function in functions.list_functions()["Functions"]
-        if "DirectFunction" in function["FunctionName"] and stack.stack_name in function["FunctionName"]
-    ]
-    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     certificate = make_certificate(tmp_path)
-    trusting = {"SSL_CERT_FILE": str(certificate), "EASEL_TRUSTED_IMAGE_HOSTS": f"{SERVER_ADDRESS}/32"}
-    functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables | trusting})
-    with serving(certificate) as server:
+    variables = {"SSL_CERT_FILE": str(certificate), "EASEL_TRUSTED_IMAGE_HOSTS": f"{SERVER_ADDRESS}/32"}
+    with stack.with_variables(variables, "DirectFunction"), serving(certificate) as server:
         yield server
-    functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
 
 def edit_from(stack: Stack, key: Key, url: str) -> httpx.Response:

@@ -1,6 +1,5 @@
 """A webhook of the deployed stack reaches a real TLS receiver, signed."""
 
-import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -19,31 +18,12 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 BROKEN = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
 
 
-@contextlib.contextmanager
-def trusting(stack: Stack, function: str, variables: dict[str, str]) -> Iterator[None]:
-    """Inside the block, a function has these environment variables too."""
-    functions = stack.client("lambda")
-    (name,) = [
-        each["FunctionName"]
-        for each in functions.list_functions()["Functions"]
-        if function in each["FunctionName"] and stack.stack_name in each["FunctionName"]
-    ]
-    before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    functions.update_function_configuration(FunctionName=name, Environment={"Variables": before | variables})
-    yield
-    functions.update_function_configuration(FunctionName=name, Environment={"Variables": before})
-
-
 @pytest.fixture(scope="module")
 def receiver(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A receiver that this deployment trusts: its certificate, and its address although it is loopback."""
     certificate = make_certificate(tmp_path_factory.mktemp("tls"))
     variables = {"SSL_CERT_FILE": str(certificate), "EASEL_TRUSTED_WEBHOOK_HOSTS": f"{SERVER_ADDRESS}/32"}
-    with (
-        trusting(stack, "ApiFunction", variables),
-        trusting(stack, "WebhookFunction", variables),
-        serving(certificate) as server,
-    ):
+    with stack.with_variables(variables, "ApiFunction", "WebhookFunction"), serving(certificate) as server:
         yield server
 
 

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,54 +10,13 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from composition import doors
 from core import oidc
-from tests.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
+from tests.issuer import AUDIENCE, EC_KEY, RSA_KEYS, Issuer, answered, published
+from tests.tls_server import make_certificate, serving
 
 from .conftest import Answer, World
-
-AUDIENCE = "https://images.example"
-RSA_KEYS = {name: rsa.generate_private_key(65537, 2048) for name in ("first", "second")}
-EC_KEY = ec.generate_private_key(ec.SECP256R1())
-
-
-def published(**keys: Any) -> list[dict[str, Any]]:
-    """The public halves of keys as an issuer publishes them."""
-    found = []
-    for name, key in keys.items():
-        algorithm = jwt.algorithms.RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else jwt.algorithms.ECAlgorithm
-        found.append(json.loads(algorithm.to_jwk(key.public_key())) | {"kid": name, "use": "sig"})
-    return found
-
-
-def answered(document: Any, status: str = "200 OK") -> bytes:
-    body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    return head.encode() + body
-
-
-@dataclass
-class Issuer:
-    """A sign-in: it publishes keys and gives out access tokens."""
-
-    server: Server
-
-    @property
-    def url(self) -> str:
-        return f"https://{SERVER_ADDRESS}:{self.server.port}"
-
-    def publish(self, *keys: dict[str, Any]) -> None:
-        """What the next look for keys finds."""
-        place = {"issuer": self.url, "jwks_uri": f"{self.url}/keys"}
-        self.server.replies += [answered(place), answered({"keys": list(keys)})]
-
-    def token(self, key: Any = RSA_KEYS["first"], kid: str = "first", algorithm: str = "RS256", **claims: Any) -> str:
-        now = int(time.time())
-        usual = {"iss": self.url, "aud": AUDIENCE, "sub": "user-42", "iat": now, "exp": now + 300}
-        named = {name: value for name, value in (usual | claims).items() if value is not None}
-        return jwt.encode(named, key, algorithm, headers={"kid": kid})
 
 
 @pytest.fixture(scope="module")
