@@ -7,19 +7,19 @@ import sys
 import time
 
 from local.processes import is_alive
-from local.stack import STACK_FILE, running
+from local.stack import STACK_FILE, keeper
 
 
 def main() -> int:
     """End it and wait until nothing of it is left; returns the exit code."""
-    stack = running()
-    if stack is None:
+    pid = keeper()
+    if pid is None:
         STACK_FILE.unlink(missing_ok=True)
         print("The laptop cloud is not running.")
         return 0
     with contextlib.suppress(ProcessLookupError):
-        os.kill(stack.pid, signal.SIGTERM)
-    while is_alive(stack.pid):
+        os.kill(pid, signal.SIGTERM)
+    while is_alive(pid):
         time.sleep(0.05)
     print("The laptop cloud has ended.")
     return 0

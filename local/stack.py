@@ -190,8 +190,22 @@ def _put_policy(iam: "IAMClient", role: str, name: str, document: dict[str, Any]
 
 
 def running(path: Path = STACK_FILE) -> Stack | None:
-    """The stack that `make up` keeps running; None when there is none, or it was killed."""
+    """The stack that `make up` keeps running; None when there is none, or it was killed.
+
+    Raises:
+        LocalCloudError: it runs, and another version of Easel started it.
+    """
+    if keeper(path) is None:
+        return None
+    try:
+        return Stack.load(path)
+    except TypeError:
+        raise LocalCloudError("Another version of Easel has started the laptop cloud. End it with: make down") from None
+
+
+def keeper(path: Path = STACK_FILE) -> int | None:
+    """The process that keeps the stack of `make up` running; None when there is none, or it was killed."""
     if not path.exists():
         return None
-    stack = Stack.load(path)
-    return stack if is_alive(stack.pid) else None
+    pid = int(json.loads(path.read_text())["pid"])
+    return pid if is_alive(pid) else None

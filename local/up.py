@@ -17,7 +17,11 @@ def main() -> int:
     """Start it, or say that it runs already; returns the exit code."""
     if sys.argv[1:] == ["--stay"]:
         return _stay()
-    stack = running() or _start()
+    try:
+        stack = running() or _start()
+    except LocalCloudError as error:
+        print(error, file=sys.stderr)
+        return 1
     if stack is None:
         return 1
     print(f"""
