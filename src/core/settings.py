@@ -114,9 +114,10 @@ class ModelCheckSettings(SpendingSettings):
     default_model: str = Field(alias="EASEL_DEFAULT_MODEL", default="gpt-image-2.6-flare", min_length=1)
 
 
-class AnnouncerSettings(JobSettings):
+class AnnouncerSettings(SpendingSettings):
     """The announcer of jobs that ended."""
 
+    callers_table: str = Field(alias="EASEL_CALLERS_TABLE", min_length=1)
     images_bucket: str = Field(alias="EASEL_IMAGES_BUCKET", min_length=1)
     event_bus: str = Field(alias="EASEL_EVENT_BUS", min_length=1)
     webhooks_queue_url: str = Field(alias="EASEL_WEBHOOKS_QUEUE_URL", min_length=1)

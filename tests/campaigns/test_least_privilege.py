@@ -511,6 +511,8 @@ CHECKS: dict[str, Check] = {
     "KeepInputsOfDrops": a_drop_becomes_a_result,
     "CopyImagesOfDrops": a_drop_becomes_a_result,
     "LeaveResultsOfDrops": a_drop_becomes_a_result,
+    "FindPayersOfDrops": a_drop_becomes_a_result,
+    "ReadBalancesOfPayers": a_drop_becomes_a_result,
     "ReplaceResultsOfDrops": a_newer_drop_takes_the_place_of_an_older,
     "FindImagesOfSidecars": a_late_sidecar_is_followed,
     "LetDropsWait": a_drop_without_a_recipe_waits,

@@ -362,13 +362,10 @@ def test_a_drop_beyond_a_budget_gets_an_error_that_says_what_is_left(world: Worl
     world.tell(world.put("thrifty/photo.png", picture(), prompt="x", quality="low"))
     error = error_of("thrifty/photo")["error"]
     assert (error["code"], error["charged"], error["retryable"]) == ("budget_exceeded", False, False)
-    assert (error["budget"]["scope"], error["budget"]["period"], error["budget"]["left_micro_usd"]) == (
-        whose,
-        "day",
-        10,
-    )
-    assert error["budget"]["asked_micro_usd"] > 10
-    assert error["budget"]["renews_at"] is not None
+    told = error["budget"]
+    assert (told["scope"], told["period"], told["left_micro_usd"]) == (whose, "day", 10)
+    assert told["asked_micro_usd"] > 10
+    assert told["renews_at"] is not None
     assert (world.messages(), world.delayed()) == ([], [])
 
 
@@ -426,6 +423,24 @@ def test_an_image_and_a_manifest_are_left(world: World) -> None:
     assert result["job_id"] == job["id"]
     assert result["easel"]["cost"] == job["easel"]["cost"]
     assert "X-Amz-Signature" not in json.dumps(result)
+
+
+def test_a_manifest_tells_what_the_budget_of_its_owner_has_left(world: World) -> None:
+    key, caller = keys.create(world.stack, "thrifty", None, [], [], budget=Budget(day=2_000_000))
+    drops.map_prefix(world.stack, "thrifty", caller.id)
+    world.tell(world.put("thrifty/photo.png", picture(), prompt="x"))
+    finish(world)
+    left = result_of("thrifty/photo")["easel"]["cost"]["budget_left_micro_usd"]
+    spent = world.call("GET", "/usage", key=key).json()["spent_micro_usd"]
+    assert (left, spent) == (2_000_000 - spent, result_of("thrifty/photo")["easel"]["cost"]["actual_micro_usd"])
+
+
+def test_a_manifest_tells_nothing_of_the_budget_of_a_new_owner(world: World) -> None:
+    world.tell(world.put("team/photo.png", picture(), prompt="x"))
+    _, other = keys.create(world.stack, "other", None, [], [], budget=Budget(day=2_000_000))
+    drops.map_prefix(world.stack, "team", other.id)
+    finish(world)
+    assert result_of("team/photo")["easel"]["cost"]["budget_left_micro_usd"] is None
 
 
 def test_several_images_are_numbered(world: World) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from core.callers import Caller
 from core.errors import PermissionDenied
+from core.jobs import Job
 from core.stores.callers import CallerStore
 from core.stores.prefixes import PrefixStore
 
@@ -43,3 +44,11 @@ class Owners:
                 code="drop_owner_inactive",
             )
         return caller
+
+    def payer_of(self, job: Job) -> Caller | None:
+        """The caller that a drop's job was bought for; None when the drop's key has another owner by now, or none."""
+        try:
+            owner = self.owner_of(job.origin.key) if job.origin else None
+        except PermissionDenied:
+            return None
+        return owner if owner and owner.id == job.caller_id else None
