@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from core.ledger import PERIODS, Budget
+from core.ledger import PERIODS, Budget, Period
 
 KEY_PREFIX = "ek_"
 _KEY_SHAPE = re.compile(r"ek_[A-Za-z0-9_-]{43}")
@@ -101,7 +101,7 @@ class Caller:
             "revoked_at": self.revoked_at,
             "models": list(self.models),
             "origins": list(self.origins),
-            **budget_item(self.budget),
+            **{budget_field(period): self.budget.of(period) for period in PERIODS},
             "images_per_minute": self.images_per_minute,
             "requests_per_minute": self.requests_per_minute,
         }
@@ -118,16 +118,16 @@ class Caller:
             revoked_at=int(item["revoked_at"]) if "revoked_at" in item else None,
             models=tuple(item.get("models", ())),
             origins=tuple(item.get("origins", ())),
-            budget=Budget(**{period: item.get(f"budget_{period}") for period in PERIODS}),
+            budget=Budget(**{period: item.get(budget_field(period)) for period in PERIODS}),
             images_per_minute=item.get("images_per_minute"),
             requests_per_minute=item.get("requests_per_minute"),
             key_hash=item.get("key_hash"),
         )
 
 
-def budget_item(budget: Budget) -> dict[str, int | None]:
-    """A budget as it is stored with a caller."""
-    return {f"budget_{period}": budget.of(period) for period in PERIODS}
+def budget_field(period: Period) -> str:
+    """What a limit of a caller's budget is stored as."""
+    return f"budget_{period}"
 
 
 def new_key() -> str:

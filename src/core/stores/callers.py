@@ -1,9 +1,9 @@
 """API keys in the callers table, found by the hash of the key."""
 
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from core.callers import Caller, Rates, budget_item, hash_key
+from core.callers import Caller, Rates, budget_field, hash_key
 from core.ledger import Period
 from core.stores.items import from_item, to_item
 
@@ -51,61 +51,41 @@ class CallerStore:
 
     def revoke(self, caller_id: str, now: int) -> Caller | None:
         """Revoke a caller's key from this moment on; None if there is no such caller."""
-        for hash_, caller in self._scan():
-            if caller.id == caller_id:
-                answer = self._client.update_item(
-                    TableName=self._table,
-                    Key={"key_hash": {"S": hash_}},
-                    UpdateExpression="SET revoked_at = if_not_exists(revoked_at, :now)",
-                    ExpressionAttributeValues={":now": {"N": str(now)}},
-                    ReturnValues="ALL_NEW",
-                )
-                return Caller.from_item(from_item(answer["Attributes"]))
-        return None
+        return self._update(caller_id, "SET revoked_at = if_not_exists(revoked_at, :now)", {":now": {"N": str(now)}})
 
-    def set_budget(self, caller_id: str, periods: dict[Period, int | None]) -> Caller | None:
+    def set_budget(self, caller_id: str, periods: Mapping[Period, int | None]) -> Caller | None:
         """Give a caller other limits (micro-dollars, None for none) for these periods; None if there is no such caller.
 
         What was spent in a period before counts.
         """
-        for hash_, caller in self._scan():
-            if caller.id == caller_id:
-                budget = replace(caller.budget, **periods)
-                item = {name: {"N": str(limit)} for name, limit in budget_item(budget).items() if limit is not None}
-                unset = [name for name in budget_item(budget) if name not in item]
-                expressions = ["SET " + ", ".join(f"{name} = :{name}" for name in item)] if item else []
-                expressions += ["REMOVE " + ", ".join(unset)] if unset else []
-                given: Any = {"ExpressionAttributeValues": {f":{name}": value for name, value in item.items()}}
-                answer = self._client.update_item(
-                    TableName=self._table,
-                    Key={"key_hash": {"S": hash_}},
-                    UpdateExpression=" ".join(expressions),
-                    ReturnValues="ALL_NEW",
-                    **(given if item else {}),
-                )
-                return Caller.from_item(from_item(answer["Attributes"]))
-        return None
+        return self._set(caller_id, {budget_field(period): limit for period, limit in periods.items()})
 
     def set_rates(self, caller_id: str, rates: Rates) -> Caller | None:
         """Give a caller other limits of a minute, None for none; None if there is no such caller."""
-        for hash_, caller in self._scan():
-            if caller.id == caller_id:
-                # DynamoDB takes no empty SET or REMOVE.
-                sets = [f"{name} = :{name}" for name, most in rates.items() if most is not None]
-                removes = [name for name, most in rates.items() if most is None]
-                expressions = ["SET " + ", ".join(sets)] if sets else []
-                expressions += ["REMOVE " + ", ".join(removes)] if removes else []
-                values = {f":{name}": {"N": str(most)} for name, most in rates.items() if most is not None}
-                given: Any = {"ExpressionAttributeValues": values} if values else {}
-                answer = self._client.update_item(
-                    TableName=self._table,
-                    Key={"key_hash": {"S": hash_}},
-                    UpdateExpression=" ".join(expressions),
-                    ReturnValues="ALL_NEW",
-                    **given,
-                )
-                return Caller.from_item(from_item(answer["Attributes"]))
-        return None
+        return self._set(caller_id, rates)
+
+    def _set(self, caller_id: str, limits: Mapping[Any, int | None]) -> Caller | None:
+        """Write limits under their names; a limit of None is taken away."""
+        sets = [f"{name} = :{name}" for name, limit in limits.items() if limit is not None]
+        removes = [name for name, limit in limits.items() if limit is None]
+        # DynamoDB takes no empty SET or REMOVE.
+        clauses = [f"{verb} {', '.join(named)}" for verb, named in (("SET", sets), ("REMOVE", removes)) if named]
+        values = {f":{name}": {"N": str(limit)} for name, limit in limits.items() if limit is not None}
+        return self._update(caller_id, " ".join(clauses), values)
+
+    def _update(self, caller_id: str, expression: str, values: dict[str, Any]) -> Caller | None:
+        key_hash = self.hash_of(caller_id)
+        if key_hash is None:
+            return None
+        given: Any = {"ExpressionAttributeValues": values} if values else {}
+        answer = self._client.update_item(
+            TableName=self._table,
+            Key={"key_hash": {"S": key_hash}},
+            UpdateExpression=expression,
+            ReturnValues="ALL_NEW",
+            **given,
+        )
+        return Caller.from_item(from_item(answer["Attributes"]))
 
     def _scan(self) -> list[tuple[str, Caller]]:
         # The secrets of webhooks stand here too.
