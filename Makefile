@@ -137,13 +137,13 @@ format: ## let ruff format and fix
 
 .PHONY: build deploy
 # SAM looks for a real python3.13 on PATH: the environment's own bin goes first.
-build: ## sam build, with bytecode (ARCHITECTURE=arm64|x86_64)
+build: ## sam build, without what no function loads, with bytecode (ARCHITECTURE=arm64|x86_64)
 	$(call need,dev sam)
 	@mkdir -p $(BUILD)
 	@$(call quietly,sam-build,cd $(BUILD) && PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 \
 		$(CURDIR)/$(SAM) build --template-file $(CURDIR)/template.yaml --base-dir $(CURDIR) \
 		--build-dir build --cache-dir cache --parameter-overrides Architecture=$(ARCHITECTURE))
-	@$(BIN)/python -m local.bytecode $(BUILD)/build
+	@$(BIN)/python -m local.finishing $(BUILD)/build
 
 # Until samconfig.toml names the provider's secret for a profile, SAM asks for every parameter.
 IS_GUIDED = import tomllib; profile = tomllib.load(open("samconfig.toml", "rb"))["$(PROFILE)"]["deploy"]["parameters"]; \

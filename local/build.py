@@ -48,7 +48,8 @@ def package(name: str, logs: Path) -> Package:
 
 def _build(logs: Path) -> None:
     stamp = FOLDER / "sources.sha256"
-    sources = _fingerprint([ROOT / "template.yaml", ROOT / "Makefile", *(ROOT / "src").rglob("*")], ROOT)
+    makers = [ROOT / "template.yaml", ROOT / "Makefile", ROOT / "local/finishing.py"]
+    sources = _fingerprint([*makers, *(ROOT / "src").rglob("*")], ROOT)
     if stamp.exists() and stamp.read_text() == sources:
         return
     stamp.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from local import finishing
 from local.build import Package, package
 from tests.package.lambda_service import LambdaService
 
@@ -58,6 +59,14 @@ def test_package_holds_bytecode(function: str, unpacked: dict[str, Path]) -> Non
     compiled = {path.parent.parent / path.name.split(".")[0] for path in unpacked[function].rglob("*.pyc")}
     sources = {path.with_suffix("") for path in (unpacked[function] / "core").rglob("*.py")}
     assert sources <= compiled
+
+
+def test_package_describes_the_aws_services_that_are_called_and_no_others(unpacked: dict[str, Path]) -> None:
+    (makes_clients,) = [path for path in (ROOT / "src").rglob("*.py") if "boto3.client(" in path.read_text()]
+    assert makes_clients == finishing.CLIENTS
+    for code in set(unpacked.values()):
+        described = {path.name for path in (code / "botocore/data").iterdir() if path.is_dir()}
+        assert described == finishing.called_services() == {"dynamodb", "events", "s3", "secretsmanager", "sqs"}
 
 
 def invoke(function: str, template: dict[str, Any], code: Path) -> Any:

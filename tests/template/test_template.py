@@ -80,7 +80,7 @@ def consumers(template: Template) -> Iterator[tuple[str, Properties, Properties]
 
 
 def test_all_functions_share_one_package(transformed: Template) -> None:
-    """As local/bytecode.py takes for granted."""
+    """As local/finishing.py takes for granted."""
     assert (
         len({json.dumps(function["Code"]) for function in of_type(transformed, "AWS::Lambda::Function").values()}) == 1
     )
