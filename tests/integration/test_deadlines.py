@@ -1,5 +1,6 @@
 """How long a job may wait for its purchase is its caller's to say; past it, it ends free of charge."""
 
+import time
 from typing import Any
 
 import pytest
@@ -100,9 +101,15 @@ def test_a_provider_that_is_busy_for_longer_ends_it_before(world: World) -> None
 
 
 def test_a_purchase_that_has_begun_is_not_cut(world: World) -> None:
-    job_id = world.accepted(easel_deadline=1)
-    world.simulator.plan("slow", seconds=1.5)
-    world.work()
+    job_id = world.accepted()
+    world.simulator.plan("slow", seconds=2)
+    with world.working():
+        until = time.monotonic() + 30
+        while not world.simulator.calls():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        world.edit_item(job_id, deadline=PAST)
+        world.sweep()
     assert world.job(job_id)["status"] == "succeeded"
 
 
