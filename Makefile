@@ -91,10 +91,11 @@ down: ## end what `make up` started
 # Tests and checks.
 
 .PHONY: test test-fast test-campaigns test-all faults check bench format
-# Two processes, each with a stack of its own: end-to-end tests mostly wait.
+# Two processes, each with a stack of its own: end-to-end tests mostly wait. In the order of their folders, which begins
+# with the longest files: by itself pytest-xdist would begin with those that hold most tests, and end with the longest.
 test: ## every layer of tests, but for the campaigns
 	$(call need,dev sam ministack checkov lambda openai-1 openai-2 node-client mcp-programs)
-	@$(BIN)/pytest tests -n 2 --dist loadfile --ignore tests/campaigns
+	@$(BIN)/pytest tests -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/campaigns
 
 test-campaigns: ## long runs: many requests, statements, crashes or faults in a row
 	$(call need,dev sam ministack mcp-programs)
