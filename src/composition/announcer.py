@@ -38,21 +38,23 @@ def _reactions(settings: AnnouncerSettings, ledger: LedgerStore) -> dict[str, Re
     webhooks = JobQueue(aws.sqs(), settings.webhooks_queue_url)
     return {
         # First, so that whoever hears of the event finds them there.
-        "results of drops": partial(_leave_results, settings, Spending(ledger, settings.budget)),
+        "results of drops": _leaving_results(settings, Spending(ledger, settings.budget)),
         "event bus": Publisher(EventBus(aws.events(), settings.event_bus), answers).publish,
         "webhook": Notifier(messages, webhooks, answers).notify,
     }
 
 
-def _leave_results(settings: AnnouncerSettings, spending: Spending, job: Job) -> None:
-    callers_table = settings.callers_table
-    owners = Owners(PrefixStore(aws.dynamodb(), callers_table), CallerStore(aws.dynamodb(), callers_table))
+def _leaving_results(settings: AnnouncerSettings, spending: Spending) -> Reaction:
+    """Manifests tell, as the doors' answers do, what the caller's budget has left."""
+    callers = CallerStore(aws.dynamodb(), settings.callers_table)
+    owners = Owners(PrefixStore(aws.dynamodb(), settings.callers_table), callers)
+    results = drop_results(settings)
 
-    def left() -> int | None:
+    def left(job: Job) -> int | None:
         payer = owners.payer_of(job)
         return spending.left(payer) if payer else None
 
-    drop_results(settings).write(job, _answers(settings, left))
+    return lambda job: results.write(job, _answers(settings, partial(left, job)))
 
 
 def _answers(settings: AnnouncerSettings, left: Callable[[], int | None]) -> Answers:

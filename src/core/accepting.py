@@ -223,7 +223,7 @@ class Acceptor:
                 "This Idempotency-Key was used for a different request. Use a new key for a new request.",
                 job_id=existing.id,
             )
-        if existing.may_be_revived and existing.caller_id == caller.id:
+        if existing.may_be_revived and caller.owns(existing):
             try:
                 reviving = self._reserving(caller, existing.revived(self._clock(), job.deadline))
                 revived = self._write(caller, self._jobs.save, reviving)

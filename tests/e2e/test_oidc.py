@@ -42,7 +42,7 @@ def buy(url: str, token: str) -> httpx.Response:
 
 
 def job(url: str, token: str, job_id: str) -> httpx.Response:
-    return wire.get(f"{url}/jobs/{job_id}?wait=20", headers={"Authorization": f"Bearer {token}"})
+    return wire.get(f"{url}/jobs/{job_id}?wait=50", headers={"Authorization": f"Bearer {token}"})
 
 
 def test_a_user_is_a_caller_at_every_door(stack: Stack, issuer: Issuer, simulator: SimulatorControl) -> None:
