@@ -2,8 +2,8 @@
 
 from functools import cache
 
-from composition.doors import doors
 from composition.results import drop_results
+from composition.services import doors
 from core import aws
 from core.drops.owners import Owners
 from core.drops.taking import DropTaker

@@ -2,7 +2,7 @@
 
 The issuer's keys are found by its discovery document and kept in memory. A key that is not among them is looked for
 again, but not more often than every half minute, whatever anybody sends. Like core.tokens, this loads PyJWT and
-cryptography, so `composition.doors` builds it when the first token comes.
+cryptography, so `composition.services` builds it when the first token comes.
 """
 
 import hashlib

@@ -3,7 +3,7 @@
 A token is a signed JWT that names its record; the record says what the token allows. So a forged or expired one costs
 no look-up, and one that is revoked, or whose key is, is refused on its next use.
 
-Loading this module loads PyJWT and cryptography, which takes nearly a tenth of a second: `composition.doors` does so
+Loading this module loads PyJWT and cryptography, which takes nearly a tenth of a second: `composition.services` does so
 when the first token arrives.
 """
 

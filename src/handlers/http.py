@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
 
-from composition.doors import Doors
+from composition.services import Doors
 from core.answers import Answers, error_document
 from core.authentication import holder_of_key
 from core.callers import Caller

@@ -5,8 +5,8 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from composition.doors import doors
-from composition.mcp_door import settings
+from composition.mcp import settings
+from composition.services import doors
 from core.authentication import holder_of_key
 from core.errors import EaselError
 from handlers.logs import logger

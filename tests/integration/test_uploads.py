@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from cli import keys
-from composition.doors import doors
+from composition.services import doors
 from core.callers import Caller
 from core.errors import InvalidRequest, NotFound
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pybase64
 
-from composition.doors import doors
+from composition.services import doors
 from core.accepting import Delivery
 from core.errors import InvalidRequest
 from core.jobs import Job

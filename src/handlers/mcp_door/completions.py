@@ -2,7 +2,7 @@
 
 from mcp.types import Completion
 
-from composition.doors import doors
+from composition.services import doors
 from handlers.mcp_door.visit import Visit
 
 _MOST = 100

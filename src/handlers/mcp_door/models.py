@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from composition.doors import doors
+from composition.services import doors
 from core import documents
 from core.catalog import LifecycleState, Operation
 from core.models import model_list, model_named

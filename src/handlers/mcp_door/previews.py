@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from mcp.types import Annotations, ImageContent
 
-from composition.doors import doors
+from composition.services import doors
 from core.images import Image
 
 # Claude Code cuts an answer at 25,000 tokens, and counts the base64 of a picture as text: some 3 characters a token.

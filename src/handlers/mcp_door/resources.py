@@ -2,7 +2,7 @@
 
 from mcp.types import BlobResourceContents, Resource, ResourceTemplate, TextResourceContents
 
-from composition.doors import doors
+from composition.services import doors
 from core.errors import NotFound
 from core.images import Image
 from handlers.mcp_door.models import models_result

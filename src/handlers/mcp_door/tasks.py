@@ -10,7 +10,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY, RequestParams
 
-from composition.doors import doors
+from composition.services import doors
 from core.errors import Conflict, NotFound
 from core.jobs import Job
 from handlers.mcp_door.faults import in_tool_words

@@ -9,7 +9,7 @@ from mcp.types import CallToolResult, ToolAnnotations
 from mcp.types import Tool as Description
 from pydantic import ValidationError
 
-from composition.doors import doors
+from composition.services import doors
 from core.jobs import Job
 from handlers.mcp_door import buying, faults, icons
 from handlers.mcp_door.arguments import (

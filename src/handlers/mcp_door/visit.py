@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from composition.doors import doors
+from composition.services import doors
 from core.answers import Answers
 from core.callers import Caller
 from core.stores.images import LastingLinks

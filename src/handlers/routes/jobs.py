@@ -3,7 +3,7 @@
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from composition.doors import doors
+from composition.services import doors
 from core.answers import deleted
 from core.messages import message_id
 from handlers import http

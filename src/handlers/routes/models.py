@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from composition.doors import doors
+from composition.services import doors
 from core.models import model_list, model_named
 from handlers import http
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from composition.doors import doors
+from composition.services import doors
 from handlers import http
 
 if TYPE_CHECKING:
