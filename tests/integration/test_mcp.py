@@ -21,8 +21,8 @@ from cli import keys
 from composition import mcp, services
 from core import catalog
 from core.stores.jobs import RetryPointer
-from handlers.mcp_door import arguments, faults, server
-from handlers.mcp_door.tools import TOOLS
+from interfaces.mcp_server import arguments, errors, server
+from interfaces.mcp_server.tools import TOOLS
 from local.processes import ROOT
 from tests.integration.conftest import World
 from tests.integration.mcp_calls import META, Era, McpDoor, Raw
@@ -342,7 +342,7 @@ def test_whatever_the_core_says_of_routes_is_said_of_tools() -> None:
     ]
     assert spoken
     for text in spoken:
-        assert not re.search(r"[A-Z]+ /v1/|Idempotency-Key", faults.in_tool_words(text)), text
+        assert not re.search(r"[A-Z]+ /v1/|Idempotency-Key", errors.in_tool_words(text)), text
 
 
 def test_a_fault_of_ours_is_an_answer_without_detail(

@@ -14,11 +14,11 @@ from standardwebhooks.webhooks import Webhook
 from cli import keys, webhooks
 from core import aws
 from core.inputs.connecting import tls_context
+from core.logs import logger
 from core.messages import PAUSES_SECONDS, Message, message_id
 from core.stores.jobs import JobStore
 from core.stores.ledger import LedgerStore
 from core.stores.messages import MessageStore
-from handlers.logs import logger
 from tests.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
 
 from .conftest import PUBLIC_URL, World

@@ -14,8 +14,8 @@ from core import documents
 from core.catalog import Operation
 from core.errors import Charged
 from core.jobs import Job, Status
-from handlers.mcp_door.faults import in_tool_words
-from handlers.mcp_door.visit import Visit
+from interfaces.mcp_server.errors import in_tool_words
+from interfaces.mcp_server.session import Visit
 
 # A job is looked at again after this many seconds; pictures take 8 to 180.
 POLL_SECONDS = 10

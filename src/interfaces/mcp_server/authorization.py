@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from core.answers import error_document
 from core.errors import EaselError
-from handlers.mcp_door.adapter import PATH, Answer, Event
+from interfaces.mcp_server.adapter import PATH, Answer, Event
 
 _WELL_KNOWN = "/.well-known/oauth-protected-resource"
 _JSON = {"content-type": "application/json"}

@@ -5,11 +5,11 @@ from mcp.types import BlobResourceContents, Resource, ResourceTemplate, TextReso
 from composition.services import doors
 from core.errors import NotFound
 from core.images import Image
-from handlers.mcp_door.models import models_result
-from handlers.mcp_door.previews import previews_of
-from handlers.mcp_door.results import Result, listed_image
-from handlers.mcp_door.tools import image_list
-from handlers.mcp_door.visit import Visit
+from interfaces.mcp_server.models import models_result
+from interfaces.mcp_server.previews import previews_of
+from interfaces.mcp_server.results import Result, listed_image
+from interfaces.mcp_server.session import Visit
+from interfaces.mcp_server.tools import image_list
 
 _MODELS = "easel://models"
 _RECENT = "easel://images/recent"

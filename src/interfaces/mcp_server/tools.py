@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from composition.services import doors
 from core.jobs import Job
-from handlers.mcp_door import buying, faults, icons
-from handlers.mcp_door.arguments import (
+from interfaces.mcp_server import errors, icons, purchases
+from interfaces.mcp_server.arguments import (
     Arguments,
     CancelJob,
     CreateUpload,
@@ -24,9 +24,9 @@ from handlers.mcp_door.arguments import (
     Quote,
     shortened,
 )
-from handlers.mcp_door.models import ModelsResult, models_result
-from handlers.mcp_door.previews import previews_of
-from handlers.mcp_door.results import (
+from interfaces.mcp_server.models import ModelsResult, models_result
+from interfaces.mcp_server.previews import previews_of
+from interfaces.mcp_server.results import (
     ImageList,
     JobResult,
     QuoteResult,
@@ -38,7 +38,7 @@ from handlers.mcp_door.results import (
     result_of,
     told,
 )
-from handlers.mcp_door.visit import Visit
+from interfaces.mcp_server.session import Visit
 
 Watch = Callable[[Job], None]
 
@@ -68,7 +68,7 @@ class Tool[Given: Arguments]:
         try:
             given = self.takes.read(arguments)
         except ValidationError as error:
-            raise faults.of_arguments(error, self.takes.schema_for_models()) from None
+            raise errors.of_arguments(error, self.takes.schema_for_models()) from None
         return self.run(visit, given, watch)
 
     @cached_property
@@ -89,7 +89,7 @@ def generate_image(visit: Visit, given: Generate, watch: Watch) -> CallToolResul
     """Make pictures from a prompt. Costs money (quote_image says how much). Answers within wait_seconds: with links to
     the pictures, or with a job_id to give to get_image_job. Repeating a call never buys twice.
     """
-    job = buying.generation(visit, given)
+    job = purchases.generation(visit, given)
     return _watched(visit, job, given, watch, buying=True)
 
 
@@ -98,7 +98,7 @@ def edit_image(visit: Visit, given: Edit, watch: Watch) -> CallToolResult:
     send a file of the user's by create_upload, or name it by its https URL. Costs money, and answers, like
     generate_image.
     """
-    job = buying.edit(visit, given)
+    job = purchases.edit(visit, given)
     return _watched(visit, job, given, watch, buying=True)
 
 
@@ -117,7 +117,7 @@ def cancel_image_job(visit: Visit, given: CancelJob, watch: Watch) -> CallToolRe
 
 def quote_image(visit: Visit, given: Quote, watch: Watch) -> CallToolResult:
     """What generate_image or, with images, edit_image would cost with the same arguments. Buys nothing."""
-    request, price = buying.price(visit, given)
+    request, price = purchases.price(visit, given)
     return told(
         QuoteResult(
             model=request.model,

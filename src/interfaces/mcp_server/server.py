@@ -31,10 +31,10 @@ from mcp.types import (
 
 from core.errors import EaselError, ServerError
 from core.jobs import Job
-from handlers.logs import logger
-from handlers.mcp_door import completions, faults, icons, prompts, resources, tasks
-from handlers.mcp_door.tools import TOOLS
-from handlers.mcp_door.visit import Visit, current
+from core.logs import logger
+from interfaces.mcp_server import completions, errors, icons, prompts, resources, tasks
+from interfaces.mcp_server.session import Visit, current
+from interfaces.mcp_server.tools import TOOLS
 
 VERSION = "0.1.0"
 
@@ -73,11 +73,11 @@ async def call_tool(context: Context, params: CallToolRequestParams) -> CallTool
     try:
         result = await anyio.to_thread.run_sync(tool.call, visit, params.arguments or {}, watch)
     except EaselError as error:
-        return faults.told(error, visit.request_id)
+        return errors.told(error, visit.request_id)
     except Exception as error:  # noqa: BLE001 # a client must not take a fault of ours for one of the protocol
         logger.exception("unhandled error", extra={"error": type(error).__name__})
         sorry = ServerError("Easel failed to answer. Nothing is known to have been bought; list_images shows what was.")
-        return faults.told(sorry, visit.request_id)
+        return errors.told(sorry, visit.request_id)
     if tool.buys and latest and not latest[0].finished and tasks.declared(context):
         return tasks.created(latest[0])
     return result
@@ -110,7 +110,7 @@ async def read_resource(context: Context, params: ReadResourceRequestParams) -> 
     try:
         contents = await anyio.to_thread.run_sync(resources.read, current(), str(params.uri))
     except EaselError as error:
-        message = faults.in_tool_words(error.problem.message)
+        message = errors.in_tool_words(error.problem.message)
         raise MCPError(INVALID_PARAMS, message, {"uri": str(params.uri)}) from None
     return ReadResourceResult(contents=contents)
 

@@ -14,8 +14,8 @@ from core.money import quote
 from core.requests import Request
 from core.requests.bodies import Pointer, Wish
 from core.requests.resolving import with_inputs
-from handlers.mcp_door.arguments import Edit, Generate, Quote
-from handlers.mcp_door.visit import Visit
+from interfaces.mcp_server.arguments import Edit, Generate, Quote
+from interfaces.mcp_server.session import Visit
 
 # A client that lost an answer calls again after its time-out, of minutes at most.
 REPEAT_SECONDS = 600

@@ -13,9 +13,9 @@ from mcp.types import INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY, Reques
 from composition.services import doors
 from core.errors import Conflict, NotFound
 from core.jobs import Job
-from handlers.mcp_door.faults import in_tool_words
-from handlers.mcp_door.results import POLL_SECONDS, iso, result_of
-from handlers.mcp_door.visit import Visit
+from interfaces.mcp_server.errors import in_tool_words
+from interfaces.mcp_server.results import POLL_SECONDS, iso, result_of
+from interfaces.mcp_server.session import Visit
 
 IDENTIFIER = "io.modelcontextprotocol/tasks"
 METHODS = ("tasks/get", "tasks/update", "tasks/cancel")

@@ -3,7 +3,7 @@
 from mcp.types import Completion
 
 from composition.services import doors
-from handlers.mcp_door.visit import Visit
+from interfaces.mcp_server.session import Visit
 
 _MOST = 100
 

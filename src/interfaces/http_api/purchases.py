@@ -11,12 +11,12 @@ from core.answers import quote_document
 from core.callers import Caller
 from core.errors import EndpointRetired
 from core.inputs.multipart import parse_form
+from core.logs import logger
 from core.money import quote
 from core.requests import Request
 from core.requests.bodies import Wish, edit_of_form, edit_of_json, parse_json
 from core.requests.resolving import with_inputs
-from handlers import http
-from handlers.logs import logger
+from interfaces.http_api import call as http
 
 routes = Router()
 

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from composition.services import doors
-from handlers import http
+from interfaces.http_api import call
 
 if TYPE_CHECKING:
     from core import documents
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 routes = Router()
 
 # Written by `make openapi`.
-_FILES = Path(__file__).parents[1]
+_FILES = Path(__file__).parent
 _CACHE = {"Cache-Control": "public, max-age=300"}
 # The page has neither scripts nor anything from elsewhere, and can only be read.
 _PAGE_POLICY = (
@@ -29,7 +29,7 @@ def health() -> Response[str]:
     """Whether this deployment can answer."""
     models = doors().catalog.live_models(datetime.now(UTC).date())
     document: documents.Health = {"status": "ok", "models": models}
-    return http.answer(200, document)
+    return call.answer(200, document)
 
 
 @routes.get("/openapi.json")

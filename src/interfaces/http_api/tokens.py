@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from composition.services import doors
 from core import answers
 from core.requests.bodies import parse_json
-from handlers import http
+from interfaces.http_api import call as http
 
 routes = Router()
 

@@ -9,7 +9,7 @@ from composition.services import doors
 from core import documents
 from core.catalog import LifecycleState, Operation
 from core.models import model_list, model_named
-from handlers.mcp_door.results import Result
+from interfaces.mcp_server.results import Result
 
 
 class ModelInfo(Result):
