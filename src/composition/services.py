@@ -7,32 +7,32 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from core import aws, catalog
-from core.accepting import Acceptor
-from core.authentication import Gate
-from core.canceling import Canceler
+from core.budgets import Spending
+from core.callers.authentication import Gate
+from core.callers.store import CallerStore
 from core.catalog import Catalog
-from core.delivering import Receivers
-from core.estimating import Estimator
-from core.gathering import Gatherer
-from core.inputs.addresses import TrustedHosts
-from core.ledger import Budget
-from core.library import Library
-from core.requests.resolving import ModelPolicy, Resolver
+from core.images.input_storage import InputStore
+from core.images.storage import ImageLinks, ImageStore
+from core.jobs.cancellation import Canceler
+from core.jobs.library import Library
+from core.jobs.store import JobStore
+from core.jobs.wait_estimate import Estimator
+from core.ledger.model import Budget
+from core.ledger.store import LedgerStore
+from core.outbound.addresses import TrustedHosts
+from core.purchases.inputs import Gatherer
+from core.purchases.submission import Acceptor
+from core.queues import JobQueue
+from core.requests.resolver import ModelPolicy, Resolver
 from core.settings import ApiSettings
-from core.spending import Spending
-from core.stores.callers import CallerStore
-from core.stores.images import ImageLinks, ImageStore
-from core.stores.inputs import InputStore
-from core.stores.jobs import JobStore
-from core.stores.ledger import LedgerStore
-from core.stores.messages import MessageStore, SecretStore
-from core.stores.queue import JobQueue
-from core.stores.uploads import UploadBucket, UploadStore
 from core.uploads import Uploads
+from core.uploads.store import UploadBucket, UploadStore
+from core.webhooks.delivery import Receivers
+from core.webhooks.store import MessageStore, SecretStore
 
 if TYPE_CHECKING:
-    from core.bearers import Bearers
-    from core.tokens import Tokens
+    from core.callers.browser_tokens import Tokens
+    from core.callers.signed_tokens import Bearers
 
 _DAY_SECONDS = 86400
 
@@ -62,9 +62,9 @@ class Doors:
 @cache
 def tokens() -> "Tokens":
     """The browser tokens of this process. Built when the first one comes: most calls bring a key, and load less."""
-    from core.stores.signing import SigningSecret  # noqa: PLC0415 - loaded with the first token only
-    from core.stores.tokens import TokenStore  # noqa: PLC0415 - loaded with the first token only
-    from core.tokens import LONGEST_SECONDS, Tokens  # noqa: PLC0415 - loaded with the first token only
+    from core.callers.browser_token_store import TokenStore  # noqa: PLC0415 - loaded with the first token only
+    from core.callers.browser_tokens import LONGEST_SECONDS, Tokens  # noqa: PLC0415 - loaded with the first token only
+    from core.callers.signing_keys import SigningSecret  # noqa: PLC0415 - loaded with the first token only
 
     settings = ApiSettings.from_environment()
     return Tokens(
@@ -81,8 +81,8 @@ def bearers() -> "Bearers":
 
     Built when the first one comes, like the former.
     """
-    from core.bearers import Bearers  # noqa: PLC0415 - loaded with the first token only
-    from core.oidc import IssuerKeys, OidcPolicy, OidcTokens  # noqa: PLC0415 - loaded with the first token only
+    from core.callers.oidc import IssuerKeys, OidcPolicy, OidcTokens  # noqa: PLC0415 - loaded with the first token only
+    from core.callers.signed_tokens import Bearers  # noqa: PLC0415 - loaded with the first token only
 
     settings = ApiSettings.from_environment()
     if not settings.oidc_issuer:

@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from composition.mcp import settings
 from composition.services import doors
-from core.authentication import holder_of_key
+from core.callers.authentication import holder_of_key
 from core.errors import EaselError
 from core.logs import logger
 from interfaces.mcp_server import adapter, authorization, server, session

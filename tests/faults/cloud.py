@@ -17,10 +17,10 @@ from moto.backends import get_backend
 
 from composition import announcer, drops, services, upkeep, worker
 from core import aws
-from core.jobs import Job
-from core.recovering import RESTORING_PATIENCE_SECONDS
-from core.stores.jobs import JobStore
-from core.stores.ledger import LedgerStore
+from core.jobs.model import Job
+from core.jobs.recovery import RESTORING_PATIENCE_SECONDS
+from core.jobs.store import JobStore
+from core.ledger.store import LedgerStore
 from local.simulator import Simulator
 from tests.faults.wire import Crash, Planned, Wire, watching
 from tests.integration.conftest import PUBLIC_URL, TEMPLATE, Answer, Context, World, deployed, sample_event

@@ -6,10 +6,10 @@ import boto3
 import pytest
 
 from core import aws
-from core.announcing import Announcer, NotAllTold
-from core.jobs import Job, Report
-from core.stores.jobs import JobStore
-from core.stores.ledger import LedgerStore
+from core.completion.dispatcher import Announcer, NotAllTold
+from core.jobs.model import Job, Report
+from core.jobs.store import JobStore
+from core.ledger.store import LedgerStore
 
 from .conftest import PUBLIC_URL, World, sample_event
 

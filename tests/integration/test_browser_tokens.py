@@ -15,8 +15,8 @@ import pytest
 
 from cli import keys, tokens
 from composition import services
-from core.callers import Caller
-from core.ledger import Budget
+from core.callers.model import Caller
+from core.ledger.model import Budget
 
 from .conftest import Answer, World
 

@@ -20,7 +20,7 @@ from PIL import Image
 from cli import keys
 from composition import mcp, services
 from core import catalog
-from core.stores.jobs import RetryPointer
+from core.jobs.store import RetryPointer
 from interfaces.mcp_server import arguments, errors, server
 from interfaces.mcp_server.tools import TOOLS
 from local.processes import ROOT

@@ -11,10 +11,10 @@ import pytest
 from cli import webhooks
 from composition import services, upkeep
 from core import aws
-from core.messages import message_id
+from core.jobs.store import JobStore
+from core.ledger.store import LedgerStore
 from core.metrics import METRICS, measure
-from core.stores.jobs import JobStore
-from core.stores.ledger import LedgerStore
+from core.webhooks.message import message_id
 
 from .conftest import World
 

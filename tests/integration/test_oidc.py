@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from composition import services
-from core import oidc
+from core.callers import oidc
 from tests.issuer import AUDIENCE, EC_KEY, RSA_KEYS, Issuer, answered, published
 from tests.tls_server import make_certificate, serving
 

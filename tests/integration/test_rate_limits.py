@@ -9,7 +9,7 @@ import pytest
 
 from cli import keys
 from composition import services
-from core.callers import Rates, new_key
+from core.callers.model import Rates, new_key
 
 from .conftest import Answer, World
 

@@ -10,7 +10,7 @@ import pytest
 
 from cli import keys
 from composition.services import doors
-from core.callers import Caller
+from core.callers.model import Caller
 from core.errors import InvalidRequest, NotFound
 
 from .conftest import World

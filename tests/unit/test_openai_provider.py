@@ -177,7 +177,7 @@ def test_what_looks_like_a_secret_is_not_passed_on(http: httpx.Client) -> None:
 
 def test_a_second_adapter_is_a_new_file(http: httpx.Client, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "sketch.py").write_text(
-        "from core.jobs import Report\n"
+        "from core.jobs.model import Report\n"
         "from core.providers import Delivery\n"
         "class Sketch:\n"
         "    def __init__(self, ink): self.ink = ink\n"

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import IO, TYPE_CHECKING, Protocol
 
 from core.errors import Problem
-from core.jobs import Report
+from core.jobs.model import Report
 from core.requests import Request, Role
 
 if TYPE_CHECKING:

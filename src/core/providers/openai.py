@@ -19,11 +19,11 @@ import httpx
 from pydantic import Field, field_validator
 
 from core.errors import Charged, Moderation, Problem
-from core.jobs import Report
-from core.money import Usage
+from core.jobs.model import Report
+from core.pricing import Usage
 from core.providers import Delivery, InDoubt, InputFile, ListUnavailable, NotBought, Refused
-from core.providers.body import BrokenBody, ImagesBody, ParsedBody
-from core.providers.secret import KeyUnavailable, ProviderKey
+from core.providers.api_key import KeyUnavailable, ProviderKey
+from core.providers.image_stream import BrokenBody, ImagesBody, ParsedBody
 from core.requests import Request
 from core.settings import Settings
 

@@ -12,10 +12,10 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
 
 from composition.services import Doors
-from core.answers import Answers, error_document
-from core.authentication import holder_of_key
-from core.callers import Caller
+from core.callers.authentication import holder_of_key
+from core.callers.model import Caller
 from core.errors import EaselError, InvalidRequest
+from core.responses.builders import Answers, error_document
 
 POLL_SECONDS = 2
 

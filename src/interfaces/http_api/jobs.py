@@ -4,8 +4,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from composition.services import doors
-from core.answers import deleted
-from core.messages import message_id
+from core.responses.builders import deleted
+from core.webhooks.message import message_id
 from interfaces.http_api import call as http
 
 routes = Router()

@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from composition.services import doors
-from core.models import model_list, model_named
+from core.responses.models import model_list, model_named
 from interfaces.http_api import call as http
 
 routes = Router()

@@ -6,16 +6,16 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from composition.services import doors
-from core.accepting import Delivery
-from core.answers import quote_document
-from core.callers import Caller
+from core.callers.model import Caller
 from core.errors import EndpointRetired
-from core.inputs.multipart import parse_form
 from core.logs import logger
-from core.money import quote
+from core.pricing import quote
+from core.purchases.submission import Delivery
 from core.requests import Request
 from core.requests.bodies import Wish, edit_of_form, edit_of_json, parse_json
-from core.requests.resolving import with_inputs
+from core.requests.multipart import parse_form
+from core.requests.resolver import with_inputs
+from core.responses.builders import quote_document
 from interfaces.http_api import call as http
 
 routes = Router()

@@ -11,7 +11,7 @@ from composition.services import doors
 from interfaces.http_api import call
 
 if TYPE_CHECKING:
-    from core import documents
+    from core.responses import schemas
 
 routes = Router()
 
@@ -28,7 +28,7 @@ _PAGE_POLICY = (
 def health() -> Response[str]:
     """Whether this deployment can answer."""
     models = doors().catalog.live_models(datetime.now(UTC).date())
-    document: documents.Health = {"status": "ok", "models": models}
+    document: schemas.Health = {"status": "ok", "models": models}
     return call.answer(200, document)
 
 

@@ -4,8 +4,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from composition.services import doors
-from core import answers
 from core.requests.bodies import parse_json
+from core.responses import builders
 from interfaces.http_api import call as http
 
 routes = Router()
@@ -16,7 +16,7 @@ def create() -> Response[str]:
     """A new browser token of the calling key: short-lived, for a few images, from the web origins it names."""
     call = http.Call(routes.current_event)
     made, text = doors().tokens().mint(call.key_holder(doors()), parse_json(call.body))
-    return http.answer(201, answers.new_token(made, text), {"Cache-Control": "no-store"})
+    return http.answer(201, builders.new_token(made, text), {"Cache-Control": "no-store"})
 
 
 @routes.get("/tokens")
@@ -25,14 +25,14 @@ def tokens() -> Response[str]:
     call = http.Call(routes.current_event)
     caller = call.key_holder(doors())
     limit = call.whole_number("limit", default=20, least=1, most=100)
-    return http.answer(200, answers.token_list(*doors().tokens().list_of(caller, limit, call.query("after"))))
+    return http.answer(200, builders.token_list(*doors().tokens().list_of(caller, limit, call.query("after"))))
 
 
 @routes.get("/tokens/<token_id>")
 def token(token_id: str) -> Response[str]:
     """One of the key's valid tokens."""
     call = http.Call(routes.current_event)
-    return http.answer(200, answers.token(doors().tokens().read(call.key_holder(doors()), token_id)))
+    return http.answer(200, builders.token(doors().tokens().read(call.key_holder(doors()), token_id)))
 
 
 @routes.delete("/tokens/<token_id>")
@@ -40,4 +40,4 @@ def revoke(token_id: str) -> Response[str]:
     """Revoke a token at once. Jobs that it started go on; they belong to the key."""
     call = http.Call(routes.current_event)
     doors().tokens().revoke(call.key_holder(doors()), token_id)
-    return http.answer(200, answers.deleted("token.deleted", token_id))
+    return http.answer(200, builders.deleted("token.deleted", token_id))

@@ -4,7 +4,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from composition.services import doors
-from core.answers import usage_report
+from core.responses.builders import usage_report
 from interfaces.http_api import call as http
 
 routes = Router()

@@ -13,8 +13,8 @@ from mangum import Mangum
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 
-from core.answers import error_document
 from core.errors import EaselError, MethodNotAllowed, NotFound
+from core.responses.builders import error_document
 
 PATH = "/mcp"
 # A Function URL takes 6 MB, and the SDK answers a larger body with 413.

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Sequence
 
-from core.answers import error_document
 from core.errors import EaselError
+from core.responses.builders import error_document
 from interfaces.mcp_server.adapter import PATH, Answer, Event
 
 _WELL_KNOWN = "/.well-known/oauth-protected-resource"

@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import Field
 
 from composition.services import doors
-from core import documents
 from core.catalog import LifecycleState, Operation
-from core.models import model_list, model_named
+from core.responses import schemas
+from core.responses.models import model_list, model_named
 from interfaces.mcp_server.results import Result
 
 
@@ -32,7 +32,7 @@ class ModelInfo(Result):
     """What the other arguments take: a list of values, or a range."""
     input_images_max: int | None
     """How many pictures edit_image takes."""
-    prices: documents.Prices
+    prices: schemas.Prices
 
 
 class ModelsResult(Result):
@@ -61,7 +61,7 @@ def models_result(name: str | None, today: date) -> ModelsResult:
     )
 
 
-def _info(model: "documents.Model") -> ModelInfo:
+def _info(model: "schemas.Model") -> ModelInfo:
     able, life = model["capabilities"], model["lifecycle"]
     return ModelInfo(
         name=model["id"],
@@ -78,7 +78,7 @@ def _info(model: "documents.Model") -> ModelInfo:
     )
 
 
-def _sizes(size: "documents.Size") -> list[str]:
+def _sizes(size: "schemas.Size") -> list[str]:
     sizes = [*size["fixed"], *(["auto"] if size["auto"] else [])]
     if bounds := size["flexible"]:
         sizes.append(
@@ -88,7 +88,7 @@ def _sizes(size: "documents.Size") -> list[str]:
     return sizes
 
 
-def _values(parameter: "documents.Parameter") -> Any:
+def _values(parameter: "schemas.Parameter") -> Any:
     if parameter["values"]:
         return parameter["values"]
     return f"{parameter['min']} to {parameter['max']}" if parameter["min"] is not None else "an object"

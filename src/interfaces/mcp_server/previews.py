@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from mcp.types import Annotations, ImageContent
 
 from composition.services import doors
-from core.images import Image
+from core.images.model import Image
 
 # Claude Code cuts an answer at 25,000 tokens, and counts the base64 of a picture as text: some 3 characters a token.
 MAX_CHARACTERS = 45_000

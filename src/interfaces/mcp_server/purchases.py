@@ -6,14 +6,14 @@ from collections.abc import Iterator
 import pybase64
 
 from composition.services import doors
-from core.accepting import Delivery
 from core.errors import InvalidRequest
-from core.jobs import Job
-from core.money import Quote as Price
-from core.money import quote
+from core.jobs.model import Job
+from core.pricing import Quote as Price
+from core.pricing import quote
+from core.purchases.submission import Delivery
 from core.requests import Request
 from core.requests.bodies import Pointer, Wish
-from core.requests.resolving import with_inputs
+from core.requests.resolver import with_inputs
 from interfaces.mcp_server.arguments import Edit, Generate, Quote
 from interfaces.mcp_server.session import Visit
 

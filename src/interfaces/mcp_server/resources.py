@@ -4,7 +4,7 @@ from mcp.types import BlobResourceContents, Resource, ResourceTemplate, TextReso
 
 from composition.services import doors
 from core.errors import NotFound
-from core.images import Image
+from core.images.model import Image
 from interfaces.mcp_server.models import models_result
 from interfaces.mcp_server.previews import previews_of
 from interfaces.mcp_server.results import Result, listed_image

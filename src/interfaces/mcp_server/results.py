@@ -10,10 +10,10 @@ from typing import Any
 from mcp.types import Annotations, CallToolResult, ContentBlock, ResourceLink, TextContent
 from pydantic import BaseModel, ConfigDict
 
-from core import documents
 from core.catalog import Operation
 from core.errors import Charged
-from core.jobs import Job, Status
+from core.jobs.model import Job, Status
+from core.responses import schemas
 from interfaces.mcp_server.errors import in_tool_words
 from interfaces.mcp_server.session import Visit
 
@@ -74,7 +74,7 @@ class JobResult(Result):
     """Whether this is the purchase of an earlier, equal call: nothing was bought again."""
     charged: Charged
     """Whether the provider was paid."""
-    cost: documents.Cost
+    cost: schemas.Cost
     """In micro-dollars, millionths of a US dollar."""
     error: JobError | None
 
@@ -161,7 +161,7 @@ def job_result(job: Job, visit: Visit, *, buying: bool = False) -> JobResult:
     )
 
 
-def _image(entry: documents.ResultImage) -> JobImage:
+def _image(entry: schemas.ResultImage) -> JobImage:
     return JobImage(
         id=entry["id"],
         url=entry["url"],
@@ -173,7 +173,7 @@ def _image(entry: documents.ResultImage) -> JobImage:
     )
 
 
-def listed_image(image: documents.Image) -> ListedImage:
+def listed_image(image: schemas.Image) -> ListedImage:
     """A stored image as GET /v1/images/{id} would show it, in the words of this door."""
     return ListedImage(
         **_image(image).model_dump(),

@@ -30,7 +30,7 @@ from mcp.types import (
 )
 
 from core.errors import EaselError, ServerError
-from core.jobs import Job
+from core.jobs.model import Job
 from core.logs import logger
 from interfaces.mcp_server import completions, errors, icons, prompts, resources, tasks
 from interfaces.mcp_server.session import Visit, current

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from composition.services import doors
-from core.answers import Answers
-from core.callers import Caller
-from core.stores.images import LastingLinks
+from core.callers.model import Caller
+from core.images.storage import LastingLinks
+from core.responses.builders import Answers
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from mcp.types import INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY, Reques
 
 from composition.services import doors
 from core.errors import Conflict, NotFound
-from core.jobs import Job
+from core.jobs.model import Job
 from interfaces.mcp_server.errors import in_tool_words
 from interfaces.mcp_server.results import POLL_SECONDS, iso, result_of
 from interfaces.mcp_server.session import Visit

@@ -10,7 +10,7 @@ from mcp.types import Tool as Description
 from pydantic import ValidationError
 
 from composition.services import doors
-from core.jobs import Job
+from core.jobs.model import Job
 from interfaces.mcp_server import errors, icons, purchases
 from interfaces.mcp_server.arguments import (
     Arguments,
