@@ -48,6 +48,22 @@ class Quote:
     upper_usage: Usage | None = None
 
 
+@dataclass(frozen=True)
+class ProviderReport:
+    """What the provider said beside the images: the settings it really used, and its count of tokens.
+
+    `charge` is what that costs, in micro-dollars, where it can be told.
+    """
+
+    created: int
+    size: str | None = None
+    quality: str | None = None
+    background: str | None = None
+    output_format: str | None = None
+    usage: Usage | None = None
+    charge: int | None = None
+
+
 def charge_of(usage: Usage | None, request: Request, prices: Prices) -> int | None:
     """Micro-dollars that a purchase cost: by the provider's count, or by the image; None if it was not counted."""
     if usage is not None:

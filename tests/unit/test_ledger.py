@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import Problem
-from core.jobs.model import Job, Report, new_job
+from core.jobs.model import Job, new_job
 from core.ledger.dollars import micro_usd, usd
 from core.ledger.model import Account, Movement, account_of, opening, renewal, tally_of
-from core.pricing import Quote
+from core.pricing import ProviderReport, Quote
 from core.requests import Request
 
 NOW = 1_795_371_696  # 2026-11-22, a Sunday
 UPPER = 79_210
-REPORT = Report(NOW, charge=20_635)
+REPORT = ProviderReport(NOW, charge=20_635)
 
 
 def accepted() -> Job:

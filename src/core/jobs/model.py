@@ -19,7 +19,7 @@ from core.errors import Charged, Problem
 from core.images.model import Image
 from core.jobs.origin import Origin
 from core.ledger.model import Movement, MovementKind, Reservation, closing
-from core.pricing import Quote, Usage
+from core.pricing import ProviderReport, Quote
 from core.requests import Request
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled", "unknown"]
@@ -33,22 +33,6 @@ ANNOUNCEMENT_PATIENCE_SECONDS = 60
 DOUBT_ENDS_BEFORE_EXPIRY_SECONDS = 3600
 # Longest a job may wait for its purchase, attempts and waiting for the provider included; its caller may ask for less.
 DEADLINE_SECONDS = 3600
-
-
-@dataclass(frozen=True)
-class Report:
-    """What the provider said beside the images: the settings it really used, and its count of tokens.
-
-    `charge` is what that costs, in micro-dollars, where it can be told.
-    """
-
-    created: int
-    size: str | None = None
-    quality: str | None = None
-    background: str | None = None
-    output_format: str | None = None
-    usage: Usage | None = None
-    charge: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +67,7 @@ class Job:
     bought: int = 0
     deleted: int = 0
     images: tuple[Image, ...] = ()
-    report: Report | None = None
+    report: ProviderReport | None = None
     error: Problem | None = None
     charged: Charged = False
     started_at: int | None = None
@@ -164,7 +148,7 @@ class Job:
         """About to buy. From here on a crash leaves the purchase in doubt."""
         return replace(self, stage="calling", check_at=self.lease_until)
 
-    def storing(self, images: tuple[Image, ...], bought: int, report: Report) -> "Job":
+    def storing(self, images: tuple[Image, ...], bought: int, report: ProviderReport) -> "Job":
         """Bought, and the result is here: what is stored now can be found again after a crash.
 
         `images` are the usable ones of the `bought`.
@@ -186,7 +170,7 @@ class Job:
             return self
         return self._ended("succeeded", now, images=images, error=None, charged=True)
 
-    def failed(self, problem: Problem, now: int, report: Report | None = None) -> "Job":
+    def failed(self, problem: Problem, now: int, report: ProviderReport | None = None) -> "Job":
         """Ended without a result, for a known reason; `report` where the provider charged all the same."""
         return self._ended(
             "failed", now, error=problem, charged=problem.charged, images=(), report=report or self.report

@@ -22,12 +22,12 @@ from core.images.input_storage import InputGone, InputStore
 from core.images.model import Image, NotAnImage, describe, new_image_id
 from core.images.storage import ImageStore
 from core.jobs.concurrency import TurnStore
-from core.jobs.model import QUEUE_PATIENCE_SECONDS, Job, Report, new_lease_id
+from core.jobs.model import QUEUE_PATIENCE_SECONDS, Job, new_lease_id
 from core.jobs.recovery import deadline_passed, lost_in_crash, outcome_unknown
 from core.jobs.store import JobChanged, JobStore, StoreBusy
 from core.ledger.store import LedgerStore
 from core.metrics import measure
-from core.pricing import charge_of
+from core.pricing import ProviderReport, charge_of
 from core.providers import Delivery, ImageProvider, InDoubt, InputFile, NotBought, Refused
 from core.queues import MAX_DELAY_SECONDS, JobQueue
 from core.requests import Input
@@ -155,7 +155,7 @@ class Performer:
         if control.stopped_at is not None:
             raise NotBought(buying_stopped(control.reason).problem, retry_after=STOPPED_RETRY_SECONDS)
 
-    def _priced(self, job: Job, report: Report) -> Report:
+    def _priced(self, job: Job, report: ProviderReport) -> ProviderReport:
         """The report with what its count costs."""
         model = self._catalog.find(job.request.model)
         return replace(report, charge=charge_of(report.usage, job.request, model.rules.prices)) if model else report
