@@ -23,7 +23,7 @@ from core.images.model import Image, NotAnImage, describe, new_image_id
 from core.images.storage import ImageStore
 from core.jobs.concurrency import TurnStore
 from core.jobs.model import QUEUE_PATIENCE_SECONDS, Job, new_lease_id
-from core.jobs.recovery import deadline_passed, lost_in_crash, outcome_unknown
+from core.jobs.problems import deadline_passed, lost_in_crash, outcome_unknown
 from core.jobs.store import JobChanged, JobStore, StoreBusy
 from core.ledger.store import LedgerStore
 from core.metrics import measure
