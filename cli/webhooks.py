@@ -8,7 +8,8 @@ from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 from core.queues import JobQueue
 from core.webhooks.message import Message, message_id
-from core.webhooks.store import MessageChanged, MessageStore, SecretStore, SigningSecrets
+from core.webhooks.secret_store import SecretStore, SigningSecrets
+from core.webhooks.store import MessageChanged, MessageStore
 
 
 class NothingToReplay(Exception):

@@ -28,7 +28,8 @@ from core.settings import ApiSettings
 from core.uploads import Uploads
 from core.uploads.store import UploadBucket, UploadStore
 from core.webhooks.delivery import Receivers
-from core.webhooks.store import MessageStore, SecretStore
+from core.webhooks.secret_store import SecretStore
+from core.webhooks.store import MessageStore
 
 if TYPE_CHECKING:
     from core.callers.browser_tokens import Tokens

@@ -7,7 +7,8 @@ from core.outbound.addresses import TrustedHosts
 from core.queues import JobQueue
 from core.settings import WebhookSettings
 from core.webhooks.delivery import Deliverer
-from core.webhooks.store import MessageStore, SecretStore
+from core.webhooks.secret_store import SecretStore
+from core.webhooks.store import MessageStore
 
 
 @cache

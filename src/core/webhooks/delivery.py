@@ -16,7 +16,8 @@ from core.outbound.connection import CheckedConnection
 from core.outbound.urls import ForbiddenUrl, HttpsUrl
 from core.queues import MAX_DELAY_SECONDS, JobQueue, QueueUnavailable
 from core.webhooks.message import PATIENCE_SECONDS, Message, sign
-from core.webhooks.store import MessageChanged, MessageStore, SecretStore
+from core.webhooks.secret_store import SecretStore
+from core.webhooks.store import MessageChanged, MessageStore
 
 log = logging.getLogger(__name__)
 
