@@ -27,7 +27,7 @@ from core.requests.resolver import ModelPolicy, Resolver
 from core.settings import ApiSettings
 from core.uploads import Uploads
 from core.uploads.store import UploadBucket, UploadStore
-from core.webhooks.delivery import Receivers
+from core.webhooks.destinations import Receivers
 from core.webhooks.secret_store import SecretStore
 from core.webhooks.store import MessageStore
 

@@ -24,7 +24,7 @@ from core.ledger.store import BoundReached, Stopped
 from core.pricing import quote
 from core.queues import JobQueue, QueueUnavailable
 from core.requests import Request
-from core.webhooks.delivery import Receivers
+from core.webhooks.destinations import Receivers
 
 log = logging.getLogger(__name__)
 
