@@ -8,9 +8,9 @@ the same end once, rarely more often, and must not mind.
 import logging
 from collections.abc import Callable, Mapping
 
-from core.completion.measurement import measure_end
 from core.jobs.model import Job
 from core.jobs.store import JobStore
+from core.metrics import measure
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Announcer:
         if failed := [name for name, react in self._reactions.items() if not _told(job, name, react)]:
             raise NotAllTold(", ".join(failed))
         if self._jobs.mark_announced(job):
-            measure_end(job)  # Here and not as a reaction, which may be repeated.
+            _measure_end(job)  # Here and not as a reaction, which may be repeated.
 
 
 def _told(job: Job, name: str, react: Reaction) -> bool:
@@ -50,3 +50,22 @@ def _told(job: Job, name: str, react: Reaction) -> bool:
         log.exception("a reaction to the end of a job failed", extra={"job_id": job.id, "reaction": name})
         return False
     return True
+
+
+def _measure_end(job: Job) -> None:
+    """Measure how a job ended, what it brought and cost, and how long it took."""
+    measure("JobsEnded", 1, job.status)
+    # Its average is the rate of failures that no caller is to blame for.
+    measure("FailedPercent", 100 if job.status == "failed" and job.error and job.error.status >= 500 else 0)
+    if job.error:
+        measure("Errors", 1, job.error.code)
+    model = job.request.model
+    if job.images:
+        measure("Images", len(job.images), model)
+    if job.cost:
+        measure("CostUsd", job.cost / 1_000_000, model)
+    if job.started_at is not None:
+        measure("QueueSeconds", job.started_at - job.created_at)
+        if job.finished_at is not None:
+            # Only a model that delivers has a name that is worth a metric of its own.
+            measure("JobSeconds", job.finished_at - job.created_at, model if job.images else None)
