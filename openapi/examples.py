@@ -52,6 +52,7 @@ def examples() -> dict[str, Any]:
         request,
         quoted,
         job_id=JOB_ID,
+        fingerprint="",
         caller_id=_CALLER,
         request_id=_REQUEST_ID,
         now=_NOW,

@@ -55,8 +55,8 @@ class Job:
     created_ms: int
     deadline: int
     expires_at: int
+    quote: Quote
     token_id: str | None = None
-    quote: Quote | None = None
     webhook: str | None = None
     status: Status = "queued"
     stage: Stage | None = None
@@ -237,7 +237,7 @@ class Job:
             case True:
                 charge = ended._counted()
                 if charge is None:  # Without a count, it is the most that it can have been.
-                    charge = self.quote.upper_bound if self.quote else 0
+                    charge = self.quote.upper_bound
                 return ended._booked("settle", now, charge, ended.bought or ended.request.n)
             case False:
                 return ended._booked("release", now, 0, 0)
@@ -255,9 +255,10 @@ class Job:
 
 def new_job(
     request: Request,
-    quote: Quote | None,
+    quote: Quote,
     *,
     job_id: str,
+    fingerprint: str,
     caller_id: str,
     request_id: str,
     now: float,
@@ -274,7 +275,7 @@ def new_job(
         id=job_id,
         caller_id=caller_id,
         request=request,
-        fingerprint=request.fingerprint(),
+        fingerprint=fingerprint,
         request_id=request_id,
         token_id=token_id,
         quote=quote,
