@@ -265,12 +265,12 @@ class Cloud:
 
     def jobs(self) -> list[Job]:
         """All jobs, oldest first."""
-        found = [services.doors().jobs.get(item_id) for item_id in self._job_items()]
+        found = [_job_store().get(item_id) for item_id in self._job_items()]
         return sorted((job for job in found if job), key=lambda job: job.created_ms)
 
     def open_jobs(self) -> list[Job]:
         """Jobs that are not finished."""
-        return [job for item_id in self._open_ids() if (job := services.doors().jobs.get(item_id))]
+        return [job for item_id in self._open_ids() if (job := _job_store().get(item_id))]
 
     def _open_ids(self) -> list[str]:
         return [item_id for item_id, mark in self._marks().items() if mark == "yes"]
@@ -292,7 +292,7 @@ class Cloud:
 
     def ledger(self) -> tuple[LedgerStore, JobStore]:
         """What an audit looks at."""
-        return LedgerStore(aws.dynamodb(), "ledger"), services.doors().jobs
+        return LedgerStore(aws.dynamodb(), "ledger"), _job_store()
 
     def told(self) -> set[str]:
         """Ids of the jobs whose end came over the event bus."""
@@ -303,6 +303,10 @@ class Cloud:
         """What lies in the images bucket."""
         keys = _backend("s3", "aws").buckets["images"].keys
         return {name: keys[name].value for name in keys}
+
+
+def _job_store() -> JobStore:
+    return JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger"))
 
 
 def _backend(service: Any, region: str = "us-east-1") -> Any:

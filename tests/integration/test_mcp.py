@@ -19,8 +19,9 @@ from PIL import Image
 
 from cli import keys
 from composition import mcp, services
-from core import catalog
-from core.jobs.store import RetryPointer
+from core import aws, catalog
+from core.jobs.store import JobStore, RetryPointer
+from core.ledger.store import LedgerStore
 from interfaces.mcp_server import arguments, errors, server
 from interfaces.mcp_server.tools import TOOLS
 from local.processes import ROOT
@@ -236,7 +237,7 @@ def test_a_repeated_call_joins_the_job_of_the_first(world: World, door: McpDoor)
 
 def test_of_equal_calls_at_the_same_moment_one_job_is_remembered(door: McpDoor) -> None:
     """Both have looked and found none; tests/e2e lets real ones race."""
-    jobs, now = services.doors().jobs, time.time()
+    jobs, now = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger")), time.time()
     pointers = [RetryPointer("repeat#caller#wish", job_id, int(now) + 600) for job_id in ("job_1", "job_2")]
     assert [jobs.point_repeats(pointer, now, over=None) for pointer in pointers] == ["job_1", "job_1"]
     assert jobs.point_repeats(pointers[1], now, over="job_1") == "job_2"
@@ -254,8 +255,8 @@ def test_another_picture_of_the_same_prompt_is_bought_on_purpose(world: World, d
 
 def test_a_call_of_ten_minutes_ago_is_not_joined(world: World, door: McpDoor, monkeypatch: pytest.MonkeyPatch) -> None:
     first = door.call("generate_image", **WISH, wait_seconds=0).result["structuredContent"]["job_id"]
-    acceptor = services.doors().acceptor
-    monkeypatch.setattr(acceptor, "_clock", lambda: time.time() + 601)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 601)
     assert door.call("generate_image", **WISH, wait_seconds=0).result["structuredContent"]["job_id"] != first
 
 

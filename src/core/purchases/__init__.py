@@ -30,7 +30,7 @@ from core.purchases.submission import JobSubmission, SubmissionContext
 from core.requests import CheckedRequest, Request
 from core.requests.bodies import ImageRequest
 from core.requests.resolver import Resolver
-from core.webhooks.delivery import Receivers
+from core.webhooks.destinations import Receivers
 
 __all__ = ["Purchases", "SubmissionContext"]
 
