@@ -1,5 +1,6 @@
 """What callers ask for: bodies as they come in, the rules they are held to, and requests that passed them.
 
+multipart   from a form's bytes to its fields and files
 bodies      JSON and form fields as an ImageRequest; nothing is checked against a model yet
 rules       the rules of a model, one function each
 resolver    from an ImageRequest to a CheckedRequest: model, lifecycle, translation, rules
