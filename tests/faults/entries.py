@@ -153,14 +153,14 @@ def _edit_as_an_sdk(caller: Caller) -> None:
 
 
 def _edit_twice_on_a_budget(caller: Caller) -> None:
-    """Asks for two and has money for one, whichever that is."""
-    for _ in range(2):
-        caller.edit({})
+    """Asks for two and has money for one, whichever that is. They share no picture: they are no repetition."""
+    for colour in ("teal", "red"):
+        caller.edit({}, _files(colour=colour)[:1])
 
 
 def _edit_budget_for_one(cloud: Cloud) -> str:
     """A key that may spend exactly what one edit can cost at most."""
-    quoted = cloud.form("/images/quote", _EDIT, _files())
+    quoted = cloud.form("/images/quote", _EDIT, _files()[:1])
     assert quoted is not None
     budget = Budget(total=quoted.json()["upper_bound_micro_usd"])
     with cloud.wire.outside():

@@ -133,16 +133,12 @@ def _inputs_of_nobody(cloud: Cloud) -> list[str]:
     at the same purchase finds it.
     """
     stored = {key: data for key, data in cloud.stored().items() if key.startswith("inputs/")}
-    jobs = cloud.jobs()
-    needed = {image.key for job in jobs for image in job.request.inputs}
-    ids = {job.id for job in jobs}
+    needed = {image.key for job in cloud.jobs() for image in job.request.inputs}
     found = [f"{len(missing)} inputs of a job are gone"] if (missing := needed - stored.keys()) else []
     orphans = sorted(stored.keys() - needed)
     if orphans and not _could_not_clear_up(cloud):
         found.append(f"{len(orphans)} inputs of no job")
     folders = [key.split("/")[1] for key in orphans]
-    if again := [folder for folder in folders if folder in ids]:
-        found.append(f"{len(again)} inputs of a job that does not know them")
     if lost := [folder for folder in folders if not _JOB_ID.fullmatch(folder)]:
         found.append(f"{len(lost)} inputs of no job, where no other attempt finds them")
     copies = Counter(stored[key] for key in orphans)
