@@ -1,5 +1,6 @@
 """What AWS does by itself: delivers messages, repeats and buries them, sweeps each minute, while the clock moves."""
 
+import base64
 import importlib.util
 import json
 import time
@@ -8,6 +9,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.machinery import ModuleSpec
 from typing import Any
+from uuid import uuid4
 
 import boto3
 import pytest
@@ -24,6 +26,7 @@ from core.ledger.store import LedgerStore
 from local.simulator import Simulator
 from tests.faults.wire import Crash, Planned, Wire, watching
 from tests.integration.conftest import PUBLIC_URL, TEMPLATE, Answer, Context, World, deployed, sample_event
+from tests.integration.mcp_calls import META
 
 SECRET = "sk-simulated"
 MINUTE = 60
@@ -135,11 +138,39 @@ class Cloud:
             answers.append(self.world.call(method, path, body, door=door, **more))
         return answers[0] if answers else None
 
-    def form(self, path: str, fields: dict[str, Any], files: list[tuple[str, Any]]) -> Answer | None:
+    def form(
+        self,
+        path: str,
+        fields: dict[str, Any],
+        files: list[tuple[str, Any]],
+        *,
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer | None:
         """A form of a caller, whose job is not waited for."""
         with self._door(_API_SECONDS) as answers:
-            answers.append(self.world.form(path, fields, files))
+            answers.append(self.world.form(path, fields, files, key=key, headers=headers))
         return answers[0] if answers else None
+
+    def tool(self, name: str, arguments: dict[str, Any]) -> Any:
+        """The result of a tool that an assistant calls; None when the function died."""
+        event = sample_event("mcp")
+        params = {"name": name, "arguments": arguments, "_meta": META}
+        event["headers"] |= {"authorization": f"Bearer {self.world.key}", "mcp-method": "tools/call", "mcp-name": name}
+        event["requestContext"] |= {"timeEpoch": int(time.time() * 1000), "requestId": str(uuid4())}
+        event["body"] = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+        try:
+            with self.wire.process("mcp", _API_SECONDS) as process:
+                answered = _handler("mcp")(event, _Remaining(process.time_left))
+        except Crash:
+            self.restart()
+            return None
+        if process.dead:  # The server's threads have their own way to end.
+            self.restart()
+            return None
+        text = answered["body"]
+        text = base64.b64decode(text).decode() if answered.get("isBase64Encoded") else text
+        return json.loads(text)["result"]
 
     @contextmanager
     def _door(self, seconds: int) -> Iterator[list[Answer]]:

@@ -128,14 +128,20 @@ class World:
         return Answer(answered["statusCode"], {**many, **answered["headers"]}, answered.get("body") or "")
 
     def form(
-        self, path: str, fields: dict[str, Any], files: list[tuple[str, Any]], *, key: str | None = None
+        self,
+        path: str,
+        fields: dict[str, Any],
+        files: list[tuple[str, Any]],
+        *,
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Answer:
         """POST a multipart form as httpx, and with it the SDKs, encodes it; the job is not waited for."""
         parts = [*((name, (None, value)) for name, value in fields.items()), *files]
         request = httpx.Request("POST", "http://easel", files=parts)
         event = sample_event("api")
         sent = {"content-type": request.headers["content-type"], "authorization": f"Bearer {key or self.key}"}
-        sent["prefer"] = "respond-async"
+        sent |= {"prefer": "respond-async"} | {name.lower(): value for name, value in (headers or {}).items()}
         event |= {"httpMethod": "POST", "path": path, "headers": sent}
         event |= {"body": base64.b64encode(request.read()).decode(), "isBase64Encoded": True}
         now = int(time.time() * 1000)
