@@ -22,9 +22,9 @@ from botocore.awsrequest import AWSPreparedRequest
 from moto.core.botocore_stubber import BotocoreStubber
 from PIL import Image
 
-from composition import mcp_door
-from core.inputs.connecting import tls_context
-from core.ledger import Budget
+from composition import mcp
+from core.ledger.model import Budget
+from core.outbound.connection import tls_context
 from tests.integration.conftest import World
 from tests.integration.edits import (
     DROP,
@@ -64,12 +64,12 @@ def host(world: World, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setenv("EASEL_TRUSTED_IMAGE_HOSTS", f"{SERVER_ADDRESS}/32")
     monkeypatch.setenv("EASEL_PUBLIC_URL", "https://images.example.com/v1")
     tls_context.cache_clear()
-    mcp_door.settings.cache_clear()
+    mcp.settings.cache_clear()
     world.forget()
     with serving(certificate) as server:
         yield server
     tls_context.cache_clear()
-    mcp_door.settings.cache_clear()
+    mcp.settings.cache_clear()
 
 
 @pytest.fixture
