@@ -179,9 +179,9 @@ def _edit_with_a_wrong_mask(caller: Caller) -> None:
 
 def _edit_by_a_tool(caller: Caller) -> None:
     """Calls again, as an assistant does that got no answer."""
-    image = base64.b64encode(picture()).decode()
+    images = [base64.b64encode(picture(colour)).decode() for colour in ("teal", "red")]
     for _ in range(_PATIENT_RETRIES):
-        result = caller.cloud.tool("edit_image", _EDIT | {"image_data": [image, image], "wait_seconds": 0})
+        result = caller.cloud.tool("edit_image", _EDIT | {"image_data": images, "wait_seconds": 0})
         if result is not None and not result.get("isError"):
             return
         caller.cloud.wire.let_pass(2)

@@ -14,6 +14,8 @@ from tests.faults.entries import Caller
 from tests.integration.conftest import Answer
 
 _JOB_ID = re.compile(r"job_[0-9a-f]{32}")
+# What a mishap is called after which nothing was written for certain.
+_CERTAIN = ("throttled", "denied", "transaction conflict")
 _ERROR_FIELDS = {"message", "type", "param", "code", "retryable", "charged", "request_id"}
 
 
@@ -149,9 +151,17 @@ def _inputs_of_nobody(cloud: Cloud) -> list[str]:
 
 
 def _could_not_clear_up(cloud: Cloud) -> bool:
-    """Whether whoever stored an input died, or the bucket or the jobs table was out of its reach."""
-    died = not {"api", "mcp", "drop"}.isdisjoint(cloud.wire.died)
-    return died or cloud.wire.was_out("s3", "dynamodb") or any(": s3 DELETE" in where for where in cloud.wire.struck)
+    """Whether whoever stored an input died, or could not reach the bucket, or cannot know whether the job was written.
+
+    Then the input must stay, since the job may need it.
+    """
+    if not {"api", "mcp", "drop"}.isdisjoint(cloud.wire.died) or cloud.wire.was_out("s3", "dynamodb"):
+        return True
+    return any(": s3 DELETE" in where or _left_in_doubt(where) for where in cloud.wire.struck)
+
+
+def _left_in_doubt(where: str) -> bool:
+    return ": dynamodb TransactWriteItems: " in where and not where.partition("Items: ")[2].startswith(_CERTAIN)
 
 
 def _wrong_books(cloud: Cloud, jobs: list[Job], bought: list[Any]) -> list[str]:
