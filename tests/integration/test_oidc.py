@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import serialization
 
 from composition import doors
 from core import oidc
-from tests.issuer import AUDIENCE, EC_KEY, RSA_KEYS, Issuer, answered, published
-from tests.tls_server import make_certificate, serving
+from tests.support.issuer import AUDIENCE, EC_KEY, RSA_KEYS, Issuer, answered, published
+from tests.support.tls_server import make_certificate, serving
 
 from .conftest import Answer, World
 

@@ -19,7 +19,7 @@ from core.stores.jobs import JobStore
 from core.stores.ledger import LedgerStore
 from core.stores.messages import MessageStore
 from handlers.logs import logger
-from tests.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
+from tests.support.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
 
 from .conftest import PUBLIC_URL, World
 

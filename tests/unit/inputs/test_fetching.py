@@ -10,7 +10,7 @@ from core.errors import InvalidRequest
 from core.inputs import connecting
 from core.inputs.addresses import TrustedHosts
 from core.inputs.fetching import fetch
-from tests.tls_server import SERVER_ADDRESS, SERVER_NAME, Server
+from tests.support.tls_server import SERVER_ADDRESS, SERVER_NAME, Server
 from tests.unit.inputs.pictures import picture
 
 PNG = picture()
