@@ -1,6 +1,6 @@
 """Writes what GET /openapi.json and GET /docs serve, from the routes, the bodies, the documents and the catalog.
 
-    python -m openapi     (or make openapi) writes src/handlers/openapi.json and src/handlers/docs.html
+    python -m openapi     (or make openapi) writes openapi.json and docs.html in src/interfaces/http_api
 
 schemas       JSON schemas of what is sent and answered
 errors        every error code, as docs/http-api.md has them

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from handlers.routes.service import preflight
+from interfaces.http_api.service import preflight
 from openapi.errors import ErrorCode, errors_of
 from openapi.examples import examples
 from openapi.operations import (

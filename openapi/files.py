@@ -8,7 +8,7 @@ from openapi.description import describe
 from openapi.page import render
 from openapi.recipes import recipe_schema
 
-_SERVED = Path(__file__).parents[1] / "src/handlers"
+_SERVED = Path(__file__).parents[1] / "src/interfaces/http_api"
 _DOCS = Path(__file__).parents[1] / "docs"
 
 

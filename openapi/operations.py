@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from handlers.routes import images, jobs, models, purchases, service, tokens, uploads, usage
+from interfaces.http_api import images, jobs, models, purchases, service, tokens, uploads, usage
 from openapi import errors
 from openapi.examples import IMAGE_ID, JOB_ID, MODEL, PROMPT, TOKEN_ID, UPLOAD_ID
 from openapi.schemas import Schema, reference

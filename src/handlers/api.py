@@ -8,9 +8,8 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from core.errors import EaselError, MethodNotAllowed, NotFound, ServerError
-from handlers import http
-from handlers.logs import logger
-from handlers.routes import images, jobs, models, purchases, service, tokens, uploads, usage
+from core.logs import logger
+from interfaces.http_api import call, images, jobs, models, purchases, service, tokens, uploads, usage
 
 errors = Router()
 
@@ -50,7 +49,7 @@ def broken(error: Exception) -> Response[str]:
 
 
 def _told(error: EaselError) -> Response[str]:
-    return http.failure(error, http.Call(errors.current_event).request_id)
+    return call.failure(error, call.Call(errors.current_event).request_id)
 
 
 # API Gateway's stage and the Function URL's paths both start with /v1.
@@ -78,6 +77,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request_id = event["requestContext"].get("requestId", "unknown")
     logger.append_keys(request_id=request_id)
     response = resolver.resolve(event, context)
-    response.setdefault("headers", {}).update({**http.CORS_HEADERS, "X-Request-Id": request_id})
+    response.setdefault("headers", {}).update({**call.CORS_HEADERS, "X-Request-Id": request_id})
     logger.info("answered", extra={"status": response["statusCode"]})
     return response

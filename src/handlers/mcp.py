@@ -5,12 +5,12 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from composition.doors import doors
-from composition.mcp_door import settings
-from core.authentication import holder_of_key
+from composition.mcp import settings
+from composition.services import doors
+from core.callers.authentication import holder_of_key
 from core.errors import EaselError
-from handlers.logs import logger
-from handlers.mcp_door import adapter, authorization, server, visit
+from core.logs import logger
+from interfaces.mcp_server import adapter, authorization, server, session
 
 # The SDK tells what it refuses; what it was sent stays out of the logs.
 for _name in ("mcp", "mangum"):
@@ -45,5 +45,5 @@ def _answer(event: dict[str, Any], context: LambdaContext, request_id: str) -> d
         caller = holder_of_key(doors().gate.caller_of(credential, origin, source=source))
     except EaselError as error:
         return authorization.refusal(error, event, hosts, request_id)
-    visit.begin(visit.Visit(caller, event["requestContext"]["timeEpoch"] / 1000, request_id))
+    session.begin(session.Visit(caller, event["requestContext"]["timeEpoch"] / 1000, request_id))
     return adapter.answer(_server, event, context, hosts=hosts, origins=origins)

@@ -18,7 +18,7 @@ from PIL import Image
 from core import catalog
 from core.errors import EaselError
 from core.requests.bodies import edit_of_form
-from core.requests.resolving import ModelPolicy, Resolver
+from core.requests.resolver import ModelPolicy, Resolver
 from local.simulator import Simulator
 
 TODAY = date(2026, 11, 22)

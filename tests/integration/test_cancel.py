@@ -12,10 +12,10 @@ from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingErro
 
 from cli import keys
 from core import aws
-from core.jobs import Job
+from core.jobs.model import Job
+from core.jobs.store import JobStore
+from core.ledger.store import LedgerStore
 from core.requests import Input
-from core.stores.jobs import JobStore
-from core.stores.ledger import LedgerStore
 
 from .conftest import Answer, World
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from core import catalog
 from core.catalog import Catalog
 from core.errors import ModelNotFound
-from core.requests.resolving import ModelPolicy, Resolver
+from core.requests.resolver import ModelPolicy, Resolver
 
 TODAY = date(2026, 11, 22)
 

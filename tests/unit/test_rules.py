@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from core import catalog
 from core.catalog import Model
 from core.errors import InvalidRequest
-from core.requests.resolving import ModelPolicy, Resolver
+from core.requests.resolver import ModelPolicy, Resolver
 
 TODAY = date(2026, 11, 22)
 CATALOG = catalog.load()

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from core.errors import InvalidRequest
-from core.inputs.objects import StoredObject
+from core.images.stored_object import StoredObject
 
 _EXAMPLE = '{"model": "gpt-image-2.6-flare", "prompt": "A cute baby sea otter"}'
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from core.errors import InvalidRequest
-from core.inputs import connecting
-from core.inputs.addresses import TrustedHosts
-from core.inputs.fetching import fetch
+from core.images.download import fetch
+from core.outbound import connection as connecting
+from core.outbound.addresses import TrustedHosts
 from tests.support.tls_server import SERVER_ADDRESS, SERVER_NAME, Server
 from tests.unit.inputs.pictures import picture
 

@@ -1,0 +1,1 @@
+"""Generating and editing images for money."""
