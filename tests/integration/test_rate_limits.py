@@ -10,8 +10,8 @@ import pytest
 from cli import keys
 from composition import services
 from core.callers.model import Rates, new_key
-
-from .conftest import Answer, World
+from tests.support.world import World
+from tests.support.world.http_api import Answer
 
 HALF_PAST = 1_795_350_630.0  # 30 seconds into a minute
 
@@ -32,7 +32,7 @@ def key_with(world: World, **rates: int) -> tuple[str, str]:
 
 def buy(world: World, key: str, **body: Any) -> Answer:
     body = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low"} | body
-    return world.call("POST", "/images/generations", body, key=key, headers={"prefer": "respond-async"})
+    return world.api.call("POST", "/images/generations", body, key=key, headers={"prefer": "respond-async"})
 
 
 def assert_limited(answer: Answer) -> int:
@@ -102,45 +102,45 @@ def test_the_operator_changes_and_lifts_limits(world: World) -> None:
 
 def test_a_key_makes_so_many_requests_a_minute(world: World, clock: Any) -> None:
     key, _ = key_with(world, requests_per_minute=2)
-    assert [world.call("GET", "/jobs", key=key).status for _ in range(2)] == [200, 200]
-    assert assert_limited(world.call("GET", "/jobs", key=key)) == 30
+    assert [world.api.call("GET", "/jobs", key=key).status for _ in range(2)] == [200, 200]
+    assert assert_limited(world.api.call("GET", "/jobs", key=key)) == 30
     clock.at += 30
-    assert world.call("GET", "/jobs", key=key).status == 200
-    assert_limited(world.call("GET", "/jobs", key=key))
+    assert world.api.call("GET", "/jobs", key=key).status == 200
+    assert_limited(world.api.call("GET", "/jobs", key=key))
 
 
 def test_a_request_too_many_looks_nothing_up(world: World, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     key, _ = key_with(world, requests_per_minute=1)
-    world.call("GET", "/jobs", key=key)
+    world.api.call("GET", "/jobs", key=key)
     looked_up = lookups(monkeypatch)
-    assert_limited(world.call("GET", "/jobs", key=key))
+    assert_limited(world.api.call("GET", "/jobs", key=key))
     assert looked_up == []
 
 
 def test_the_tokens_of_a_key_share_its_requests(world: World, clock: Any) -> None:
     key, _ = key_with(world, requests_per_minute=3)
     body = {"images": 1, "origins": ["https://shop.example"]}
-    token = world.call("POST", "/tokens", body, key=key).json()["token"]
+    token = world.api.call("POST", "/tokens", body, key=key).json()["token"]
     headers = {"origin": "https://shop.example"}
-    assert [world.call("GET", "/models", key=token, headers=headers).status for _ in range(2)] == [200, 200]
-    assert_limited(world.call("GET", "/models", key=token, headers=headers))
-    assert_limited(world.call("GET", "/jobs", key=key))
+    assert [world.api.call("GET", "/models", key=token, headers=headers).status for _ in range(2)] == [200, 200]
+    assert_limited(world.api.call("GET", "/models", key=token, headers=headers))
+    assert_limited(world.api.call("GET", "/jobs", key=key))
 
 
 def test_an_unknown_key_is_looked_up_once(world: World, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     looked_up = lookups(monkeypatch)
     unknown = new_key()
-    assert [world.call("GET", "/jobs", key=unknown).status for _ in range(3)] == [401, 401, 401]
+    assert [world.api.call("GET", "/jobs", key=unknown).status for _ in range(3)] == [401, 401, 401]
     assert len(looked_up) == 1
 
 
 def test_guessing_is_looked_up_sixty_times_a_minute_at_most(
     world: World, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.call("GET", "/jobs")
+    world.api.call("GET", "/jobs")
     looked_up = lookups(monkeypatch)
-    answers = [world.call("GET", "/jobs", key=new_key()) for _ in range(65)]
+    answers = [world.api.call("GET", "/jobs", key=new_key()) for _ in range(65)]
     assert [answer.status for answer in answers] == [401] * 60 + [429] * 5
     assert len(looked_up) == 60
     assert assert_limited(answers[-1]) == 1
-    assert world.call("GET", "/jobs").status == 200  # Whoever was here before is not kept out by others.
+    assert world.api.call("GET", "/jobs").status == 200  # Whoever was here before is not kept out by others.

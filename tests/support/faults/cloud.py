@@ -15,15 +15,18 @@ import time_machine
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 from moto.backends import get_backend
 
-from composition import announcer, drops, services, upkeep, worker
+from composition import services
 from core import aws
 from core.jobs.model import Job
 from core.jobs.recovery import RESTORING_PATIENCE_SECONDS
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 from local.simulator import Simulator
-from tests.integration.conftest import PUBLIC_URL, TEMPLATE, Answer, Context, World, deployed, sample_event
 from tests.support.faults.wire import Crash, Planned, Wire, watching
+from tests.support.world import World, deployed
+from tests.support.world.http_api import Answer
+from tests.support.world.invocations import PUBLIC_URL, TEMPLATE, Context, message, sample_event
+from tests.support.world.queues import queue_url
 
 SECRET = "sk-simulated"
 MINUTE = 60
@@ -55,7 +58,7 @@ class Cloud:
         self.worker_seconds = int(timeout)
         self._sqs = boto3.client("sqs")
         visibility = TEMPLATE["Mappings"]["WorkerTimeouts"][timeout]["Visibility"]
-        jobs, inbox = world.queue_url, self._queue_named("drops")
+        jobs, inbox = queue_url("jobs"), queue_url("drops")
         # Queues with what takes their messages, as the event source mappings of the template do.
         self._sources: list[tuple[str, Callable[[str, str], None]]] = [
             (jobs, lambda body, _: self.work(body)),
@@ -63,9 +66,6 @@ class Cloud:
             (inbox, self.take_drop),
         ]
         self._bury_undeliverable(inbox, "Drops")
-
-    def _queue_named(self, name: str) -> str:
-        return str(self._sqs.get_queue_url(QueueName=name)["QueueUrl"])
 
     def _bury_undeliverable(self, url: str, name: str, visibility: int | None = None) -> str:
         """Give a queue the attributes it has in the template, and a queue of dead letters."""
@@ -116,29 +116,20 @@ class Cloud:
 
     def restart(self) -> None:
         """Let the next invocation be a cold one."""
-        roots = (
-            services.doors,
-            drops.drop_taker,
-            upkeep.recovery,
-            worker.provider,
-            worker.performer,
-            announcer.announcer,
-        )
-        for build in roots:
-            build.cache_clear()
+        self.world.restart()
 
     # What callers reach.
 
     def call(self, method: str, path: str, body: Any = None, *, door: str = "api", **more: Any) -> Answer | None:
         """A request of a caller; None when the function died, for which the gateway has an answer of its own."""
         with self._door(_API_SECONDS if door == "api" else _DIRECT_SECONDS) as answers:
-            answers.append(self.world.call(method, path, body, door=door, **more))
+            answers.append(self.world.api.call(method, path, body, door=door, **more))
         return answers[0] if answers else None
 
     def form(self, path: str, fields: dict[str, Any], files: list[tuple[str, Any]]) -> Answer | None:
         """A form of a caller, whose job is not waited for."""
         with self._door(_API_SECONDS) as answers:
-            answers.append(self.world.form(path, fields, files))
+            answers.append(self.world.api.form(path, fields, files))
         return answers[0] if answers else None
 
     @contextmanager
@@ -162,7 +153,7 @@ class Cloud:
         Raises:
             Died: the message was not dealt with.
         """
-        self._invoke("worker", _message("worker", job_id), self.worker_seconds)
+        self._invoke("worker", message("worker", job_id), self.worker_seconds)
 
     def bury(self, job_id: str) -> None:
         """Have the dead letter of a job taken.
@@ -170,7 +161,7 @@ class Cloud:
         Raises:
             Died: the message was not dealt with.
         """
-        self._invoke("dead_letter", _message("dead_letter", job_id), _UPKEEP_SECONDS)
+        self._invoke("dead_letter", message("dead_letter", job_id), _UPKEEP_SECONDS)
 
     def take_drop(self, notice: str, message_id: str) -> None:
         """Have S3's notice of a dropped object taken.
@@ -178,15 +169,15 @@ class Cloud:
         Raises:
             Died: the message was not dealt with.
         """
-        event = _message("drop", notice)
+        event = message("drop", notice)
         event["Records"][0]["messageId"] = message_id
         self._invoke("drop", event, _DROP_SECONDS)
 
     def drop(self, key: str, data: bytes, **metadata: str) -> None:
         """Drop an object into the inbox; S3 sends a notice of it into the queue."""
         with self.wire.outside():
-            event = self.world.put(key, data, **metadata)
-            self._sqs.send_message(QueueUrl=self._queue_named("drops"), MessageBody=event["Records"][0]["body"])
+            event = self.world.inbox.put(key, data, **metadata)
+            self._sqs.send_message(QueueUrl=queue_url("drops"), MessageBody=event["Records"][0]["body"])
 
     def sweep(self) -> None:
         """Sweep once; nobody repeats a sweep that failed."""
@@ -325,12 +316,6 @@ class _Remaining(Context):
         return int(self._time_left() * 1000)
 
 
-def _message(function: str, body: str) -> dict[str, Any]:
-    event = sample_event(function)
-    event["Records"][0]["body"] = body
-    return event
-
-
 def _handler(function: str) -> Any:
     """A function's handler as a process of its own has it: module-level state is not shared between invocations."""
     spec = importlib.util.find_spec(f"handlers.{function}")
@@ -348,7 +333,7 @@ def clouds() -> Iterator[Cloud]:
         pytest.MonkeyPatch.context() as patch,
         Simulator(plain=True) as simulator,
         time_machine.travel(datetime.now(UTC), tick=False) as clock,
-        deployed(simulator, patch) as world,
+        deployed(simulator) as world,
     ):
         patch.setenv("EASEL_PUBLIC_URL", PUBLIC_URL)
         cloud = Cloud(world, clock)

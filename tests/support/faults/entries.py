@@ -11,8 +11,8 @@ from PIL import Image
 
 from cli import drops, keys
 from core.ledger.model import Budget
-from tests.integration.conftest import Answer
 from tests.support.faults.cloud import Cloud
+from tests.support.world.http_api import Answer
 
 WISH = {"model": "gpt-image-2.6-flare", "prompt": "an otter in danger", "quality": "low"}
 _EDIT = {"model": "gpt-image-2", "prompt": "make it night", "quality": "low"}
@@ -36,7 +36,7 @@ class Caller:
 
     def look(self, path: str) -> Answer:
         """GET something when all is over."""
-        return self.cloud.world.call("GET", path, key=self.key)
+        return self.cloud.world.api.call("GET", path, key=self.key)
 
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> Answer | None:
         self.answers.append(answer := self.cloud.call(method, path, body, key=self.key, **more))

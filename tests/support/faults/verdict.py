@@ -8,9 +8,9 @@ from typing import Any
 from cli import keys
 from cli.audit import audit
 from core.jobs.model import Job
-from tests.integration.conftest import Answer
 from tests.support.faults.cloud import Cloud
 from tests.support.faults.entries import Caller
+from tests.support.world.http_api import Answer
 
 _ERROR_FIELDS = {"message", "type", "param", "code", "retryable", "charged", "request_id"}
 

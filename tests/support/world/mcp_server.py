@@ -16,7 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult
 
 from handlers import mcp
-from tests.integration.conftest import Context, sample_event
+from tests.support.world.invocations import Context, sample_event
 
 Era = Literal["auto", "legacy"]
 Event = dict[str, Any]
