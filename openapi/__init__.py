@@ -1,4 +1,4 @@
-"""Writes what GET /openapi.json and GET /docs serve, from the routes, the bodies, the documents and the catalog.
+"""Writes what GET /openapi.json and GET /docs serve, from the routes, the bodies, the schemas and the catalog.
 
     python -m openapi     (or make openapi) writes openapi.json and docs.html in src/interfaces/http_api
 

@@ -1,4 +1,4 @@
-"""The queues: jobs between accepting and performing, as ids and nothing else; drops that wait."""
+"""The queues: jobs for the worker and messages for receivers, as ids and nothing else; drops that wait."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ class Depth:
 
 
 class JobQueue:
-    """Sends jobs to the worker."""
+    """Sends jobs to the worker, and webhook messages to their function."""
 
     def __init__(self, client: "SQSClient", url: str) -> None:
         self._client = client

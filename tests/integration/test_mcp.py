@@ -332,11 +332,11 @@ def test_a_refused_picture_is_an_error_with_its_reason(world: World, door: McpDo
 
 
 def test_whatever_the_core_says_of_routes_is_said_of_tools() -> None:
-    """Fails for a new message that names a route: faults.py then needs the tool that does the same."""
+    """Fails for a new message that names a route: errors.py then needs the tool that does the same."""
     spoken = [
         line.strip()
         for path in (ROOT / "src/core").rglob("*.py")
-        if path.name != "tokens.py"  # no tool mints or lists tokens
+        if path.name != "browser_tokens.py"  # no tool mints or lists tokens
         for line in path.read_text().splitlines()
         if re.match(r"""\s*(raise \w+\()?f?"(?!"")""", line) and re.search(r"[A-Z]+ /v1/|Idempotency-Key", line)
     ]

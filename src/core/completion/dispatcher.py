@@ -1,8 +1,8 @@
 """How the end of a job is announced: to every reaction, at least once.
 
 A job that ends is written with a mark, and that write wakes the announcer. It tells all reactions and then takes the
-mark away. A job that keeps it is found by the sweep (see recovering), whatever was lost on the way. So a reaction meets
-the same end once, rarely more often, and must not mind.
+mark away. A job that keeps it is found by the sweep (see jobs.recovery), whatever was lost on the way. So a reaction
+meets the same end once, rarely more often, and must not mind.
 """
 
 import logging

@@ -7,8 +7,9 @@ Found by the sweep, which runs every minute, or by a dead letter. The rule, for 
     calling  the purchase may have happened               unknown; never bought again by itself
     storing  bought; the images may be in the bucket      given to a worker, which looks
 
-A job that ended is normally announced at once (see announcing); one that was not is brought before the announcer again.
-An unknown job is looked at once more before its record expires: what it still holds in the ledger counts as spent.
+A job that ended is normally announced at once (see core.completion); one that was not is brought before the announcer
+again. An unknown job is looked at once more before its record expires: what it still holds in the ledger counts as
+spent.
 """
 
 import logging

@@ -1,8 +1,9 @@
 """What callers wish for: bodies as they come in, rules they are held to, and requests that passed them.
 
-bodies      JSON and form fields as typed wishes; nothing is checked against a model yet
-rules       the rules of a model, one function each
-resolving   from a wish to a Request: model, lifecycle, translation, rules
+multipart  from a form's bytes to its fields and files
+bodies     JSON and form fields as typed wishes; nothing is checked against a model yet
+rules      the rules of a model, one function each
+resolver   from a wish to a Request: model, lifecycle, translation, rules
 """
 
 import hashlib

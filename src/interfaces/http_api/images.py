@@ -5,7 +5,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from composition.services import doors
 from core.responses.builders import deleted
-from interfaces.http_api import call as http
+from interfaces.http_api.call import Call, answer, redirect
 
 routes = Router()
 
@@ -16,33 +16,33 @@ _IMAGE = "/images/(?!(?:generations|edits|quote|variations)$)<image_id>"
 @routes.get("/images")
 def images() -> Response[str]:
     """The caller's images, newest first; `?after=` the last id of the page before."""
-    call = http.Call(routes.current_event)
+    call = Call(routes.current_event)
     caller = call.key_holder(doors())
     limit = call.whole_number("limit", default=20, least=1, most=100)
     found, has_more = doors().library.list_of(caller, limit, call.query("after"))
-    return http.answer(200, call.answers(doors(), caller).image_list(found, has_more))
+    return answer(200, call.answers(doors(), caller).image_list(found, has_more))
 
 
 @routes.get(_IMAGE)
 def image(image_id: str) -> Response[str]:
     """What is known of an image, with a URL that is signed at this moment."""
-    call = http.Call(routes.current_event)
+    call = Call(routes.current_event)
     caller = call.caller(doors())
     found = doors().library.read(caller, image_id)
-    return http.answer(200, call.answers(doors(), caller).image(found))
+    return answer(200, call.answers(doors(), caller).image(found))
 
 
 @routes.delete(_IMAGE)
 def delete(image_id: str) -> Response[str]:
     """Delete an image for good."""
-    call = http.Call(routes.current_event)
+    call = Call(routes.current_event)
     doors().library.delete(call.caller(doors()), image_id)
-    return http.answer(200, deleted("image.deleted", image_id))
+    return answer(200, deleted("image.deleted", image_id))
 
 
 @routes.route("/i/<image_id>", method=["GET", "HEAD"])
 def link(image_id: str) -> Response[str]:
     """The lasting link: whoever knows the image's id is sent to a URL that is signed at this moment."""
-    call = http.Call(routes.current_event)
+    call = Call(routes.current_event)
     found = doors().library.shared(image_id)
-    return http.redirect(doors().links.sign(found, call.now, head=call.event.http_method == "HEAD").url)
+    return redirect(doors().links.sign(found, call.now, head=call.event.http_method == "HEAD").url)

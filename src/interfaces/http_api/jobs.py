@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from composition.services import doors
 from core.responses.builders import deleted
 from core.webhooks.message import message_id
-from interfaces.http_api import call as http
+from interfaces.http_api.call import Call, answer, pending
 
 routes = Router()
 
@@ -14,7 +14,7 @@ routes = Router()
 @routes.get("/jobs/<job_id>")
 def job(job_id: str) -> Response[str]:
     """A job's state, or its result with freshly signed URLs; `?wait=` seconds for it to finish."""
-    call = http.Call(routes.current_event)
+    call = Call(routes.current_event)
     caller = call.caller(doors())
     found = doors().acceptor.read(caller, job_id)
     wait = call.whole_number("wait", default=0, least=0, most=900)
@@ -22,37 +22,37 @@ def job(job_id: str) -> Response[str]:
     answers = call.answers(doors(), caller)
     if found.finished:
         message = doors().messages.get(message_id(found)) if found.webhook else None
-        return http.answer(200, answers.job(found, message))
+        return answer(200, answers.job(found, message))
     if found.status == "queued":
         waiting = answers.queued_job(found, doors().estimator.of(found))
-        return http.pending(200, waiting, answers.job_url(found))
-    return http.pending(200, answers.job(found), answers.job_url(found))
+        return pending(200, waiting, answers.job_url(found))
+    return pending(200, answers.job(found), answers.job_url(found))
 
 
 @routes.get("/jobs")
 def jobs() -> Response[str]:
     """The caller's jobs, newest first; `?after=` the last id of the page before."""
-    call = http.Call(routes.current_event)
+    call = Call(routes.current_event)
     caller = call.key_holder(doors())
     limit = call.whole_number("limit", default=20, least=1, most=100)
     after = call.query("after")
     last = doors().acceptor.read(caller, after) if after is not None else None
     found, has_more = doors().jobs.list_of(caller.id, limit, last)
-    return http.answer(200, call.answers(doors(), caller).job_list(found, has_more))
+    return answer(200, call.answers(doors(), caller).job_list(found, has_more))
 
 
 @routes.post("/jobs/<job_id>/cancel")
 def cancel(job_id: str) -> Response[str]:
     """Cancel a job of which nothing was bought yet."""
-    call = http.Call(routes.current_event)
+    call = Call(routes.current_event)
     caller = call.caller(doors())
     canceled = doors().canceler.cancel(doors().acceptor.read(caller, job_id))
-    return http.answer(200, call.answers(doors(), caller).job(canceled))
+    return answer(200, call.answers(doors(), caller).job(canceled))
 
 
 @routes.delete("/jobs/<job_id>/inputs")
 def delete_inputs(job_id: str) -> Response[str]:
     """Delete the images that a finished job worked on."""
-    call = http.Call(routes.current_event)
+    call = Call(routes.current_event)
     doors().library.delete_inputs(doors().acceptor.read(call.caller(doors()), job_id))
-    return http.answer(200, deleted("job.inputs.deleted", job_id))
+    return answer(200, deleted("job.inputs.deleted", job_id))

@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from composition.services import doors
 from core.responses.models import model_list, model_named
-from interfaces.http_api import call as http
+from interfaces.http_api.call import Call, answer
 
 routes = Router()
 
@@ -15,14 +15,14 @@ routes = Router()
 @routes.get("/models")
 def models() -> Response[str]:
     """All models, newest first: what they can do, what they cost, how long they live."""
-    call = http.Call(routes.current_event)
+    call = Call(routes.current_event)
     call.caller(doors())
-    return http.answer(200, model_list(doors().catalog, datetime.now(UTC).date()))
+    return answer(200, model_list(doors().catalog, datetime.now(UTC).date()))
 
 
 @routes.get("/models/<name>")
 def model(name: str) -> Response[str]:
     """One model."""
-    call = http.Call(routes.current_event)
+    call = Call(routes.current_event)
     call.caller(doors())
-    return http.answer(200, model_named(name, doors().catalog, datetime.now(UTC).date()))
+    return answer(200, model_named(name, doors().catalog, datetime.now(UTC).date()))

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from composition.services import doors
-from interfaces.http_api import call
+from interfaces.http_api.call import answer
 
 if TYPE_CHECKING:
     from core.responses import schemas
@@ -29,7 +29,7 @@ def health() -> Response[str]:
     """Whether this deployment can answer."""
     models = doors().catalog.live_models(datetime.now(UTC).date())
     document: schemas.Health = {"status": "ok", "models": models}
-    return call.answer(200, document)
+    return answer(200, document)
 
 
 @routes.get("/openapi.json")

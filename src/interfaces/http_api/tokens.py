@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from composition.services import doors
 from core.requests.bodies import parse_json
 from core.responses import builders
-from interfaces.http_api import call as http
+from interfaces.http_api.call import Call, answer
 
 routes = Router()
 
@@ -14,30 +14,30 @@ routes = Router()
 @routes.post("/tokens")
 def create() -> Response[str]:
     """A new browser token of the calling key: short-lived, for a few images, from the web origins it names."""
-    call = http.Call(routes.current_event)
+    call = Call(routes.current_event)
     made, text = doors().tokens().mint(call.key_holder(doors()), parse_json(call.body))
-    return http.answer(201, builders.new_token(made, text), {"Cache-Control": "no-store"})
+    return answer(201, builders.new_token(made, text), {"Cache-Control": "no-store"})
 
 
 @routes.get("/tokens")
 def tokens() -> Response[str]:
     """The key's valid tokens, newest first; `?after=` the last id of the page before."""
-    call = http.Call(routes.current_event)
+    call = Call(routes.current_event)
     caller = call.key_holder(doors())
     limit = call.whole_number("limit", default=20, least=1, most=100)
-    return http.answer(200, builders.token_list(*doors().tokens().list_of(caller, limit, call.query("after"))))
+    return answer(200, builders.token_list(*doors().tokens().list_of(caller, limit, call.query("after"))))
 
 
 @routes.get("/tokens/<token_id>")
 def token(token_id: str) -> Response[str]:
     """One of the key's valid tokens."""
-    call = http.Call(routes.current_event)
-    return http.answer(200, builders.token(doors().tokens().read(call.key_holder(doors()), token_id)))
+    call = Call(routes.current_event)
+    return answer(200, builders.token(doors().tokens().read(call.key_holder(doors()), token_id)))
 
 
 @routes.delete("/tokens/<token_id>")
 def revoke(token_id: str) -> Response[str]:
     """Revoke a token at once. Jobs that it started go on; they belong to the key."""
-    call = http.Call(routes.current_event)
+    call = Call(routes.current_event)
     doors().tokens().revoke(call.key_holder(doors()), token_id)
-    return http.answer(200, builders.deleted("token.deleted", token_id))
+    return answer(200, builders.deleted("token.deleted", token_id))
