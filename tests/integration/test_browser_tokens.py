@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -14,9 +13,9 @@ import jwt
 import pytest
 
 from cli import keys, tokens
-from composition import services
 from core.callers.model import Caller
 from core.ledger.model import Budget
+from tests.support.moved_time import Clock
 from tests.support.world import World
 from tests.support.world.http_api import Answer
 
@@ -364,52 +363,42 @@ def signing_stack(world: World) -> Any:
     return world.stack
 
 
-def test_a_token_outlives_one_rotation_of_the_secret(world: World, signing_stack: Any, later: Any) -> None:
+def test_a_token_outlives_one_rotation_of_the_secret(world: World, signing_stack: Any, clock: Clock) -> None:
     token = mint(world)["token"]
     tokens.rotate(signing_stack, end_all=False)
-    later(400)
+    clock.forward(400)
     assert mint(world)["token"].split(".")[0] != token.split(".")[0]
     assert buy(world, token).status == 202
 
 
-def test_a_new_secret_is_believed_before_the_old_one_is_forgotten(world: World, signing_stack: Any, later: Any) -> None:
+def test_a_new_secret_is_believed_before_the_old_one_is_forgotten(
+    world: World, signing_stack: Any, clock: Clock
+) -> None:
     mint(world)
     tokens.rotate(signing_stack, end_all=False)
     version = boto3.client("secretsmanager").get_secret_value(SecretId="tokens")
     header, claims = parts(mint(world)["token"])
     assert header["kid"] != version["VersionId"]
-    later(11)
+    clock.forward(11)
     fresh = signed(claims, version["SecretString"], kid=version["VersionId"])
     assert buy(world, fresh).status == 202
 
 
-def test_every_token_ends_when_the_operator_says_so(world: World, signing_stack: Any, later: Any) -> None:
+def test_every_token_ends_when_the_operator_says_so(world: World, signing_stack: Any, clock: Clock) -> None:
     token = mint(world)["token"]
     tokens.rotate(signing_stack, end_all=True)
-    later(301)
+    clock.forward(301)
     assert_refused(buy(world, token), 401, "invalid_token")
 
 
 def test_an_old_secret_is_worth_nothing_after_the_longest_life_of_a_token(
-    world: World, signing_stack: Any, later: Any
+    world: World, signing_stack: Any, clock: Clock
 ) -> None:
     header, claims = parts(mint(world)["token"])
     tokens.rotate(signing_stack, end_all=False)
-    later(86400 + 301)
+    clock.forward(86400 + 301)
     lasting = signed(claims | {"exp": claims["exp"] + 2 * 86400}, kid=header["kid"])
     assert_refused(buy(world, lasting), 401, "invalid_token")
-
-
-@pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Moves the clock by which the doors keep the secret."""
-    ahead = [0.0]
-    monkeypatch.setattr(services, "time", SimpleNamespace(time=lambda: time.time() + ahead[0], sleep=time.sleep))
-
-    def move(seconds: float) -> None:
-        ahead[0] += seconds
-
-    return move
 
 
 def test_a_secret_that_is_out_of_reach_refuses_tokens_but_not_keys(world: World) -> None:

@@ -24,6 +24,7 @@ from core.jobs.store import RetryPointer
 from interfaces.mcp_server import arguments, errors, server
 from interfaces.mcp_server.tools import TOOLS
 from local.processes import ROOT
+from tests.support.moved_time import Clock
 from tests.support.world import World
 from tests.support.world.mcp_server import META, Era, McpDoor, Raw
 
@@ -252,10 +253,9 @@ def test_another_picture_of_the_same_prompt_is_bought_on_purpose(world: World, d
     assert world.provider.bought() == 3
 
 
-def test_a_call_of_ten_minutes_ago_is_not_joined(world: World, door: McpDoor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_of_ten_minutes_ago_is_not_joined(world: World, door: McpDoor, clock: Clock) -> None:
     first = door.call("generate_image", **WISH, wait_seconds=0).result["structuredContent"]["job_id"]
-    acceptor = services.doors().acceptor
-    monkeypatch.setattr(acceptor, "_clock", lambda: time.time() + 601)
+    clock.forward(601)
     assert door.call("generate_image", **WISH, wait_seconds=0).result["structuredContent"]["job_id"] != first
 
 

@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import jwt
@@ -12,8 +11,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from composition import services
-from core.callers import oidc
 from tests.support.issuer import AUDIENCE, EC_KEY, RSA_KEYS, Issuer, answered, published
+from tests.support.moved_time import Clock
 from tests.support.tls_server import make_certificate, serving
 from tests.support.world import World
 from tests.support.world.http_api import Answer
@@ -156,24 +155,16 @@ def test_a_user_cannot_make_browser_tokens(world: World, issuer: Issuer) -> None
 # ---------------------------------------------------------------- the issuer's keys
 
 
-@pytest.fixture
-def clock(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The clock by which keys are kept."""
-    now = SimpleNamespace(at=1000.0)
-    monkeypatch.setattr(oidc.IssuerKeys.__init__, "__defaults__", (lambda: now.at,))
-    return now
-
-
-def test_a_new_key_is_looked_for(world: World, issuer: Issuer, clock: Any) -> None:
+def test_a_new_key_is_looked_for(world: World, issuer: Issuer, clock: Clock) -> None:
     issuer.publish(*published(first=RSA_KEYS["first"]))
     assert jobs(world, issuer.token()).status == 200
-    clock.at += 31
+    clock.forward(31)
     issuer.publish(*published(second=RSA_KEYS["second"]))
     assert jobs(world, issuer.token(RSA_KEYS["second"], "second")).status == 200
     assert_refused(jobs(world, issuer.token()), 401, "invalid_token")
 
 
-def test_made_up_key_ids_cost_one_look_in_half_a_minute(world: World, issuer: Issuer, clock: Any) -> None:
+def test_made_up_key_ids_cost_one_look_in_half_a_minute(world: World, issuer: Issuer, clock: Clock) -> None:
     issuer.publish(*published(first=RSA_KEYS["first"]))
     for number in range(5):
         assert_refused(jobs(world, issuer.token(kid=f"made up {number}")), 401, "invalid_token")
@@ -198,10 +189,10 @@ def test_an_issuer_out_of_order_refuses_its_users_but_no_keys(world: World, issu
     assert world.api.call("GET", "/jobs").status == 200
 
 
-def test_keys_that_are_known_outlast_an_outage(world: World, issuer: Issuer, clock: Any) -> None:
+def test_keys_that_are_known_outlast_an_outage(world: World, issuer: Issuer, clock: Clock) -> None:
     issuer.publish(*published(first=RSA_KEYS["first"]))
     assert jobs(world, issuer.token()).status == 200
-    clock.at += 3601
+    clock.forward(3601)
     issuer.server.replies += [answered({}, "500 Internal Server Error")]
     assert jobs(world, issuer.token()).status == 200
 

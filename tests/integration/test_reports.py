@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from core.jobs.store import JobStore
 from core.ledger.dollars import usd
 from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
+from tests.support.moved_time import Clock
 from tests.support.world import World
 
 REQUEST = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low", "size": "1024x1024"}
@@ -228,9 +230,9 @@ def let_a_job_forget(world: World, job_id: str) -> None:
 
 @pytest.mark.parametrize("damage", [forge_a_balance, lose_an_entry, lose_a_job, let_a_job_forget])
 def test_the_check_finds_what_is_wrong(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], damage: Any
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], damage: Any
 ) -> None:
-    monkeypatch.setattr("cli.spending._PAUSE_SECONDS", 0)
+    monkeypatch.setattr(time, "sleep", clock.forward)
     damage(world, world.api.accepted())
     assert easel(world, monkeypatch, "ledger", "check") == 1
     assert "differences" in capsys.readouterr().err

@@ -7,6 +7,7 @@ import boto3
 import pytest
 
 from cli import keys
+from tests.support.moved_time import Clock
 from tests.support.world import World
 from tests.support.world.queues import queue_url
 
@@ -55,13 +56,13 @@ def test_a_late_answer_ends_in_unknown_within_the_functions_time(world: World) -
 
 
 @pytest.mark.parametrize("fault", ["rate_limit", "slow_down", "overloaded"])
-def test_a_limited_provider_makes_the_job_wait(world: World, fault: str) -> None:
+def test_a_limited_provider_makes_the_job_wait(world: World, clock: Clock, fault: str) -> None:
     job_id = world.api.accepted()
     world.jobs.messages()
     world.simulator.plan(fault, retry_after=1)
     world.jobs.deliver(job_id)
     assert world.api.job(job_id)["status"] == "queued"
-    time.sleep(4)  # The message is delayed by the provider's Retry-After or the back-off, and a little more.
+    clock.forward(4)  # The message is delayed by the provider's Retry-After or the back-off, and a little more.
     assert world.jobs.messages() == [job_id]
     world.jobs.deliver(job_id)
     assert world.api.job(job_id)["status"] == "succeeded"

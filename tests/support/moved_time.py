@@ -13,9 +13,13 @@ class Clock:
     def __init__(self, traveller: time_machine.Traveller) -> None:
         self._traveller = traveller
 
-    def pass_by(self, seconds: float) -> None:
+    def forward(self, seconds: float) -> None:
         """Let so many seconds have passed."""
         self._traveller.shift(seconds)
+
+    def stop_at(self, moment: float) -> None:
+        """Stand still at a moment (Unix seconds) until moved."""
+        self._traveller.move_to(moment, tick=False)
 
 
 @contextmanager
