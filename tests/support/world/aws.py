@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -15,6 +15,13 @@ from moto.core.botocore_stubber import BotocoreStubber
 
 from tests.support.world.invocations import TEMPLATE
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+
 
 @cache
 def session() -> boto3.Session:
@@ -22,6 +29,36 @@ def session() -> boto3.Session:
     boto3.setup_default_session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
     assert boto3.DEFAULT_SESSION
     return boto3.DEFAULT_SESSION
+
+
+@cache
+def dynamodb() -> "DynamoDBClient":
+    """The tests' own client, without the handlers that a test may give to a function's."""
+    return session().client("dynamodb")
+
+
+@cache
+def events() -> "EventBridgeClient":
+    """As above."""
+    return session().client("events")
+
+
+@cache
+def s3() -> "S3Client":
+    """As above."""
+    return session().client("s3")
+
+
+@cache
+def secretsmanager() -> "SecretsManagerClient":
+    """As above."""
+    return session().client("secretsmanager")
+
+
+@cache
+def sqs() -> "SQSClient":
+    """As above."""
+    return session().client("sqs")
 
 
 @contextmanager
@@ -51,10 +88,9 @@ def create_resources() -> dict[str, str]:
     """Tables, buckets, queues, bus and secrets: the environment variables that name them to the functions."""
     _create_tables()
     _create_event_bus()
-    s3, sqs, secrets = boto3.client("s3"), boto3.client("sqs"), boto3.client("secretsmanager")
-    s3.create_bucket(Bucket="images")
-    s3.create_bucket(Bucket="inbox")
-    s3.put_bucket_versioning(Bucket="inbox", VersioningConfiguration={"Status": "Enabled"})
+    s3().create_bucket(Bucket="images")
+    s3().create_bucket(Bucket="inbox")
+    s3().put_bucket_versioning(Bucket="inbox", VersioningConfiguration={"Status": "Enabled"})
     return {
         "EASEL_JOBS_TABLE": "jobs",
         "EASEL_LEDGER_TABLE": "ledger",
@@ -62,29 +98,33 @@ def create_resources() -> dict[str, str]:
         "EASEL_IMAGES_BUCKET": "images",
         "EASEL_INBOX_BUCKET": "inbox",
         "EASEL_EVENT_BUS": "easel",
-        "EASEL_JOBS_QUEUE_URL": sqs.create_queue(QueueName="jobs")["QueueUrl"],
-        "EASEL_DROPS_QUEUE_URL": sqs.create_queue(QueueName="drops")["QueueUrl"],
-        "EASEL_WEBHOOKS_QUEUE_URL": sqs.create_queue(QueueName="webhooks")["QueueUrl"],
-        "EASEL_TOKEN_SECRET_ARN": secrets.create_secret(Name="tokens", SecretString="0" * 64)["ARN"],
-        "PROVIDERS__OPENAI__SECRET_ARN": secrets.create_secret(Name="easel/openai", SecretString="sk-simulated")["ARN"],
+        "EASEL_JOBS_QUEUE_URL": sqs().create_queue(QueueName="jobs")["QueueUrl"],
+        "EASEL_DROPS_QUEUE_URL": sqs().create_queue(QueueName="drops")["QueueUrl"],
+        "EASEL_WEBHOOKS_QUEUE_URL": sqs().create_queue(QueueName="webhooks")["QueueUrl"],
+        "EASEL_TOKEN_SECRET_ARN": _secret("tokens", "0" * 64),
+        "PROVIDERS__OPENAI__SECRET_ARN": secretsmanager().create_secret(
+            Name="easel/openai", SecretString="sk-simulated"
+        )["ARN"],
     }
 
 
+def _secret(name: str, text: str) -> str:
+    return secretsmanager().create_secret(Name=name, SecretString=text)["ARN"]
+
+
 def _create_tables() -> None:
-    dynamodb = boto3.client("dynamodb")
     for name, resource in (("jobs", "JobsTable"), ("ledger", "LedgerTable"), ("callers", "CallersTable")):
         wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode", "StreamSpecification")
         properties = copy.deepcopy(TEMPLATE["Resources"][resource]["Properties"])
         if "StreamSpecification" in properties:
             properties["StreamSpecification"]["StreamEnabled"] = True  # CloudFormation means it without saying it.
-        dynamodb.create_table(TableName=name, **{key: properties[key] for key in wanted if key in properties})
+        dynamodb().create_table(TableName=name, **{key: properties[key] for key in wanted if key in properties})
 
 
 def _create_event_bus() -> None:
     """A bus, and a rule of its owner that brings each event into a queue."""
-    sqs, events = boto3.client("sqs"), boto3.client("events")
-    queue_url = sqs.create_queue(QueueName="events")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    events.create_event_bus(Name="easel")
-    events.put_rule(Name="all", EventBusName="easel", EventPattern='{"source": ["easel"]}')
-    events.put_targets(Rule="all", EventBusName="easel", Targets=[{"Id": "queue", "Arn": arn}])
+    queue_url = sqs().create_queue(QueueName="events")["QueueUrl"]
+    arn = sqs().get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events().create_event_bus(Name="easel")
+    events().put_rule(Name="all", EventBusName="easel", EventPattern='{"source": ["easel"]}')
+    events().put_targets(Rule="all", EventBusName="easel", Targets=[{"Id": "queue", "Arn": arn}])

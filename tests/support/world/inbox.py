@@ -6,11 +6,11 @@ from html import unescape
 from typing import Any
 from urllib.parse import quote_plus
 
-import boto3
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.sqs.models import sqs_backends
 
 from handlers import drop
+from tests.support.world import aws
 from tests.support.world.invocations import Context, message, sample_event
 
 
@@ -19,7 +19,7 @@ class Inbox:
 
     def put(self, key: str, data: bytes, **metadata: str) -> dict[str, Any]:
         """Put an object into the inbox: the event in which S3 says so."""
-        answer = boto3.client("s3").put_object(Bucket="inbox", Key=key, Body=data, Metadata=metadata)
+        answer = aws.s3().put_object(Bucket="inbox", Key=key, Body=data, Metadata=metadata)
         event = sample_event("drop")
         body = json.loads(event["Records"][0]["body"])
         body["Records"][0]["s3"]["object"] = {

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import boto3
-
 from handlers import dead_letter, sweep, worker
+from tests.support.world import aws
 from tests.support.world.invocations import Context, message, sample_event
 from tests.support.world.queues import taken
 
@@ -55,7 +54,7 @@ class Jobs:
 
     def item(self, item_id: str) -> Any:
         """An item of the jobs table as it is stored."""
-        return boto3.client("dynamodb").get_item(TableName="jobs", Key={"id": {"S": item_id}})["Item"]
+        return aws.dynamodb().get_item(TableName="jobs", Key={"id": {"S": item_id}})["Item"]
 
     def set_numbers(self, item_id: str, **numbers: int) -> None:
         """Change numbers of an item; let time pass for a job by moving its times."""
@@ -66,7 +65,7 @@ class Jobs:
         self._set(item_id, {name: {"S": value} for name, value in texts.items()})
 
     def _set(self, item_id: str, values: dict[str, Any]) -> None:
-        boto3.client("dynamodb").update_item(
+        aws.dynamodb().update_item(
             TableName="jobs",
             Key={"id": {"S": item_id}},
             UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),

@@ -1,16 +1,16 @@
 """What waits in the queues."""
 
-import boto3
+from tests.support.world import aws
 
 
 def queue_url(name: str) -> str:
     """Where a queue is."""
-    return boto3.client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+    return aws.sqs().get_queue_url(QueueName=name)["QueueUrl"]
 
 
 def taken(name: str) -> list[str]:
     """The bodies of the messages that wait in a queue, which they leave."""
-    sqs, url = boto3.client("sqs"), queue_url(name)
+    sqs, url = aws.sqs(), queue_url(name)
     bodies = []
     while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         for message in batch:
