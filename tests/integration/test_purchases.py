@@ -25,8 +25,7 @@ from PIL import Image
 from composition import mcp
 from core.ledger.model import Budget
 from core.outbound.connection import tls_context
-from tests.integration.conftest import World
-from tests.integration.edits import (
+from tests.support.edits import (
     DROP,
     FORM,
     JSON_HTTPS,
@@ -44,7 +43,9 @@ from tests.integration.edits import (
     overlay,
     picture,
 )
-from tests.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
+from tests.support.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
+from tests.support.world import World
+from tests.support.world.queues import queue_url
 
 SHOP = "https://shop.example"
 PATIENCE_SECONDS = 6 * 3600  # how long a drop waits, by docs/s3-drop.md
@@ -65,7 +66,7 @@ def host(world: World, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setenv("EASEL_PUBLIC_URL", "https://images.example.com/v1")
     tls_context.cache_clear()
     mcp.settings.cache_clear()
-    world.forget()
+    world.restart()
     with serving(certificate) as server:
         yield server
     tls_context.cache_clear()
@@ -117,7 +118,7 @@ def assert_the_inputs_are_of(job_id: str, count: int) -> None:
 
 
 def delete_inputs(world: World, job_id: str, buyer: Buyer) -> None:
-    assert world.call("DELETE", f"/jobs/{job_id}/inputs", key=buyer.key).status == 200
+    assert world.api.call("DELETE", f"/jobs/{job_id}/inputs", key=buyer.key).status == 200
 
 
 def reserved(buyer: Buyer) -> int:
@@ -203,7 +204,7 @@ def test_a_quote_reads_and_leaves_nothing(
     with watched_requests(monkeypatch, see):
         entries.quote(way, Edit(mask=overlay()), buyer)
     assert (read, host.requests) == ([], [])
-    assert (stored(), items("ledger"), world.messages()) == ({}, [], [])
+    assert (stored(), items("ledger"), world.jobs.messages()) == ({}, [], [])
 
 
 # ---------------------------------------------------------------- a refusal that needs no bytes
@@ -233,23 +234,23 @@ def _resume_buying() -> None:
 
 def _small_budget_of_the_deployment(world: World, monkeypatch: pytest.MonkeyPatch, buyer: Buyer) -> None:
     monkeypatch.setenv("EASEL_DAILY_BUDGET_USD", "0.00001")
-    world.forget()
+    world.restart()
 
 
 def _spend(world: World, monkeypatch: pytest.MonkeyPatch, buyer: Buyer) -> None:
     """Buy one image, after which nothing is left."""
     body = {"model": "gpt-image-2", "prompt": "an otter", "quality": "low"}
     headers = {"prefer": "respond-async"} | ({} if buyer.key.startswith("ek_") else {"origin": SHOP})
-    answer = world.call("POST", "/images/generations", body, key=buyer.key, headers=headers)
+    answer = world.api.call("POST", "/images/generations", body, key=buyer.key, headers=headers)
     assert answer.status == 202, answer.text
-    world.work()
+    world.jobs.work()
 
 
 def _page(world: World, **limits: Any) -> Buyer:
     """A browser token."""
     owner = new_buyer(world)
     body = {"images": 3, "origins": [SHOP]} | limits
-    answer = world.call("POST", "/tokens", body, key=owner.key)
+    answer = world.api.call("POST", "/tokens", body, key=owner.key)
     assert answer.status == 201, answer.text
     return Buyer(answer.json()["token"], owner.id)
 
@@ -329,7 +330,7 @@ def test_what_is_refused_without_a_look_at_its_images_fetches_and_leaves_nothing
         buyer = refusal.buyer(world)
         request = entries.prepared(way, refusal.edit, buyer)
         refusal.then(world, monkeypatch, buyer)
-        before, fetched, bought = belongings(), len(host.requests), world.bought()
+        before, fetched, bought = belongings(), len(host.requests), world.provider.bought()
         touched: list[str] = []
 
         def see(request: AWSPreparedRequest, touched: list[str] = touched) -> None:
@@ -339,7 +340,7 @@ def test_what_is_refused_without_a_look_at_its_images_fetches_and_leaves_nothing
         with watched_requests(monkeypatch, see):
             outcome = entries.send(way, refusal.edit, buyer, request)
         assert (outcome.code, outcome.charged) == (refusal.code, False), way
-        assert (world.messages(), world.bought()) == ([], bought), way
+        assert (world.jobs.messages(), world.provider.bought()) == ([], bought), way
         left = changed(before, belongings())
         if left or touched or len(host.requests) > fetched:
             wrong[str(way)] = {"left": left, "fetched": len(host.requests) - fetched, "touched": len(touched)}
@@ -386,7 +387,7 @@ def test_what_is_refused_for_its_images_leaves_nothing(world: World, entries: En
         if left := belongings()["objects"].keys() - before.keys():
             wrong[str(way)] = left
     assert wrong == {}
-    assert (world.messages(), items("ledger")) == ([], [])
+    assert (world.jobs.messages(), items("ledger")) == ([], [])
 
 
 @pytest.mark.parametrize("way", HTTP_WAYS, ids=str)
@@ -395,7 +396,7 @@ def test_a_job_that_cannot_be_queued_takes_its_inputs_with_it(
 ) -> None:
     request = entries.prepared(way, Edit(), buyer)
     before = belongings()["objects"]
-    boto3.client("sqs").delete_queue(QueueUrl=world.queue_url)
+    boto3.client("sqs").delete_queue(QueueUrl=queue_url("jobs"))
     outcome = entries.send(way, Edit(), buyer, request)
     assert (outcome.code, outcome.charged) == ("unavailable", False)
     assert belongings()["objects"] == before
@@ -412,9 +413,9 @@ def test_the_other_request_of_an_idempotency_key_leaves_nothing(
     before = belongings()
     assert entries.send(way, other, buyer, request).code == "idempotency_key_reused"
     assert belongings()["objects"] == before["objects"]
-    world.work()
+    world.jobs.work()
     assert first.job_id
-    assert world.call("GET", f"/jobs/{first.job_id}", key=buyer.key).json()["status"] == "succeeded"
+    assert world.api.call("GET", f"/jobs/{first.job_id}", key=buyer.key).json()["status"] == "succeeded"
 
 
 # ---------------------------------------------------------------- one purchase, however often it is sent
@@ -440,7 +441,7 @@ def test_what_is_sent_three_times_is_one_job_with_one_copy_of_each_input(
     (job_id,) = {entries.send(way, edit, buyer, request).job_id for edit in edits}
     assert job_id
     assert_the_inputs_are_of(job_id, 2 + len(over))
-    world.work()
+    world.jobs.work()
     assert entries.send(way, edits[-1], buyer, request).job_id == job_id
     assert_the_inputs_are_of(job_id, 2 + len(over))
     delete_inputs(world, job_id, buyer)
@@ -495,8 +496,8 @@ def test_of_three_at_once_there_is_one_job_with_one_copy_of_each_input(
     (job_id,) = {outcome.job_id for outcome in (first, *others)}
     assert job_id
     assert_the_inputs_are_of(job_id, 2)
-    world.work()
-    assert world.call("GET", f"/jobs/{job_id}", key=buyer.key).json()["status"] == "succeeded"
+    world.jobs.work()
+    assert world.api.call("GET", f"/jobs/{job_id}", key=buyer.key).json()["status"] == "succeeded"
     delete_inputs(world, job_id, buyer)
     assert stored() == {}
 
@@ -526,8 +527,8 @@ def test_whoever_loses_the_race_for_a_key_takes_nothing_from_the_winner(
     assert lost.code == "idempotency_key_reused"
     assert won.job_id
     assert len(stored()) == 2
-    world.work()
-    assert world.call("GET", f"/jobs/{won.job_id}", key=buyer.key).json()["status"] == "succeeded"
+    world.jobs.work()
+    assert world.api.call("GET", f"/jobs/{won.job_id}", key=buyer.key).json()["status"] == "succeeded"
 
 
 @pytest.mark.parametrize("way", [FORM, JSON_HTTPS, JSON_UPLOADS, MCP_HTTPS, MCP_UPLOADS], ids=str)
@@ -558,7 +559,7 @@ def test_what_was_bought_is_found_by_its_key_although_nothing_may_be_bought_any_
     buyer = new_buyer(world, budget=Budget(total=bound), rates={"images_per_minute": 1})
     request = entries.prepared(way, edit, buyer)
     first = entries.send(way, edit, buyer, request)
-    world.work()
+    world.jobs.work()
     assert first.job_id
     assert entries.send(way, edit, buyer, request).job_id == first.job_id
 
@@ -571,14 +572,14 @@ def test_what_is_tried_again_after_a_failure_that_was_free_has_one_copy_of_each_
     request = entries.prepared(way, edit, buyer)
     world.simulator.plan("rate_limit", retry_after=7200)
     first = entries.send(way, edit, buyer, request)
-    world.work()
+    world.jobs.work()
     assert first.job_id
-    assert world.call("GET", f"/jobs/{first.job_id}", key=buyer.key).json()["status"] == "failed"
+    assert world.api.call("GET", f"/jobs/{first.job_id}", key=buyer.key).json()["status"] == "failed"
     delete_inputs(world, first.job_id, buyer)
     assert entries.send(way, edit, buyer, request).job_id == first.job_id
     assert_the_inputs_are_of(first.job_id, 2)
-    world.work()
-    assert world.call("GET", f"/jobs/{first.job_id}", key=buyer.key).json()["status"] == "succeeded"
+    world.jobs.work()
+    assert world.api.call("GET", f"/jobs/{first.job_id}", key=buyer.key).json()["status"] == "succeeded"
 
 
 @pytest.mark.parametrize("way", [*HTTP_WAYS, MCP_HTTPS, MCP_UPLOADS, MCP_VALUES, DROP], ids=str)
@@ -588,7 +589,7 @@ def test_the_same_picture_twice_is_two_inputs_that_are_both_there_and_both_delet
     outcome = entries.edit(way, Edit((picture(), picture())), buyer)
     assert outcome.job_id
     assert [key for key in stored() if not key.startswith(f"inputs/{outcome.job_id}/")] == []
-    world.work()
+    world.jobs.work()
     (call,) = world.simulator.calls()
     assert call["input_images"] == 2
     delete_inputs(world, outcome.job_id, buyer)
@@ -599,8 +600,8 @@ def test_the_same_picture_twice_is_two_inputs_that_are_both_there_and_both_delet
 def test_a_picture_may_be_its_own_mask(world: World, entries: Entries, buyer: Buyer, way: Way) -> None:
     outcome = entries.edit(way, Edit((overlay(),), mask=overlay()), buyer)
     assert outcome.job_id
-    world.work()
-    assert world.call("GET", f"/jobs/{outcome.job_id}", key=buyer.key).json()["status"] == "succeeded"
+    world.jobs.work()
+    assert world.api.call("GET", f"/jobs/{outcome.job_id}", key=buyer.key).json()["status"] == "succeeded"
     delete_inputs(world, outcome.job_id, buyer)
     assert stored() == {}
 
@@ -621,9 +622,9 @@ VISITS = 4
 def _wait(world: World, visits: int = VISITS) -> dict[str, Any]:
     """Deliver the drop that waits again and again; its next event."""
     for _ in range(visits):
-        (event,) = world.delayed()
-        assert world.tell(event) == []
-    (event,) = world.delayed()
+        (event,) = world.inbox.delayed()
+        assert world.inbox.deliver(event) == []
+    (event,) = world.inbox.delayed()
     return event
 
 
@@ -671,8 +672,8 @@ def test_a_drop_that_waits_copies_its_images_at_most_once(
         event = _wait(world)
         waiting = len(stored())
         reopen(buyer)
-        assert world.tell(event) == []
-    (job,) = [job for job in world.call("GET", "/jobs", key=buyer.key).json()["data"] if job["operation"] == "edit"]
+        assert world.inbox.deliver(event) == []
+    (job,) = [job for job in world.api.call("GET", "/jobs", key=buyer.key).json()["data"] if job["operation"] == "edit"]
     assert_the_inputs_are_of(job["id"], 2)
     assert waiting <= 2
     assert len(copied) <= 4, "once while it waits, once more when it is bought, at most"
@@ -687,7 +688,7 @@ def test_a_drop_that_waited_in_vain_leaves_no_copy(
     request = entries.prepared(DROP, Edit(), buyer)
     close(world, monkeypatch, buyer)
     assert entries.send(DROP, Edit(), buyer, request) == Outcome()
-    assert world.tell(_at_the_end_of_patience(_wait(world, 1))) == []
+    assert world.inbox.deliver(_at_the_end_of_patience(_wait(world, 1))) == []
     assert f"drops/{request['folder']}/photo/error.json" in stored("drops/")
     assert stored() == {}
 
@@ -696,10 +697,10 @@ def test_a_drop_that_is_put_back_by_another_recipe_copies_nothing(world: World, 
     request = entries.prepared(DROP, Edit(), buyer)
     world.simulator.plan("rate_limit", retry_after=7200)
     first = entries.send(DROP, Edit(), buyer, request)
-    world.work()
-    world.put(f"{request['folder']}/recipe.json", json.dumps({"prompt": "make it day"}).encode())
+    world.jobs.work()
+    world.inbox.put(f"{request['folder']}/recipe.json", json.dumps({"prompt": "make it day"}).encode())
     before = stored()
-    assert world.tell(request["event"]) == []
+    assert world.inbox.deliver(request["event"]) == []
     assert first.job_id
     assert (len(before), stored()) == (2, before)
 
@@ -710,12 +711,12 @@ def test_a_drop_that_is_put_back_after_a_free_failure_has_one_copy_of_each_input
     request = entries.prepared(DROP, Edit(), buyer)
     world.simulator.plan("rate_limit", retry_after=7200)
     first = entries.send(DROP, Edit(), buyer, request)
-    world.work()
-    assert world.tell(request["event"]) == []
+    world.jobs.work()
+    assert world.inbox.deliver(request["event"]) == []
     assert first.job_id
     assert_the_inputs_are_of(first.job_id, 2)
-    world.work()
-    assert world.bought() == 1
+    world.jobs.work()
+    assert world.provider.bought() == 1
 
 
 # ---------------------------------------------------------------- inputs are read one at a time
