@@ -39,9 +39,7 @@ endef
 
 .venv/.stamp: requirements/dev.txt
 	$(install)
-	@printf '%s\n' "$(CURDIR)" "$(CURDIR)/src" > "$$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')/easel.pth"
-	@printf '#!%s\nimport sys\nfrom cli.main import main\nsys.exit(main())\n' "$(CURDIR)/$(BIN)/python" > $(BIN)/easel
-	@chmod +x $(BIN)/easel
+	@$(call quietly,install-easel,$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .)
 
 .venv-%/.stamp: requirements/%.txt
 	$(install)
@@ -115,12 +113,13 @@ test-all: ## everything: check, demo, test, campaigns
 	@$(MAKE) test
 	@$(MAKE) test-campaigns
 
-check: ## formatting, lint, types, direction of imports, the template gate
+check: ## formatting, lint, types, direction of imports, breaking changes of the API, the template gate
 	$(call need,dev sam checkov)
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@$(call quietly,lint-imports,$(BIN)/lint-imports)
+	@$(BIN)/python -m openapi.changes
 	@$(BIN)/pytest tests/template
 
 bench: ## cold starts and the provider's data path, as ratios
@@ -160,13 +159,13 @@ COMPILE = $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe 
 	--no-emit-index-url --no-emit-find-links --no-header
 
 .PHONY: openapi requirements clean
-openapi: ## write what GET /openapi.json and GET /docs serve
+openapi: ## write what GET /openapi.json serves
 	$(call need,dev)
 	@$(BIN)/python -m openapi
 
 requirements: ## recompile the pinned requirements with the newest versions
 	$(call need,dev)
-	$(COMPILE) -o src/requirements.txt requirements/runtime.in
+	$(COMPILE) -o src/requirements.txt pyproject.toml
 	for name in dev sam ministack checkov lambda openai-1 openai-2; do \
 		$(COMPILE) -o requirements/$$name.txt requirements/$$name.in; done
 	cd tests/sdks/node && npm install --package-lock-only --save-exact openai@latest

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from core import answers, catalog
+from core import __version__, answers, catalog
 from core.callers import BrowserToken
 from core.errors import InvalidRequest
 from core.images import Image
@@ -114,6 +114,6 @@ def examples() -> dict[str, Any]:
         "DeletedInputs": answers.deleted("job.inputs.deleted", JOB_ID),
         "Model": model_named(MODEL, catalog.load(), date(2026, 11, 22)),
         "UsageReport": answers.usage_report(states, [spent], date(2026, 11, 1), date(2026, 11, 22)),
-        "Health": {"status": "ok", "models": [MODEL]},
+        "Health": {"status": "ok", "version": __version__, "models": [MODEL]},
         "ErrorResponse": answers.error_document(refused, _REQUEST_ID),
     }

@@ -19,9 +19,9 @@ from PIL import Image
 
 from cli import keys
 from composition import doors, mcp_door
-from core import catalog
+from core import __version__, catalog
 from core.stores.jobs import RetryPointer
-from handlers.mcp_door import arguments, faults, server
+from handlers.mcp_door import arguments, faults
 from handlers.mcp_door.tools import TOOLS
 from local.processes import ROOT
 from tests.integration.conftest import World
@@ -533,7 +533,7 @@ def test_the_arguments_are_those_of_the_catalog() -> None:
 def test_the_server_tells_its_version_and_how_to_use_it(door: McpDoor) -> None:
     discovered = door.ask("server/discover").result
     assert "get_image_job" in discovered["instructions"]
-    assert f'version = "{server.VERSION}"' in (ROOT / "pyproject.toml").read_text()
+    assert discovered["_meta"]["io.modelcontextprotocol/serverInfo"]["version"] == __version__
     assert set(discovered["capabilities"]) == {"tools", "resources", "prompts", "completions", "extensions"}
 
 

@@ -29,14 +29,13 @@ from mcp.types import (
     ReadResourceResult,
 )
 
+from core import __version__
 from core.errors import EaselError, ServerError
 from core.jobs import Job
 from handlers.logs import logger
 from handlers.mcp_door import completions, faults, icons, prompts, resources, tasks
 from handlers.mcp_door.tools import TOOLS
 from handlers.mcp_door.visit import Visit, current
-
-VERSION = "0.1.0"
 
 INSTRUCTIONS = """\
 Easel makes and edits pictures, and keeps them behind lasting links. generate_image and edit_image cost money: \
@@ -138,7 +137,7 @@ def build() -> Server:
     """The server of this process."""
     server = Server(
         "easel",
-        version=VERSION,
+        version=__version__,
         title="Easel",
         instructions=INSTRUCTIONS,
         icons=[icons.of("easel")],
