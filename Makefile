@@ -88,7 +88,7 @@ down: ## end what `make up` started
 
 # Tests and checks.
 
-.PHONY: test test-fast test-campaigns test-all faults check bench format
+.PHONY: test test-fast test-campaigns test-all coverage faults check bench format
 # Two processes, each with a stack of its own: end-to-end tests mostly wait. In the order of their folders, which begins
 # with the longest files: by itself pytest-xdist would begin with those that hold most tests, and end with the longest.
 test: ## every layer of tests, but for the campaigns
@@ -99,9 +99,19 @@ test-campaigns: ## long runs: many requests, statements, crashes or faults in a 
 	$(call need,dev sam ministack mcp-programs)
 	@$(BIN)/pytest tests/campaigns -n 2 --dist loadfile
 
+FAST := tests/unit tests/integration tests/local tests/simulator
 test-fast: ## the layers that need no deployed stack
 	$(call need,dev)
-	@$(BIN)/pytest tests/unit tests/integration tests/local tests/simulator
+	@$(BIN)/pytest $(FAST)
+
+# Of the functions' code by the fast layers: what runs in the deployed stack is a copy of it, in processes of the emulator.
+coverage: ## which lines and branches test-fast runs, as a table and as out/coverage/html
+	$(call need,dev)
+	@rm -rf out/coverage && mkdir -p out/coverage
+	@$(BIN)/coverage run -m pytest $(FAST) -n 2 --dist loadfile
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage html --quiet --directory out/coverage/html
+	@$(BIN)/coverage report
 
 faults: ## the fault campaign: every step meets every fault, and a table says what became of it
 	$(call need,dev)
@@ -113,13 +123,14 @@ test-all: ## everything: check, demo, test, campaigns
 	@$(MAKE) test
 	@$(MAKE) test-campaigns
 
-check: ## formatting, lint, types, direction of imports, breaking changes of the API, the template gate
+check: ## formatting, lint, types, direction of imports, breaking API changes, workflows, the template gate
 	$(call need,dev sam checkov)
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@$(call quietly,lint-imports,$(BIN)/lint-imports)
 	@$(BIN)/python -m openapi.changes
+	@$(call quietly,zizmor,$(BIN)/zizmor --offline --pedantic --no-progress .github)
 	@$(BIN)/pytest tests/template
 
 bench: ## cold starts and the provider's data path, as ratios
