@@ -15,7 +15,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterable
 
-from core.providers.body import ImagesBody
+from core.providers.image_stream import ImagesBody
 
 CASES = {"1 x 3 MB": (1, 3_000_000), "10 x 4 MB": (10, 4_000_000)}
 CHUNK = 64 * 1024

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from cli.stack import Stack, StackError
-from core.stores.callers import CallerStore
-from core.stores.prefixes import OwnedPrefix, PrefixStore
+from core.callers.store import CallerStore
+from core.drops.prefix_store import OwnedPrefix, PrefixStore
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -5,10 +5,10 @@ import time
 from datetime import UTC, datetime
 
 from cli.stack import Stack
-from core.callers import Caller, Rates, new_caller_id, new_key
-from core.dollars import usd
-from core.ledger import PERIODS, Budget, Period
-from core.stores.callers import CallerStore
+from core.callers.model import Caller, Rates, new_caller_id, new_key
+from core.callers.store import CallerStore
+from core.ledger.dollars import usd
+from core.ledger.model import PERIODS, Budget, Period
 
 _DURATION = re.compile(r"([1-9][0-9]{0,4})([hdw])")
 _SECONDS = {"h": 3600, "d": 86400, "w": 604800}

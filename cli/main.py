@@ -10,9 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cli import drops, keys, spending, tokens, webhooks
 from cli.stack import Stack, StackError
 from core import __version__
-from core.callers import RATE_NAMES, RateName, Rates
-from core.dollars import usd
-from core.ledger import PERIODS, Budget
+from core.callers.model import RATE_NAMES, RateName, Rates
+from core.ledger.dollars import usd
+from core.ledger.model import PERIODS, Budget
 
 
 def main(arguments: list[str] | None = None) -> int:

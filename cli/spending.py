@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Any
 
+from cli.audit import Audit, audit
 from cli.keys import callers_of
 from cli.stack import Stack
-from core.auditing import Audit, audit
-from core.dollars import micro_usd, usd
-from core.ledger import DEPLOYMENT, Balance, Budget, Period, account_of, renewal
-from core.spending import Spending, Spent
-from core.stores.jobs import JobChanged, JobStore
-from core.stores.ledger import LedgerStore
+from core.budgets import Spending, Spent
+from core.jobs.store import JobChanged, JobStore
+from core.ledger.dollars import micro_usd, usd
+from core.ledger.model import DEPLOYMENT, Balance, Budget, Period, account_of, renewal
+from core.ledger.store import LedgerStore
 
 # A difference that stays through so many looks is none of time.
 _LOOKS = 3

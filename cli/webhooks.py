@@ -3,12 +3,13 @@
 import time
 
 from cli.stack import Stack
-from core.messages import Message, message_id
-from core.stores.callers import CallerStore
-from core.stores.jobs import JobStore
-from core.stores.ledger import LedgerStore
-from core.stores.messages import MessageChanged, MessageStore, SecretStore, SigningSecrets
-from core.stores.queue import JobQueue
+from core.callers.store import CallerStore
+from core.jobs.store import JobStore
+from core.ledger.store import LedgerStore
+from core.queues import JobQueue
+from core.webhooks.message import Message, message_id
+from core.webhooks.secret_store import SecretStore, SigningSecrets
+from core.webhooks.store import MessageChanged, MessageStore
 
 
 class NothingToReplay(Exception):

@@ -1,6 +1,6 @@
-"""Writes what GET /openapi.json and GET /docs serve, from the routes, the bodies, the documents and the catalog.
+"""Writes what GET /openapi.json and GET /docs serve, from the routes, the bodies, the schemas and the catalog.
 
-    python -m openapi     (or make openapi) writes src/handlers/openapi.json and docs/recipe.schema.json
+    python -m openapi     (or make openapi) writes src/interfaces/http_api/openapi.json and docs/recipe.schema.json
     python -m openapi.changes     (part of make check) compares it with that of the last release, in released/
 
 schemas       JSON schemas of what is sent and answered

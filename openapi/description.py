@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core import __version__
-from handlers.routes.service import preflight
+from interfaces.http_api.service import preflight
 from openapi.errors import ErrorCode, errors_of
 from openapi.examples import examples
 from openapi.operations import (

@@ -4,18 +4,19 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from core import __version__, answers, catalog
-from core.callers import BrowserToken
+from core import __version__, catalog
+from core.budgets import BudgetState, Spent
+from core.callers.model import BrowserToken
 from core.errors import InvalidRequest
-from core.images import Image
-from core.jobs import Report, new_job
-from core.ledger import Balance, renewal
-from core.models import model_named
-from core.money import Usage, charge_of, quote
+from core.images.model import Image
+from core.images.storage import ImageLinks
+from core.jobs.model import new_job
+from core.ledger.model import Balance, renewal
+from core.pricing import ProviderReport, Usage, charge_of, quote
 from core.requests import Request
-from core.spending import BudgetState, Spent
-from core.stores.images import ImageLinks
-from core.stores.uploads import Upload, UploadForm
+from core.responses import builders
+from core.responses.models import model_named
+from core.uploads.store import Upload, UploadForm
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -51,6 +52,7 @@ def examples() -> dict[str, Any]:
         request,
         quoted,
         job_id=JOB_ID,
+        fingerprint="",
         caller_id=_CALLER,
         request_id=_REQUEST_ID,
         now=_NOW,
@@ -71,7 +73,7 @@ def examples() -> dict[str, Any]:
     )
     usage = Usage(11, 196, 11, 0)
     charge = charge_of(usage, request, catalog.load().families[MODEL].prices)
-    report = Report(_NOW + 9, "1024x1024", "low", "opaque", "png", usage, charge)
+    report = ProviderReport(_NOW + 9, "1024x1024", "low", "opaque", "png", usage, charge)
     done = (
         queued.claimed("lease", _NOW + 300, _NOW + 1)
         .calling()
@@ -80,7 +82,7 @@ def examples() -> dict[str, Any]:
     )
     upload = Upload(UPLOAD_ID, _CALLER, "image/png", 31457280, _NOW, _NOW + _DAY, "otter.png")
     fields = {"Content-Type": "image/png", "key": upload.key, "policy": "eyJ…", "x-amz-signature": "9f2c…"}
-    shaper = answers.Answers(
+    shaper = builders.Answers(
         ImageLinks(cast("S3Client", _Signer()), "BUCKET", 3600), "https://API/v1", _NOW + 10, lambda: _BUDGET_LEFT
     )
     balance = Balance(reserved=0, spent=270_000, images=3, committed=270_000)
@@ -102,18 +104,18 @@ def examples() -> dict[str, Any]:
         "JobList": shaper.job_list([queued], False),
         "Image": shaper.image(image),
         "ImageList": shaper.image_list([image], False),
-        "Quote": answers.quote_document(request, quoted, _BUDGET_LEFT),
-        "Upload": answers.upload(upload, None),
-        "NewUpload": answers.new_upload(upload, UploadForm(f"{_BUCKET}/", fields, _NOW + 900)),
-        "DeletedImage": answers.deleted("image.deleted", IMAGE_ID),
-        "DeletedUpload": answers.deleted("upload.deleted", UPLOAD_ID),
-        "Token": answers.token(token),
-        "TokenList": answers.token_list([token], False),
-        "NewToken": answers.new_token(token, "eyJ…"),
-        "DeletedToken": answers.deleted("token.deleted", TOKEN_ID),
-        "DeletedInputs": answers.deleted("job.inputs.deleted", JOB_ID),
+        "Quote": builders.quote_document(request, quoted, _BUDGET_LEFT),
+        "Upload": builders.upload(upload, None),
+        "NewUpload": builders.new_upload(upload, UploadForm(f"{_BUCKET}/", fields, _NOW + 900)),
+        "DeletedImage": builders.deleted("image.deleted", IMAGE_ID),
+        "DeletedUpload": builders.deleted("upload.deleted", UPLOAD_ID),
+        "Token": builders.token(token),
+        "TokenList": builders.token_list([token], False),
+        "NewToken": builders.new_token(token, "eyJ…"),
+        "DeletedToken": builders.deleted("token.deleted", TOKEN_ID),
+        "DeletedInputs": builders.deleted("job.inputs.deleted", JOB_ID),
         "Model": model_named(MODEL, catalog.load(), date(2026, 11, 22)),
-        "UsageReport": answers.usage_report(states, [spent], date(2026, 11, 1), date(2026, 11, 22)),
+        "UsageReport": builders.usage_report(states, [spent], date(2026, 11, 1), date(2026, 11, 22)),
         "Health": {"status": "ok", "version": __version__, "models": [MODEL]},
-        "ErrorResponse": answers.error_document(refused, _REQUEST_ID),
+        "ErrorResponse": builders.error_document(refused, _REQUEST_ID),
     }

@@ -8,7 +8,7 @@ from openapi.description import describe
 from openapi.recipes import recipe_schema
 
 # What GET /openapi.json answers.
-DESCRIPTION = Path(__file__).parents[1] / "src/handlers/openapi.json"
+DESCRIPTION = Path(__file__).parents[1] / "src/interfaces/http_api/openapi.json"
 _DOCS = Path(__file__).parents[1] / "docs"
 
 

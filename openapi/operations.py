@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from handlers.routes import images, jobs, models, purchases, service, tokens, uploads, usage
+from interfaces.http_api import images, jobs, models, purchases, service, tokens, uploads, usage
 from openapi import errors
 from openapi.examples import IMAGE_ID, JOB_ID, MODEL, PROMPT, TOKEN_ID, UPLOAD_ID
 from openapi.schemas import Schema, reference
@@ -201,7 +201,7 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
         curl=f"""curl {_EASEL}/images/edits" {_KEY} \\
   -F model={MODEL} -F prompt='the same at night' -F image=@lighthouse.png""",
     ),
-    purchases.price: Operation(
+    purchases.quote: Operation(
         id="quoteImage",
         summary="Ask for the price",
         body={"application/json": {"anyOf": [reference("GenerationRequest"), reference("EditRequest")]}, **_FORM},

@@ -9,11 +9,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from core import catalog, documents, tokens, uploads
+from core import catalog, uploads
+from core.callers import browser_tokens
 from core.catalog import Parameter
-from core.jobs import DEADLINE_SECONDS
+from core.jobs.model import DEADLINE_SECONDS
 from core.requests import bodies
 from core.requests.rules import IDENTIFIER_MAX, SVG_EFFORTS
+from core.responses import schemas as documents
 
 Schema = dict[str, Any]
 
@@ -21,7 +23,7 @@ _SENT: dict[str, Any] = {
     "GenerationRequest": bodies.GenerationBody,
     "EditRequest": bodies.EditBody,
     "UploadRequest": uploads.UploadBody,
-    "TokenRequest": tokens.TokenBody,
+    "TokenRequest": browser_tokens.TokenBody,
 }
 _ANSWERED: dict[str, Any] = {
     "ImagesResponse": documents.ImagesResponse,
@@ -52,7 +54,7 @@ def reference(name: str) -> Schema:
 def schemas() -> dict[str, Schema]:
     """All schemas by name."""
     described: dict[str, dict[str, str]] = {}
-    for module in (bodies, uploads, tokens, documents):
+    for module in (bodies, uploads, browser_tokens, documents):
         described |= field_docstrings(module)
     references, generated = TypeAdapter.json_schemas(
         [

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from core.stores.jobs import JobChanged, JobStore
-from core.stores.ledger import LedgerStore
+from core.jobs.store import JobChanged, JobStore
+from core.ledger.store import LedgerStore
 from local.cloud import running_stack
 from local.simulator_control import SimulatorControl
 from local.stack import Stack

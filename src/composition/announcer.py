@@ -6,22 +6,22 @@ from functools import cache, partial
 
 from composition.results import drop_results
 from core import aws
-from core.announcing import Announcer, Reaction
-from core.answers import Answers
+from core.budgets import Spending
+from core.callers.store import CallerStore
+from core.completion.dispatcher import Announcer, Reaction
+from core.completion.events import Publisher
+from core.completion.webhooks import Notifier
 from core.drops.owners import Owners
-from core.jobs import Job
-from core.notifying import Notifier
-from core.publishing import Publisher
+from core.drops.prefix_store import PrefixStore
+from core.event_bus import EventBus
+from core.images.storage import LastingLinks
+from core.jobs.model import Job
+from core.jobs.store import JobStore
+from core.ledger.store import LedgerStore
+from core.queues import JobQueue
+from core.responses.builders import Answers
 from core.settings import AnnouncerSettings
-from core.spending import Spending
-from core.stores.bus import EventBus
-from core.stores.callers import CallerStore
-from core.stores.images import LastingLinks
-from core.stores.jobs import JobStore
-from core.stores.ledger import LedgerStore
-from core.stores.messages import MessageStore
-from core.stores.prefixes import PrefixStore
-from core.stores.queue import JobQueue
+from core.webhooks.store import MessageStore
 
 
 @cache

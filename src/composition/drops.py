@@ -2,17 +2,17 @@
 
 from functools import cache
 
-from composition.doors import doors
 from composition.results import drop_results
+from composition.services import doors
 from core import aws
+from core.callers.store import CallerStore
+from core.drops.inbox import Inbox
+from core.drops.intake import DropTaker
 from core.drops.owners import Owners
-from core.drops.taking import DropTaker
+from core.drops.prefix_store import PrefixStore
+from core.event_bus import EventBus
+from core.queues import DropsQueue
 from core.settings import DropSettings
-from core.stores.bus import EventBus
-from core.stores.callers import CallerStore
-from core.stores.inbox import Inbox
-from core.stores.prefixes import PrefixStore
-from core.stores.queue import DropsQueue
 
 
 @cache
@@ -23,9 +23,7 @@ def drop_taker() -> DropTaker:
     return DropTaker(
         inbox=Inbox(aws.s3(), settings.inbox_bucket),
         owners=Owners(PrefixStore(aws.dynamodb(), callers_table), CallerStore(aws.dynamodb(), callers_table)),
-        resolver=doors().resolver,
-        gatherer=doors().gatherer,
-        acceptor=doors().acceptor,
+        purchases=doors().purchases,
         queue=DropsQueue(aws.sqs(), settings.drops_queue_url),
         results=drop_results(doors().settings),
         bus=EventBus(aws.events(), settings.event_bus),

@@ -4,10 +4,10 @@ from functools import cache
 
 from composition.worker import provider
 from core import aws, catalog
-from core.retiring import ModelCheck
+from core.budgets import Spending
+from core.ledger.store import LedgerStore
+from core.providers.retirements import ModelCheck
 from core.settings import ModelCheckSettings
-from core.spending import Spending
-from core.stores.ledger import LedgerStore
 
 
 @cache

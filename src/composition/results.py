@@ -1,9 +1,9 @@
 """What leaves the results of drops: for the S3 door, and for the announcer of jobs that ended."""
 
 from core import aws
+from core.drops.result_store import FolderClaims, ResultBucket
 from core.drops.results import Results
 from core.settings import AnnouncerSettings, ApiSettings
-from core.stores.results import FolderClaims, ResultBucket
 
 _DAY_SECONDS = 86400
 

@@ -3,14 +3,14 @@
 from functools import cache
 
 from core import aws
-from core.delivering import Redelivery
-from core.recovering import Recovery
+from core.budgets import Spending
+from core.jobs.recovery import Recovery
+from core.jobs.store import JobStore
+from core.ledger.store import LedgerStore
+from core.queues import JobQueue
 from core.settings import JobSettings, SpendingSettings, WebhookSettings
-from core.spending import Spending
-from core.stores.jobs import JobStore
-from core.stores.ledger import LedgerStore
-from core.stores.messages import MessageStore
-from core.stores.queue import JobQueue
+from core.webhooks.delivery import Redelivery
+from core.webhooks.store import MessageStore
 
 
 @cache

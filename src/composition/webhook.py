@@ -3,11 +3,12 @@
 from functools import cache
 
 from core import aws
-from core.delivering import Deliverer
-from core.inputs.addresses import TrustedHosts
+from core.outbound.addresses import TrustedHosts
+from core.queues import JobQueue
 from core.settings import WebhookSettings
-from core.stores.messages import MessageStore, SecretStore
-from core.stores.queue import JobQueue
+from core.webhooks.delivery import Deliverer
+from core.webhooks.secret_store import SecretStore
+from core.webhooks.store import MessageStore
 
 
 @cache

@@ -7,15 +7,15 @@ from functools import cache
 import httpx
 
 from core import aws, catalog
-from core.performing import Performer
+from core.images.input_storage import InputStore
+from core.images.storage import ImageStore
+from core.jobs.concurrency import TurnStore
+from core.jobs.store import JobStore
+from core.jobs.worker import Performer
+from core.ledger.store import LedgerStore
 from core.providers import ImageProvider, connect
+from core.queues import JobQueue
 from core.settings import WorkerSettings
-from core.stores.images import ImageStore
-from core.stores.inputs import InputStore
-from core.stores.jobs import JobStore
-from core.stores.ledger import LedgerStore
-from core.stores.queue import JobQueue
-from core.stores.turns import TurnStore
 
 
 @cache

@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from core.dollars import micro_usd
-from core.ledger import Budget
+from core.ledger.dollars import micro_usd
+from core.ledger.model import Budget
 
 # An amount of dollars as whole micro-dollars; empty for none.
 OptionalDollars = Annotated[int | None, BeforeValidator(lambda text: micro_usd(text) if text else None)]

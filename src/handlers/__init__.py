@@ -1,1 +1,1 @@
-"""One module per Lambda function, thin: event in, one call of the core, answer out."""
+"""One module per Lambda function, thin: event in, one call, answer out."""

@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from composition.announcer import announcer
-from handlers.logs import core_logger, logger
+from core.logs import core_logger, logger
 
 processor = BatchProcessor(event_type=EventType.DynamoDBStreams, logger=core_logger)
 

@@ -2,82 +2,13 @@
 
 from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, LambdaFunctionUrlResolver, Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from core.errors import EaselError, MethodNotAllowed, NotFound, ServerError
-from handlers import http
-from handlers.logs import logger
-from handlers.routes import images, jobs, models, purchases, service, tokens, uploads, usage
-
-errors = Router()
-
-
-@errors.exception_handler(EaselError)
-def refused(error: EaselError) -> Response[str]:
-    """An error of the core, in the shape that every error has."""
-    return _told(error)
-
-
-@errors.exception_handler(NotFoundError)
-def no_route(_: NotFoundError) -> Response[str]:
-    """No such path, or not with this method."""
-    event = errors.current_event
-    asked = f"There is no {event.http_method} {event.path[:100]}."
-    if not (methods := _methods_of_path()):
-        return _told(NotFound(f"{asked} GET /v1/docs shows what there is."))
-    allowed = ", ".join(methods)
-    response = _told(MethodNotAllowed(f"{asked} The path takes {allowed}."))
-    response.headers["Allow"] = allowed
-    return response
-
-
-def _methods_of_path() -> list[str]:
-    """What the path of this call can be asked with; every path takes OPTIONS."""
-    path = _rest._remove_prefix(errors.current_event.path)
-    routes = [*_rest._static_routes, *_rest._dynamic_routes]
-    methods = {route.method for route in routes if route.rule.match(path)}
-    return sorted(methods) if methods != {"OPTIONS"} else []
-
-
-@errors.exception_handler(Exception)
-def broken(error: Exception) -> Response[str]:
-    """A fault of ours: the log gets its trace, the caller a request id and no detail."""
-    logger.exception("unhandled error", extra={"error": type(error).__name__})
-    return _told(ServerError("Easel failed to answer. Nothing is known to have been bought; see GET /v1/jobs."))
-
-
-def _told(error: EaselError) -> Response[str]:
-    return http.failure(error, http.Call(errors.current_event).request_id)
-
-
-# API Gateway's stage and the Function URL's paths both start with /v1.
-_rest = APIGatewayRestResolver(strip_prefixes=["/v1"])
-_direct = LambdaFunctionUrlResolver(strip_prefixes=["/v1"])
-for _router in (
-    purchases.routes,
-    jobs.routes,
-    images.routes,
-    uploads.routes,
-    tokens.routes,
-    models.routes,
-    usage.routes,
-    service.routes,
-    errors,
-):
-    _rest.include_router(_router)
-    _direct.include_router(_router)
+from core.logs import logger
+from interfaces.http_api import app
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer one HTTP request, in API Gateway's event format or in the Function URL's."""
-    resolver = _direct if event.get("version") == "2.0" else _rest
-    request_id = event["requestContext"].get("requestId", "unknown")
-    logger.append_keys(request_id=request_id)
-    response = resolver.resolve(event, context)
-    response.setdefault("headers", {}).update({**http.CORS_HEADERS, "X-Request-Id": request_id})
-    logger.info("answered", extra={"status": response["statusCode"]})
-    return response
+    """Answer one HTTP request."""
+    return app.answer(event, context)

@@ -8,8 +8,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from composition.drops import drop_taker
-from core.drops.notices import read_notices
-from handlers.logs import core_logger, logger
+from core.drops.notifications import read_notices
+from core.logs import core_logger, logger
 
 processor = BatchProcessor(event_type=EventType.SQS, logger=core_logger)
 

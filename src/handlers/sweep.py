@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from composition.upkeep import recovery, redelivery, spending
-from handlers.logs import logger
+from core.logs import logger
 
 
 @logger.inject_lambda_context(clear_state=True)

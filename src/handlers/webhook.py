@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from composition.webhook import deliverer
-from handlers.logs import core_logger, logger
+from core.logs import core_logger, logger
 
 processor = BatchProcessor(event_type=EventType.SQS, logger=core_logger)
 

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from core.drops.naming import stem_of
-from core.inputs.inspection import MAX_BYTES
+from core.images.inspection import MAX_BYTES
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
 from tests import dropping

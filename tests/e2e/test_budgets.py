@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.dollars import usd
+from core.ledger.dollars import usd
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
 from tests import crowd, wire

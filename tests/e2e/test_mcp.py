@@ -10,7 +10,7 @@ import pytest
 from mcp import Client
 from PIL import Image
 
-from core.callers import hash_key
+from core.callers.model import hash_key
 from local.processes import ROOT
 from local.simulator_control import SimulatorControl
 from local.stack import Stack

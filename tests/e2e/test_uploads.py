@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from core.stores.uploads import Upload, UploadBucket
+from core.uploads.store import Upload, UploadBucket
 from local.stack import Stack
 from tests import wire
 from tests.conftest import Key, MakeKey

@@ -15,12 +15,12 @@ import time_machine
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 from moto.backends import get_backend
 
-from composition import announcer, doors, drops, upkeep, worker
+from composition import announcer, drops, services, upkeep, worker
 from core import aws
-from core.jobs import Job
-from core.recovering import RESTORING_PATIENCE_SECONDS
-from core.stores.jobs import JobStore
-from core.stores.ledger import LedgerStore
+from core.jobs.model import Job
+from core.jobs.recovery import RESTORING_PATIENCE_SECONDS
+from core.jobs.store import JobStore
+from core.ledger.store import LedgerStore
 from local.simulator import Simulator
 from tests.faults.wire import Crash, Planned, Wire, watching
 from tests.integration.conftest import PUBLIC_URL, TEMPLATE, Answer, Context, World, deployed, sample_event
@@ -116,7 +116,14 @@ class Cloud:
 
     def restart(self) -> None:
         """Let the next invocation be a cold one."""
-        roots = (doors.doors, drops.drop_taker, upkeep.recovery, worker.provider, worker.performer, announcer.announcer)
+        roots = (
+            services.doors,
+            drops.drop_taker,
+            upkeep.recovery,
+            worker.provider,
+            worker.performer,
+            announcer.announcer,
+        )
         for build in roots:
             build.cache_clear()
 
@@ -258,12 +265,12 @@ class Cloud:
 
     def jobs(self) -> list[Job]:
         """All jobs, oldest first."""
-        found = [doors.doors().jobs.get(item_id) for item_id in self._job_items()]
+        found = [_job_store().get(item_id) for item_id in self._job_items()]
         return sorted((job for job in found if job), key=lambda job: job.created_ms)
 
     def open_jobs(self) -> list[Job]:
         """Jobs that are not finished."""
-        return [job for item_id in self._open_ids() if (job := doors.doors().jobs.get(item_id))]
+        return [job for item_id in self._open_ids() if (job := _job_store().get(item_id))]
 
     def _open_ids(self) -> list[str]:
         return [item_id for item_id, mark in self._marks().items() if mark == "yes"]
@@ -285,7 +292,7 @@ class Cloud:
 
     def ledger(self) -> tuple[LedgerStore, JobStore]:
         """What an audit looks at."""
-        return LedgerStore(aws.dynamodb(), "ledger"), doors.doors().jobs
+        return LedgerStore(aws.dynamodb(), "ledger"), _job_store()
 
     def told(self) -> set[str]:
         """Ids of the jobs whose end came over the event bus."""
@@ -296,6 +303,10 @@ class Cloud:
         """What lies in the images bucket."""
         keys = _backend("s3", "aws").buckets["images"].keys
         return {name: keys[name].value for name in keys}
+
+
+def _job_store() -> JobStore:
+    return JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger"))
 
 
 def _backend(service: Any, region: str = "us-east-1") -> Any:

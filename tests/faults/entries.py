@@ -10,7 +10,7 @@ import boto3
 from PIL import Image
 
 from cli import drops, keys
-from core.ledger import Budget
+from core.ledger.model import Budget
 from tests.faults.cloud import Cloud
 from tests.integration.conftest import Answer
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli import keys
-from core.auditing import audit
-from core.jobs import Job
+from cli.audit import audit
+from core.jobs.model import Job
 from tests.faults.cloud import Cloud
 from tests.faults.entries import Caller
 from tests.integration.conftest import Answer

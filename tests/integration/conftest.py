@@ -29,7 +29,7 @@ from moto.sqs.models import sqs_backends
 
 from cli import keys
 from cli.stack import Stack
-from composition import announcer, doors, drops, models_check, upkeep, webhook, worker
+from composition import announcer, drops, models_check, services, upkeep, webhook, worker
 from core import aws
 from handlers import announcer as announcer_handler
 from handlers import api, dead_letter, drop, sweep
@@ -426,7 +426,7 @@ def _environment(queue_url: str, secret_arn: str, provider_url: str) -> dict[str
 def _forget_clients() -> None:
     worker.http_client().close()
     clients = (aws.dynamodb, aws.events, aws.sqs, aws.s3, aws.secretsmanager, worker.http_client)
-    roots = (doors.doors, upkeep.recovery, worker.provider, worker.performer, announcer.announcer, drops.drop_taker)
+    roots = (services.doors, upkeep.recovery, worker.provider, worker.performer, announcer.announcer, drops.drop_taker)
     followers = (announcer.announcer, webhook.deliverer, upkeep.redelivery, upkeep.spending, models_check.model_check)
-    for build in (*clients, *roots, *followers, doors.tokens, doors.bearers):
+    for build in (*clients, *roots, *followers, services.tokens, services.bearers):
         build.cache_clear()

@@ -7,9 +7,9 @@ import boto3
 import pytest
 
 from core import aws
-from core.jobs import Job
-from core.stores.jobs import JobStore
-from core.stores.ledger import LedgerStore
+from core.jobs.model import Job
+from core.jobs.store import JobStore
+from core.ledger.store import LedgerStore
 
 from .conftest import World
 

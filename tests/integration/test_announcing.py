@@ -6,10 +6,11 @@ import boto3
 import pytest
 
 from core import aws
-from core.announcing import Announcer, NotAllTold
-from core.jobs import Job, Report
-from core.stores.jobs import JobStore
-from core.stores.ledger import LedgerStore
+from core.completion.dispatcher import Announcer, NotAllTold
+from core.jobs.model import Job
+from core.jobs.store import JobStore
+from core.ledger.store import LedgerStore
+from core.pricing import ProviderReport
 
 from .conftest import PUBLIC_URL, World, sample_event
 
@@ -119,7 +120,7 @@ def test_an_answer_that_came_after_all_is_announced_again(world: World) -> None:
     world.announce()
     job = store().get(job_id)
     assert job is not None
-    store().save(job.storing((), 1, Report(past)).succeeded(past, ()))
+    store().save(job.storing((), 1, ProviderReport(past)).succeeded(past, ()))
     world.announce()
     assert [event["detail"]["status"] for event in world.published()] == ["unknown", "succeeded"]
 

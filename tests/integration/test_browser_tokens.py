@@ -14,9 +14,9 @@ import jwt
 import pytest
 
 from cli import keys, tokens
-from composition import doors
-from core.callers import Caller
-from core.ledger import Budget
+from composition import services
+from core.callers.model import Caller
+from core.ledger.model import Budget
 
 from .conftest import Answer, World
 
@@ -404,7 +404,7 @@ def test_an_old_secret_is_worth_nothing_after_the_longest_life_of_a_token(
 def later(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Moves the clock by which the doors keep the secret."""
     ahead = [0.0]
-    monkeypatch.setattr(doors, "time", SimpleNamespace(time=lambda: time.time() + ahead[0], sleep=time.sleep))
+    monkeypatch.setattr(services, "time", SimpleNamespace(time=lambda: time.time() + ahead[0], sleep=time.sleep))
 
     def move(seconds: float) -> None:
         ahead[0] += seconds

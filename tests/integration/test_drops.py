@@ -10,10 +10,10 @@ import pytest
 
 from cli import drops, keys
 from core import aws
-from core.drops.taking import PATIENCE_SECONDS
-from core.inputs.inspection import MAX_BYTES
-from core.ledger import Budget
-from core.stores.ledger import LedgerStore
+from core.drops.intake import PATIENCE_SECONDS
+from core.images.inspection import MAX_BYTES
+from core.ledger.model import Budget
+from core.ledger.store import LedgerStore
 
 from .conftest import PUBLIC_URL, World, sample_event
 from .test_edits import mask, picture

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from cli import keys
-from handlers.logs import logger
+from core.logs import logger
 
 from .conftest import World
 

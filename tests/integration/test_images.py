@@ -8,8 +8,8 @@ import pytest
 
 from cli import keys
 from core import aws
-from core.stores.jobs import JobStore
-from core.stores.ledger import LedgerStore
+from core.jobs.store import JobStore
+from core.ledger.store import LedgerStore
 
 from .conftest import World
 

@@ -8,7 +8,7 @@ import pytest
 
 from cli import keys
 from core import aws
-from core.ledger import Budget
+from core.ledger.model import Budget
 
 from .conftest import Answer, World
 

@@ -18,11 +18,12 @@ from mcp.types import CallToolResult, ImageContent, ResourceLink, Result
 from PIL import Image
 
 from cli import keys
-from composition import doors, mcp_door
-from core import __version__, catalog
-from core.stores.jobs import RetryPointer
-from handlers.mcp_door import arguments, faults
-from handlers.mcp_door.tools import TOOLS
+from composition import mcp, services
+from core import __version__, aws, catalog
+from core.jobs.store import JobStore, RetryPointer
+from core.ledger.store import LedgerStore
+from interfaces.mcp_server import arguments, errors
+from interfaces.mcp_server.tools import TOOLS
 from local.processes import ROOT
 from tests.integration.conftest import World
 from tests.integration.mcp_calls import META, Era, McpDoor, Raw
@@ -39,10 +40,10 @@ def door(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[McpDoor]:
     monkeypatch.setenv("EASEL_MCP_ORIGINS", "https://inspector.example.com")
     monkeypatch.setenv("EASEL_OIDC_ISSUER", "https://login.example.com")
     monkeypatch.setenv("EASEL_OIDC_AUDIENCE", "easel")
-    mcp_door.settings.cache_clear()
-    doors.doors.cache_clear()
+    mcp.settings.cache_clear()
+    services.doors.cache_clear()
     yield McpDoor(world.key)
-    mcp_door.settings.cache_clear()
+    mcp.settings.cache_clear()
 
 
 def picture(size: tuple[int, int] = (1024, 1024)) -> str:
@@ -236,7 +237,7 @@ def test_a_repeated_call_joins_the_job_of_the_first(world: World, door: McpDoor)
 
 def test_of_equal_calls_at_the_same_moment_one_job_is_remembered(door: McpDoor) -> None:
     """Both have looked and found none; tests/e2e lets real ones race."""
-    jobs, now = doors.doors().jobs, time.time()
+    jobs, now = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger")), time.time()
     pointers = [RetryPointer("repeat#caller#wish", job_id, int(now) + 600) for job_id in ("job_1", "job_2")]
     assert [jobs.point_repeats(pointer, now, over=None) for pointer in pointers] == ["job_1", "job_1"]
     assert jobs.point_repeats(pointers[1], now, over="job_1") == "job_2"
@@ -254,8 +255,8 @@ def test_another_picture_of_the_same_prompt_is_bought_on_purpose(world: World, d
 
 def test_a_call_of_ten_minutes_ago_is_not_joined(world: World, door: McpDoor, monkeypatch: pytest.MonkeyPatch) -> None:
     first = door.call("generate_image", **WISH, wait_seconds=0).result["structuredContent"]["job_id"]
-    acceptor = doors.doors().acceptor
-    monkeypatch.setattr(acceptor, "_clock", lambda: time.time() + 601)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 601)
     assert door.call("generate_image", **WISH, wait_seconds=0).result["structuredContent"]["job_id"] != first
 
 
@@ -332,23 +333,23 @@ def test_a_refused_picture_is_an_error_with_its_reason(world: World, door: McpDo
 
 
 def test_whatever_the_core_says_of_routes_is_said_of_tools() -> None:
-    """Fails for a new message that names a route: faults.py then needs the tool that does the same."""
+    """Fails for a new message that names a route: errors.py then needs the tool that does the same."""
     spoken = [
         line.strip()
         for path in (ROOT / "src/core").rglob("*.py")
-        if path.name != "tokens.py"  # no tool mints or lists tokens
+        if path.name != "browser_tokens.py"  # no tool mints or lists tokens
         for line in path.read_text().splitlines()
         if re.match(r"""\s*(raise \w+\()?f?"(?!"")""", line) and re.search(r"[A-Z]+ /v1/|Idempotency-Key", line)
     ]
     assert spoken
     for text in spoken:
-        assert not re.search(r"[A-Z]+ /v1/|Idempotency-Key", faults.in_tool_words(text)), text
+        assert not re.search(r"[A-Z]+ /v1/|Idempotency-Key", errors.in_tool_words(text)), text
 
 
 def test_a_fault_of_ours_is_an_answer_without_detail(
     world: World, door: McpDoor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(doors.doors().settings.__class__, "default_model", property(lambda _: 1 / 0), raising=False)
+    monkeypatch.setattr(services.doors().settings.__class__, "default_model", property(lambda _: 1 / 0), raising=False)
     error = door.call("list_available_models").error
     assert error["code"] == "internal_error"
     assert "division" not in json.dumps(error)

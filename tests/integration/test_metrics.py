@@ -9,12 +9,12 @@ import boto3
 import pytest
 
 from cli import webhooks
-from composition import doors, upkeep
+from composition import services, upkeep
 from core import aws
-from core.messages import message_id
+from core.jobs.store import JobStore
+from core.ledger.store import LedgerStore
 from core.metrics import METRICS, measure
-from core.stores.jobs import JobStore
-from core.stores.ledger import LedgerStore
+from core.webhooks.message import message_id
 
 from .conftest import World
 
@@ -151,5 +151,5 @@ def test_only_what_is_declared_can_be_measured() -> None:
 
 def _forget_spending() -> None:
     """Let the composition roots read the budget from the environment again."""
-    doors.doors.cache_clear()
+    services.doors.cache_clear()
     upkeep.spending.cache_clear()

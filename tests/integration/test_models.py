@@ -7,7 +7,7 @@ import openai.types
 import pytest
 
 from core import catalog
-from core.models import model_list, model_named
+from core.responses.models import model_list, model_named
 
 from .conftest import World
 

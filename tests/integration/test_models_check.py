@@ -7,8 +7,8 @@ import boto3
 import pytest
 import respx
 
+from core.logs import logger
 from core.metrics import NAMESPACE
-from handlers.logs import logger
 
 from .conftest import World
 

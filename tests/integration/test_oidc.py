@@ -11,8 +11,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from composition import doors
-from core import oidc
+from composition import services
+from core.callers import oidc
 from tests.issuer import AUDIENCE, EC_KEY, RSA_KEYS, Issuer, answered, published
 from tests.tls_server import make_certificate, serving
 
@@ -226,4 +226,4 @@ def test_an_issuer_needs_an_audience(world: World, issuer: Issuer, monkeypatch: 
     monkeypatch.setenv("EASEL_OIDC_AUDIENCE", "")
     world.forget()
     with pytest.raises(Exception, match="EASEL_OIDC_AUDIENCE"):
-        doors.doors()
+        services.doors()

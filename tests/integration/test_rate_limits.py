@@ -8,8 +8,8 @@ import boto3
 import pytest
 
 from cli import keys
-from composition import doors
-from core.callers import Rates, new_key
+from composition import services
+from core.callers.model import Rates, new_key
 
 from .conftest import Answer, World
 
@@ -20,7 +20,7 @@ HALF_PAST = 1_795_350_630.0  # 30 seconds into a minute
 def clock(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The clock of the doors' own counts, which stands still until a test moves it."""
     now = SimpleNamespace(at=HALF_PAST)
-    monkeypatch.setattr(doors, "time", SimpleNamespace(time=lambda: now.at, sleep=time.sleep))
+    monkeypatch.setattr(services, "time", SimpleNamespace(time=lambda: now.at, sleep=time.sleep))
     return now
 
 
@@ -50,7 +50,7 @@ def assert_limited(answer: Answer) -> int:
 def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Keys that are looked up from now on, by their hashes."""
     found: list[str] = []
-    gate = doors.doors().gate
+    gate = services.doors().gate
     find = gate._callers.find_by_hash
 
     def noted(key_hash: str) -> Any:

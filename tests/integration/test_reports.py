@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from cli import keys
 from cli import main as cli
+from cli.audit import Audit, audit
 from core import aws
-from core.auditing import Audit, audit
-from core.dollars import usd
-from core.ledger import Budget
-from core.stores.jobs import JobStore
-from core.stores.ledger import LedgerStore
+from core.jobs.store import JobStore
+from core.ledger.dollars import usd
+from core.ledger.model import Budget
+from core.ledger.store import LedgerStore
 
 from .conftest import World
 

@@ -9,8 +9,8 @@ import boto3
 import pytest
 
 from cli import keys
-from composition.doors import doors
-from core.callers import Caller
+from composition.services import doors
+from core.callers.model import Caller
 from core.errors import InvalidRequest, NotFound
 
 from .conftest import World

@@ -13,12 +13,12 @@ from standardwebhooks.webhooks import Webhook
 
 from cli import keys, webhooks
 from core import aws
-from core.inputs.connecting import tls_context
-from core.messages import PAUSES_SECONDS, Message, message_id
-from core.stores.jobs import JobStore
-from core.stores.ledger import LedgerStore
-from core.stores.messages import MessageStore
-from handlers.logs import logger
+from core.jobs.store import JobStore
+from core.ledger.store import LedgerStore
+from core.logs import logger
+from core.outbound.connection import tls_context
+from core.webhooks.message import PAUSES_SECONDS, Message, message_id
+from core.webhooks.store import MessageStore
 from tests.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
 
 from .conftest import PUBLIC_URL, World
@@ -354,7 +354,7 @@ def test_a_name_that_leads_inside_is_never_connected_to(
         "socket.getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("93.184.216.34", 0)), (2, 1, 6, "", (address, 0))]
     )
     tried: list[Any] = []
-    monkeypatch.setattr("core.inputs.connecting.socket.socket.connect", lambda _, where: tried.append(where))
+    monkeypatch.setattr("core.outbound.connection.socket.socket.connect", lambda _, where: tried.append(where))
     world.deliver_webhooks()
     assert world.job(job_id)["webhook"]["outcome"] == "forbidden_address"
     assert tried == []
@@ -372,7 +372,7 @@ def test_a_redirect_is_not_followed(world: World, receiver: Server, secret: str)
 def test_a_slow_receiver_is_not_waited_for(
     world: World, receiver: Server, secret: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.inputs.connecting.STEP_SECONDS", 0.2)
+    monkeypatch.setattr("core.outbound.connection.STEP_SECONDS", 0.2)
     receiver.replies = [lambda _: time.sleep(0.5)]
     job_id = ended(world, url_of(receiver))
     world.deliver_webhooks()

@@ -41,7 +41,7 @@ from mcp.types import (
     UnsubscribeRequestParams,
 )
 
-from handlers.mcp_door import adapter
+from interfaces.mcp_server import adapter
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 SILENCE = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQAAAAA="

@@ -6,23 +6,30 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.dollars import micro_usd, usd
 from core.errors import Problem
-from core.jobs import Job, Report, new_job
-from core.ledger import Account, Movement, account_of, opening, renewal, tally_of
-from core.money import Quote
+from core.jobs.model import Job, new_job
+from core.ledger.dollars import micro_usd, usd
+from core.ledger.model import Account, Movement, account_of, opening, renewal, tally_of
+from core.pricing import ProviderReport, Quote
 from core.requests import Request
 
 NOW = 1_795_371_696  # 2026-11-22, a Sunday
 UPPER = 79_210
-REPORT = Report(NOW, charge=20_635)
+REPORT = ProviderReport(NOW, charge=20_635)
 
 
 def accepted() -> Job:
     request = Request("generation", "an otter", "gpt-image-2.6-flare", {"n": 2})
     quote = Quote(UPPER, UPPER, "2026-11-22")
     job = new_job(
-        request, quote, job_id="job_1", caller_id="key_1", request_id="r", now=NOW, retention_seconds=30 * 86400
+        request,
+        quote,
+        job_id="job_1",
+        fingerprint="f",
+        caller_id="key_1",
+        request_id="r",
+        now=NOW,
+        retention_seconds=30 * 86400,
     )
     return reserving(job)
 

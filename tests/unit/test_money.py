@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core import catalog
-from core.money import Usage, cost_of, grid_tokens, quote
+from core.pricing import Usage, cost_of, grid_tokens, quote
 from core.requests import Request
 
 

@@ -177,13 +177,13 @@ def test_what_looks_like_a_secret_is_not_passed_on(http: httpx.Client) -> None:
 
 def test_a_second_adapter_is_a_new_file(http: httpx.Client, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "sketch.py").write_text(
-        "from core.jobs import Report\n"
+        "from core.pricing import ProviderReport\n"
         "from core.providers import Delivery\n"
         "class Sketch:\n"
         "    def __init__(self, ink): self.ink = ink\n"
         "    def prepare(self): pass\n"
         "    def buy(self, request, inputs, *, request_id, timeout):\n"
-        "        return Delivery((self.ink.encode(),), Report(created=1))\n"
+        "        return Delivery((self.ink.encode(),), ProviderReport(created=1))\n"
         "def connect(environment, http, secrets): return Sketch(environment['PROVIDERS__SKETCH__INK'])\n"
     )
     monkeypatch.setattr("core.providers.__path__", [str(tmp_path)])

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from handlers import api
+from interfaces.http_api import app
 from openapi.description import describe
 from openapi.errors import error_codes
 from openapi.files import FILES
@@ -32,7 +32,7 @@ def test_it_is_valid_openapi() -> None:
 
 
 def test_every_route_is_described_and_nothing_else() -> None:
-    handlers = {route.func for route in (*api._rest._static_routes, *api._rest._dynamic_routes)}
+    handlers = {route.func for route in (*app._rest._static_routes, *app._rest._dynamic_routes)}
     assert {handler.__name__ for handler in handlers ^ set(OPERATIONS)} == {"preflight"}
     described = {operation["operationId"] for methods in DOCUMENT["paths"].values() for operation in methods.values()}
     assert {operation.id for operation in OPERATIONS.values()} <= described

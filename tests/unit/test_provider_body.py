@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.providers.body import BrokenBody, ImagesBody, ParsedBody
+from core.providers.image_stream import BrokenBody, ImagesBody, ParsedBody
 
 
 def parse(text: bytes, sizes: list[int]) -> ParsedBody:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core import catalog
-from core.money import Usage, charge_of, quote
+from core.pricing import Usage, charge_of, quote
 from core.requests import Request
 from local.simulator import billing
 from local.simulator.catalog import VERSIONS

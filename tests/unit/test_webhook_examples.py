@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.messages import new_secret, sign
+from core.webhooks.message import new_secret, sign
 
 PAGE = (Path(__file__).parents[2] / "docs/webhooks.md").read_text()
 BODY = '{"type":"job.succeeded","data":{"id":"job_1"}}'

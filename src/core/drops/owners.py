@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable
 
-from core.callers import Caller
+from core.callers.model import Caller
+from core.callers.store import CallerStore
+from core.drops.prefix_store import PrefixStore
 from core.errors import PermissionDenied
-from core.jobs import Job
-from core.stores.callers import CallerStore
-from core.stores.prefixes import PrefixStore
+from core.jobs.model import Job
 
 
 class Owners:

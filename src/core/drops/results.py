@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from core.answers import Answers, error_document
 from core.drops import naming
+from core.drops.result_store import FolderClaims, ResultBucket
 from core.errors import EaselError
-from core.jobs import Job
-from core.origins import Origin
-from core.stores.results import FolderClaims, ResultBucket
+from core.jobs.model import Job
+from core.jobs.origin import Origin
+from core.responses.builders import Answers, error_document
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import IO, TYPE_CHECKING, Protocol
 
 from core.errors import Problem
-from core.jobs import Report
+from core.pricing import ProviderReport
 from core.requests import Request, Role
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Delivery:
     """What a purchase brought: the images' bytes in the provider's order, and its report."""
 
     images: tuple[bytes | bytearray, ...]
-    report: Report
+    report: ProviderReport
 
 
 class NotBought(Exception):
@@ -43,7 +43,7 @@ class NotBought(Exception):
 class Refused(Exception):
     """The provider's answer is final. `report` is what it said of the purchase, where it charged."""
 
-    def __init__(self, problem: Problem, report: Report | None = None) -> None:
+    def __init__(self, problem: Problem, report: ProviderReport | None = None) -> None:
         super().__init__(problem.message)
         self.problem = problem
         self.report = report

@@ -19,11 +19,10 @@ import httpx
 from pydantic import Field, field_validator
 
 from core.errors import Charged, Moderation, Problem
-from core.jobs import Report
-from core.money import Usage
+from core.pricing import ProviderReport, Usage
 from core.providers import Delivery, InDoubt, InputFile, ListUnavailable, NotBought, Refused
-from core.providers.body import BrokenBody, ImagesBody, ParsedBody
-from core.providers.secret import KeyUnavailable, ProviderKey
+from core.providers.api_key import KeyUnavailable, ProviderKey
+from core.providers.image_stream import BrokenBody, ImagesBody, ParsedBody
 from core.requests import Request
 from core.settings import Settings
 
@@ -278,7 +277,7 @@ def _form_fields(document: Mapping[str, Any], prefix: str = "") -> Iterator[tupl
 def _delivery(body: ParsedBody, linked: tuple[bytes, ...]) -> Delivery:
     document = body.document
     images = (*body.images, *linked)
-    report = Report(
+    report = ProviderReport(
         created=_whole(document.get("created")) or int(time.time()),
         size=_text(document.get("size")),
         quality=_text(document.get("quality")),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.drops.notices import NotANotice, Notice, read_notices
+from core.drops.notifications import NotANotice, Notice, read_notices
 
 TEXT = st.text(st.characters(codec="utf-8"), min_size=1)
 

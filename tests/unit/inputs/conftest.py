@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.inputs.connecting import tls_context
+from core.outbound.connection import tls_context
 from tests.tls_server import Server, make_certificate, serving
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.inputs.addresses import TrustedHosts, is_public
+from core.outbound.addresses import TrustedHosts, is_public
 
 # Source: the special-purpose address registries of IANA.
 NOT_PUBLIC_V4 = [

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InvalidRequest
-from core.inputs.data_urls import MAX_CHARACTERS, decode_data_url, is_data_url
+from core.images.data_urls import MAX_CHARACTERS, decode_data_url, is_data_url
 
 PARAM = "images[0].image_url"
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.errors import InvalidRequest
-from core.inputs.inspection import MAX_BYTES, MAX_EDGE, MAX_HEADER_BYTES, HeaderIncomplete, Inspected, inspect
+from core.images.inspection import MAX_BYTES, MAX_EDGE, MAX_HEADER_BYTES, HeaderIncomplete, Inspected, inspect
 from tests.unit.inputs.pictures import PNG_SIGNATURE, chunk, encoded, picture, png_header
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 
 from core.errors import InvalidRequest
-from core.inputs import masks
-from core.inputs.masks import MAX_MASK_BYTES, check_markup, prepare_mask
+from core.images import masks
+from core.images.masks import MAX_MASK_BYTES, check_markup, prepare_mask
 from tests.unit.inputs.pictures import PNG_SIGNATURE, chunk, encoded, picture, png_header
 
 SIZE = (40, 20)

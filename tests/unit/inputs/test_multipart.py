@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InvalidRequest
-from core.inputs.multipart import MAX_PARTS, MAX_TEXT_BYTES, File, Form, parse_form
+from core.requests.multipart import MAX_PARTS, MAX_TEXT_BYTES, File, Form, parse_form
 from tests.unit.inputs.pictures import picture
 
 PNG = picture()

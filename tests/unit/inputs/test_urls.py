@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.inputs.urls import ForbiddenUrl, HttpsUrl
+from core.outbound.urls import ForbiddenUrl, HttpsUrl
 
 
 def fault(url: str) -> str:

@@ -1,0 +1,141 @@
+"""What the HTTP doors are made of."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from core import aws, catalog
+from core.budgets import Spending
+from core.callers.authentication import Gate
+from core.callers.store import CallerStore
+from core.catalog import Catalog
+from core.images.input_storage import InputStore
+from core.images.storage import ImageLinks, ImageStore
+from core.jobs.cancellation import Canceler
+from core.jobs.library import Library
+from core.jobs.lookup import JobLookup
+from core.jobs.store import JobStore
+from core.jobs.wait_estimate import Estimator
+from core.ledger.model import Budget
+from core.ledger.store import LedgerStore
+from core.outbound.addresses import TrustedHosts
+from core.purchases import Purchases
+from core.purchases.inputs import InputCollector
+from core.purchases.submission import JobSubmission
+from core.queues import JobQueue
+from core.requests.resolver import ModelPolicy, Resolver
+from core.settings import ApiSettings
+from core.uploads import Uploads
+from core.uploads.store import UploadBucket, UploadStore
+from core.webhooks.destinations import Receivers
+from core.webhooks.secret_store import SecretStore
+from core.webhooks.store import MessageStore
+
+if TYPE_CHECKING:
+    from core.callers.browser_tokens import Tokens
+    from core.callers.signed_tokens import Bearers
+
+_DAY_SECONDS = 86400
+
+
+@dataclass(frozen=True)
+class Doors:
+    """Everything a door hands its requests to."""
+
+    settings: ApiSettings
+    catalog: Catalog
+    gate: Gate
+    purchases: Purchases
+    canceler: Canceler
+    spending: Spending
+    library: Library
+    uploads: Uploads
+    tokens: "Callable[[], Tokens]"
+    job_lookup: JobLookup
+    estimator: Estimator
+    pictures: ImageStore
+    messages: MessageStore
+    links: ImageLinks
+
+
+@cache
+def tokens() -> "Tokens":
+    """The browser tokens of this process. Built when the first one comes: most calls bring a key, and load less."""
+    from core.callers.browser_token_store import TokenStore  # noqa: PLC0415 - loaded with the first token only
+    from core.callers.browser_tokens import LONGEST_SECONDS, Tokens  # noqa: PLC0415 - loaded with the first token only
+    from core.callers.signing_keys import SigningSecret  # noqa: PLC0415 - loaded with the first token only
+
+    settings = ApiSettings.from_environment()
+    return Tokens(
+        TokenStore(aws.dynamodb(), settings.jobs_table),
+        CallerStore(aws.dynamodb(), settings.callers_table),
+        SigningSecret(aws.secretsmanager(), settings.token_secret_arn, LONGEST_SECONDS, time.time),
+        catalog.load(),
+    )
+
+
+@cache
+def bearers() -> "Bearers":
+    """What recognises signed tokens in this process: browser tokens, and those of the operator's sign-in.
+
+    Built when the first one comes, like the former.
+    """
+    from core.callers.oidc import IssuerKeys, OidcPolicy, OidcTokens  # noqa: PLC0415 - loaded with the first token only
+    from core.callers.signed_tokens import Bearers  # noqa: PLC0415 - loaded with the first token only
+
+    settings = ApiSettings.from_environment()
+    if not settings.oidc_issuer:
+        return Bearers(tokens(), None)
+    policy = OidcPolicy(
+        issuer=settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        scope=settings.oidc_scope,
+        budget=Budget(day=settings.oidc_daily_budget, month=settings.oidc_monthly_budget),
+        images_per_minute=settings.oidc_images_per_minute or None,
+        requests_per_minute=settings.oidc_requests_per_minute or None,
+    )
+    return Bearers(tokens(), OidcTokens(policy, IssuerKeys(settings.oidc_issuer)))
+
+
+@cache
+def doors() -> Doors:
+    """The doors of this process, built from its environment."""
+    settings = ApiSettings.from_environment()
+    ledger = LedgerStore(aws.dynamodb(), settings.ledger_table)
+    jobs = JobStore(aws.dynamodb(), settings.jobs_table, ledger)
+    spending = Spending(ledger, settings.budget)
+    queue = JobQueue(aws.sqs(), settings.jobs_queue_url)
+    uploads = Uploads(UploadStore(aws.dynamodb(), settings.jobs_table), UploadBucket(aws.s3(), settings.images_bucket))
+    pictures = ImageStore(aws.s3(), settings.images_bucket)
+    library = Library(jobs, pictures)
+    signing_secrets = SecretStore(aws.dynamodb(), settings.callers_table)
+    return Doors(
+        settings=settings,
+        catalog=catalog.load(),
+        gate=Gate(CallerStore(aws.dynamodb(), settings.callers_table), bearers, time.time),
+        purchases=Purchases(
+            resolver=Resolver(catalog.load(), ModelPolicy(settings.default_model, settings.retired_models)),
+            inputs=InputCollector(
+                library,
+                uploads,
+                InputStore(aws.s3(), settings.images_bucket),
+                TrustedHosts.parse(settings.trusted_hosts),
+            ),
+            spending=spending,
+            destinations=Receivers(signing_secrets, TrustedHosts.parse(settings.webhook_hosts)),
+            submission=JobSubmission(jobs, queue, spending),
+            retention_seconds=settings.retention_days * _DAY_SECONDS,
+        ),
+        canceler=Canceler(jobs),
+        spending=spending,
+        library=library,
+        uploads=uploads,
+        tokens=tokens,
+        job_lookup=JobLookup(jobs),
+        estimator=Estimator(queue, settings.worker_concurrency),
+        pictures=pictures,
+        messages=MessageStore(aws.dynamodb(), settings.jobs_table),
+        links=ImageLinks(aws.s3(), settings.images_bucket, settings.url_ttl_seconds),
+    )

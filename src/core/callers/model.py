@@ -1,0 +1,155 @@
+"""Who calls: API keys and the browser tokens made from them, as callers see them, and what is kept of them."""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from core.ledger.model import PERIODS, Budget, Period
+
+KEY_PREFIX = "ek_"
+_KEY_SHAPE = re.compile(r"ek_[A-Za-z0-9_-]{43}")
+
+
+RateName = Literal["images_per_minute", "requests_per_minute"]
+RATE_NAMES: tuple[RateName, ...] = ("images_per_minute", "requests_per_minute")
+Rates = Mapping[RateName, int | None]
+
+
+class Owned(Protocol):
+    """What belongs to a caller: a job, an image, an upload."""
+
+    @property
+    def caller_id(self) -> str: ...
+    @property
+    def token_id(self) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class BrowserToken:
+    """What a web page was given instead of a key: less time, fewer images, only its own things.
+
+    It is valid while its record is there. Times are Unix seconds. `images` and `budget_micro_usd` bound what it may buy
+    in its whole life; without a budget, its key's own bounds the money. Empty `models` allow what the key may use.
+    """
+
+    id: str
+    caller_id: str
+    key_hash: str
+    images: int
+    origins: tuple[str, ...]
+    created_at: int
+    expires_at: int
+    budget_micro_usd: int | None = None
+    models: tuple[str, ...] = ()
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whoever an API key stands for. Times are Unix seconds; empty tuples allow everything.
+
+    With a `token`, a web page that a browser token lets act for the caller.
+    """
+
+    id: str
+    name: str
+    created_at: int
+    expires_at: int | None = None
+    revoked_at: int | None = None
+    models: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    budget: Budget = field(default_factory=Budget)
+    images_per_minute: int | None = None
+    requests_per_minute: int | None = None
+    key_hash: str | None = None
+    token: BrowserToken | None = None
+
+    @property
+    def subject(self) -> str:
+        """Who asks: the caller, or one of its browser tokens. What must not be mixed up between them is kept by it."""
+        return self.token.id if self.token else self.id
+
+    def owns(self, thing: Owned) -> bool:
+        """Whether the caller may see a thing; a browser token sees only what it made itself."""
+        return thing.caller_id == self.id and (self.token is None or thing.token_id == self.token.id)
+
+    def allowed_models(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Empty when a model that goes by these names may be used; else the models that may be."""
+        for allowed in (self.token.models if self.token else (), self.models):
+            if allowed and not set(names) & set(allowed):
+                return allowed
+        return ()
+
+    def status(self, now: float) -> str:
+        """active, expired or revoked."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at is not None and self.expires_at <= now:
+            return "expired"
+        return "active"
+
+    def as_item(self) -> dict[str, Any]:
+        """The caller as stored beside the hash of its key."""
+        fields = {
+            "id": self.id,
+            "name": self.name,
+            "created_at": self.created_at,
+            "expires_at": self.expires_at,
+            "revoked_at": self.revoked_at,
+            "models": list(self.models),
+            "origins": list(self.origins),
+            **{budget_field(period): self.budget.of(period) for period in PERIODS},
+            "images_per_minute": self.images_per_minute,
+            "requests_per_minute": self.requests_per_minute,
+        }
+        return {name: value for name, value in fields.items() if value not in (None, [])}
+
+    @classmethod
+    def from_item(cls, item: dict[str, Any]) -> "Caller":
+        """The reverse of as_item."""
+        return cls(
+            id=item["id"],
+            name=item["name"],
+            created_at=int(item["created_at"]),
+            expires_at=int(item["expires_at"]) if "expires_at" in item else None,
+            revoked_at=int(item["revoked_at"]) if "revoked_at" in item else None,
+            models=tuple(item.get("models", ())),
+            origins=tuple(item.get("origins", ())),
+            budget=Budget(**{period: item.get(budget_field(period)) for period in PERIODS}),
+            images_per_minute=item.get("images_per_minute"),
+            requests_per_minute=item.get("requests_per_minute"),
+            key_hash=item.get("key_hash"),
+        )
+
+
+def budget_field(period: Period) -> str:
+    """What a limit of a caller's budget is stored as."""
+    return f"budget_{period}"
+
+
+def new_key() -> str:
+    """A fresh API key with 256 random bits; shown once, never stored."""
+    return KEY_PREFIX + secrets.token_urlsafe(32)
+
+
+def new_caller_id() -> str:
+    """A caller's public id, which is no secret."""
+    return "key_" + secrets.token_hex(8)
+
+
+def new_token_id() -> str:
+    """A browser token's public id, which is no secret."""
+    return "tok_" + secrets.token_hex(16)
+
+
+def hash_key(key: str) -> str:
+    """SHA-256 of a key in hex: all that is stored of it. A key is random, so it needs neither salt nor stretching."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def looks_like_key(text: str) -> bool:
+    """Whether the text has the shape of an Easel key, so that nonsense costs no look-up."""
+    return _KEY_SHAPE.fullmatch(text) is not None

@@ -1,0 +1,25 @@
+"""Which kind of signed token somebody sent: a browser token of ours, or an access token of the operator's sign-in."""
+
+import jwt
+
+from core.callers.browser_tokens import Tokens
+from core.callers.model import Caller
+from core.callers.oidc import ALGORITHMS, OidcTokens
+
+
+class Bearers:
+    """Hands a token to the check that can believe it; each has its own keys and its own algorithms."""
+
+    def __init__(self, browser_tokens: Tokens, access_tokens: OidcTokens | None) -> None:
+        self._browser_tokens = browser_tokens
+        self._access_tokens = access_tokens
+
+    def caller_of(self, text: str, origin: str | None, *, reads_only: bool) -> Caller:
+        """Whom a token stands for; raises what the checks raise."""
+        try:
+            algorithm = jwt.get_unverified_header(text).get("alg")
+        except jwt.InvalidTokenError:
+            algorithm = None
+        if self._access_tokens is not None and algorithm in ALGORITHMS:
+            return self._access_tokens.caller_of(text, origin, reads_only=reads_only)
+        return self._browser_tokens.caller_of(text, origin, reads_only=reads_only)

@@ -1,0 +1,41 @@
+"""The event that the end of each job puts on the event bus."""
+
+from core.event_bus import EventBus
+from core.jobs.model import Job
+from core.responses.builders import Answers
+
+JOB_ENDED = "Job Ended"
+
+
+class Publisher:
+    """Tells the event bus of jobs that ended."""
+
+    def __init__(self, bus: EventBus, answers: Answers) -> None:
+        self._bus = bus
+        self._answers = answers
+
+    def publish(self, job: Job) -> None:
+        """Put the end of a job on the bus: what it was and cost, and where its images are. No prompt, no signed URL.
+
+        Raises:
+            EventNotTaken: the bus refused it.
+        """
+        seen = self._answers.job(job)
+        detail = {
+            "job_id": job.id,
+            "caller_id": job.caller_id,
+            "status": job.status,
+            "operation": job.request.operation,
+            "model": job.request.model,
+            "charged": job.charged,
+            "error_code": job.error.code if job.error else None,
+            "cost": seen["easel"]["cost"],
+            "images": [
+                {"id": image["id"], "link": image["link"]} for image in (seen["result"] or {"data": []})["data"]
+            ],
+            "drop": job.origin.told() if job.origin else None,
+            "request_id": job.request_id,
+            "created_at": job.created_at,
+            "finished_at": job.finished_at,
+        }
+        self._bus.put(JOB_ENDED, detail, job.finished_at or job.created_at)

@@ -1,0 +1,42 @@
+"""The webhook message that the end of a job makes, for jobs whose request asked for one."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from core.jobs.model import Job
+from core.queues import JobQueue
+from core.responses.builders import Answers
+from core.webhooks.message import new_message
+from core.webhooks.store import MessageStore
+
+
+class Notifier:
+    """Makes the messages of jobs that ended, and has them delivered."""
+
+    def __init__(
+        self, messages: MessageStore, queue: JobQueue, answers: Answers, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._messages = messages
+        self._queue = queue
+        self._answers = answers
+        self._clock = clock
+
+    def notify(self, job: Job) -> None:
+        """Keep the message about a job's end, once, and send it on its way.
+
+        Raises:
+            QueueUnavailable: it is kept, and the sweep sends it.
+        """
+        if job.webhook is None:
+            return
+        ended_at = datetime.fromtimestamp(job.finished_at or job.created_at, UTC)
+        event = {
+            "type": f"job.{job.status}",
+            "timestamp": ended_at.isoformat().replace("+00:00", "Z"),
+            "data": self._answers.job(job),
+        }
+        message = new_message(job, job.webhook, json.dumps(event, separators=(",", ":")), int(self._clock()))
+        self._messages.add(message)
+        self._queue.send(message.id)

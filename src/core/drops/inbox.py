@@ -1,0 +1,83 @@
+"""The inbox: the bucket that pipelines drop pictures into. Nothing here can write it."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypedDict
+
+from botocore.exceptions import ClientError
+
+from core.images.stored_object import StoredObject
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+# What S3 answers for an object, or a version, that is no longer there; 405 is a deletion asked for by its version.
+_GONE = (404, 405)
+# More objects than this do not share the name of a sidecar.
+_LISTED = 1000
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """An object of the inbox; `dropped_at` in Unix seconds."""
+
+    stored: StoredObject
+    dropped_at: int
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+class _Version(TypedDict, total=False):
+    VersionId: str
+
+
+class Inbox:
+    """Reads the inbox."""
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self.bucket = bucket
+
+    def find(self, key: str, version: str | None = None) -> Dropped | None:
+        """An object as it is now, or a version of it; None when there is none. Its bytes are not read."""
+        which: _Version = {"VersionId": version} if version else {}
+        try:
+            answer = self._client.head_object(Bucket=self.bucket, Key=key, **which)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in _GONE:
+                return None
+            raise
+        found = answer.get("VersionId")
+        return Dropped(
+            StoredObject(
+                key,
+                answer["ETag"],
+                answer["ContentLength"],
+                bucket=self.bucket,
+                version=found if found != "null" else None,
+            ),
+            dropped_at=int(answer["LastModified"].timestamp()),
+            metadata=answer["Metadata"],
+        )
+
+    def beginning(self, dropped: StoredObject, most: int) -> bytes | None:
+        """The first `most` bytes of an object; None when it is gone by now."""
+        which = {"VersionId": dropped.version} if dropped.version else {}
+        return self._read(dropped.key, most, IfMatch=dropped.etag, **which)
+
+    def text(self, key: str, most: int) -> bytes | None:
+        """The first `most` bytes of an object as it is now; None when there is none."""
+        return self._read(key, most)
+
+    def keys(self, prefix: str) -> list[str]:
+        """The first keys that begin so."""
+        page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, MaxKeys=_LISTED)
+        return [entry["Key"] for entry in page.get("Contents", [])]
+
+    def _read(self, key: str, most: int, **which: str) -> bytes | None:
+        try:
+            answer = self._client.get_object(Bucket=self.bucket, Key=key, **which)  # type: ignore[arg-type] # one of two optional names
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (*_GONE, 412):
+                return None
+            raise
+        with answer["Body"] as body:
+            return body.read(most)

@@ -1,0 +1,74 @@
+"""Whose drops are whose: prefixes of the inbox, beside the callers they stand for.
+
+One item of the callers table holds all of them, so that a drop's owner is found by one read.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.callers.store import PREFIXES_KEY
+from core.dynamodb import from_item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True)
+class OwnedPrefix:
+    """A prefix and the caller that owns what is dropped under it; `key_hash` is where the caller is stored."""
+
+    prefix: str
+    caller_id: str
+    key_hash: str
+
+
+class PrefixStore:
+    """Reads and writes the prefixes."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def list_all(self) -> list[OwnedPrefix]:
+        """All mappings, by prefix."""
+        answer = self._client.get_item(TableName=self._table, Key=_KEY, ConsistentRead=True)
+        found = from_item(answer.get("Item", {})).get("prefixes", {})
+        # An attribute must have a name, and the root's prefix has none: every name has a slash before it.
+        return sorted(
+            (OwnedPrefix(name[1:], each["caller_id"], each["key_hash"]) for name, each in found.items()),
+            key=lambda mapping: mapping.prefix,
+        )
+
+    def put(self, mapping: OwnedPrefix) -> None:
+        """Map a prefix to a caller, whoever it was mapped to before."""
+        self._client.update_item(
+            TableName=self._table,
+            Key=_KEY,
+            UpdateExpression="SET prefixes = if_not_exists(prefixes, :none)",
+            ExpressionAttributeValues={":none": {"M": {}}},
+        )
+        caller = {"caller_id": {"S": mapping.caller_id}, "key_hash": {"S": mapping.key_hash}}
+        self._client.update_item(
+            TableName=self._table,
+            Key=_KEY,
+            UpdateExpression="SET prefixes.#prefix = :caller",
+            ExpressionAttributeNames={"#prefix": f"/{mapping.prefix}"},
+            ExpressionAttributeValues={":caller": {"M": caller}},
+        )
+
+    def remove(self, prefix: str) -> bool:
+        """Forget a prefix; False when it was not mapped."""
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=_KEY,
+                UpdateExpression="REMOVE prefixes.#prefix",
+                ConditionExpression="attribute_exists(prefixes.#prefix)",
+                ExpressionAttributeNames={"#prefix": f"/{prefix}"},
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+
+_KEY = {"key_hash": {"S": PREFIXES_KEY}}

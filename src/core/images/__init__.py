@@ -1,0 +1,1 @@
+"""Images: results and inputs, their bytes, and where those are stored."""

@@ -1,0 +1,144 @@
+"""Images fetched from https URLs that a caller names, without lending the caller our place in the network.
+
+Connections go to checked addresses only. Redirects are followed by hand, each checked like the first.
+"""
+
+import http.client
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import IO
+
+from core.errors import InvalidRequest
+from core.outbound import connection as connecting
+from core.outbound.addresses import TrustedHosts
+from core.outbound.connection import CheckedConnection
+from core.outbound.urls import ForbiddenUrl, HttpsUrl
+
+MAX_BYTES = 50 * 1024 * 1024
+MAX_REDIRECTS = 3
+TIMEOUT_SECONDS = 20.0
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_CHUNK_BYTES = 64 * 1024
+_HEADERS = {
+    "Accept": "image/png, image/jpeg, image/webp",
+    "Accept-Encoding": "identity",
+    "User-Agent": "Easel",
+}
+_EXPECTED = (
+    "Use an https URL (port 443, no user name or password) of an image on the public internet, "
+    "or send the image itself, as a file, a data URL or an upload."
+)
+_NOBODY = TrustedHosts()
+
+
+class _DownloadFailed(Exception):
+    """The image could not be had; the message completes "The image could not be downloaded from …: "."""
+
+
+class _TooLarge(Exception):
+    """More bytes than allowed, announced or received."""
+
+
+def fetch(
+    url: str,
+    file: IO[bytes],
+    *,
+    param: str,
+    max_bytes: int = MAX_BYTES,
+    timeout: float = TIMEOUT_SECONDS,
+    trusted_hosts: TrustedHosts = _NOBODY,
+) -> None:
+    """Write what is behind an https URL into a file: at most `max_bytes`, within `timeout` seconds all in all.
+
+    Only port 443 is spoken to, so that nobody scans ports through Easel; trusted hosts may use any port.
+
+    Raises:
+        InvalidRequest: for `param`, naming no more of the URL than scheme and host: the URL or one it redirects to
+            is not allowed (code invalid_image_url), the download failed (failed_to_download_image), or the
+            image is too large (image_file_too_large).
+    """
+    deadline = time.monotonic() + timeout
+    try:
+        first = here = HttpsUrl.parse(url)
+    except ForbiddenUrl as error:
+        raise _forbidden("is not allowed", error, param) from None
+    redirects = 0
+    try:
+        while True:
+            with _get(here, trusted_hosts, deadline) as response:
+                if response.status not in _REDIRECTS:
+                    _write(response, file, max_bytes)
+                    return
+                location = response.headers.get("Location")
+            if location is None:
+                raise _DownloadFailed("it redirects to nowhere")
+            if redirects == MAX_REDIRECTS:
+                raise _DownloadFailed(f"it redirects more than {MAX_REDIRECTS} times")
+            redirects += 1
+            # Header bytes come as Latin-1; servers mean UTF-8.
+            here = here.join(location.encode("latin-1").decode("utf-8", "replace"))
+    except ForbiddenUrl as error:
+        fault = "redirects to a URL that is not allowed" if redirects else "is not allowed"
+        raise _forbidden(fault, error, param) from None
+    except _TooLarge:
+        raise InvalidRequest(
+            f"The image at {first.origin} has more than {max_bytes} bytes, which is the most that is allowed.",
+            param=param,
+            code="image_file_too_large",
+        ) from None
+    except (_DownloadFailed, OSError, http.client.HTTPException) as error:
+        raise InvalidRequest(
+            f"The image could not be downloaded from {first.origin}: {_reason(error, timeout)}. "
+            "Its URL must answer 200 with the image itself.",
+            param=param,
+            code="failed_to_download_image",
+        ) from None
+
+
+@contextmanager
+def _get(url: HttpsUrl, trusted_hosts: TrustedHosts, deadline: float) -> Iterator[http.client.HTTPResponse]:
+    with closing(CheckedConnection(url, trusted_hosts, deadline)) as connection:
+        connection.request("GET", url.target, headers=_HEADERS)
+        with connection.getresponse() as response:
+            yield response
+
+
+def _write(response: http.client.HTTPResponse, file: IO[bytes], max_bytes: int) -> None:
+    if response.status != 200:
+        raise _DownloadFailed(f"it answered with status {response.status}")
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise _DownloadFailed("it answered in a compressed encoding that was not asked for")
+    announced = response.length
+    if announced is not None and announced > max_bytes:
+        raise _TooLarge
+    received = 0
+    while chunk := response.read1(_CHUNK_BYTES):
+        received += len(chunk)
+        if received > max_bytes:
+            raise _TooLarge
+        file.write(chunk)
+    if announced is not None and received < announced:
+        raise _DownloadFailed("its answer was cut short")
+
+
+def _forbidden(fault: str, error: ForbiddenUrl, param: str) -> InvalidRequest:
+    return InvalidRequest(f"The URL in '{param}' {fault}: {error}. {_EXPECTED}", param=param, code="invalid_image_url")
+
+
+def _reason(error: Exception, timeout: float) -> str:
+    match error:
+        case _DownloadFailed():
+            return str(error)
+        case TimeoutError():
+            return f"it took too long ({connecting.STEP_SECONDS:g} seconds for a step, {timeout:g} in all are allowed)"
+        case socket.gaierror():
+            return "its host name could not be resolved"
+        case ssl.SSLCertVerificationError():
+            return "its TLS certificate is not trusted or is for another host"
+        case http.client.HTTPException():
+            return "its answer was cut short or is not HTTP"
+    return "the connection failed"

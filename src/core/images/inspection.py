@@ -1,0 +1,165 @@
+"""What the bytes of an input image say of it, read from the header: nothing is decoded here."""
+
+import io
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import imagesize
+
+from core.errors import InvalidRequest
+from core.images.model import NotAnImage, content_type_of
+
+# Source: OpenAI Images API, `image` of POST /images/edits (less than 50 MB each).
+MAX_BYTES = 50 * 1024 * 1024
+# A small file can claim a size that no memory holds; no picture worth editing is near these bounds.
+MAX_PIXELS = 100_000_000
+MAX_EDGE = 30_000
+# How far dimensions and orientation are looked for. Most files have them in the first 64 KiB, but a JPEG may carry
+# megabytes of metadata before them (and a WebP its orientation behind its pixels).
+MAX_HEADER_BYTES = 4 * 1024 * 1024
+
+_ALLOWED = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WebP"}
+_EXPECTED = "Allowed are PNG, JPEG and WebP of less than 50 MB; convert HEIC, AVIF, TIFF and others first."
+_ORIENTATION = 0x0112
+_LYING_ON_ITS_SIDE = frozenset({5, 6, 7, 8})
+# What imagesize raises on damaged headers.
+_BROKEN = (ValueError, OSError, struct.error)
+
+
+class HeaderIncomplete(Exception):
+    """The bytes at hand begin an image, but its dimensions stand further on: read more of it."""
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """An input image. `size` in bytes; pixels as they are stored, and upright, with the EXIF orientation applied.
+
+    A mask is compared with the stored dimensions, a markup with the upright ones.
+    """
+
+    content_type: str
+    extension: str
+    size: int
+    width: int
+    height: int
+    upright_width: int
+    upright_height: int
+
+
+def inspect(data: bytes, *, name: str, param: str, size: int | None = None) -> Inspected:
+    """Check an input image by its magic bytes and header.
+
+    Args:
+        data: the image, or its beginning; no more than MAX_HEADER_BYTES are looked at.
+        name: what a message calls it, for example "image 2".
+        param: the parameter it came in.
+        size: bytes of the whole image; those of `data` by default.
+
+    Raises:
+        InvalidRequest: it is empty (code empty_image_file), has too many bytes (image_file_too_large) or pixels
+            (image_too_large), is no image (invalid_image_file), or one of a format that cannot be edited
+            (unsupported_image_media_type).
+        HeaderIncomplete: `data` is only the beginning, and too short.
+    """
+    size = len(data) if size is None else size
+    data = data[:MAX_HEADER_BYTES]
+    check_size(size, name=name, param=param)
+    try:
+        content_type, extension = content_type_of(data)
+    except NotAnImage:
+        raise InvalidRequest(
+            f"The file for {name} is not an image that can be read. {_EXPECTED}",
+            param=param,
+            code="invalid_image_file",
+        ) from None
+    if content_type not in _ALLOWED:
+        raise InvalidRequest(
+            f"The file for {name} is {content_type}, which cannot be edited. {_EXPECTED}",
+            param=param,
+            code="unsupported_image_media_type",
+        )
+    try:
+        width, height = imagesize.get(io.BytesIO(data), exif_rotation=False)
+    except _BROKEN:
+        width = height = 0
+    if width <= 0 or height <= 0:
+        if len(data) < min(size, MAX_HEADER_BYTES):
+            raise HeaderIncomplete
+        raise InvalidRequest(
+            f"The file for {name} claims to be {_ALLOWED[content_type]}, but its header is broken. {_EXPECTED}",
+            param=param,
+            code="invalid_image_file",
+        )
+    if max(width, height) > MAX_EDGE or width * height > MAX_PIXELS:
+        raise InvalidRequest(
+            f"The file for {name} is {width}x{height} pixels. Allowed are at most {MAX_PIXELS} pixels in all and "
+            f"{MAX_EDGE} on an edge; scale it down first.",
+            param=param,
+            code="image_too_large",
+        )
+    upright = (height, width) if _orientation(data, content_type) in _LYING_ON_ITS_SIDE else (width, height)
+    return Inspected(content_type, extension, size, width, height, *upright)
+
+
+def check_size(size: int, *, name: str, param: str) -> None:
+    """Hold the bytes of a whole image against what is allowed, before any of them is read.
+
+    Raises:
+        InvalidRequest: as inspect.
+    """
+    if not size:
+        raise InvalidRequest(f"The file for {name} is empty. {_EXPECTED}", param=param, code="empty_image_file")
+    if size >= MAX_BYTES:
+        raise InvalidRequest(
+            f"The file for {name} has {size} bytes. {_EXPECTED}", param=param, code="image_file_too_large"
+        )
+
+
+def _orientation(data: bytes, content_type: str) -> int:
+    """The EXIF orientation; 1, upright, where none stands in the bytes at hand."""
+    if content_type == "image/jpeg":
+        try:
+            return imagesize.get_info(io.BytesIO(data), dpi=False, colors=False, channels=False).rotation
+        except _BROKEN:
+            return 1
+    chunks = _png_chunks(data) if content_type == "image/png" else _webp_chunks(data)
+    for kind, start, length in chunks:
+        if kind in (b"eXIf", b"EXIF"):
+            return _orientation_of_exif(data[start : start + length].removeprefix(b"Exif\0\0"))
+    return 1
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and length of each chunk."""
+    at = 8
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        yield kind, at + 8, length
+        at += 12 + length  # A checksum follows the data.
+
+
+def _webp_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and length of each chunk."""
+    at = 12
+    while at + 8 <= len(data):
+        kind, length = struct.unpack_from("<4sI", data, at)
+        yield kind, at + 8, length
+        at += 8 + length + length % 2
+
+
+def _orientation_of_exif(exif: bytes) -> int:
+    """The orientation in the first directory of a TIFF structure; imagesize reads it in JPEG files only."""
+    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
+    if order is None:
+        return 1
+    try:
+        (directory,) = struct.unpack_from(f"{order}L", exif, 4)
+        (entries,) = struct.unpack_from(f"{order}H", exif, directory)
+        for entry in range(entries):
+            tag, value = struct.unpack_from(f"{order}H6xH", exif, directory + 2 + 12 * entry)
+            if tag == _ORIENTATION:
+                return int(value)
+    except struct.error:
+        pass
+    return 1

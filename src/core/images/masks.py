@@ -1,0 +1,180 @@
+"""Masks and markups: the PNG files that say where to edit. The only inputs that Easel decodes."""
+
+import io
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.errors import InvalidRequest
+from core.images.inspection import Inspected, inspect
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# Source: OpenAI Images API, `mask` of POST /images/edits (less than 4 MB).
+MAX_MASK_BYTES = 4 * 1024 * 1024
+# Decoding and converting take up to 12 bytes a pixel, and a function has 512 MB. A camera of 24 megapixels fits.
+MAX_DECODED_PIXELS = 25_000_000
+
+# A mask without transparency counts as black and white when no pixel has more colour than _MAX_TINT, black (up to
+# _BLACK) and white (from _WHITE) both occur, and no more than _MAX_BETWEEN of all pixels lie between them. That
+# leaves room for soft edges and for what JPEG once did to it, and none for a photograph.
+_BLACK = 16
+_WHITE = 239
+_MAX_TINT = 16
+_MAX_BETWEEN = 0.10
+
+MASK_CONVERTED = (
+    "The mask was black and white, without transparency. It was converted: black is edited (made transparent), "
+    "white is kept (made opaque)."
+)
+_MASK_EXPECTED = (
+    "A mask is a PNG of less than 4 MB with the dimensions of the first image and an alpha channel: transparent "
+    "(alpha 0) where the image is to be edited, opaque where it is kept. To make one, erase that area in a copy of "
+    "the image and save it as PNG. A black and white PNG is converted: black is edited, white is kept."
+)
+_MARKUP_EXPECTED = (
+    "A markup is a PNG with the dimensions of the first image, seen upright: drawn where you mark something, "
+    "transparent everywhere else."
+)
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A mask as the provider takes it. `converted`: it was black and white; see MASK_CONVERTED."""
+
+    data: bytes
+    converted: bool
+
+
+def prepare_mask(data: bytes, width: int, height: int, *, param: str = "mask") -> Mask:
+    """Check a mask against the stored dimensions of the first image, and convert a black and white one.
+
+    Black becomes transparent, which is where the image is edited; white becomes opaque; soft edges stay soft. That is
+    how OpenAI's own recipe makes a mask of a black and white picture: its brightness becomes its alpha.
+
+    Raises:
+        InvalidRequest: it is no such mask; the message tells how to make one.
+    """
+    if len(data) >= MAX_MASK_BYTES:
+        raise InvalidRequest(
+            f"The mask has {len(data)} bytes. {_MASK_EXPECTED}", param=param, code="image_file_too_large"
+        )
+    inspected = inspect(data, name="the mask", param=param)
+    if inspected.content_type != "image/png":
+        raise _invalid_mask(f"The mask is {inspected.content_type}, not PNG.", param)
+    if (inspected.width, inspected.height) != (width, height):
+        raise _invalid_mask(
+            f"The mask is {inspected.width}x{inspected.height} pixels, the first image {width}x{height}.", param
+        )
+    image = _decode(data, inspected, "mask", param)
+    alpha = _alpha(image)
+    if alpha is not None and _has_transparency(alpha):
+        return Mask(data, converted=False)
+    grey = _black_and_white(image)
+    if grey is None:
+        fault = "has no alpha channel" if alpha is None else "is fully opaque, so that it edits nothing"
+        raise _invalid_mask(f"The mask {fault}, and it is not black and white either.", param)
+    converted = _with_alpha(grey)
+    if len(converted) >= MAX_MASK_BYTES:
+        raise _invalid_mask("The black and white mask is too large once it is converted.", param)
+    return Mask(converted, converted=True)
+
+
+def check_markup(data: bytes, width: int, height: int, *, param: str = "markup") -> None:
+    """Check a markup against the upright dimensions of the first image.
+
+    Raises:
+        InvalidRequest: it is no such markup; the message tells what is expected.
+    """
+    inspected = inspect(data, name="the markup", param=param)
+    if inspected.content_type != "image/png":
+        raise _invalid_markup(f"The markup is {inspected.content_type}, not PNG.", param)
+    if (inspected.upright_width, inspected.upright_height) != (width, height):
+        raise _invalid_markup(
+            f"The markup is {inspected.upright_width}x{inspected.upright_height} pixels, the first image, upright, "
+            f"{width}x{height}.",
+            param,
+        )
+    alpha = _alpha(_decode(data, inspected, "markup", param))
+    if alpha is None or not _has_transparency(alpha):
+        raise _invalid_markup("The markup has no transparent pixels.", param)
+
+
+def _decode(data: bytes, inspected: Inspected, what: str, param: str) -> "Image":
+    from PIL import Image  # noqa: PLC0415 - 40 ms that only masks and markups are worth
+
+    if inspected.width * inspected.height > MAX_DECODED_PIXELS:
+        raise InvalidRequest(
+            f"The {what} is {inspected.width}x{inspected.height} pixels; at most {MAX_DECODED_PIXELS} pixels are "
+            f"allowed. Scale the image and the {what} down first.",
+            param=param,
+            code="image_too_large",
+        )
+    try:
+        image = Image.open(io.BytesIO(data), formats=["PNG"])
+        # The header that was inspected must be the one that is decoded.
+        if image.size != (inspected.width, inspected.height):
+            raise ValueError("two headers")
+        image.load()
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error):  # Pillow's ways to say "broken"
+        raise InvalidRequest(
+            f"The {what} is a broken PNG file. Save it again, or export it from another program.",
+            param=param,
+            code="invalid_image_file",
+        ) from None
+    return image
+
+
+def _alpha(image: "Image") -> "Image | None":
+    """The alpha channel, also where a palette or a single colour is declared transparent."""
+    if "A" in image.getbands():
+        return image.getchannel("A")
+    return image.convert("RGBA").getchannel("A") if "transparency" in image.info else None
+
+
+def _has_transparency(alpha: "Image") -> bool:
+    return any(alpha.histogram()[:255])
+
+
+def _black_and_white(image: "Image") -> "Image | None":
+    """The image in shades of grey, if it is black and white; see the thresholds above."""
+    from PIL import ImageChops  # noqa: PLC0415 - see _decode
+
+    if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
+        return None
+    if image.mode == "P":
+        image = image.convert("RGBA")
+    if image.mode in ("RGB", "RGBA"):
+        grey = image.getchannel("G")
+        for band in ("R", "B"):
+            tint = ImageChops.difference(grey, image.getchannel(band))
+            if any(tint.histogram()[_MAX_TINT + 1 :]):
+                return None
+    else:
+        grey = image.convert("L")
+    shades = grey.histogram()
+    black, white = sum(shades[: _BLACK + 1]), sum(shades[_WHITE:])
+    if not black or not white or sum(shades) - black - white > _MAX_BETWEEN * sum(shades):
+        return None
+    return grey
+
+
+def _with_alpha(grey: "Image") -> bytes:
+    """A PNG that is transparent where the grey image is black."""
+    from PIL import Image  # noqa: PLC0415 - see _decode
+
+    opacity = [0 if shade <= _BLACK else 255 if shade >= _WHITE else shade for shade in range(256)]
+    nothing = Image.new("L", grey.size)
+    file = io.BytesIO()
+    Image.merge("RGBA", (nothing, nothing, nothing, grey.point(opacity))).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def _invalid_mask(fault: str, param: str) -> InvalidRequest:
+    return InvalidRequest(f"{fault} {_MASK_EXPECTED}", param=param, code="invalid_mask_image_format")
+
+
+def _invalid_markup(fault: str, param: str) -> InvalidRequest:
+    return InvalidRequest(f"{fault} {_MARKUP_EXPECTED}", param=param, code="invalid_markup_image")

@@ -1,0 +1,1 @@
+"""Jobs, from being queued to their end."""

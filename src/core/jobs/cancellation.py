@@ -1,0 +1,72 @@
+"""How a job is canceled: while it is certain that nothing was bought, at once and free of charge; later not at all.
+
+The race with the worker is decided by the job's version. A worker that has claimed a job writes it once more before it
+buys; when the cancellation was written first, that write fails and nothing is bought.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+
+from core.errors import Conflict, NotFound, ServiceUnavailable
+from core.jobs.model import Job
+from core.jobs.store import JobChanged, JobStore, StoreBusy
+
+log = logging.getLogger(__name__)
+
+# A job is written by somebody else a few times in its whole life.
+_ATTEMPTS = 8
+
+
+class Canceler:
+    """Cancels jobs."""
+
+    def __init__(self, jobs: JobStore, clock: Callable[[], float] = time.time) -> None:
+        self._jobs = jobs
+        self._clock = clock
+
+    def cancel(self, job: Job) -> Job:
+        """The canceled job. Canceling it again changes nothing.
+
+        Raises:
+            Conflict: it is too late; the error says what is known of the purchase.
+        """
+        for _ in range(_ATTEMPTS):
+            if job.status == "canceled":
+                return job
+            if not job.may_be_canceled:
+                raise _too_late(job)
+            try:
+                canceled = self._jobs.save(job.canceled(int(self._clock())))
+            except JobChanged:
+                job = self._read_again(job)
+                continue
+            except StoreBusy:
+                break
+            log.info("job canceled", extra={"job_id": job.id, "stage": job.stage})
+            return canceled
+        raise ServiceUnavailable("The job is changing just now. Send the cancellation again.", retry_after=1)
+
+    def _read_again(self, job: Job) -> Job:
+        found = self._jobs.get(job.id)
+        if found is None:
+            raise NotFound("The job has just expired.", param="id", job_id=job.id)
+        return found
+
+
+def _too_late(job: Job) -> Conflict:
+    if job.finished:
+        return Conflict(
+            f"The job has already ended as '{job.status}'. See GET /v1/jobs/{job.id}.",
+            code="already_finished",
+            job_id=job.id,
+            charged=job.charged,
+        )
+    bought = job.stage == "storing"
+    what = "The images are bought and being stored" if bought else "The purchase has been started and may be charged"
+    return Conflict(
+        f"{what}, so the job cannot be canceled any more. Its result is stored and shown by GET /v1/jobs/{job.id}.",
+        code="too_late_to_cancel",
+        job_id=job.id,
+        charged=True if bought else "unknown",
+    )

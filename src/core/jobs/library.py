@@ -1,0 +1,120 @@
+"""What a caller has stored: the images it bought, and the inputs of its jobs.
+
+An image is deleted in three steps, in this order:
+
+    1. its record is marked and its job's result stops listing it, in one transaction: nobody is shown it any more
+    2. its bytes go
+    3. its record goes
+
+A crash in between leaves a marked record, by which the next DELETE finishes the work. What nobody finishes expires with
+the bucket's lifecycle and the table's TTL.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+
+from core.callers.model import Caller
+from core.errors import Conflict, NotFound, ServiceUnavailable
+from core.images.model import Image
+from core.images.storage import ImageStore
+from core.jobs.model import Job
+from core.jobs.store import JobChanged, JobStore
+
+log = logging.getLogger(__name__)
+
+# Who else writes a finished job deletes another image of it.
+_ATTEMPTS = 12
+
+
+class Library:
+    """The images of callers."""
+
+    def __init__(self, jobs: JobStore, images: ImageStore, clock: Callable[[], float] = time.time) -> None:
+        self._jobs = jobs
+        self._images = images
+        self._clock = clock
+
+    def list_of(self, caller: Caller, limit: int, after: str | None) -> tuple[list[Image], bool]:
+        """A caller's images, newest first, and whether there are more; `after` is the last id of the page before.
+
+        Raises:
+            NotFound: `after` is no image of the caller.
+        """
+        last = self.read(caller, after) if after is not None else None
+        return self._jobs.images_of(caller.id, limit, self._clock(), last)
+
+    def read(self, caller: Caller, image_id: str) -> Image:
+        """A caller's image.
+
+        Raises:
+            NotFound: no such image, another caller's, deleted or expired.
+        """
+        image = self._owned(caller, image_id)
+        if image.gone(self._clock()):
+            raise _no_image(image_id)
+        return image
+
+    def shared(self, image_id: str) -> Image:
+        """The image behind a lasting link: who knows its id may see it.
+
+        Raises:
+            NotFound: no such image, deleted or expired.
+        """
+        image = self._find(image_id)
+        if image is None or image.gone(self._clock()):
+            raise NotFound("There is no such image: it has expired, or it was deleted.")
+        return image
+
+    def delete(self, caller: Caller, image_id: str) -> None:
+        """Delete a caller's image: its bytes, its record, its place in the job's result.
+
+        Raises:
+            NotFound: no such image, another caller's, or deleted before.
+        """
+        image = self._hide(caller, image_id)
+        self._images.delete(image.key)
+        self._jobs.forget_image(image)
+        log.info("image deleted", extra={"job_id": image.job_id})
+
+    def delete_inputs(self, job: Job) -> None:
+        """Delete the stored input images of a finished job.
+
+        Raises:
+            Conflict: the job still needs them.
+        """
+        if not job.finished:
+            raise Conflict(
+                "The job still needs its inputs. Cancel it or wait until it has ended.",
+                code="job_not_finished",
+                job_id=job.id,
+                charged=job.charged,
+            )
+        for image in job.request.inputs:
+            self._images.delete(image.key)
+
+    def _hide(self, caller: Caller, image_id: str) -> Image:
+        for _ in range(_ATTEMPTS):
+            image = self._owned(caller, image_id)
+            try:
+                if image.deleted_at is None:
+                    self._jobs.hide_image(image, int(self._clock()))
+            except JobChanged:
+                continue
+            return image
+        raise ServiceUnavailable("The image's job is changing just now. Delete the image again.", retry_after=1)
+
+    def _owned(self, caller: Caller, image_id: str) -> Image:
+        image = self._find(image_id)
+        if image is None or not caller.owns(image):
+            raise _no_image(image_id)
+        return image
+
+    def _find(self, image_id: str) -> Image | None:
+        return self._jobs.image(image_id) if image_id.startswith("img_") else None
+
+
+def _no_image(image_id: str) -> NotFound:
+    return NotFound(
+        f"There is no image '{image_id[:64]}'. Ids of your images are listed by GET /v1/images.", param="id"
+    )

@@ -1,0 +1,308 @@
+"""How a job is performed: claimed by a lease, bought at most once, stored, finished.
+
+Before the provider is called the job's stage says so. Whoever finds it `calling` after its lease ran out therefore
+knows that the purchase may have happened, and does not repeat it.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from tempfile import TemporaryFile
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from core.budgets import buying_stopped
+from core.catalog import Catalog
+from core.errors import Problem
+from core.images.input_storage import InputGone, InputStore
+from core.images.model import Image, NotAnImage, describe, new_image_id
+from core.images.storage import ImageStore
+from core.jobs.concurrency import TurnStore
+from core.jobs.model import QUEUE_PATIENCE_SECONDS, Job, new_lease_id
+from core.jobs.problems import deadline_passed, lost_in_crash, outcome_unknown
+from core.jobs.store import JobChanged, JobStore, StoreBusy
+from core.ledger.store import LedgerStore
+from core.metrics import measure
+from core.pricing import ProviderReport, charge_of
+from core.providers import Delivery, ImageProvider, InDoubt, InputFile, NotBought, Refused
+from core.queues import MAX_DELAY_SECONDS, JobQueue
+from core.requests import Input
+
+log = logging.getLogger(__name__)
+
+# What is left of the function's time after the provider's answer: enough to store ten large images.
+STORING_RESERVE_SECONDS = 20
+# A lease outlives the function that holds it, so that no two workers ever hold one job.
+LEASE_MARGIN_SECONDS = 10
+# While the operator's switch is off, jobs look at it so often, until their deadline.
+STOPPED_RETRY_SECONDS = 15.0
+_DEFAULT_RETRY_SECONDS = 5.0
+_PAUSE_BEFORE_ANOTHER_TURN_SECONDS = (3, 9)
+_LONGEST_BACKOFF_SECONDS = 60.0
+
+
+class Performer:
+    """Performs jobs, one at a time."""
+
+    def __init__(
+        self,
+        jobs: JobStore,
+        ledger: LedgerStore,
+        images: ImageStore,
+        inputs: InputStore,
+        queue: JobQueue,
+        catalog: Catalog,
+        provider: Callable[[str], ImageProvider],
+        turns: TurnStore,
+        sleep: Callable[[float], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._jobs = jobs
+        self._ledger = ledger
+        self._images = images
+        self._inputs = inputs
+        self._queue = queue
+        self._catalog = catalog
+        self._provider = provider
+        self._turns = turns
+        self._clock = clock
+        self._sleep = sleep
+
+    def perform(self, job_id: str, time_left: Callable[[], float]) -> None:
+        """Do whatever the job needs next. Safe to call any number of times, by any number of workers.
+
+        Args:
+            job_id: the job.
+            time_left: seconds until this process is stopped.
+        """
+        job = self._jobs.get(job_id)
+        if job is None or job.finished:
+            log.info("nothing to do", extra={"job_id": job_id})
+            return
+        now = int(self._clock())
+        try:
+            if job.status == "running":
+                if not job.lease_expired(now):
+                    log.info("another worker has the job", extra={"job_id": job_id})
+                    return
+                if job.stage == "storing":
+                    self._restore(job)
+                    return
+                if job.stage == "calling":
+                    self._end(job.unknown(outcome_unknown(), now))
+                    return
+            if now >= job.deadline:
+                self._end(job.overdue(deadline_passed(), now))
+                return
+            lease_until = now + int(time_left()) + LEASE_MARGIN_SECONDS
+            if not self._turns.take(job.caller_id, job.id, lease_until):
+                self._let_others_go_first(job)
+                return
+            job = self._jobs.save(job.claimed(new_lease_id(), lease_until, now))
+        except JobChanged:
+            log.info("another worker was faster", extra={"job_id": job_id})
+            return
+        try:
+            self._buy(job, time_left)
+        finally:
+            self._turns.give_back(job.caller_id, job.id)
+
+    def _let_others_go_first(self, job: Job) -> None:
+        """Put a job back while enough of its caller's run: else one with hundreds would keep all others waiting."""
+        delay = random.randint(*_PAUSE_BEFORE_ANOTHER_TURN_SECONDS)
+        self._queue.send(job.id, delay, group=job.caller_id)  # Should it fail, the sweep sends it.
+        log.info("job waits for its turn", extra=_traced(job, seconds=delay))
+
+    def _buy(self, job: Job, time_left: Callable[[], float]) -> None:
+        try:
+            with ExitStack() as open_files:
+                provider = self._provider_of(job)
+                with _errors_measured():
+                    provider.prepare()
+                inputs = [self._open(image, open_files) for image in job.request.inputs]
+                self._look_at_the_switch()
+                if self._now() >= job.deadline:
+                    raise Refused(deadline_passed())
+                try:
+                    job = self._jobs.save(job.calling())
+                except JobChanged:
+                    log.warning("canceled, or the lease was lost, before buying", extra={"job_id": job.id})
+                    return
+                timeout = time_left() - STORING_RESERVE_SECONDS
+                with _errors_measured():
+                    started = time.monotonic()
+                    delivery = provider.buy(job.request, inputs, request_id=job.request_id, timeout=timeout)
+                    measure("UpstreamSeconds", time.monotonic() - started, job.request.model)
+        except NotBought as outcome:
+            self._try_again_later(job, outcome, time_left)
+        except Refused as outcome:
+            refused = outcome
+            report = self._priced(job, refused.report) if refused.report else None
+            self._persist(job, lambda held: held.failed(refused.problem, self._now(), report), time_left)
+        except InDoubt as outcome:
+            doubt = outcome
+            self._persist(job, lambda held: held.unknown(doubt.problem, self._now()), time_left)
+        else:
+            self._store(job, replace(delivery, report=self._priced(job, delivery.report)), time_left)
+
+    def _look_at_the_switch(self) -> None:
+        """The last look before money is spent: the operator may have stopped all buying."""
+        control = self._ledger.control()
+        if control.stopped_at is not None:
+            raise NotBought(buying_stopped(control.reason).problem, retry_after=STOPPED_RETRY_SECONDS)
+
+    def _priced(self, job: Job, report: ProviderReport) -> ProviderReport:
+        """The report with what its count costs."""
+        model = self._catalog.find(job.request.model)
+        return replace(report, charge=charge_of(report.usage, job.request, model.rules.prices)) if model else report
+
+    def _provider_of(self, job: Job) -> ImageProvider:
+        model = self._catalog.find(job.request.model)
+        if model is None:
+            raise Refused(Problem(404, "invalid_request_error", "model_not_found", "The model is no longer known."))
+        return self._provider(model.rules.provider)
+
+    def _open(self, image: Input, open_files: ExitStack) -> InputFile:
+        """An input as a file on disk, since sixteen large ones do not fit into memory."""
+        file = open_files.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
+        try:
+            self._inputs.download(image.key, file)
+        except InputGone:
+            raise Refused(
+                Problem(
+                    400,
+                    "invalid_request_error",
+                    "input_deleted",
+                    "An input image of the job was deleted before it was needed. Nothing was bought.",
+                    param=image.role,
+                )
+            ) from None
+        file.seek(0)
+        return InputFile(image.role, f"{image.role}.{image.content_type.rpartition('/')[2]}", image.content_type, file)
+
+    def _try_again_later(self, job: Job, outcome: NotBought, time_left: Callable[[], float]) -> None:
+        """Wait in the queue, not in a running function; the deadline bounds it."""
+        backoff = min(2.0**job.attempts, _LONGEST_BACKOFF_SECONDS)
+        delay = max(outcome.retry_after or _DEFAULT_RETRY_SECONDS, backoff)
+        delay = int(delay * random.uniform(1.0, 1.25)) + 1
+        now = self._now()
+        if now + delay >= job.deadline:
+            self._persist(job, lambda held: held.failed(outcome.problem, now), time_left)
+            return
+        delay = min(delay, MAX_DELAY_SECONDS)  # Whoever asks for more is asked again then.
+        check_at = now + delay + QUEUE_PATIENCE_SECONDS
+        self._persist(job, lambda held: held.requeued(check_at), time_left)
+        self._queue.send(job.id, delay, group=job.caller_id)  # Should it fail, the sweep sends it.
+        log.info("job waits", extra=_traced(job, code=outcome.problem.code, seconds=delay))
+
+    def _store(self, job: Job, delivery: Delivery, time_left: Callable[[], float]) -> None:
+        usable = self._described(job, delivery.images)
+        if not usable:
+            problem = Problem(
+                502,
+                "server_error",
+                "provider_result_unusable",
+                "The provider charged, but what it sent is no image.",
+                charged=True,
+            )
+            self._persist(job, lambda held: held.failed(problem, self._now(), delivery.report), time_left)
+            return
+        images = tuple(image for image, _ in usable)
+        bought = len(delivery.images)
+        job = self._persist(job, lambda held: held.storing(images, bought, delivery.report), time_left)
+        for image, data in usable:
+            self._insist(partial(self._images.put, image, data), time_left)
+        self._persist(job, lambda held: held.succeeded(self._now(), images), time_left)
+
+    def _described(self, job: Job, received: tuple[bytes | bytearray, ...]) -> list[tuple[Image, bytes | bytearray]]:
+        """Those of the received bytes that are images, with what is kept of each."""
+        usable = []
+        for data in received:
+            try:
+                image = describe(
+                    data,
+                    image_id=new_image_id(),
+                    caller_id=job.caller_id,
+                    job_id=job.id,
+                    now=self._now(),
+                    expires_at=job.expires_at,
+                    token_id=job.token_id,
+                )
+            except NotAnImage as error:
+                log.error("the provider sent bytes that are no image", extra={"job_id": job.id, "why": str(error)})
+            else:
+                usable.append((image, data))
+        return usable
+
+    def _restore(self, job: Job) -> None:
+        """Finish a job whose worker died while storing: what reached the bucket is its result."""
+        stored = tuple(image for image in job.images if self._images.holds(image))
+        now = self._now()
+        self._end(job.succeeded(now, stored) if stored else job.failed(lost_in_crash(), now))
+
+    def _persist(self, job: Job, change: Callable[[Job], Job], time_left: Callable[[], float]) -> Job:
+        """Write what became of a purchase, even if the sweep has called it unknown in the meantime."""
+
+        def write() -> Job:
+            try:
+                return self._end(change(job))
+            except JobChanged:
+                held = self._jobs.get(job.id)
+                if held is not None and held.finished and held.lease_id is None:
+                    return held  # Canceled, or ended at its deadline: it could be, since nothing was bought.
+                if held is None or held.lease_id != job.lease_id:
+                    raise
+                if held == change(held):
+                    return held
+                return self._end(change(held))
+
+        return self._insist(write, time_left)
+
+    def _end(self, job: Job) -> Job:
+        saved = self._jobs.save(job)
+        log.info(
+            "job moved",
+            extra=_traced(
+                job,
+                status=job.status,
+                stage=job.stage,
+                code=job.error.code if job.error else None,
+                charged=job.charged,
+            ),
+        )
+        return saved
+
+    def _insist[Result](self, step: Callable[[], Result], time_left: Callable[[], float]) -> Result:
+        """Repeat a step after the purchase until it works or time runs out: what was paid for must not be lost."""
+        pause = 0.5
+        while True:
+            try:
+                return step()
+            except (BotoCoreError, ClientError, StoreBusy) as error:
+                if time_left() < pause + 1:
+                    raise
+                log.warning("AWS call failed, trying again", extra={"error": type(error).__name__})
+                self._sleep(pause)
+                pause = min(pause * 2, 8.0)
+
+    def _now(self) -> int:
+        return int(self._clock())
+
+
+def _traced(job: Job, **facts: object) -> dict[str, object]:
+    """What is logged of a job, with the id of the request that brought it, which the provider gets too."""
+    return {"job_id": job.id, "request_id": job.request_id, **facts}
+
+
+@contextmanager
+def _errors_measured() -> Iterator[None]:
+    """Count what goes wrong with the provider inside the block, whatever becomes of the job."""
+    try:
+        yield
+    except (NotBought, Refused, InDoubt) as outcome:
+        measure("UpstreamErrors", 1, outcome.problem.code)
+        raise

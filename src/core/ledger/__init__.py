@@ -1,0 +1,1 @@
+"""What is reserved and spent, in whole micro-dollars."""

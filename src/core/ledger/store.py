@@ -1,0 +1,278 @@
+"""The ledger table: balances of accounts, an entry for each movement, and the operator's orders.
+
+    owner               name                       what
+    key_…, deployment   day#…, month#…, total      a balance
+    tok_…               total                      a balance
+    key_…               minute#2026-11-22T12:00    a balance, of a key with a limit of images per minute
+    usage#2026-11-22    key_…#MODEL                a balance, for reports
+    entries#2026-11-22  key_…#job_…#ID#2#settle    an entry: written once, never changed
+    deployment          control                    orders: see Control
+
+A movement is written in one transaction with the job it belongs to (see jobs.store), so that neither is without the
+other. DynamoDB cannot add in a condition, therefore `committed` stands beside `reserved` and `spent`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.dynamodb import from_item, to_item
+from core.ledger.model import DEPLOYMENT, Account, Balance, Bound, Budget, Entry, Movement, Period
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+_CONTROL = Account(DEPLOYMENT, "control")
+_BATCH = 100  # keys of one BatchGetItem
+
+
+class BoundReached(Exception):
+    """A reservation would pass a bound; nothing was written."""
+
+    def __init__(self, bound: Bound, balance: Balance) -> None:
+        super().__init__(bound.period)
+        self.bound = bound
+        self.balance = balance
+
+
+class Stopped(Exception):
+    """The operator has stopped all buying, for that reason if they gave one; nothing was written."""
+
+    def __init__(self, reason: str | None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Control:
+    """What the operator ordered without a deployment. Times are Unix seconds.
+
+    `day_budget` and `month_budget` stand in place of the deployment's settings if `sets_day` and `sets_month` say so.
+    """
+
+    stopped_at: int | None = None
+    reason: str | None = None
+    sets_day: bool = False
+    day_budget: int | None = None
+    sets_month: bool = False
+    month_budget: int | None = None
+
+    def budget(self, deployed: Budget) -> Budget:
+        """The deployment's budget in force."""
+        return Budget(
+            day=self.day_budget if self.sets_day else deployed.day,
+            month=self.month_budget if self.sets_month else deployed.month,
+        )
+
+
+@dataclass(frozen=True)
+class Step:
+    """One write of a transaction, and the error that its failed condition means, made from the item that was there."""
+
+    write: "TransactWriteItemTypeDef"
+    refusal: Callable[[dict[str, Any]], Exception]
+
+
+class LedgerStore:
+    """Reads and writes the ledger."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def booking(self, movement: Movement, job_id: str, caller_id: str, model: str) -> list[Step]:
+        """The writes that book a movement of a job.
+
+        Their refusals: BoundReached, Stopped, or LookupError if it was booked before, which a job's version rules out.
+        """
+        bounds = {bound.account: bound for bound in movement.bounds}
+        steps = [self._entry(movement, job_id, caller_id, model)]
+        steps += [self._change(account, movement, bounds.get(account)) for account in movement.reservation.accounts]
+        if movement.kind == "reserve":
+            steps.append(self._not_stopped())
+        return steps
+
+    def balances(self, accounts: Iterable[Account]) -> dict[Account, Balance]:
+        """The balances of accounts at this moment; one without movements has none."""
+        return {account: _balance(item) for account, item in self._read(accounts).items()}
+
+    def control_and_balances(self, accounts: Iterable[Account]) -> tuple[Control, dict[Account, Balance]]:
+        """The operator's orders and some balances, in one read."""
+        found = self._read([*accounts, _CONTROL])
+        control = _control(found.pop(_CONTROL, {}))
+        return control, {account: _balance(item) for account, item in found.items()}
+
+    def control(self) -> Control:
+        """The operator's orders at this moment."""
+        return _control(self._read([_CONTROL]).get(_CONTROL, {}))
+
+    def of_owner(self, owner: str, prefix: str = "") -> Iterator[tuple[Account, Balance]]:
+        """All balances of an owner whose names start so, in the order of their names."""
+        for item in self._query(owner, prefix):
+            yield Account(owner, item["name"]), _balance(item)
+
+    def everything(self) -> tuple[list[Entry], dict[Account, Balance]]:
+        """All entries and all balances: a scan of the whole table."""
+        entries, balances = [], {}
+        for page in self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
+            for item in map(from_item, page["Items"]):
+                account = Account(item["owner"], item["name"])
+                if "kind" in item:
+                    entries.append(_entry(item))
+                elif account != _CONTROL:
+                    balances[account] = _balance(item)
+        return entries, balances
+
+    def stop(self, reason: str | None, now: int) -> None:
+        """Stop all buying from this moment on."""
+        update = "SET stopped_at = if_not_exists(stopped_at, :now)"
+        values: dict[str, Any] = {":now": {"N": str(now)}}
+        if reason:
+            update += ", reason = :reason"
+            values[":reason"] = {"S": reason}
+        self._order(update, values)
+
+    def resume(self) -> None:
+        """Let buying go on."""
+        self._order("REMOVE stopped_at, reason")
+
+    def set_budget(self, period: Period, limit: int | None) -> None:
+        """Let the deployment have another limit (micro-dollars, None for none) than it was deployed with."""
+        value: Any = {"NULL": True} if limit is None else {"N": str(limit)}
+        self._order(f"SET {period}_budget = :limit", {":limit": value})
+
+    def unset_budget(self, period: Period) -> None:
+        """Let the deployment have the limit that it was deployed with."""
+        self._order(f"REMOVE {period}_budget")
+
+    def _order(self, update: str, values: dict[str, Any] | None = None) -> None:
+        given: Any = {"ExpressionAttributeValues": values} if values else {}
+        self._client.update_item(TableName=self._table, Key=_key(_CONTROL), UpdateExpression=update, **given)
+
+    def _query(self, owner: str, prefix: str) -> Iterator[dict[str, Any]]:
+        condition, values = "#owner = :owner", {":owner": {"S": owner}}
+        names = {"#owner": "owner"}
+        if prefix:
+            condition += " AND begins_with(#name, :prefix)"
+            names["#name"] = "name"
+            values[":prefix"] = {"S": prefix}
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression=condition,
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=values,
+            ConsistentRead=True,
+        )
+        return (from_item(item) for page in pages for item in page["Items"])
+
+    def _read(self, accounts: Iterable[Account]) -> dict[Account, dict[str, Any]]:
+        keys = [_key(account) for account in accounts]
+        found: dict[Account, dict[str, Any]] = {}
+        while keys:
+            wanted: Any = {self._table: {"Keys": keys[:_BATCH], "ConsistentRead": True}}
+            answer = self._client.batch_get_item(RequestItems=wanted)
+            items = [from_item(item) for item in answer["Responses"].get(self._table, [])]
+            found |= {Account(item["owner"], item["name"]): item for item in items}
+            left: Any = answer.get("UnprocessedKeys", {}).get(self._table)
+            keys = (left["Keys"] if left else []) + keys[_BATCH:]
+        return found
+
+    def _entry(self, movement: Movement, job_id: str, caller_id: str, model: str) -> Step:
+        held = movement.reservation
+        document = {
+            "owner": f"entries#{held.day}",
+            "name": f"{caller_id}#{job_id}#{held.id}#{held.movements}#{movement.kind}",
+            "kind": movement.kind,
+            "job_id": job_id,
+            "reservation_id": held.id,
+            "caller_id": caller_id,
+            "model": model,
+            "reserved": movement.reserved,
+            "spent": movement.spent,
+            "images": movement.images,
+            "booked_at": movement.at,
+            "accounts": [[account.owner, account.name] for account in held.accounts],
+        }
+        put: Any = {"TableName": self._table, "Item": to_item(document)}
+        put |= {"ConditionExpression": "attribute_not_exists(#owner)", "ExpressionAttributeNames": {"#owner": "owner"}}
+        return Step({"Put": put}, lambda _: LookupError(f"{job_id}: a {movement.kind} was booked before"))
+
+    def _change(self, account: Account, movement: Movement, bound: Bound | None) -> Step:
+        changes = {
+            "committed": movement.reserved + movement.spent,
+            "reserved": movement.reserved,
+            "spent": movement.spent,
+            "images": movement.images,
+        }
+        names = {f"#{name}": name for name in changes}
+        values = {f":{name}": {"N": str(change)} for name, change in changes.items()}
+        update: Any = {
+            "TableName": self._table,
+            "Key": _key(account),
+            "UpdateExpression": "ADD " + ", ".join(f"#{name} :{name}" for name in changes),
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+        }
+        limits: dict[str, int] = {}
+        if bound is not None and bound.micro_usd is not None:
+            limits["committed"] = bound.micro_usd - movement.reserved
+        if bound is not None and bound.images is not None:
+            limits["images"] = bound.images - movement.images
+        if bound is None or not limits:
+            return Step({"Update": update}, lambda _: LookupError(account.name))
+        values |= {f":most_{name}": {"N": str(most)} for name, most in limits.items()}
+        within = " AND ".join(f"#{name} <= :most_{name}" for name in limits)
+        # An amount beyond the whole limit must fail in an account that does not exist yet, too.
+        fits_an_empty_one = min(limits.values()) >= 0
+        update["ConditionExpression"] = f"{within} OR attribute_not_exists(#committed)" if fits_an_empty_one else within
+        update["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        return Step({"Update": update}, lambda item: BoundReached(bound, _balance(item)))
+
+    def _not_stopped(self) -> Step:
+        check: Any = {
+            "TableName": self._table,
+            "Key": _key(_CONTROL),
+            "ConditionExpression": "attribute_not_exists(stopped_at)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        return Step({"ConditionCheck": check}, lambda item: Stopped(item.get("reason")))
+
+
+def _key(account: Account) -> dict[str, Any]:
+    return {"owner": {"S": account.owner}, "name": {"S": account.name}}
+
+
+def _balance(item: dict[str, Any]) -> Balance:
+    return Balance(
+        reserved=item.get("reserved", 0),
+        spent=item.get("spent", 0),
+        images=item.get("images", 0),
+        committed=item.get("committed", 0),
+    )
+
+
+def _entry(item: dict[str, Any]) -> Entry:
+    return Entry(
+        kind=item["kind"],
+        job_id=item["job_id"],
+        reservation_id=item["reservation_id"],
+        caller_id=item["caller_id"],
+        model=item["model"],
+        reserved=item["reserved"],
+        spent=item["spent"],
+        images=item["images"],
+        booked_at=item["booked_at"],
+        accounts=tuple(Account(owner, name) for owner, name in item["accounts"]),
+    )
+
+
+def _control(item: dict[str, Any]) -> Control:
+    return Control(
+        stopped_at=item.get("stopped_at"),
+        reason=item.get("reason"),
+        sets_day="day_budget" in item,
+        day_budget=item.get("day_budget"),
+        sets_month="month_budget" in item,
+        month_budget=item.get("month_budget"),
+    )

@@ -1,0 +1,247 @@
+"""The input images of an edit: found where the caller says they are, inspected, and stored with the job.
+
+A caller gives bytes, an https URL, an upload (file_…) or an earlier image (img_…), or drops an object into the inbox.
+All are checked by their bytes before any money is spent, and stored as the job's own, so that it finds them as they
+were however long it waits. They are read one at a time: a large one is never in memory as a whole, and sixteen of them
+take no more than one.
+"""
+
+import hashlib
+import io
+import logging
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from tempfile import TemporaryFile
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from core.callers.model import Caller
+from core.catalog import Model
+from core.errors import InvalidRequest, NotFound
+from core.images.download import fetch
+from core.images.input_storage import InputGone, InputStore
+from core.images.inspection import MAX_BYTES, HeaderIncomplete, Inspected, check_size, inspect
+from core.images.masks import MASK_CONVERTED, MAX_MASK_BYTES, check_markup, prepare_mask
+from core.images.stored_object import StoredObject
+from core.jobs.library import Library
+from core.jobs.model import Job
+from core.outbound.addresses import TrustedHosts
+from core.requests import Input, Role, Warning
+from core.requests.bodies import ImageRequest, NamedSource
+from core.uploads import Uploads
+
+log = logging.getLogger(__name__)
+
+# Downloads have to leave time for an answer before the gateway's 29 seconds are over.
+FETCH_BUDGET_SECONDS = 18.0
+_HEADER_BYTES = 256 * 1024
+_LONG_HEADER_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class InputFolder:
+    """Where the inputs of one job are stored, and the keys that this request has written there, or tried to.
+
+    Keys are `inputs/{job id}/{hash}`: equal inputs of one job have one key, however often they are sent.
+    """
+
+    job_id: str
+    stored: set[str] = field(default_factory=set)
+
+    def key(self, digest: str) -> str:
+        """The key of an input with that SHA-256."""
+        return f"inputs/{self.job_id}/{digest}"
+
+
+@dataclass(frozen=True)
+class _Found:
+    """An input where it was found: an object in a bucket of ours, or a file in memory or on disk."""
+
+    name: str
+    place: StoredObject | io.BytesIO | io.BufferedRandom
+    on_disk: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        if isinstance(self.place, StoredObject):
+            return self.place.size
+        return self.place.seek(0, io.SEEK_END)
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """An input that may be stored."""
+
+    role: Role
+    found: _Found
+    content_type: str
+    width: int
+    height: int
+
+
+class InputCollector:
+    """Collects the inputs of edits."""
+
+    def __init__(self, library: Library, uploads: Uploads, store: InputStore, trusted_hosts: TrustedHosts) -> None:
+        self._library = library
+        self._uploads = uploads
+        self._store = store
+        self._trusted_hosts = trusted_hosts
+
+    def collect(
+        self, caller: Caller, asked: ImageRequest, model: Model, folder: InputFolder
+    ) -> tuple[tuple[Input, ...], tuple[Warning, ...]]:
+        """Every input of an edit, stored in the folder, and what has to be said about them.
+
+        Nothing is stored before all are checked, except for downloads: those would not fit on the disk together.
+
+        Raises:
+            InvalidRequest: an input is not what the model takes, or cannot be read.
+            NotFound: an id is not one of the caller's.
+        """
+        until = time.monotonic() + FETCH_BUDGET_SECONDS
+        stored: dict[str, Input] = {}
+        waiting: dict[str, _Checked] = {}
+        warnings: list[Warning] = []
+        first: Inspected | None = None
+        for source in _in_order_of_checks(asked):
+            with ExitStack() as files:
+                found = self._find(caller, source, until, files)
+                if source.role == "image":
+                    inspected = self._inspect(found, source)
+                    _check(inspected, model, source)
+                    first = first or inspected
+                    checked = _Checked("image", found, inspected.content_type, inspected.width, inspected.height)
+                else:
+                    assert first is not None  # noqa: S101 - the first image is checked first
+                    found, more = self._overlay(found, source.role, first)
+                    warnings += more
+                    checked = _Checked(source.role, found, "image/png", first.width, first.height)
+                if found.on_disk:
+                    stored[source.param] = self._keep(checked, folder)
+                else:
+                    waiting[source.param] = checked
+        stored |= {param: self._keep(checked, folder) for param, checked in waiting.items()}
+        return tuple(stored[source.param] for source in asked.sources), tuple(warnings)
+
+    def discard(self, folder: InputFolder, job: Job | None) -> None:
+        """Delete what this request stored and the job, if there is one, does not need.
+
+        What S3 does not let us delete is left to the bucket's lifecycle.
+        """
+        needed = {image.key for image in job.request.inputs} if job else set()
+        for key in folder.stored - needed:
+            try:
+                self._store.delete(key)
+            except (BotoCoreError, ClientError) as error:
+                log.warning("an unused input was not deleted", extra={"error": type(error).__name__})
+
+    def _find(self, caller: Caller, source: NamedSource, until: float, files: ExitStack) -> _Found:
+        image, param = source.image, source.param
+        if image.data is not None:
+            return _Found(source.label, io.BytesIO(image.data))
+        if image.stored is not None:
+            return _Found(image.stored.key, image.stored)
+        reference = image.reference or ""
+        if reference.startswith("img_"):
+            try:
+                return _Found(reference, self._store.look(self._library.read(caller, reference).key))
+            except InputGone:
+                raise NotFound(f"The image '{reference}' of '{param}' is no longer stored.", param=param) from None
+        if reference.startswith("file_"):
+            upload = self._uploads.open(caller, reference)
+            return _Found(reference, StoredObject(upload.key, upload.etag, upload.size))
+        file = files.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
+        timeout = max(1.0, until - time.monotonic())
+        fetch(reference, file, param=param, timeout=timeout, trusted_hosts=self._trusted_hosts)
+        return _Found(source.label, file, on_disk=True)
+
+    def _inspect(self, found: _Found, source: NamedSource) -> Inspected:
+        size = found.size
+        check_size(size, name=source.label, param=source.param)
+        for limit in (_HEADER_BYTES, _LONG_HEADER_BYTES):
+            try:
+                return inspect(self._read(found, limit), name=source.label, param=source.param, size=size)
+            except HeaderIncomplete:
+                continue
+        raise InvalidRequest(
+            f"The header of {source.label} is too long to be read.", param=source.param, code="invalid_image_file"
+        )
+
+    def _overlay(self, found: _Found, role: Role, first: Inspected) -> tuple[_Found, list[Warning]]:
+        """A mask or markup that fits the first image: as it was found, or a mask converted."""
+        if role == "markup":
+            check_markup(self._read(found, MAX_BYTES), first.upright_width, first.upright_height)
+            return found, []
+        mask = prepare_mask(self._read(found, MAX_MASK_BYTES), first.width, first.height)
+        if not mask.converted:
+            return found, []
+        return _Found(found.name, io.BytesIO(mask.data)), [Warning("mask_converted", MASK_CONVERTED, "mask")]
+
+    def _read(self, found: _Found, limit: int) -> bytes:
+        """The first `limit` bytes; one more would be too many anyway."""
+        if not isinstance(found.place, StoredObject):
+            found.place.seek(0)
+            return found.place.read(limit)
+        try:
+            return self._store.read(found.place, limit)
+        except InputGone:
+            raise _changed(found) from None
+
+    def _keep(self, checked: _Checked, folder: InputFolder) -> Input:
+        """Store an input; one that is an object already is copied inside S3."""
+        found = checked.found
+        if isinstance(found.place, StoredObject):
+            key = folder.key(hashlib.sha256(found.place.name.encode()).hexdigest())
+            folder.stored.add(key)
+            try:
+                self._store.copy(found.place, key, checked.content_type)
+            except InputGone:
+                raise _changed(found) from None
+        else:
+            found.place.seek(0)
+            key = folder.key(hashlib.file_digest(found.place, "sha256").hexdigest())
+            folder.stored.add(key)
+            found.place.seek(0)
+            self._store.put(key, found.place, checked.content_type)
+        return Input(checked.role, key, checked.content_type, found.size, checked.width, checked.height)
+
+
+def _in_order_of_checks(asked: ImageRequest) -> list[NamedSource]:
+    """The first image, what is laid over it, then the others: a wrong mask is known before others are downloaded."""
+    first, *others = asked.sources
+    return [
+        first,
+        *(each for each in others if each.role != "image"),
+        *(each for each in others if each.role == "image"),
+    ]
+
+
+def _changed(found: _Found) -> InvalidRequest:
+    return InvalidRequest(f"'{found.name}' changed or was deleted while it was read.", code="upload_changed")
+
+
+def _check(inspected: Inspected, model: Model, source: NamedSource) -> None:
+    """Hold an input against what the model takes, where that is narrower than what Easel takes."""
+    rules, name = model.rules.inputs, source.label.capitalize()
+    if rules is None:
+        return
+    if inspected.content_type not in rules.formats:
+        raise InvalidRequest(
+            f"{name} is {inspected.content_type}; '{model.name}' takes {', '.join(rules.formats)}.",
+            param=source.param,
+            code="unsupported_image_media_type",
+        )
+    if inspected.size >= rules.max_bytes:
+        raise InvalidRequest(
+            f"{name} has {inspected.size} bytes; '{model.name}' takes less than {rules.max_bytes}.",
+            param=source.param,
+            code="image_file_too_large",
+        )
+    if rules.square and inspected.width != inspected.height:
+        raise InvalidRequest(
+            f"{name} is {inspected.width}x{inspected.height}; '{model.name}' takes square images only.",
+            param=source.param,
+        )

@@ -1,0 +1,189 @@
+"""Submission: which job a request is, the job's record with the money it reserves, and its message to the workers."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.budgets import Spending, buying_stopped
+from core.callers.model import Caller
+from core.errors import Conflict, ServiceUnavailable
+from core.jobs.model import Job, new_job_id
+from core.jobs.origin import Origin
+from core.jobs.store import (
+    JobChanged,
+    JobExists,
+    JobStore,
+    RetryPointer,
+    StoreBusy,
+    repeat_pointer_id,
+    retry_pointer_id,
+)
+from core.ledger.store import BoundReached, Stopped
+from core.queues import JobQueue, QueueUnavailable
+from core.requests import CheckedRequest
+
+log = logging.getLogger(__name__)
+
+# An SDK that got no answer sends the same request again: after its read time-out, 10 minutes by default, and a pause of
+# up to 2 minutes.
+RETRY_WINDOW_SECONDS = 900
+# In place of a caller's id, none of which is empty.
+_ANYBODY = ""
+
+
+@dataclass(frozen=True)
+class SubmissionContext:
+    """How a request came: what decides whether it was sent before, and who is told of its end.
+
+    `idempotency_key` is the caller's. `sdk_attempt` counts an OpenAI SDK's tries from 0 (its header
+    x-stainless-retry-count); None for other clients. `repeat_seconds` is for clients that send a request again without
+    saying so: for that long an equal request of the caller is the same purchase. `dedupe_key` is an entry point's own
+    name for the purchase, whoever pays for it; it takes the place of the three. `webhook` is the URL that is notified
+    of the job's end, `origin` the dropped object that the request was made from.
+    """
+
+    request_id: str
+    idempotency_key: str | None = None
+    sdk_attempt: int | None = None
+    repeat_seconds: int | None = None
+    dedupe_key: str | None = None
+    webhook: str | None = None
+    origin: Origin | None = None
+
+
+class JobSubmission:
+    """Submits jobs to the workers."""
+
+    def __init__(self, jobs: JobStore, queue: JobQueue, spending: Spending) -> None:
+        self._jobs = jobs
+        self._queue = queue
+        self._spending = spending
+
+    def job_id(self, caller: Caller, fingerprint: str, context: SubmissionContext) -> str:
+        """The id of a request's job: the same one for the same purchase, as far as its client lets that be known."""
+        if context.dedupe_key is not None:
+            return new_job_id(_ANYBODY, context.dedupe_key)
+        if context.idempotency_key is not None:
+            return new_job_id(caller.subject, context.idempotency_key)
+        if context.repeat_seconds is not None:
+            return self._repeated_job_id(caller, fingerprint, context.repeat_seconds)
+        if context.sdk_attempt is not None:
+            return self._retried_job_id(caller, fingerprint, context.sdk_attempt)
+        return new_job_id(caller.subject, None)
+
+    def find(self, dedupe_key: str) -> Job | None:
+        """The job of an earlier request with that dedupe key."""
+        return self._jobs.get(new_job_id(_ANYBODY, dedupe_key))
+
+    def job(self, job_id: str) -> Job | None:
+        """The job of that id, whoever's it is."""
+        return self._jobs.get(job_id)
+
+    def submit(self, caller: Caller, checked: CheckedRequest, job: Job) -> Job:
+        """Reserve a job's money, write it and queue it; or return the job that has its id already.
+
+        Raises:
+            Conflict: the job that has its id is of another request.
+            BudgetExceeded, RateLimited, BuyingStopped: the reservation is refused.
+            InvalidRequest: a budget applies, and the price is not known.
+            ServiceUnavailable: the queue cannot be reached, or too many requests are booked at once; nothing is left
+                behind.
+        """
+        try:
+            created = self._write(caller, self._jobs.create, self._reserving(caller, checked, job))
+        except JobExists:
+            existing = self.rejoin(caller, checked, job)
+            if existing is None:
+                raise ServiceUnavailable(
+                    "The job of this Idempotency-Key has just expired. Send the request again."
+                ) from None
+            return existing
+        return self._enqueue(created)
+
+    def rejoin(self, caller: Caller, checked: CheckedRequest, job: Job) -> Job | None:
+        """The job that was submitted before under the id of `job`; a failure that was free and may pass is tried again.
+
+        Raises:
+            Conflict: it is of another request.
+            EaselError: the reservation for another try is refused, as by `submit`.
+        """
+        existing = self._jobs.get(job.id)
+        if existing is None:
+            return None
+        if existing.fingerprint != job.fingerprint:
+            raise Conflict(
+                "This Idempotency-Key was used for a different request. Use a new key for a new request.",
+                job_id=existing.id,
+            )
+        if not existing.may_be_revived or not caller.owns(existing):
+            return existing
+        try:
+            reviving = self._reserving(caller, checked, existing.revived(time.time(), job.deadline))
+            revived = self._write(caller, self._jobs.save, reviving)
+        except JobChanged:
+            return self._jobs.get(job.id) or existing
+        try:
+            self._send(revived)
+        except QueueUnavailable:
+            log.warning("job is left to the sweep, the queue is unavailable", extra={"job_id": job.id})
+        return revived
+
+    def _retried_job_id(self, caller: Caller, fingerprint: str, attempt: int) -> str:
+        """The id of the job that the SDK's first try started."""
+        pointer = retry_pointer_id(caller.subject, fingerprint)
+        now = time.time()
+        if attempt > 0 and (first := self._jobs.job_of_retry(pointer, now)):
+            return first
+        job_id = new_job_id(caller.subject, None)
+        self._jobs.point_retries(RetryPointer(pointer, job_id, expires_at=int(now) + RETRY_WINDOW_SECONDS))
+        return job_id
+
+    def _repeated_job_id(self, caller: Caller, fingerprint: str, seconds: int) -> str:
+        """The id of an equal request's job; a new one if that ended free of charge, so that it can be bought after all.
+
+        The pointer is moved by a conditional write: two equal requests at the same moment find one job.
+        """
+        now = time.time()
+        pointer = RetryPointer(
+            repeat_pointer_id(caller.id, fingerprint), new_job_id(caller.id, None), int(now) + seconds
+        )
+        first = self._jobs.job_of_retry(pointer.id, now)
+        job = self._jobs.get(first) if first else None
+        if first and (job is None or not job.finished or job.charged is not False or job.may_be_revived):
+            return first  # Without a job: a crash, or the other request is about to write it.
+        return self._jobs.point_repeats(pointer, now, over=first)
+
+    def _reserving(self, caller: Caller, checked: CheckedRequest, job: Job) -> Job:
+        return job.reserving(self._spending.reservation(caller, job.request, job.quote, priced=checked.priced))
+
+    def _write(self, caller: Caller, write: Callable[[Job], Job], job: Job) -> Job:
+        """Write a job that reserves; what refuses the reservation becomes the caller's error."""
+        try:
+            return write(job)
+        except BoundReached as reached:
+            raise self._spending.refusal(caller, reached, job.quote.upper_bound, job.request.n) from None
+        except Stopped as stopped:
+            raise buying_stopped(stopped.reason) from None
+        except StoreBusy:
+            raise ServiceUnavailable(
+                "Too many requests are being booked at this moment. Nothing was bought; send the request again.",
+                retry_after=2,
+            ) from None
+
+    def _enqueue(self, job: Job) -> Job:
+        try:
+            self._send(job)
+        except QueueUnavailable:
+            try:
+                self._jobs.withdraw(job.canceled(int(time.time())))
+            except JobChanged:
+                return job  # The message went out after all, and a worker has the job.
+            log.error("job withdrawn, the queue is unavailable", extra={"job_id": job.id})
+            raise ServiceUnavailable(
+                "The job could not be queued. Nothing was bought; send the request again.", retry_after=5
+            ) from None
+        return job
+
+    def _send(self, job: Job) -> None:
+        self._queue.send(job.id, group=job.caller_id)

@@ -1,0 +1,355 @@
+"""The JSON that callers see: results, jobs, errors."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
+from functools import cache
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from core.budgets import BudgetState, Spent
+from core.callers.model import BrowserToken
+from core.errors import Conflict, EaselError, JobFailed
+from core.images.model import Image
+from core.images.storage import SignedUrl
+from core.jobs.model import Job
+from core.jobs.wait_estimate import Estimate
+from core.pricing import Quote, Usage
+from core.requests import Request, Warning
+from core.uploads.store import StoredUpload, Upload, UploadForm
+from core.webhooks.message import Message
+
+if TYPE_CHECKING:
+    from core.responses import schemas
+
+IMAGES_LOST = "images_lost"
+IMAGES_DELETED = "images_deleted"
+
+# What the provider says it used; absent where it does not say.
+_SETTINGS: tuple[Literal["background", "output_format", "quality", "size"], ...]
+_SETTINGS = ("background", "output_format", "quality", "size")
+
+
+def error_document(error: EaselError, request_id: str) -> "schemas.ErrorResponse":
+    """OpenAI's error shape with Easel's additions."""
+    problem = error.problem
+    document: schemas.Error = {
+        "message": problem.message,
+        "type": problem.type,
+        "param": problem.param,
+        "code": problem.code,
+        "retryable": problem.retryable,
+        "charged": problem.charged,
+        "request_id": request_id,
+    }
+    if error.job_id:
+        document["job_id"] = error.job_id
+    if problem.moderation:
+        stage, categories = problem.moderation.stage, problem.moderation.categories
+        document["moderation"] = {"stage": stage, "categories": list(categories)}
+    if refused := problem.budget:
+        document["budget"] = {
+            "scope": refused.scope,
+            "period": refused.period,
+            "limit_micro_usd": refused.limit,
+            "left_micro_usd": refused.left,
+            "asked_micro_usd": refused.asked,
+            "currency": "USD",
+            "renews_at": refused.renews_at,
+        }
+    return {"error": document}
+
+
+def quote_document(request: Request, quoted: Quote, budget_left: int | None) -> "schemas.Quote":
+    """A quote: what would run, what it would cost, and what the budgets have left (micro-dollars, None without one)."""
+    return {
+        "object": "quote",
+        "model": request.model,
+        "n": request.n,
+        "quote_micro_usd": quoted.expected,
+        "upper_bound_micro_usd": quoted.upper_bound,
+        "currency": "USD",
+        "price_date": quoted.price_date,
+        "budget_left_micro_usd": budget_left,
+        "usage": _usage(quoted.expected_usage) if quoted.expected_usage else None,
+        "upper_bound_usage": _usage(quoted.upper_usage) if quoted.upper_usage else None,
+        "easel": {
+            "requested": request.requested,
+            "applied": request.applied(),
+            "warnings": _warnings(request.warnings),
+        },
+    }
+
+
+def usage_report(
+    states: Iterable[BudgetState], rows: Iterable[Spent], first: date, last: date
+) -> "schemas.UsageReport":
+    """What a key spent from day to day, and where its budgets stand."""
+    data: list[schemas.UsageRow] = [
+        {
+            "date": row.day,
+            "model": row.model,
+            "images": row.balance.images,
+            "spent_micro_usd": row.balance.spent,
+            "reserved_micro_usd": row.balance.reserved,
+        }
+        for row in rows
+    ]
+    return {
+        "object": "usage",
+        "currency": "USD",
+        "budgets": [_budget(state) for state in states if state.scope == "key" or state.limit is not None],
+        "date_from": first.isoformat(),
+        "date_to": last.isoformat(),
+        "images": sum(row["images"] for row in data),
+        "spent_micro_usd": sum(row["spent_micro_usd"] for row in data),
+        "reserved_micro_usd": sum(row["reserved_micro_usd"] for row in data),
+        "data": data,
+    }
+
+
+def _budget(state: BudgetState) -> "schemas.BudgetState":
+    own = state.scope == "key"
+    return {
+        "scope": state.scope,
+        "period": state.period,
+        "spent_micro_usd": state.balance.spent if own else None,
+        "reserved_micro_usd": state.balance.reserved if own else None,
+        "limit_micro_usd": state.limit,
+        "left_micro_usd": state.left,
+        "renews_at": state.renews_at,
+    }
+
+
+class Links(Protocol):
+    """Where the bytes of an image can be had."""
+
+    def sign(self, image: Image, now: float) -> SignedUrl:
+        """A URL of the image, and when it ends."""
+
+
+class Answers:
+    """Shapes jobs for one request.
+
+    `base_url` is where lasting links start, without a slash at the end; `budget_left` tells what the caller can still
+    spend (micro-dollars, None without a budget), and is asked once, by answers that have a cost.
+    """
+
+    def __init__(self, links: Links, base_url: str, now: float, budget_left: Callable[[], int | None]) -> None:
+        self._budget_left = cache(budget_left)
+        self._links = links
+        self._base_url = base_url
+        self._now = now
+
+    def result(self, job: Job) -> "schemas.ImagesResponse":
+        """OpenAI's ImagesResponse of a finished job, with URLs instead of base64.
+
+        Raises:
+            JobFailed: the job ended without a result.
+            Conflict: it was canceled.
+        """
+        if job.error:
+            raise JobFailed(job.error, job.id)
+        if job.status == "canceled":
+            raise Conflict(
+                "The job was canceled before anything was bought. To buy it after all, send the request again, with "
+                "another Idempotency-Key if it had one.",
+                code="job_canceled",
+                job_id=job.id,
+            )
+        report = job.report
+        document: schemas.ImagesResponse = {
+            "created": report.created if report else job.created_at,
+            "data": [self._entry(image) for image in job.images],
+            "usage": _usage(report.usage) if report and report.usage else None,
+            "easel": self._easel(job),
+        }
+        for name in _SETTINGS:
+            if value := getattr(report, name):
+                document[name] = value
+        return document
+
+    def queued_job(self, job: Job, estimate: Estimate | None) -> "schemas.Job":
+        """A job that waits, with how long that may take."""
+        queue: schemas.Queue | None = None
+        if estimate:
+            queue = {"jobs_waiting": estimate.jobs_waiting, "eta_seconds": estimate.seconds}
+        return {**self.job(job), "queue": queue}
+
+    def job(self, job: Job, message: Message | None = None) -> "schemas.Job":
+        """A job as GET /v1/jobs/{id} shows it, with the webhook message about its end."""
+        error = error_document(JobFailed(job.error, job.id), job.request_id)["error"] if job.error else None
+        document: schemas.Job = {
+            "id": job.id,
+            "object": "job",
+            "status": job.status,
+            "operation": job.request.operation,
+            "model": job.request.model,
+            "created_at": job.created_at,
+            "started_at": job.started_at,
+            "finished_at": job.finished_at,
+            "expires_at": job.expires_at,
+            "url": self.job_url(job),
+            "result": self.result(job) if job.status == "succeeded" else None,
+            "error": error,
+            "easel": self._easel(job),
+        }
+        if message:
+            document["webhook"] = {
+                "id": message.id,
+                "state": message.state,
+                "attempts": message.attempts,
+                "attempted_at": message.attempted_at,
+                "outcome": message.outcome,
+                "next_attempt_at": message.next_at if message.state == "pending" else None,
+            }
+        return document
+
+    def job_url(self, job: Job) -> str:
+        """Where the job can be polled."""
+        return f"{self._base_url}/jobs/{job.id}"
+
+    def job_list(self, jobs: list[Job], has_more: bool) -> "schemas.Page[schemas.Job]":
+        """A page of jobs in OpenAI's list shape."""
+        return _page([self.job(job) for job in jobs], has_more)
+
+    def image(self, image: Image) -> "schemas.Image":
+        """An image as GET /v1/images/{id} shows it."""
+        return {
+            "object": "image",
+            **self._entry(image),
+            "created_at": image.created_at,
+            "kept_until": image.expires_at,
+            "job_id": image.job_id,
+        }
+
+    def image_list(self, images: list[Image], has_more: bool) -> "schemas.Page[schemas.Image]":
+        """A page of images in OpenAI's list shape."""
+        return _page([self.image(image) for image in images], has_more)
+
+    def _entry(self, image: Image) -> "schemas.ResultImage":
+        signed = self._links.sign(image, self._now)
+        return {
+            "url": signed.url,
+            "id": image.id,
+            "link": f"{self._base_url}/i/{image.id}",
+            "expires_at": signed.expires_at,
+            "content_type": image.content_type,
+            "width": image.width,
+            "height": image.height,
+            "bytes": image.size,
+            "sha256": image.sha256,
+        }
+
+    def _easel(self, job: Job) -> "schemas.JobAdditions":
+        return {
+            "job_id": job.id,
+            "requested": job.request.requested,
+            "applied": job.request.applied(),
+            "warnings": _warnings((*job.request.warnings, *_missing(job))),
+            "charged": job.charged,
+            "cost": self._cost(job),
+        }
+
+    def _cost(self, job: Job) -> "schemas.Cost":
+        return {
+            "quote_micro_usd": job.quote.expected,
+            "upper_bound_micro_usd": job.quote.upper_bound,
+            "actual_micro_usd": job.cost,
+            "currency": "USD",
+            "price_date": job.quote.price_date,
+            "budget_left_micro_usd": self._budget_left(),
+        }
+
+
+def upload(found: Upload, stored: StoredUpload | None) -> "schemas.Upload":
+    """An upload as GET /v1/uploads/{id} shows it."""
+    return {
+        "id": found.id,
+        "object": "upload",
+        "status": "ready" if stored else "pending",
+        "content_type": found.content_type,
+        "filename": found.filename,
+        "bytes": stored.size if stored else None,
+        "max_bytes": found.max_bytes,
+        "created_at": found.created_at,
+        "kept_until": found.expires_at,
+    }
+
+
+def new_upload(made: Upload, form: UploadForm) -> "schemas.NewUpload":
+    """A new upload, with the form that sends its bytes."""
+    return {
+        **upload(made, None),
+        "method": "POST",
+        "url": form.url,
+        "fields": form.fields,
+        "expires_at": form.expires_at,
+    }
+
+
+def token(found: BrowserToken) -> "schemas.Token":
+    """A browser token, without the text that a page sends."""
+    return {
+        "id": found.id,
+        "object": "token",
+        "label": found.label,
+        "images": found.images,
+        "budget_micro_usd": found.budget_micro_usd,
+        "models": list(found.models),
+        "origins": list(found.origins),
+        "created_at": found.created_at,
+        "expires_at": found.expires_at,
+    }
+
+
+def new_token(made: BrowserToken, text: str) -> "schemas.NewToken":
+    """A new browser token, with the text that a page sends."""
+    return {**token(made), "token": text}
+
+
+def token_list(found: list[BrowserToken], has_more: bool) -> "schemas.Page[schemas.Token]":
+    """A page of browser tokens."""
+    return _page([token(each) for each in found], has_more)
+
+
+def deleted(what: "schemas.Deletion", item_id: str) -> "schemas.Deleted":
+    """OpenAI's answer to a deletion."""
+    return {"id": item_id, "object": what, "deleted": True}
+
+
+def _page[Entry: (schemas.Job, schemas.Image, schemas.Token)](
+    entries: list[Entry], has_more: bool
+) -> "schemas.Page[Entry]":
+    return {
+        "object": "list",
+        "data": entries,
+        "first_id": entries[0]["id"] if entries else None,
+        "last_id": entries[-1]["id"] if entries else None,
+        "has_more": has_more,
+    }
+
+
+def _missing(job: Job) -> Iterator[Warning]:
+    """Why a result lists fewer images than were bought."""
+    if job.status != "succeeded":
+        return
+    if lost := job.bought - len(job.images) - job.deleted:
+        yield Warning(
+            IMAGES_LOST,
+            f"{lost} of {job.bought} images were bought but could not be kept: they came broken, or a "
+            "crash came before they were stored.",
+        )
+    if job.deleted:
+        yield Warning(IMAGES_DELETED, f"{job.deleted} of {job.bought} images were deleted by their caller.")
+
+
+def _warnings(warnings: Iterable[Warning]) -> "list[schemas.Warning]":
+    return [{"code": warning.code, "message": warning.message, "param": warning.param} for warning in warnings]
+
+
+def _usage(usage: Usage) -> "schemas.Usage":
+    return {
+        "total_tokens": usage.total_tokens,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "input_tokens_details": {"text_tokens": usage.text_input_tokens, "image_tokens": usage.image_input_tokens},
+    }

@@ -1,0 +1,117 @@
+"""Models as callers see them: OpenAI's shape, and from the catalog what each can do, costs, and how long it lives."""
+
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING
+
+from core.catalog import Catalog, Inputs, Model, Parameter, Prices, SizeRule
+from core.errors import ModelNotFound
+
+if TYPE_CHECKING:
+    from core.responses import schemas
+
+
+def model_list(catalog: Catalog, today: date) -> "schemas.ModelList":
+    """Every model of the catalog, newest first; the retired ones too, since their names may still be sent."""
+    names = sorted(catalog.models, key=lambda name: catalog.models[name].released, reverse=True)
+    return {"object": "list", "data": [model_named(name, catalog, today) for name in names]}
+
+
+def model_named(name: str, catalog: Catalog, today: date) -> "schemas.Model":
+    """One model.
+
+    Raises:
+        ModelNotFound: the catalog has none of that name.
+    """
+    model = catalog.find(name)
+    if model is None or model.released is None:
+        raise ModelNotFound(
+            f"The model '{name[:64]}' does not exist. Models that can be used: "
+            f"{', '.join(catalog.live_models(today))}.",
+            param="model",
+        )
+    return {
+        "id": model.name,
+        "object": "model",
+        "created": int(datetime.combine(model.released, time(), UTC).timestamp()),
+        "owned_by": model.rules.provider,
+        "capabilities": _capabilities(model),
+        "prices": _prices(model.rules.prices),
+        "lifecycle": _lifecycle(model, today),
+    }
+
+
+def _capabilities(model: Model) -> "schemas.Capabilities":
+    rules = model.rules
+    return {
+        "operations": list(rules.operations),
+        "prompt_max": rules.prompt_max,
+        "n_max": rules.n_max,
+        "size": _size(rules.size),
+        "parameters": {
+            name: _parameter(parameter, rules.preview.get(name, ())) for name, parameter in rules.parameters.items()
+        },
+        "inputs": _inputs(rules.inputs) if rules.inputs else None,
+    }
+
+
+def _size(rule: SizeRule) -> "schemas.Size":
+    flexible = rule.flexible
+    return {
+        "auto": rule.auto,
+        "fixed": list(rule.fixed),
+        "flexible": {
+            "multiple_of": flexible.multiple_of,
+            "max_edge": flexible.max_edge,
+            "max_ratio": flexible.max_ratio,
+            "min_pixels": flexible.min_pixels,
+            "max_pixels": flexible.max_pixels,
+        }
+        if flexible
+        else None,
+    }
+
+
+def _parameter(parameter: Parameter, preview: tuple[str, ...]) -> "schemas.Parameter":
+    return {
+        "values": list(parameter.values) or None,
+        "min": parameter.min,
+        "max": parameter.max,
+        "preview": list(preview),
+        "operations": list(parameter.operations),
+    }
+
+
+def _inputs(inputs: Inputs) -> "schemas.Inputs":
+    return {
+        "max_count": inputs.max_count,
+        "max_bytes": inputs.max_bytes - 1,
+        "formats": list(inputs.formats),
+        "square": inputs.square,
+        "mask": inputs.mask,
+        "markup": inputs.markup,
+    }
+
+
+def _prices(prices: Prices) -> "schemas.Prices":
+    return {
+        "currency": "USD",
+        "price_date": prices.as_of.isoformat(),
+        "micro_usd_per_million_tokens": {
+            "text_input": prices.text_in,
+            "image_input": prices.image_in,
+            "image_output": prices.image_out,
+        }
+        if prices.per_image is None
+        else None,
+        "micro_usd_per_image": prices.per_image,
+    }
+
+
+def _lifecycle(model: Model, today: date) -> "schemas.Lifecycle":
+    ends = model.retired_on
+    return {
+        "state": model.lifecycle(today),
+        "retired_on": ends.isoformat() if ends else None,
+        "days_left": max(0, (ends - today).days) if ends else None,
+        "successor": model.successor.model if model.successor else None,
+    }

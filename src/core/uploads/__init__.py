@@ -1,0 +1,141 @@
+"""Uploads: how a caller sends an input that is too large for a request body, and how it is used safely.
+
+The signed form works several times until it expires, so the bytes behind an id could change between two uses. The first
+use therefore pins the object's ETag, and later uses demand it: an upload stands for one image in effect.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.callers.model import Caller
+from core.errors import InvalidRequest, NotFound
+from core.uploads.store import StoredUpload, Upload, UploadBucket, UploadChanged, UploadForm, UploadStore
+
+# Source: OpenAI Images API, the size of input images.
+MAX_BYTES = 50 * 1024 * 1024
+FORM_SECONDS = 900
+KEPT_SECONDS = 86400
+
+_CODES = {"extra_forbidden": "unknown_parameter", "missing": "missing_required_parameter"}
+
+
+class UploadBody(BaseModel):
+    """The JSON body of POST /v1/uploads."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    content_type: Literal["image/png", "image/jpeg", "image/webp"]
+    """What the file is."""
+    bytes: int | None = Field(default=None, ge=1, le=MAX_BYTES)
+    """Its exact or greatest size, if that is known."""
+    filename: str | None = Field(default=None, min_length=1, max_length=255)
+    """For people only."""
+
+
+@dataclass(frozen=True)
+class OpenedUpload:
+    """An upload that may be used: an object of the images bucket. Read it with If-Match on its `etag`."""
+
+    key: str
+    etag: str
+    size: int
+    content_type: str
+
+
+class Uploads:
+    """The uploads of callers."""
+
+    def __init__(self, records: UploadStore, bucket: UploadBucket, clock: Callable[[], float] = time.time) -> None:
+        self._records = records
+        self._bucket = bucket
+        self._clock = clock
+
+    def create(self, caller: Caller, document: Mapping[str, Any]) -> tuple[Upload, UploadForm]:
+        """A new upload, and the form that sends its bytes.
+
+        Raises:
+            InvalidRequest: the document is no UploadBody.
+        """
+        body = _read(document)
+        now = int(self._clock())
+        upload = Upload(
+            id="file_" + secrets.token_hex(16),
+            caller_id=caller.id,
+            content_type=body.content_type,
+            max_bytes=body.bytes or MAX_BYTES,
+            created_at=now,
+            expires_at=now + KEPT_SECONDS,
+            filename=body.filename,
+            token_id=caller.token.id if caller.token else None,
+        )
+        self._records.add(upload)
+        return upload, self._bucket.form(upload, now, FORM_SECONDS)
+
+    def read(self, caller: Caller, upload_id: str) -> tuple[Upload, StoredUpload | None]:
+        """A caller's upload, and what has arrived of it.
+
+        Raises:
+            NotFound: no such upload, another caller's, deleted or expired.
+        """
+        upload = self._owned(caller, upload_id)
+        return upload, self._bucket.find(upload)
+
+    def open(self, caller: Caller, upload_id: str) -> OpenedUpload:
+        """An upload for use as an input.
+
+        Raises:
+            NotFound: no such upload, another caller's, deleted or expired.
+            InvalidRequest: nothing has arrived yet, or other bytes than those that were used first.
+        """
+        upload, stored = self.read(caller, upload_id)
+        if stored is None:
+            raise InvalidRequest(
+                f"'{upload.id}' was not uploaded yet. Send the file to the form that POST /v1/uploads answered.",
+                code="upload_pending",
+            )
+        if upload.etag != stored.etag:
+            try:
+                self._records.pin(upload, stored.etag)
+            except UploadChanged:
+                raise InvalidRequest(
+                    f"'{upload.id}' was changed after its first use. Make a new upload for another file.",
+                    code="upload_changed",
+                ) from None
+        return OpenedUpload(upload.key, stored.etag, stored.size, upload.content_type)
+
+    def delete(self, caller: Caller, upload_id: str) -> None:
+        """Delete an upload: first the bytes, so that a crash leaves a record by which it can be done again.
+
+        Raises:
+            NotFound: no such upload, another caller's, or deleted before.
+        """
+        upload = self._owned(caller, upload_id)
+        self._bucket.delete(upload)
+        self._records.delete(upload)
+
+    def _owned(self, caller: Caller, upload_id: str) -> Upload:
+        upload = self._records.get(upload_id) if upload_id.startswith("file_") else None
+        if upload is None or not caller.owns(upload) or upload.expires_at <= self._clock():
+            raise NotFound(
+                f"There is no upload '{upload_id[:64]}'. An upload is kept for a day after POST /v1/uploads.",
+                param="id",
+            )
+        return upload
+
+
+def _read(document: Mapping[str, Any]) -> UploadBody:
+    try:
+        return UploadBody.model_validate(document)
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        name = str(fault["loc"][0])[:64]
+        raise InvalidRequest(
+            f'\'{name}\': {fault["msg"]}. Send an object such as {{"content_type": "image/png"}}.',
+            param=name,
+            code=_CODES.get(fault["type"], "invalid_value"),
+        ) from None

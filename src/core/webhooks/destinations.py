@@ -1,0 +1,52 @@
+"""Where webhook messages may be sent."""
+
+from core.callers.model import Caller
+from core.errors import InvalidRequest
+from core.outbound.addresses import TrustedHosts, is_public
+from core.outbound.urls import ForbiddenUrl, HttpsUrl
+from core.webhooks.secret_store import SecretStore
+
+PARAM = "Easel-Webhook"
+MAX_URL_CHARACTERS = 2048
+
+
+class Receivers:
+    """Says which URLs a caller may have messages sent to."""
+
+    def __init__(self, secrets: SecretStore, trusted_hosts: TrustedHosts) -> None:
+        self._secrets = secrets
+        self._trusted_hosts = trusted_hosts
+
+    def check(self, caller: Caller, url: str) -> None:
+        """Check what can be known before the first attempt; what a name resolves to is checked at each attempt.
+
+        Raises:
+            InvalidRequest: the URL is not allowed, or the caller has no secret to sign messages with.
+        """
+        if len(url) > MAX_URL_CHARACTERS:
+            raise _refused(f"it has more than {MAX_URL_CHARACTERS} characters")
+        try:
+            parsed = HttpsUrl.parse(url)
+        except ForbiddenUrl as error:
+            raise _refused(str(error)) from None
+        address, trusted = parsed.address, self._trusted_hosts
+        if address and not is_public(address) and not trusted.include(parsed.host, address):
+            raise _refused("its host is not on the public internet")
+        if parsed.port != 443 and not (trusted.networks or parsed.host in trusted.names):
+            raise _refused("its port is not 443")
+        if self._secrets.of(caller.id) is None:
+            raise InvalidRequest(
+                f"The API key '{caller.name}' has no secret that webhooks could be signed with. Ask the operator for "
+                f"one (easel webhooks secret {caller.id}).",
+                param=PARAM,
+                code="webhook_secret_missing",
+            )
+
+
+def _refused(why: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"The webhook URL is not allowed: {why}. Use an https URL (port 443, no user name or password) on the public "
+        "internet.",
+        param=PARAM,
+        code="invalid_webhook_url",
+    )

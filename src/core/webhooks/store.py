@@ -1,0 +1,74 @@
+"""Webhook messages, in the jobs table."""
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from core.dynamodb import from_item, to_item
+from core.webhooks.message import Message
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# What the attribute `open` says of a pending message in the index by_check, which it shares with jobs.
+_PENDING = "webhook"
+
+_message_data = TypeAdapter(Message)
+
+
+class MessageChanged(Exception):
+    """Somebody else wrote the message since it was read."""
+
+
+class MessageStore:
+    """Reads and writes messages; every write is conditional on the version that was read."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def add(self, message: Message) -> None:
+        """Keep a new message; one of that id that is there already stays as it is."""
+        with suppress(MessageChanged):
+            self.save(message)
+
+    def get(self, message_id: str) -> Message | None:
+        """The message of that id as it is at this moment."""
+        answer = self._client.get_item(TableName=self._table, Key={"id": {"S": message_id}}, ConsistentRead=True)
+        return _message_data.validate_python(from_item(answer["Item"])) if "Item" in answer else None
+
+    def save(self, message: Message) -> Message:
+        """Write a message that was read before, or a new one.
+
+        Raises:
+            MessageChanged: somebody else wrote it since.
+        """
+        saved = replace(message, version=message.version + 1)
+        document: dict[str, Any] = _message_data.dump_python(saved, mode="json", exclude_none=True)
+        if saved.check_at is not None:
+            document["open"] = _PENDING
+        condition: Any = {"ConditionExpression": "attribute_not_exists(id)"}
+        if message.version:
+            condition = {
+                "ConditionExpression": "version = :read",
+                "ExpressionAttributeValues": {":read": {"N": str(message.version)}},
+            }
+        try:
+            self._client.put_item(TableName=self._table, Item=to_item(document), **condition)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            raise MessageChanged(message.id) from None
+        return saved
+
+    def due(self, now: float, limit: int) -> list[str]:
+        """Ids of pending messages that somebody has to look at, the longest overdue first."""
+        page = self._client.query(
+            TableName=self._table,
+            IndexName="by_check",
+            KeyConditionExpression="#open = :pending AND check_at <= :now",
+            ExpressionAttributeNames={"#open": "open"},
+            ExpressionAttributeValues={":pending": {"S": _PENDING}, ":now": {"N": str(int(now))}},
+            Limit=limit,
+        )
+        return [item["id"]["S"] for item in page["Items"]]

@@ -1,0 +1,1 @@
+"""How callers reach Easel: each interface parses what comes in, calls the core, and shapes the answer."""

@@ -1,0 +1,241 @@
+"""One HTTP call as its handler sees it, whichever gateway it came through, and the answers to it."""
+
+import base64
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
+
+from composition.services import Doors
+from core.callers.authentication import holder_of_key
+from core.callers.model import Caller
+from core.errors import EaselError, InvalidRequest
+from core.purchases import SubmissionContext
+from core.responses.builders import Answers, error_document
+
+POLL_SECONDS = 2
+
+# Every answer can be read by a page on any origin; a key decides from where it may be used.
+CORS_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE, OPTIONS",
+    # A wildcard does not cover Authorization.
+    "Access-Control-Allow-Headers": "Authorization, *",
+    "Access-Control-Expose-Headers": "Location, Retry-After, X-Request-Id, X-Should-Retry",
+    "Access-Control-Max-Age": "86400",
+}
+
+# An SDK gives up after its read time-out; the answer has to leave a little before that.
+_PATIENCE_MARGIN_SECONDS = 5
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+@dataclass(frozen=True)
+class Call:
+    """Reads what the core needs from a gateway's event."""
+
+    event: BaseProxyEvent
+
+    @property
+    def now(self) -> float:
+        """Unix seconds."""
+        return time.time()
+
+    @property
+    def started_at(self) -> float:
+        """When the gateway took the request (Unix seconds), so that a cold start counts as waiting."""
+        context = self.event["requestContext"]
+        milliseconds = context.get("requestTimeEpoch") or context.get("timeEpoch")
+        return min(milliseconds / 1000, self.now) if milliseconds else self.now
+
+    @property
+    def request_id(self) -> str:
+        """The gateway's id of this request, which is in the logs and in every error."""
+        return str(self.event["requestContext"].get("requestId", "unknown"))
+
+    @property
+    def body(self) -> bytes:
+        """The body as it was sent."""
+        body = self.event.body or ""
+        return base64.b64decode(body) if self.event.is_base64_encoded else body.encode()
+
+    @property
+    def is_form(self) -> bool:
+        """Whether the body is a multipart form rather than JSON."""
+        return (self.header("content-type") or "").lower().startswith("multipart/")
+
+    def header(self, name: str) -> str | None:
+        """A header's value."""
+        return self.event.headers.get(name)
+
+    def query(self, name: str) -> str | None:
+        """A query parameter's value."""
+        return (self.event.query_string_parameters or {}).get(name)
+
+    def whole_number(self, name: str, *, default: int, least: int, most: int) -> int:
+        """A query parameter that is a whole number.
+
+        Raises:
+            InvalidRequest: it is none, or out of bounds.
+        """
+        text = self.query(name)
+        if text is None:
+            return default
+        if not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most:
+            raise InvalidRequest(f"'{name}' must be a whole number from {least} to {most}.", param=name)
+        return int(text)
+
+    def days(self, first_name: str, last_name: str, *, most: int) -> tuple[date, date]:
+        """Two query parameters that are the first and the last UTC day of a range: by default this month until today.
+
+        Raises:
+            InvalidRequest: one is no day, or they are out of order or too far apart.
+        """
+        today = datetime.now(UTC).date()
+        last = self._day(last_name) or today
+        first = self._day(first_name) or last.replace(day=1)
+        if not 0 <= (last - first).days < most:
+            raise InvalidRequest(
+                f"'{first_name}' must be a day up to '{last_name}' ({last}), at most {most} days in all.",
+                param=first_name,
+            )
+        return first, last
+
+    def _day(self, name: str) -> date | None:
+        text = self.query(name)
+        if text is None:
+            return None
+        try:
+            return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
+        except ValueError:
+            raise InvalidRequest(f"'{name}' must be a day such as 2026-11-22.", param=name) from None
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The caller's Idempotency-Key.
+
+        Raises:
+            InvalidRequest: it is empty, too long or not printable.
+        """
+        key = self.header("idempotency-key")
+        if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+            raise InvalidRequest(
+                "'Idempotency-Key' must have 1 to 255 printable ASCII characters without spaces.",
+                param="Idempotency-Key",
+            )
+        return key
+
+    @property
+    def sdk_attempt(self) -> int | None:
+        """How many tries of the same request an OpenAI SDK has made before this one; None for other clients."""
+        text = self.header("x-stainless-retry-count")
+        return int(text) if text and re.fullmatch(r"[0-9]{1,3}", text) else None
+
+    @property
+    def submission_context(self) -> SubmissionContext:
+        """How this request came.
+
+        Raises:
+            InvalidRequest: its Idempotency-Key is malformed.
+        """
+        return SubmissionContext(
+            self.request_id,
+            idempotency_key=self.idempotency_key,
+            sdk_attempt=self.sdk_attempt,
+            webhook=self.header("easel-webhook"),
+        )
+
+    def deadline_seconds(self, of_body: int | None) -> int | None:
+        """Seconds within which the purchase must begin, by the header Easel-Deadline or by the body.
+
+        Raises:
+            InvalidRequest: the header is no whole number, or both say something.
+        """
+        text = self.header("easel-deadline")
+        if text is None:
+            return of_body
+        if not re.fullmatch(r"[0-9]{1,6}", text) or of_body is not None:
+            raise InvalidRequest(
+                "'Easel-Deadline' must be a whole number of seconds, and stand in the header or as 'easel_deadline' in "
+                "the body, not in both.",
+                param="Easel-Deadline",
+            )
+        return int(text)
+
+    def patience(self, most: int) -> float:
+        """Seconds to wait for a job: what `Prefer` asks for (RFC 7240), at most what door and client can bear."""
+        preferences = [part.strip().lower() for part in (self.header("prefer") or "").split(",")]
+        for preference in preferences:
+            if wait := re.fullmatch(r"wait\s*=\s*\"?([0-9]{1,6})\"?", preference):
+                return min(int(wait[1]), most)
+        if "respond-async" in preferences:
+            return 0
+        client = self.header("x-stainless-read-timeout") or self.header("x-stainless-timeout")
+        if client and re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", client):
+            return max(0.0, min(most, float(client) - _PATIENCE_MARGIN_SECONDS))
+        return most
+
+    def caller(self, doors: Doors) -> Caller:
+        """Whose key or browser token came with this call.
+
+        Raises:
+            Unauthenticated: no key, or one that is unknown, revoked or expired.
+            PermissionDenied: it may not be used from this page's origin.
+        """
+        return doors.gate.caller_of(
+            self.header("authorization"),
+            self.header("origin"),
+            reads_only=self.event.http_method in ("GET", "HEAD"),
+            source=self._source,
+        )
+
+    @property
+    def _source(self) -> str | None:
+        """The network address that the gateway saw."""
+        context = self.event["requestContext"]
+        address: str | None = (context.get("http") or context.get("identity") or {}).get("sourceIp")
+        return address
+
+    def key_holder(self, doors: Doors) -> Caller:
+        """Whose key came with this call, where a browser token is not enough; raises as `caller` does."""
+        return holder_of_key(self.caller(doors))
+
+    def answers(self, doors: Doors, caller: Caller) -> Answers:
+        """The shaper of this call's answers."""
+        base_url = doors.settings.public_url or self._base_url()
+        return Answers(doors.links, base_url, self.now, lambda: doors.spending.left(caller))
+
+    def _base_url(self) -> str:
+        context = self.event["requestContext"]
+        domain = context.get("domainName", "localhost")
+        if "http" in context:  # A Function URL has no stage: its paths start with /v1 themselves.
+            return f"https://{domain}/v1"
+        return f"https://{domain}" + str(context.get("path", "")).removesuffix(self.event.path)
+
+
+def answer(status: int, document: Mapping[str, object], headers: dict[str, str] | None = None) -> Response[str]:
+    """A JSON answer."""
+    return Response(status, "application/json", json.dumps(document), headers={**(headers or {})})
+
+
+def pending(status: int, document: Mapping[str, object], url: str) -> Response[str]:
+    """A job that is not finished: where and when to ask again."""
+    return answer(status, document, {"Location": url, "Retry-After": str(POLL_SECONDS)})
+
+
+def redirect(url: str) -> Response[str]:
+    """A redirect that nobody may remember, since it is signed for now only."""
+    return Response(302, "text/plain", "", headers={"Location": url, "Cache-Control": "no-store"})
+
+
+def failure(error: EaselError, request_id: str) -> Response[str]:
+    """An error answer, which tells OpenAI's SDKs whether to try again (they look at the status alone otherwise)."""
+    headers = {"x-should-retry": "true" if error.problem.retryable else "false"}
+    if error.retry_after:
+        headers["Retry-After"] = str(error.retry_after)
+    return answer(error.problem.status, error_document(error, request_id), headers)

@@ -1,0 +1,56 @@
+"""Routes of jobs: read one, wait for one, list them, cancel one, delete its inputs."""
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+
+from composition.services import doors
+from core.responses.builders import deleted
+from core.webhooks.message import message_id
+from interfaces.http_api.call import Call, answer, pending
+
+routes = Router()
+
+
+@routes.get("/jobs/<job_id>")
+def job(job_id: str) -> Response[str]:
+    """A job's state, or its result with freshly signed URLs; `?wait=` seconds for it to finish."""
+    call = Call(routes.current_event)
+    caller = call.caller(doors())
+    found = doors().job_lookup.read(caller, job_id)
+    wait = call.whole_number("wait", default=0, least=0, most=900)
+    found = doors().job_lookup.wait(found, until=call.started_at + min(wait, doors().settings.max_wait_seconds))
+    answers = call.answers(doors(), caller)
+    if found.finished:
+        message = doors().messages.get(message_id(found)) if found.webhook else None
+        return answer(200, answers.job(found, message))
+    if found.status == "queued":
+        waiting = answers.queued_job(found, doors().estimator.of(found))
+        return pending(200, waiting, answers.job_url(found))
+    return pending(200, answers.job(found), answers.job_url(found))
+
+
+@routes.get("/jobs")
+def jobs() -> Response[str]:
+    """The caller's jobs, newest first; `?after=` the last id of the page before."""
+    call = Call(routes.current_event)
+    caller = call.key_holder(doors())
+    limit = call.whole_number("limit", default=20, least=1, most=100)
+    found, has_more = doors().job_lookup.page(caller, limit, call.query("after"))
+    return answer(200, call.answers(doors(), caller).job_list(found, has_more))
+
+
+@routes.post("/jobs/<job_id>/cancel")
+def cancel(job_id: str) -> Response[str]:
+    """Cancel a job of which nothing was bought yet."""
+    call = Call(routes.current_event)
+    caller = call.caller(doors())
+    canceled = doors().canceler.cancel(doors().job_lookup.read(caller, job_id))
+    return answer(200, call.answers(doors(), caller).job(canceled))
+
+
+@routes.delete("/jobs/<job_id>/inputs")
+def delete_inputs(job_id: str) -> Response[str]:
+    """Delete the images that a finished job worked on."""
+    call = Call(routes.current_event)
+    doors().library.delete_inputs(doors().job_lookup.read(call.caller(doors()), job_id))
+    return answer(200, deleted("job.inputs.deleted", job_id))

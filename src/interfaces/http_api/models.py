@@ -1,0 +1,28 @@
+"""Routes of the models that can be named in a request."""
+
+from datetime import UTC, datetime
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+
+from composition.services import doors
+from core.responses.models import model_list, model_named
+from interfaces.http_api.call import Call, answer
+
+routes = Router()
+
+
+@routes.get("/models")
+def models() -> Response[str]:
+    """All models, newest first: what they can do, what they cost, how long they live."""
+    call = Call(routes.current_event)
+    call.caller(doors())
+    return answer(200, model_list(doors().catalog, datetime.now(UTC).date()))
+
+
+@routes.get("/models/<name>")
+def model(name: str) -> Response[str]:
+    """One model."""
+    call = Call(routes.current_event)
+    call.caller(doors())
+    return answer(200, model_named(name, doors().catalog, datetime.now(UTC).date()))

@@ -1,0 +1,80 @@
+"""Routes that buy images, or say what they would cost."""
+
+from dataclasses import replace
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+
+from composition.services import doors
+from core.callers.model import Caller
+from core.errors import EndpointRetired
+from core.jobs.model import Job
+from core.logs import logger
+from core.requests.bodies import ImageRequest, edit_of_form, edit_of_json, generation_of_json, parse_json
+from core.requests.multipart import parse_form
+from core.responses.builders import quote_document
+from interfaces.http_api.call import Call, answer, pending
+
+routes = Router()
+
+
+@routes.post("/images/generations")
+def generate() -> Response[str]:
+    """Generate images, and wait for the result as long as the caller and the gateway can."""
+    call = Call(routes.current_event)
+    caller = call.caller(doors())
+    asked = _timed(call, generation_of_json(parse_json(call.body)))
+    return _awaited(call, caller, doors().purchases.generate(caller, asked, call.submission_context))
+
+
+@routes.post("/images/edits")
+def edit() -> Response[str]:
+    """Generate images from others, given in a form as the SDKs send it or referred to in JSON."""
+    call = Call(routes.current_event)
+    caller = call.caller(doors())
+    asked = _timed(call, _edit(call))
+    return _awaited(call, caller, doors().purchases.edit(caller, asked, call.submission_context))
+
+
+@routes.post("/images/quote")
+def quote() -> Response[str]:
+    """What the same body would cost as a generation or, with images in it, as an edit. Nothing is bought or stored."""
+    call = Call(routes.current_event)
+    caller = call.caller(doors())
+    if call.is_form or parse_json(call.body).get("images"):
+        request, quoted = doors().purchases.quote("edit", _edit(call))
+    else:
+        request, quoted = doors().purchases.quote("generation", generation_of_json(parse_json(call.body)))
+    return answer(200, quote_document(request, quoted, doors().spending.left(caller)))
+
+
+@routes.post("/images/variations")
+def vary() -> Response[str]:
+    """Retired by OpenAI; edits do what it did."""
+    call = Call(routes.current_event)
+    call.caller(doors())
+    raise EndpointRetired(
+        "Image variations were retired with dall-e-2. Send the image to POST /v1/images/edits with a prompt such as "
+        "'A variation of this image'."
+    )
+
+
+def _edit(call: Call) -> ImageRequest:
+    if not call.is_form:
+        return edit_of_json(parse_json(call.body))
+    form = parse_form(call.body, call.header("content-type") or "")
+    return edit_of_form(form.fields, [(file.name, file.data) for file in form.files])
+
+
+def _timed(call: Call, asked: ImageRequest) -> ImageRequest:
+    """The request with the deadline of the call's header, if it has one."""
+    return replace(asked, deadline_seconds=call.deadline_seconds(asked.deadline_seconds))
+
+
+def _awaited(call: Call, caller: Caller, job: Job) -> Response[str]:
+    logger.append_keys(job_id=job.id)
+    job = doors().job_lookup.wait(job, until=call.started_at + call.patience(doors().settings.max_wait_seconds))
+    answers = call.answers(doors(), caller)
+    if job.finished:
+        return answer(200, answers.result(job))
+    return pending(202, answers.job(job), answers.job_url(job))

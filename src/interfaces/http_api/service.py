@@ -1,0 +1,52 @@
+"""Routes about this deployment itself; they need no key."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+
+from composition.services import doors
+from core import __version__
+from interfaces.http_api.call import answer
+
+if TYPE_CHECKING:
+    from core.responses import schemas
+
+routes = Router()
+
+# `make openapi` writes openapi.json, and `make build` puts docs.html beside it.
+_FILES = Path(__file__).parent
+_CACHE = {"Cache-Control": "public, max-age=300"}
+# The page has neither scripts nor anything from elsewhere, and can only be read.
+_PAGE_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@routes.get("/health")
+def health() -> Response[str]:
+    """Whether this deployment can answer."""
+    models = doors().catalog.live_models(datetime.now(UTC).date())
+    document: schemas.Health = {"status": "ok", "version": __version__, "models": models}
+    return answer(200, document)
+
+
+@routes.get("/openapi.json")
+def description() -> Response[str]:
+    """What this API takes and answers, as an OpenAPI document."""
+    return Response(200, "application/json", (_FILES / "openapi.json").read_text(), headers={**_CACHE})
+
+
+@routes.get("/docs")
+def page() -> Response[str]:
+    """What this API takes and answers, as one page that loads nothing else."""
+    headers = {**_CACHE, "Content-Security-Policy": _PAGE_POLICY, "X-Content-Type-Options": "nosniff"}
+    return Response(200, "text/html; charset=utf-8", (_FILES / "docs.html").read_text(), headers=headers)
+
+
+@routes.route(".+", method="OPTIONS")
+def preflight() -> Response[str]:
+    """A browser's question before the real request; the headers that answer it are on every answer."""
+    return Response(204, body="")

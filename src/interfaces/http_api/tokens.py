@@ -1,0 +1,43 @@
+"""Routes of browser tokens, which let a web page buy a few images without knowing a key."""
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+
+from composition.services import doors
+from core.requests.bodies import parse_json
+from core.responses import builders
+from interfaces.http_api.call import Call, answer
+
+routes = Router()
+
+
+@routes.post("/tokens")
+def create() -> Response[str]:
+    """A new browser token of the calling key: short-lived, for a few images, from the web origins it names."""
+    call = Call(routes.current_event)
+    made, text = doors().tokens().mint(call.key_holder(doors()), parse_json(call.body))
+    return answer(201, builders.new_token(made, text), {"Cache-Control": "no-store"})
+
+
+@routes.get("/tokens")
+def tokens() -> Response[str]:
+    """The key's valid tokens, newest first; `?after=` the last id of the page before."""
+    call = Call(routes.current_event)
+    caller = call.key_holder(doors())
+    limit = call.whole_number("limit", default=20, least=1, most=100)
+    return answer(200, builders.token_list(*doors().tokens().list_of(caller, limit, call.query("after"))))
+
+
+@routes.get("/tokens/<token_id>")
+def token(token_id: str) -> Response[str]:
+    """One of the key's valid tokens."""
+    call = Call(routes.current_event)
+    return answer(200, builders.token(doors().tokens().read(call.key_holder(doors()), token_id)))
+
+
+@routes.delete("/tokens/<token_id>")
+def revoke(token_id: str) -> Response[str]:
+    """Revoke a token at once. Jobs that it started go on; they belong to the key."""
+    call = Call(routes.current_event)
+    doors().tokens().revoke(call.key_holder(doors()), token_id)
+    return answer(200, builders.deleted("token.deleted", token_id))

@@ -1,0 +1,107 @@
+"""One Lambda invocation as one request to an MCP server: Function URL event in, Function URL answer out.
+
+The server lives as long as the process; its HTTP app and Mangum are made for each call, since the SDK's session manager
+can run only once (reference: python-sdk#3121). Nothing is kept between calls, so any process can answer any of them.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from mangum import Mangum
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
+
+from core.errors import EaselError, MethodNotAllowed, NotFound
+from core.responses.builders import error_document
+
+PATH = "/mcp"
+# A Function URL takes 6 MB, and the SDK answers a larger body with 413.
+BODY_BYTES = 4 * 1024 * 1024
+
+_SENT = ("authorization", "x-api-key", "content-type", "mcp-protocol-version", "mcp-method", "mcp-name")
+_PREFLIGHT = {
+    "access-control-allow-methods": "POST, OPTIONS",
+    "access-control-allow-headers": ", ".join(_SENT),
+    "access-control-max-age": "86400",
+}
+
+Event = dict[str, Any]
+Answer = dict[str, Any]
+
+
+class McpServer(Protocol):
+    """What the adapter asks of a server of the SDK, be it the low-level one or MCPServer."""
+
+    def streamable_http_app(
+        self,
+        *,
+        stateless_http: bool,
+        json_response: bool,
+        max_request_body_size: int,
+        transport_security: TransportSecuritySettings,
+    ) -> Starlette:
+        """The server as an ASGI app, good for one lifespan."""
+
+
+def unanswerable(event: Event, origins: Sequence[str]) -> Answer | None:
+    """What has to be said to a request that no MCP server gets to see; None for one that it does.
+
+    A GET would ask for a stream that lasts until the function's time-out (python-sdk#2474), and stateless servers have
+    nothing to DELETE.
+    """
+    method = event["requestContext"]["http"]["method"]
+    if event["rawPath"] != PATH:
+        return _refused(event, NotFound(f"The MCP server is at {PATH}."))
+    if method == "OPTIONS" and shared_with(event, origins):
+        return {"statusCode": 204, "headers": {**_PREFLIGHT}, "body": ""}
+    if method != "POST":
+        return _refused(event, MethodNotAllowed("This MCP server is stateless: it takes POST only."))
+    return None
+
+
+def _refused(event: Event, error: EaselError) -> Answer:
+    return {
+        "statusCode": error.problem.status,
+        "headers": {"content-type": "application/json", "allow": "POST"},
+        "body": json.dumps(error_document(error, event["requestContext"]["requestId"])),
+    }
+
+
+def shared_with(event: Event, origins: Sequence[str]) -> dict[str, str]:
+    """The headers that let a page of an allowed origin read the answer."""
+    origin = event["headers"].get("origin", "")
+    if origin not in origins:
+        return {}
+    return {
+        "access-control-allow-origin": origin,
+        "access-control-expose-headers": "www-authenticate, mcp-protocol-version",
+        "vary": "origin",
+    }
+
+
+def answer(server: McpServer, event: Event, context: Any, *, hosts: Sequence[str], origins: Sequence[str]) -> Answer:
+    """What the server says to a POST.
+
+    Args:
+        server: the server.
+        event: a Function URL's event, payload format 2.0.
+        context: the invocation's, of which Powertools and Mangum have types of their own.
+        hosts: names it may be called by beside the Function URL's own, which the event tells.
+        origins: origins of pages that may call it.
+    """
+    security = TransportSecuritySettings(
+        allowed_hosts=[event["requestContext"]["domainName"], *hosts], allowed_origins=[*origins]
+    )
+    app = server.streamable_http_app(
+        stateless_http=True,
+        json_response=False,  # progress can be told then
+        max_request_body_size=BODY_BYTES,
+        transport_security=security,
+    )
+    # Mangum runs on its thread's loop. A loop for each call ends with whatever a broken one left running.
+    with asyncio.Runner() as runner:
+        runner.get_loop()
+        answered: Answer = Mangum(app)(event, context)
+    return answered

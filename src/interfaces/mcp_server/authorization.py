@@ -1,0 +1,59 @@
+"""How a client learns who it has to be: protected-resource metadata (RFC 9728) and refusals that say what to do."""
+
+import json
+from collections.abc import Sequence
+
+from core.errors import EaselError
+from core.responses.builders import error_document
+from interfaces.mcp_server.adapter import PATH, Answer, Event
+
+_WELL_KNOWN = "/.well-known/oauth-protected-resource"
+_JSON = {"content-type": "application/json"}
+# Clients look at the place with the resource's path first (RFC 9728, section 3.1), some only at the root.
+METADATA_PATHS = (_WELL_KNOWN, f"{_WELL_KNOWN}{PATH}")
+_READABLE = {**_JSON, "access-control-allow-origin": "*", "cache-control": "public, max-age=300"}
+
+
+def credential(event: Event) -> str | None:
+    """What an Authorization header would hold.
+
+    Clients that sign their requests for AWS need that header for the signature, and some hosts offer no other than
+    X-Api-Key: a key may stand there as well.
+    """
+    given: str | None = event["headers"].get("authorization")
+    key = event["headers"].get("x-api-key")
+    return f"Bearer {key}" if key and not (given or "").lower().startswith("bearer ") else given
+
+
+def metadata(event: Event, hosts: Sequence[str], issuer: str) -> Answer:
+    """What this resource is called, and who issues tokens for it, if anybody does."""
+    document: dict[str, object] = {
+        "resource": f"{_base_url(event, hosts)}{PATH}",
+        "resource_name": "Easel",
+        "bearer_methods_supported": ["header"],
+    }
+    if issuer:
+        document["authorization_servers"] = [issuer]
+    return {"statusCode": 200, "headers": {**_READABLE}, "body": json.dumps(document)}
+
+
+def refusal(error: EaselError, event: Event, hosts: Sequence[str], request_id: str) -> Answer:
+    """An error that came before the protocol; a 401 names the metadata, as RFC 9728 and MCP ask for."""
+    headers = {**_JSON}
+    if error.problem.status == 401:
+        given = bool(credential(event))
+        where = f'resource_metadata="{_base_url(event, hosts)}{_WELL_KNOWN}{PATH}"'
+        headers["www-authenticate"] = f'Bearer error="invalid_token", {where}' if given else f"Bearer {where}"
+    if error.retry_after:
+        headers["retry-after"] = str(error.retry_after)
+    return {
+        "statusCode": error.problem.status,
+        "headers": headers,
+        "body": json.dumps(error_document(error, request_id)),
+    }
+
+
+def _base_url(event: Event, hosts: Sequence[str]) -> str:
+    """Where the client called, if that is a name of ours."""
+    host = event["headers"].get("host", "")
+    return f"https://{host if host in hosts else event['requestContext']['domainName']}"

@@ -1,0 +1,95 @@
+"""The protocol's Tasks extension: a job as a task, for clients that declare it (SEP-2663, revision 2026-07-28).
+
+A task is a job and has its id; nothing else is stored. A client that does not know the extension meets the same job
+through get_image_job.
+"""
+
+from typing import Any
+
+from mcp.server.context import ServerRequestContext
+from mcp.shared.exceptions import MCPError
+from mcp.types import INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY, RequestParams
+
+from composition.services import doors
+from core.errors import Conflict, NotFound
+from core.jobs.model import Job
+from interfaces.mcp_server.errors import in_tool_words
+from interfaces.mcp_server.results import POLL_SECONDS, iso, result_of
+from interfaces.mcp_server.session import Visit
+
+IDENTIFIER = "io.modelcontextprotocol/tasks"
+METHODS = ("tasks/get", "tasks/update", "tasks/cancel")
+
+
+class TaskParams(RequestParams):
+    """Names a task."""
+
+    task_id: str
+
+
+def declared(context: ServerRequestContext) -> bool:
+    """Whether this request's client knows tasks; only such a one may be given any."""
+    able = context.session.client_capabilities
+    return IDENTIFIER in ((able and able.extensions) or {})
+
+
+def demand(context: ServerRequestContext) -> None:
+    """Raises MCPError for a client that has not declared the extension."""
+    if not declared(context):
+        needed: dict[str, object] = {"requiredCapabilities": {"extensions": {IDENTIFIER: {}}}}
+        raise MCPError(MISSING_REQUIRED_CLIENT_CAPABILITY, "The client has to declare the tasks extension.", needed)
+
+
+def created(job: Job) -> dict[str, Any]:
+    """A job that is not finished, in place of a tool's result."""
+    return {"resultType": "task", **_task(job)}
+
+
+def get(visit: Visit, task_id: str) -> dict[str, Any]:
+    """The state of a task, with what its tool would have answered once that is known."""
+    job = _read(visit, task_id)
+    if not job.finished or job.status == "canceled":
+        return _task(job)
+    result = result_of(job, visit).model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {**_task(job), "result": result}
+
+
+def update(visit: Visit, task_id: str) -> dict[str, Any]:
+    """Acknowledge answers to questions; a job asks none."""
+    _read(visit, task_id)
+    return {}
+
+
+def cancel(visit: Visit, task_id: str) -> dict[str, Any]:
+    """Cancel if it is not too late; the acknowledgement promises nothing, as the extension has it."""
+    try:
+        doors().canceler.cancel(_read(visit, task_id))
+    except Conflict:
+        return {}
+    return {}
+
+
+def _read(visit: Visit, task_id: str) -> Job:
+    try:
+        return doors().job_lookup.read(visit.caller, task_id)
+    except NotFound as error:
+        raise MCPError(INVALID_PARAMS, in_tool_words(error.problem.message)) from None
+
+
+def _task(job: Job) -> dict[str, Any]:
+    return {
+        "taskId": job.id,
+        "status": _status(job),
+        "statusMessage": f"The job is {job.status}.",
+        "createdAt": iso(job.created_at),
+        "lastUpdatedAt": iso(job.finished_at or job.started_at or job.created_at),
+        "ttlMs": (job.expires_at - job.created_at) * 1000,
+        "pollIntervalMs": POLL_SECONDS * 1000,
+    }
+
+
+def _status(job: Job) -> str:
+    """`failed` is for errors of the protocol; a job that failed is a completed task whose result is an error."""
+    if job.status == "canceled":
+        return "cancelled"
+    return "completed" if job.finished else "working"
