@@ -44,20 +44,20 @@ endef
 .venv-%/.stamp: requirements/%.txt
 	$(install)
 
-# OpenAI's Node client, which tests/sdks runs beside its Python clients.
-NODE_CLIENT := tests/sdks/node/node_modules/.stamp
-$(NODE_CLIENT): tests/sdks/node/package-lock.json
+# OpenAI's Node client, which tests/e2e/sdks runs beside its Python clients.
+NODE_CLIENT := tests/e2e/sdks/node/node_modules/.stamp
+$(NODE_CLIENT): tests/e2e/sdks/node/package-lock.json
 	@command -v npm > /dev/null || { echo "The tests of OpenAI's Node client need Node 20 or newer, with npm." >&2; exit 1; }
 	@echo "installing $< into $(@D)"
-	@$(call quietly,install-node-client,cd tests/sdks/node && npm ci --ignore-scripts)
+	@$(call quietly,install-node-client,cd tests/e2e/sdks/node && npm ci --ignore-scripts)
 	@touch $@
 
-# MCP's own programs, which tests/mcp and tests/campaigns run, and the Node they need.
-MCP_PROGRAMS := tests/mcp/node/node_modules/.stamp
-$(MCP_PROGRAMS): tests/mcp/node/package-lock.json
+# MCP's own programs, which tests/contract and tests/campaigns run, and the Node they need.
+MCP_PROGRAMS := tests/support/mcp/node/node_modules/.stamp
+$(MCP_PROGRAMS): tests/support/mcp/node/package-lock.json
 	@command -v npm > /dev/null || { echo "The tests of MCP's own clients need npm." >&2; exit 1; }
 	@echo "installing $< into $(@D)"
-	@$(call quietly,install-mcp-programs,cd tests/mcp/node && npm ci --ignore-scripts)
+	@$(call quietly,install-mcp-programs,cd tests/support/mcp/node && npm ci --ignore-scripts)
 	@touch $@
 
 # $(call need,NAMES): installs these environments, two at a time.
@@ -89,17 +89,18 @@ down: ## end what `make up` started
 # Tests and checks.
 
 .PHONY: test test-fast test-campaigns test-all coverage faults check bench format
-# Two processes, each with a stack of its own: end-to-end tests mostly wait. In the order of their folders, which begins
-# with the longest files: by itself pytest-xdist would begin with those that hold most tests, and end with the longest.
+# Two processes, each with a stack of its own: end-to-end tests mostly wait. In this order, which begins with the longest
+# files: by itself pytest-xdist would begin with those that hold most tests, and end with the longest.
+LAYERS := tests/e2e tests/contract tests/deployment tests/integration tests/unit
 test: ## every layer of tests, but for the campaigns
 	$(call need,dev sam ministack checkov lambda openai-1 openai-2 node-client mcp-programs)
-	@$(BIN)/pytest tests -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/campaigns
+	@$(BIN)/pytest $(LAYERS) -n 2 --dist loadfile --no-loadscope-reorder
 
 test-campaigns: ## long runs: many requests, statements, crashes or faults in a row
 	$(call need,dev sam ministack mcp-programs)
 	@$(BIN)/pytest tests/campaigns -n 2 --dist loadfile
 
-FAST := tests/unit tests/integration tests/local tests/simulator
+FAST := tests/unit tests/integration tests/contract/simulator tests/deployment/local
 test-fast: ## the layers that need no deployed stack
 	$(call need,dev)
 	@$(BIN)/pytest $(FAST)
@@ -115,7 +116,7 @@ coverage: ## which lines and branches test-fast runs, as a table and as out/cove
 
 faults: ## the fault campaign: every step meets every fault, and a table says what became of it
 	$(call need,dev)
-	@PYTHONPATH=src:. $(BIN)/python -m tests.faults
+	@PYTHONPATH=src:. $(BIN)/python -m tests.support.faults
 
 test-all: ## everything: check, demo, test, campaigns
 	@$(MAKE) check
@@ -131,7 +132,7 @@ check: ## formatting, lint, types, direction of imports, breaking API changes, w
 	@$(call quietly,lint-imports,$(BIN)/lint-imports)
 	@$(BIN)/python -m openapi.changes
 	@$(call quietly,zizmor,$(BIN)/zizmor --offline --pedantic --no-progress .github)
-	@$(BIN)/pytest tests/template
+	@$(BIN)/pytest tests/deployment/template
 
 bench: ## cold starts and the provider's data path, as ratios
 	$(call need,dev)
@@ -179,9 +180,9 @@ requirements: ## recompile the pinned requirements with the newest versions
 	$(COMPILE) -o src/requirements.txt pyproject.toml
 	for name in dev sam ministack checkov lambda openai-1 openai-2; do \
 		$(COMPILE) -o requirements/$$name.txt requirements/$$name.in; done
-	cd tests/sdks/node && npm install --package-lock-only --save-exact openai@latest
+	cd tests/e2e/sdks/node && npm install --package-lock-only --save-exact openai@latest
 
 clean: ## end the laptop cloud, remove builds and environments
 	@if [ -e out/stack.json ] && [ -x $(BIN)/python ]; then $(BIN)/python -m local.down; fi
-	rm -rf .aws-sam out .venv .venv-* tests/sdks/node/node_modules tests/mcp/node/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .aws-sam out .venv .venv-* tests/e2e/sdks/node/node_modules tests/support/mcp/node/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

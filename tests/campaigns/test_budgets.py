@@ -5,9 +5,9 @@ import pytest
 from core.ledger.dollars import usd
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
-from tests import crowd
 from tests.conftest import Key, MakeKey
 from tests.e2e.test_budgets import left_of_deployment
+from tests.support import crowd
 
 ROUNDS = 20
 CALLERS = 50

@@ -26,8 +26,8 @@ import pytest
 from local.processes import ROOT
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
-from tests import wire
 from tests.conftest import Key, MakeKey
+from tests.support import wire
 
 Moment = Literal["before", "after"]
 

@@ -19,8 +19,8 @@ from core.drops.naming import stem_of
 from core.images.inspection import MAX_BYTES
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
-from tests import dropping
 from tests.conftest import Key, MakeKey
+from tests.support import dropping
 
 IMAGES = 200
 DUPLICATES = 50

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
-from tests import wire
 from tests.conftest import Key, MakeKey
+from tests.support import wire
 
 BODY = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low"}
 JOBS = 100

@@ -1,7 +1,7 @@
-"""The whole fault campaign (see tests/faults and docs/faults.md)."""
+"""The whole fault campaign (see tests/support/faults and docs/faults.md)."""
 
-from tests.faults.campaign import run_all
-from tests.faults.scenarios import Outcome
+from tests.support.faults.campaign import run_all
+from tests.support.faults.scenarios import Outcome
 
 
 def violations(outcomes: list[Outcome]) -> list[str]:

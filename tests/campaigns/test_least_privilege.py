@@ -15,14 +15,14 @@ from PIL import Image
 from local.processes import ROOT
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
-from tests import dropping, wire
-from tests.assistant import ask
 from tests.conftest import Key
+from tests.support import dropping, wire
+from tests.support.assistant import ask
 
 Check = Callable[[Stack, Key, SimulatorControl], bool]
 
-# MiniStack polls queues, follows streams and writes logs by itself, not with the function's role: tests/template holds
-# these.
+# MiniStack polls queues, follows streams and writes logs by itself, not with the function's role:
+# tests/deployment/template holds these.
 NOT_ENFORCED_LOCALLY = {
     "TakeJobs",
     "TakeDeadLetters",

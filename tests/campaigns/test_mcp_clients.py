@@ -8,9 +8,9 @@ import pytest
 
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
-from tests import wire
 from tests.conftest import MakeKey
-from tests.mcp.clients import Assistant, Inspector, PythonClient, Told, TypeScriptClient
+from tests.support import wire
+from tests.support.mcp.clients import Assistant, Inspector, PythonClient, Told, TypeScriptClient
 
 WISH = {"prompt": "An otter floats on its back", "model": "gpt-image-2.6-flare", "quality": "low"}
 CLIENTS: dict[str, Callable[[str, str, Path], Assistant]] = {

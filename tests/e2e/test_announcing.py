@@ -9,8 +9,8 @@ import pytest
 
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
-from tests import wire
 from tests.conftest import Key
+from tests.support import wire
 
 
 @pytest.fixture(scope="module")

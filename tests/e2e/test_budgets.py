@@ -7,8 +7,8 @@ import pytest
 from core.ledger.dollars import usd
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
-from tests import crowd, wire
 from tests.conftest import Key, MakeKey
+from tests.support import crowd, wire
 
 # Each caller takes a process of its own here; tests/campaigns asks with fifty, twenty times.
 CALLERS = 16

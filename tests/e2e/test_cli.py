@@ -7,7 +7,7 @@ import pytest
 
 from local.processes import ROOT
 from local.stack import Stack
-from tests import wire
+from tests.support import wire
 
 
 def easel(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -14,8 +14,8 @@ import pytest
 from local.processes import ROOT
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
-from tests import dropping, wire
 from tests.conftest import Key
+from tests.support import dropping, wire
 
 GUIDE = ROOT / "docs/s3-drop.md"
 
@@ -62,7 +62,7 @@ def test_what_is_no_image_gets_an_error_that_says_what_is_allowed(
 def test_the_lines_of_the_guide_work_as_they_are_printed(
     stack: Stack, simulator: SimulatorControl, tmp_path: Path
 ) -> None:
-    """With the real `aws` where there is one, else with the few commands of it that tests/aws_command.py knows."""
+    """With the real `aws` where there is one, else with the few commands that tests/support/aws_command.py knows."""
     (tmp_path / "out").mkdir()
     (tmp_path / "out/stack.json").write_text(json.dumps(asdict(stack)))
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
@@ -70,7 +70,7 @@ def test_the_lines_of_the_guide_work_as_they_are_printed(
     if shutil.which("aws") is None:
         command = tmp_path / "bin/aws"
         command.parent.mkdir()
-        command.write_text(f'#!/bin/sh\nexec {ROOT}/.venv/bin/python {ROOT}/tests/aws_command.py "$@"\n')
+        command.write_text(f'#!/bin/sh\nexec {ROOT}/.venv/bin/python {ROOT}/tests/support/aws_command.py "$@"\n')
         command.chmod(0o755)
     script = "\n".join(re.findall(r"^ *```sh\n(.*?)^ *```", GUIDE.read_text(), re.MULTILINE | re.DOTALL))
     assert script.count("aws s3 cp") > 8

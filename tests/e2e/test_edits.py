@@ -13,9 +13,9 @@ from PIL import Image
 
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
-from tests import wire
 from tests.conftest import Key
-from tests.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
+from tests.support import wire
+from tests.support.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
 
 FIELDS = {"model": "gpt-image-2.6-flare", "prompt": "Give the otter a hat", "quality": "low"}
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
-from tests import wire
 from tests.conftest import Key, MakeKey
+from tests.support import wire
 
 WISH = {"model": "gpt-image-2.6-flare", "prompt": "An otter floats on its back", "quality": "low"}
 

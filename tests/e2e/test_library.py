@@ -8,8 +8,8 @@ import pytest
 
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
-from tests import wire
 from tests.conftest import Key, MakeKey
+from tests.support import wire
 
 WISH = {"model": "gpt-image-2.6-flare", "prompt": "An otter reads", "quality": "low"}
 

@@ -5,8 +5,8 @@ import time
 
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
-from tests import wire
 from tests.conftest import Key, MakeKey
+from tests.support import wire
 
 
 def test_logs_hold_no_prompt_key_token_or_signed_url(

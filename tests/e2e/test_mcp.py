@@ -14,9 +14,9 @@ from core.callers.model import hash_key
 from local.processes import ROOT
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
-from tests import wire
-from tests.assistant import ERAS, Era, ask, use
 from tests.conftest import Key, MakeKey
+from tests.support import wire
+from tests.support.assistant import ERAS, Era, ask, use
 
 WISH = {"prompt": "An otter floats on its back", "model": "gpt-image-2.6-flare", "quality": "low"}
 

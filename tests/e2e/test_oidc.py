@@ -9,11 +9,11 @@ from mcp import Client
 
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
-from tests import wire
-from tests.assistant import ask, use
 from tests.conftest import Key
-from tests.issuer import AUDIENCE, RSA_KEYS, Issuer, published
-from tests.tls_server import make_certificate, serving
+from tests.support import wire
+from tests.support.assistant import ask, use
+from tests.support.issuer import AUDIENCE, RSA_KEYS, Issuer, published
+from tests.support.tls_server import make_certificate, serving
 
 # At most some two cents.
 BODY = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low", "size": "1024x1024"}

@@ -7,8 +7,8 @@ import pytest
 
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
-from tests import wire
 from tests.conftest import Key, MakeKey
+from tests.support import wire
 
 REFUSED: list[tuple[Any, str | None, str]] = [
     ({"prompt": "an otter", "size": "1000x1000"}, "size", "invalid_value"),

@@ -2,8 +2,8 @@
 
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
-from tests import wire
 from tests.conftest import Key
+from tests.support import wire
 
 BODY = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low"}
 

@@ -13,8 +13,8 @@ import pytest
 
 from core.uploads.store import Upload, UploadBucket
 from local.stack import Stack
-from tests import wire
 from tests.conftest import Key, MakeKey
+from tests.support import wire
 
 MAX_BYTES = 52_428_800
 PNG = b"\x89PNG\r\n\x1a\n"

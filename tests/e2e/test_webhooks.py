@@ -10,9 +10,9 @@ from standardwebhooks.webhooks import Webhook
 
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
-from tests import wire
 from tests.conftest import Key, MakeKey
-from tests.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
+from tests.support import wire
+from tests.support.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 BROKEN = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"

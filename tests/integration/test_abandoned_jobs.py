@@ -10,15 +10,14 @@ from core import aws
 from core.jobs.model import Job
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
-
-from .conftest import World
+from tests.support.world import World
 
 
 def abandoned(world: World, stage: str) -> str:
     """A job that a worker claimed, brought to `stage`, and left with a lease that has run out."""
     store = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger"))
-    job_id = world.accepted()
-    world.messages()
+    job_id = world.api.accepted()
+    world.jobs.messages()
     past = int(time.time()) - 1
     job = store.get(job_id)
     assert job is not None
@@ -30,8 +29,8 @@ def abandoned(world: World, stage: str) -> str:
 
 def interrupted_while_storing(world: World, monkeypatch: pytest.MonkeyPatch, *, n: int, stored: int) -> str:
     """A job whose worker was killed after `stored` of `n` images reached the bucket."""
-    job_id = world.accepted(n=n)
-    world.messages()
+    job_id = world.api.accepted(n=n)
+    world.jobs.messages()
     puts = 0
 
     def die_at(**_: object) -> None:
@@ -42,59 +41,59 @@ def interrupted_while_storing(world: World, monkeypatch: pytest.MonkeyPatch, *, 
 
     aws.s3().meta.events.register("before-call.s3.PutObject", die_at)
     with pytest.raises(KeyboardInterrupt):
-        world.deliver(job_id)
+        world.jobs.deliver(job_id)
     aws.s3().meta.events.unregister("before-call.s3.PutObject", die_at)
     past = int(time.time()) - 1
-    world.edit_item(job_id, lease_until=past, check_at=past)
+    world.jobs.set_numbers(job_id, lease_until=past, check_at=past)
     return job_id
 
 
 def test_a_queued_job_whose_message_was_lost_is_queued_again(world: World) -> None:
-    job_id = world.accepted()
-    world.messages()
-    world.edit_item(job_id, check_at=int(time.time()) - 1)
-    assert world.sweep() == {"enqueued": 1}
-    assert world.sweep() == {}
-    world.work()
-    assert world.job(job_id)["status"] == "succeeded"
+    job_id = world.api.accepted()
+    world.jobs.messages()
+    world.jobs.set_numbers(job_id, check_at=int(time.time()) - 1)
+    assert world.jobs.sweep() == {"enqueued": 1}
+    assert world.jobs.sweep() == {}
+    world.jobs.work()
+    assert world.api.job(job_id)["status"] == "succeeded"
 
 
 def test_a_queued_job_past_its_deadline_ends_free_of_charge(world: World) -> None:
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     past = int(time.time()) - 1
-    world.edit_item(job_id, check_at=past, deadline=past)
-    world.sweep()
-    job = world.job(job_id)
+    world.jobs.set_numbers(job_id, check_at=past, deadline=past)
+    world.jobs.sweep()
+    job = world.api.job(job_id)
     assert (job["status"], job["error"]["code"], job["error"]["charged"]) == ("failed", "deadline_passed", False)
 
 
 def test_a_claimed_job_is_done_again(world: World) -> None:
     job_id = abandoned(world, "claimed")
-    assert world.sweep() == {"enqueued": 1}
-    world.work()
-    assert world.job(job_id)["status"] == "succeeded"
-    assert world.bought() == 1
+    assert world.jobs.sweep() == {"enqueued": 1}
+    world.jobs.work()
+    assert world.api.job(job_id)["status"] == "succeeded"
+    assert world.provider.bought() == 1
 
 
 @pytest.mark.parametrize("finder", ["sweep", "worker", "dead letter"])
 def test_a_job_found_calling_is_unknown(world: World, finder: str) -> None:
     job_id = abandoned(world, "calling")
     if finder == "sweep":
-        world.sweep()
+        world.jobs.sweep()
     elif finder == "worker":
-        world.deliver(job_id)
+        world.jobs.deliver(job_id)
     else:
-        world.bury(job_id)
-    job = world.job(job_id)
+        world.jobs.bury(job_id)
+    job = world.api.job(job_id)
     assert (job["status"], job["error"]["charged"]) == ("unknown", "unknown")
     assert world.simulator.calls() == []
 
 
 def test_images_stored_before_a_crash_are_the_result(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = interrupted_while_storing(world, monkeypatch, n=2, stored=1)
-    assert world.sweep() == {"enqueued": 1}
-    world.work()
-    job = world.job(job_id)
+    assert world.jobs.sweep() == {"enqueued": 1}
+    world.jobs.work()
+    job = world.api.job(job_id)
     assert job["status"] == "succeeded"
     assert len(job["result"]["data"]) == 1
     assert [warning["code"] for warning in job["easel"]["warnings"]] == ["images_lost"]
@@ -103,49 +102,49 @@ def test_images_stored_before_a_crash_are_the_result(world: World, monkeypatch: 
 
 def test_images_lost_in_a_crash_are_said_to_be_charged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = interrupted_while_storing(world, monkeypatch, n=1, stored=0)
-    world.sweep()
-    world.work()
-    job = world.job(job_id)
+    world.jobs.sweep()
+    world.jobs.work()
+    job = world.api.job(job_id)
     assert (job["status"], job["error"]["code"], job["error"]["charged"]) == ("failed", "result_lost", True)
 
 
 def test_a_late_answer_resolves_an_unknown(world: World) -> None:
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     world.simulator.plan("slow", seconds=1.0)
-    worker = threading.Thread(target=world.deliver, args=(job_id,))
+    worker = threading.Thread(target=world.jobs.deliver, args=(job_id,))
     worker.start()
     while not world.simulator.calls():
         time.sleep(0.05)
     # The lease runs out and the sweep decides while the provider still works.
     past = int(time.time()) - 1
-    world.edit_item(job_id, lease_until=past, check_at=past)
-    assert world.sweep() == {"unknown": 1}
+    world.jobs.set_numbers(job_id, lease_until=past, check_at=past)
+    assert world.jobs.sweep() == {"unknown": 1}
     worker.join()
-    job = world.job(job_id)
+    job = world.api.job(job_id)
     assert job["status"] == "succeeded"
     assert len(job["result"]["data"]) == 1
 
 
 def test_a_live_lease_is_left_alone(world: World) -> None:
     store = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger"))
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     job = store.get(job_id)
     assert isinstance(job, Job)
     later = int(time.time()) + 60
     store.save(store.save(job.claimed("alive", later, later)).calling())
-    world.deliver(job_id)
-    world.bury(job_id)
-    assert world.sweep() == {}
-    assert world.job(job_id)["status"] == "running"
+    world.jobs.deliver(job_id)
+    world.jobs.bury(job_id)
+    assert world.jobs.sweep() == {}
+    assert world.api.job(job_id)["status"] == "running"
 
 
 def test_a_dead_letter_ends_a_job_that_was_never_claimed(world: World) -> None:
-    job_id = world.accepted()
-    world.bury(job_id)
-    job = world.job(job_id)
+    job_id = world.api.accepted()
+    world.jobs.bury(job_id)
+    job = world.api.job(job_id)
     assert (job["status"], job["error"]["code"], job["error"]["charged"]) == ("failed", "not_performed", False)
 
 
 def test_a_dead_letter_of_an_unknown_job_is_nothing(world: World) -> None:
-    assert world.bury("job_00000000000000000000000000000000") == {"batchItemFailures": []}
+    assert world.jobs.bury("job_00000000000000000000000000000000") == {"batchItemFailures": []}
     assert boto3.client("dynamodb").scan(TableName="jobs")["Items"] == []

@@ -11,14 +11,14 @@ from core.jobs.model import Job
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 from core.pricing import ProviderReport
-
-from .conftest import PUBLIC_URL, World, sample_event
+from tests.support.world import World
+from tests.support.world.invocations import PUBLIC_URL, sample_event
 
 
 def ended(world: World) -> str:
     """A job that just succeeded."""
-    job_id = world.accepted()
-    world.work()
+    job_id = world.api.accepted()
+    world.jobs.work()
     return job_id
 
 
@@ -28,7 +28,7 @@ def store() -> JobStore:
 
 def is_due(world: World, job_id: str) -> None:
     """Let time pass until the sweep looks at the job."""
-    world.edit_item(job_id, check_at=int(time.time()) - 1)
+    world.jobs.set_numbers(job_id, check_at=int(time.time()) - 1)
 
 
 def break_the_bus() -> None:
@@ -44,13 +44,13 @@ def _refuse(**_: object) -> None:
 
 
 def test_the_end_of_a_job_reaches_the_event_bus(world: World) -> None:
-    answer = world.generate(prompt="an otter nobody may hear of", n=2)
+    answer = world.api.generate(prompt="an otter nobody may hear of", n=2)
     job_id = answer.json()["id"]
-    world.work()
-    world.announce()
-    (event,) = world.published()
+    world.jobs.work()
+    world.ends.announce()
+    (event,) = world.ends.published()
     assert (event["source"], event["detail-type"]) == ("easel", "Job Ended")
-    job = world.job(job_id)
+    job = world.api.job(job_id)
     detail = event["detail"]
     assert detail == {
         "job_id": job_id,
@@ -74,77 +74,77 @@ def test_the_end_of_a_job_reaches_the_event_bus(world: World) -> None:
 def test_a_failure_is_announced_with_its_code(world: World) -> None:
     world.simulator.plan("moderation_blocked")
     ended(world)
-    world.announce()
-    (event,) = world.published()
+    world.ends.announce()
+    (event,) = world.ends.published()
     assert (event["detail"]["status"], event["detail"]["error_code"]) == ("failed", "moderation_blocked")
     assert event["detail"]["images"] == []
 
 
 def test_a_cancellation_is_announced(world: World) -> None:
-    job_id = world.accepted()
-    world.call("POST", f"/jobs/{job_id}/cancel")
-    world.announce()
-    assert [event["detail"]["status"] for event in world.published()] == ["canceled"]
+    job_id = world.api.accepted()
+    world.api.call("POST", f"/jobs/{job_id}/cancel")
+    world.ends.announce()
+    assert [event["detail"]["status"] for event in world.ends.published()] == ["canceled"]
 
 
 def test_a_job_that_has_not_ended_is_not_announced(world: World) -> None:
-    world.accepted()
-    assert world.announce() is None
-    assert world.published() == []
+    world.api.accepted()
+    assert world.ends.announce() is None
+    assert world.ends.published() == []
 
 
 def test_an_end_that_was_announced_wakes_nobody_again(world: World) -> None:
     ended(world)
-    world.announce()
-    assert world.announce() is None
-    assert len(world.published()) == 1
+    world.ends.announce()
+    assert world.ends.announce() is None
+    assert len(world.ends.published()) == 1
 
 
 def test_a_record_that_is_delivered_twice_is_announced_once(world: World) -> None:
     job_id = ended(world)
-    world.announce()
+    world.ends.announce()
     event = sample_event("announcer")
     event["Records"][0]["dynamodb"]["Keys"]["id"]["S"] = job_id
-    assert world.deliver_to_announcer(event) == {"batchItemFailures": []}
-    assert len(world.published()) == 1
+    assert world.ends.deliver(event) == {"batchItemFailures": []}
+    assert len(world.ends.published()) == 1
 
 
 def test_an_answer_that_came_after_all_is_announced_again(world: World) -> None:
-    job_id = world.accepted()
-    world.messages()
+    job_id = world.api.accepted()
+    world.jobs.messages()
     past = int(time.time()) - 1
     claimed = store().save(store().get(job_id).claimed("a worker", past, past))
     store().save(claimed.calling())
     is_due(world, job_id)
-    assert world.sweep() == {"unknown": 1}
-    world.announce()
+    assert world.jobs.sweep() == {"unknown": 1}
+    world.ends.announce()
     job = store().get(job_id)
     assert job is not None
     store().save(job.storing((), 1, ProviderReport(past)).succeeded(past, ()))
-    world.announce()
-    assert [event["detail"]["status"] for event in world.published()] == ["unknown", "succeeded"]
+    world.ends.announce()
+    assert [event["detail"]["status"] for event in world.ends.published()] == ["unknown", "succeeded"]
 
 
 def test_an_end_that_could_not_be_announced_is_brought_again_by_the_sweep(world: World) -> None:
     job_id = ended(world)
     break_the_bus()
     with pytest.raises(Exception, match="event bus"):
-        world.announce()
-    assert world.sweep() == {}, "the stream may still manage"
+        world.ends.announce()
+    assert world.jobs.sweep() == {}, "the stream may still manage"
     is_due(world, job_id)
-    assert world.sweep() == {"announced again": 1}
+    assert world.jobs.sweep() == {"announced again": 1}
     mend_the_bus()
-    assert world.announce() == {"batchItemFailures": []}
-    assert [event["detail"]["job_id"] for event in world.published()] == [job_id]
+    assert world.ends.announce() == {"batchItemFailures": []}
+    assert [event["detail"]["job_id"] for event in world.ends.published()] == [job_id]
     is_due(world, job_id)
-    assert world.sweep() == {}, "it was announced"
+    assert world.jobs.sweep() == {}, "it was announced"
 
 
 def test_the_sweep_brings_an_end_again_less_and_less_often(world: World) -> None:
     job_id = ended(world)
-    world.edit_item(job_id, finished_at=int(time.time()) - 1000)
+    world.jobs.set_numbers(job_id, finished_at=int(time.time()) - 1000)
     is_due(world, job_id)
-    world.sweep()
+    world.jobs.sweep()
     job = store().get(job_id)
     assert job is not None and job.check_at is not None
     assert job.check_at >= int(time.time()) + 990
@@ -159,9 +159,9 @@ def test_one_end_that_fails_keeps_no_other_from_being_announced(world: World) ->
         ExpressionAttributeNames={"#status": "status"},
         ExpressionAttributeValues={":odd": {"S": "of another version"}},
     )
-    failures = world.announce()["batchItemFailures"]
+    failures = world.ends.announce()["batchItemFailures"]
     assert failures
-    assert [event["detail"]["job_id"] for event in world.published()] == [kept]
+    assert [event["detail"]["job_id"] for event in world.ends.published()] == [kept]
 
 
 def test_a_reaction_that_fails_keeps_no_other_from_running_and_is_repeated(world: World) -> None:
@@ -189,7 +189,7 @@ def test_what_is_written_while_an_end_is_announced_is_announced_too(world: World
     job_id = ended(world)
 
     def deletes_an_image(job: Job) -> None:
-        world.call("DELETE", f"/images/{job.images[0].id}")
+        world.api.call("DELETE", f"/images/{job.images[0].id}")
 
     Announcer(store(), {"caller": deletes_an_image}).announce(job_id)
     job = store().get(job_id)
@@ -199,8 +199,8 @@ def test_what_is_written_while_an_end_is_announced_is_announced_too(world: World
 
 def test_an_announcement_does_not_disturb_a_late_acknowledgement(world: World) -> None:
     """The client of DynamoDB repeats a write whose answer was lost; meanwhile the end it wrote was announced."""
-    job_id = world.accepted()
-    world.messages()
+    job_id = world.api.accepted()
+    world.jobs.messages()
     job = store().get(job_id)
     assert job is not None
     ends = job.canceled(int(time.time()))

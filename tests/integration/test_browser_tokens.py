@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -14,11 +13,11 @@ import jwt
 import pytest
 
 from cli import keys, tokens
-from composition import services
 from core.callers.model import Caller
 from core.ledger.model import Budget
-
-from .conftest import Answer, World
+from tests.support.moved_time import Clock
+from tests.support.world import World
+from tests.support.world.http_api import Answer
 
 SHOP = "https://shop.example"
 SIGNING_SECRET = "0" * 64
@@ -26,7 +25,7 @@ SIGNING_SECRET = "0" * 64
 
 def mint(world: World, key: str | None = None, **body: Any) -> Any:
     """A new token's document."""
-    answer = world.call("POST", "/tokens", {"images": 3, "origins": [SHOP]} | body, key=key)
+    answer = world.api.call("POST", "/tokens", {"images": 3, "origins": [SHOP]} | body, key=key)
     assert answer.status == 201, answer.text
     return answer.json()
 
@@ -34,7 +33,7 @@ def mint(world: World, key: str | None = None, **body: Any) -> Any:
 def buy(world: World, token: str, origin: str | None = SHOP, **body: Any) -> Answer:
     body = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low"} | body
     headers = {"prefer": "respond-async"} | ({"origin": origin} if origin else {})
-    return world.call("POST", "/images/generations", body, key=token, headers=headers)
+    return world.api.call("POST", "/images/generations", body, key=token, headers=headers)
 
 
 def assert_refused(answer: Answer, status: int, code: str) -> None:
@@ -63,52 +62,52 @@ def limited_key(world: World, models: list[str] | None = None, origins: list[str
 def test_a_page_buys_an_image_and_reads_its_job_and_image(world: World) -> None:
     token = mint(world)["token"]
     job_id = buy(world, token).json()["id"]
-    world.work()
-    job = world.call("GET", f"/jobs/{job_id}", key=token, headers={"origin": SHOP}).json()
+    world.jobs.work()
+    job = world.api.call("GET", f"/jobs/{job_id}", key=token, headers={"origin": SHOP}).json()
     assert job["status"] == "succeeded"
     image_id = job["result"]["data"][0]["id"]
-    assert world.call("GET", f"/images/{image_id}", key=token, headers={"origin": SHOP}).status == 200
-    assert world.call("DELETE", f"/images/{image_id}", key=token, headers={"origin": SHOP}).status == 200
+    assert world.api.call("GET", f"/images/{image_id}", key=token, headers={"origin": SHOP}).status == 200
+    assert world.api.call("DELETE", f"/images/{image_id}", key=token, headers={"origin": SHOP}).status == 200
 
 
 def test_a_page_asks_for_a_price_uploads_and_cancels(world: World) -> None:
     page = {"key": mint(world)["token"], "headers": {"origin": SHOP}}
-    assert world.call("POST", "/images/quote", {"prompt": "an otter"}, **page).status == 200
-    upload = world.call("POST", "/uploads", {"content_type": "image/png"}, **page)
-    assert world.call("GET", f"/uploads/{upload.json()['id']}", **page).status == 200
+    assert world.api.call("POST", "/images/quote", {"prompt": "an otter"}, **page).status == 200
+    upload = world.api.call("POST", "/uploads", {"content_type": "image/png"}, **page)
+    assert world.api.call("GET", f"/uploads/{upload.json()['id']}", **page).status == 200
     job_id = buy(world, page["key"]).json()["id"]
-    assert world.call("POST", f"/jobs/{job_id}/cancel", {}, **page).json()["status"] == "canceled"
+    assert world.api.call("POST", f"/jobs/{job_id}/cancel", {}, **page).json()["status"] == "canceled"
 
 
 def test_what_a_page_makes_belongs_to_its_key(world: World) -> None:
     job_id = buy(world, mint(world)["token"]).json()["id"]
-    world.work()
-    image_id = world.job(job_id)["result"]["data"][0]["id"]
-    assert job_id in [job["id"] for job in world.call("GET", "/jobs").json()["data"]]
-    assert image_id in [image["id"] for image in world.call("GET", "/images").json()["data"]]
+    world.jobs.work()
+    image_id = world.api.job(job_id)["result"]["data"][0]["id"]
+    assert job_id in [job["id"] for job in world.api.call("GET", "/jobs").json()["data"]]
+    assert image_id in [image["id"] for image in world.api.call("GET", "/images").json()["data"]]
 
 
 def test_a_page_sees_nothing_of_its_key_or_of_another_token(world: World) -> None:
-    mine, token, other = world.accepted(), mint(world)["token"], mint(world)["token"]
+    mine, token, other = world.api.accepted(), mint(world)["token"], mint(world)["token"]
     theirs = buy(world, other).json()["id"]
-    world.work()
+    world.jobs.work()
     page = {"key": token, "headers": {"origin": SHOP}}
-    image_id = world.job(mine)["result"]["data"][0]["id"]
-    upload = world.call("POST", "/uploads", {"content_type": "image/png"}).json()["id"]
+    image_id = world.api.job(mine)["result"]["data"][0]["id"]
+    upload = world.api.call("POST", "/uploads", {"content_type": "image/png"}).json()["id"]
     paths = [f"/jobs/{mine}", f"/jobs/{theirs}", f"/images/{image_id}", f"/uploads/{upload}"]
-    assert [world.call("GET", path, **page).status for path in paths] == [404] * 4
-    assert world.call("DELETE", f"/images/{image_id}", **page).status == 404
+    assert [world.api.call("GET", path, **page).status for path in paths] == [404] * 4
+    assert world.api.call("DELETE", f"/images/{image_id}", **page).status == 404
     edit = {"prompt": "at night", "model": "gpt-image-2.6-flare", "images": [{"file_id": image_id}]}
-    assert world.call("POST", "/images/edits", edit, **page).status == 404
+    assert world.api.call("POST", "/images/edits", edit, **page).status == 404
 
 
 def test_pages_do_not_meet_each_others_idempotency_keys(world: World) -> None:
     body = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low"}
     sent = {"origin": SHOP, "idempotency-key": "1", "prefer": "respond-async"}
-    tokens_ = [mint(world)["token"], mint(world)["token"], world.key]
-    answers = [world.call("POST", "/images/generations", body, key=token, headers=sent) for token in tokens_]
+    tokens_ = [mint(world)["token"], mint(world)["token"], world.api.key]
+    answers = [world.api.call("POST", "/images/generations", body, key=token, headers=sent) for token in tokens_]
     assert len({answer.json()["id"] for answer in answers}) == 3
-    again = world.call("POST", "/images/generations", body, key=tokens_[0], headers=sent)
+    again = world.api.call("POST", "/images/generations", body, key=tokens_[0], headers=sent)
     assert again.json()["id"] == answers[0].json()["id"]
 
 
@@ -124,7 +123,7 @@ def test_pages_do_not_meet_each_others_idempotency_keys(world: World) -> None:
     ],
 )
 def test_a_page_may_neither_list_nor_make_tokens(world: World, method: str, path: str) -> None:
-    answer = world.call(method, path, {}, key=mint(world)["token"], headers={"origin": SHOP})
+    answer = world.api.call(method, path, {}, key=mint(world)["token"], headers={"origin": SHOP})
     assert_refused(answer, 403, "token_not_allowed")
 
 
@@ -135,14 +134,14 @@ def test_without_an_origin_nothing_is_changed_but_read(world: World) -> None:
     token = mint(world)["token"]
     job_id = buy(world, token).json()["id"]
     assert_refused(buy(world, token, origin=None), 403, "origin_required")
-    assert world.call("GET", f"/jobs/{job_id}", key=token).status == 200
+    assert world.api.call("GET", f"/jobs/{job_id}", key=token).status == 200
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "https://shop.example.evil.example", "null"])
 def test_another_origin_is_refused(world: World, origin: str) -> None:
     token = mint(world)["token"]
     assert_refused(buy(world, token, origin), 403, "origin_not_allowed")
-    assert_refused(world.call("GET", "/models", key=token, headers={"origin": origin}), 403, "origin_not_allowed")
+    assert_refused(world.api.call("GET", "/models", key=token, headers={"origin": origin}), 403, "origin_not_allowed")
 
 
 def test_another_model_is_refused(world: World) -> None:
@@ -236,8 +235,8 @@ def test_a_token_buys_its_images_and_no_more(world: World) -> None:
     assert_used_up(buy(world, token, n=2))
     assert buy(world, token).status == 202
     assert_used_up(buy(world, token))
-    world.work()
-    assert len(world.call("GET", "/images").json()["data"]) == 3
+    world.jobs.work()
+    assert len(world.api.call("GET", "/images").json()["data"]) == 3
 
 
 def test_more_images_at_once_than_a_token_is_for_are_refused(world: World) -> None:
@@ -248,9 +247,9 @@ def test_what_is_not_bought_is_given_back(world: World) -> None:
     token = mint(world, images=1)["token"]
     world.simulator.plan("moderation_blocked")
     buy(world, token)
-    world.work()
+    world.jobs.work()
     job_id = buy(world, token).json()["id"]
-    world.call("POST", f"/jobs/{job_id}/cancel", {}, key=token, headers={"origin": SHOP})
+    world.api.call("POST", f"/jobs/{job_id}/cancel", {}, key=token, headers={"origin": SHOP})
     assert buy(world, token).status == 202
 
 
@@ -258,12 +257,12 @@ def test_the_last_image_may_be_asked_for_again_by_its_idempotency_key(world: Wor
     token = mint(world, images=1)["token"]
     body = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low"}
     sent = {"origin": SHOP, "idempotency-key": "1", "prefer": "respond-async"}
-    first, again = (world.call("POST", "/images/generations", body, key=token, headers=sent) for _ in range(2))
+    first, again = (world.api.call("POST", "/images/generations", body, key=token, headers=sent) for _ in range(2))
     assert (again.status, again.json()["id"]) == (202, first.json()["id"])
 
 
 def test_a_token_spends_no_more_than_its_budget(world: World) -> None:
-    quoted = world.call("POST", "/images/quote", {"prompt": "an otter", "quality": "low"}).json()
+    quoted = world.api.call("POST", "/images/quote", {"prompt": "an otter", "quality": "low"}).json()
     most = quoted["upper_bound_micro_usd"]
     token = mint(world, budget_micro_usd=most)["token"]
     bought = buy(world, token)
@@ -274,7 +273,7 @@ def test_a_token_spends_no_more_than_its_budget(world: World) -> None:
 
 
 def test_a_page_does_not_learn_what_its_key_may_spend(world: World) -> None:
-    quoted = world.call("POST", "/images/quote", {"prompt": "an otter", "quality": "low"}).json()
+    quoted = world.api.call("POST", "/images/quote", {"prompt": "an otter", "quality": "low"}).json()
     budget = Budget(day=quoted["upper_bound_micro_usd"])
     key, _ = keys.create(world.stack, "limited", None, [], [], budget)
     token = mint(world, key)["token"]
@@ -291,9 +290,9 @@ def test_a_page_does_not_learn_what_its_key_may_spend(world: World) -> None:
 
 def test_a_key_never_gives_what_it_has_not(world: World) -> None:
     key, _ = limited_key(world, models=["gpt-image-2"], origins=[SHOP])
-    more_models = world.call("POST", "/tokens", {"images": 1, "origins": [SHOP], "models": ["dall-e-3"]}, key=key)
+    more_models = world.api.call("POST", "/tokens", {"images": 1, "origins": [SHOP], "models": ["dall-e-3"]}, key=key)
     assert_refused(more_models, 403, "model_not_allowed")
-    more_origins = world.call("POST", "/tokens", {"images": 1, "origins": ["https://other.example"]}, key=key)
+    more_origins = world.api.call("POST", "/tokens", {"images": 1, "origins": ["https://other.example"]}, key=key)
     assert_refused(more_origins, 403, "origin_not_allowed")
 
 
@@ -321,29 +320,29 @@ def test_a_token_ends_with_its_key(world: World) -> None:
     ],
 )
 def test_a_wrong_wish_is_told_what_is_allowed(world: World, body: dict[str, Any], param: str, code: str) -> None:
-    error = world.call("POST", "/tokens", body).json()["error"]
+    error = world.api.call("POST", "/tokens", body).json()["error"]
     assert (error["param"], error["code"]) == (param, code)
 
 
 def test_tokens_are_listed_without_their_text_and_revoked_one_by_one(world: World) -> None:
     first, second = mint(world, label="first"), mint(world)
-    listed = world.call("GET", "/tokens?limit=1")
+    listed = world.api.call("GET", "/tokens?limit=1")
     assert [each["id"] for each in listed.json()["data"]] in ([first["id"]], [second["id"]])
     assert listed.json()["has_more"] is True
     assert "eyJ" not in listed.text
-    assert world.call("GET", f"/tokens/{first['id']}").json()["label"] == "first"
-    assert world.call("DELETE", f"/tokens/{first['id']}").json()["deleted"] is True
+    assert world.api.call("GET", f"/tokens/{first['id']}").json()["label"] == "first"
+    assert world.api.call("DELETE", f"/tokens/{first['id']}").json()["deleted"] is True
     assert_refused(buy(world, first["token"]), 401, "token_revoked")
     assert buy(world, second["token"]).status == 202
-    assert [each["id"] for each in world.call("GET", "/tokens").json()["data"]] == [second["id"]]
-    assert world.call("DELETE", f"/tokens/{first['id']}").status == 404
+    assert [each["id"] for each in world.api.call("GET", "/tokens").json()["data"]] == [second["id"]]
+    assert world.api.call("DELETE", f"/tokens/{first['id']}").status == 404
 
 
 def test_another_keys_token_is_404(world: World) -> None:
     key, _ = limited_key(world)
     token_id = mint(world)["id"]
-    assert world.call("GET", f"/tokens/{token_id}", key=key).status == 404
-    assert world.call("DELETE", f"/tokens/{token_id}", key=key).status == 404
+    assert world.api.call("GET", f"/tokens/{token_id}", key=key).status == 404
+    assert world.api.call("DELETE", f"/tokens/{token_id}", key=key).status == 404
 
 
 def test_revoking_the_key_ends_its_tokens_at_once(world: World) -> None:
@@ -364,61 +363,51 @@ def signing_stack(world: World) -> Any:
     return world.stack
 
 
-def test_a_token_outlives_one_rotation_of_the_secret(world: World, signing_stack: Any, later: Any) -> None:
+def test_a_token_outlives_one_rotation_of_the_secret(world: World, signing_stack: Any, clock: Clock) -> None:
     token = mint(world)["token"]
     tokens.rotate(signing_stack, end_all=False)
-    later(400)
+    clock.forward(400)
     assert mint(world)["token"].split(".")[0] != token.split(".")[0]
     assert buy(world, token).status == 202
 
 
-def test_a_new_secret_is_believed_before_the_old_one_is_forgotten(world: World, signing_stack: Any, later: Any) -> None:
+def test_a_new_secret_is_believed_before_the_old_one_is_forgotten(
+    world: World, signing_stack: Any, clock: Clock
+) -> None:
     mint(world)
     tokens.rotate(signing_stack, end_all=False)
     version = boto3.client("secretsmanager").get_secret_value(SecretId="tokens")
     header, claims = parts(mint(world)["token"])
     assert header["kid"] != version["VersionId"]
-    later(11)
+    clock.forward(11)
     fresh = signed(claims, version["SecretString"], kid=version["VersionId"])
     assert buy(world, fresh).status == 202
 
 
-def test_every_token_ends_when_the_operator_says_so(world: World, signing_stack: Any, later: Any) -> None:
+def test_every_token_ends_when_the_operator_says_so(world: World, signing_stack: Any, clock: Clock) -> None:
     token = mint(world)["token"]
     tokens.rotate(signing_stack, end_all=True)
-    later(301)
+    clock.forward(301)
     assert_refused(buy(world, token), 401, "invalid_token")
 
 
 def test_an_old_secret_is_worth_nothing_after_the_longest_life_of_a_token(
-    world: World, signing_stack: Any, later: Any
+    world: World, signing_stack: Any, clock: Clock
 ) -> None:
     header, claims = parts(mint(world)["token"])
     tokens.rotate(signing_stack, end_all=False)
-    later(86400 + 301)
+    clock.forward(86400 + 301)
     lasting = signed(claims | {"exp": claims["exp"] + 2 * 86400}, kid=header["kid"])
     assert_refused(buy(world, lasting), 401, "invalid_token")
 
 
-@pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Moves the clock by which the doors keep the secret."""
-    ahead = [0.0]
-    monkeypatch.setattr(services, "time", SimpleNamespace(time=lambda: time.time() + ahead[0], sleep=time.sleep))
-
-    def move(seconds: float) -> None:
-        ahead[0] += seconds
-
-    return move
-
-
 def test_a_secret_that_is_out_of_reach_refuses_tokens_but_not_keys(world: World) -> None:
     token = mint(world)["token"]
-    world.forget()
+    world.restart()
     boto3.client("secretsmanager").delete_secret(SecretId="tokens", ForceDeleteWithoutRecovery=True)
     answer = buy(world, token)
     assert (answer.status, answer.json()["error"]["retryable"]) == (503, True)
-    assert world.generate().status == 202
+    assert world.api.generate().status == 202
 
 
 def test_a_door_loads_what_only_tokens_need_when_one_comes() -> None:

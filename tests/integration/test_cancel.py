@@ -16,19 +16,19 @@ from core.jobs.model import Job
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 from core.requests import Input
-
-from .conftest import Answer, World
+from tests.support.world import World
+from tests.support.world.http_api import Answer
 
 
 def cancel(world: World, job_id: str, key: str | None = None) -> Answer:
-    return world.call("POST", f"/jobs/{job_id}/cancel", key=key)
+    return world.api.call("POST", f"/jobs/{job_id}/cancel", key=key)
 
 
 def calling(world: World) -> str:
     """A job whose worker has just asked for the images."""
     store = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger"))
-    job_id = world.accepted()
-    world.messages()
+    job_id = world.api.accepted()
+    world.jobs.messages()
     job = store.get(job_id)
     assert isinstance(job, Job)
     later = int(time.time()) + 60
@@ -37,21 +37,21 @@ def calling(world: World) -> str:
 
 
 def test_a_queued_job_is_canceled_for_free(world: World) -> None:
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     answer = cancel(world, job_id)
     assert answer.status == 200
     job = answer.json()
     assert (job["status"], job["error"], job["result"]) == ("canceled", None, None)
     assert (job["easel"]["charged"], job["easel"]["cost"]["actual_micro_usd"]) == (False, 0)
     assert job["finished_at"]
-    world.work()
-    assert world.sweep() == {}
-    assert world.job(job_id)["status"] == "canceled"
+    world.jobs.work()
+    assert world.jobs.sweep() == {}
+    assert world.api.job(job_id)["status"] == "canceled"
     assert world.simulator.calls() == []
 
 
 def test_cancelling_twice_is_no_error(world: World) -> None:
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     first = cancel(world, job_id).json()
     again = cancel(world, job_id)
     assert (again.status, again.json()) == (200, first)
@@ -78,27 +78,27 @@ def happens_before(write: int, event: Callable[[], object]) -> None:
 @pytest.mark.parametrize("write", [1, 2])
 def test_a_worker_that_loses_the_race_buys_nothing(world: World, write: int) -> None:
     """Its first write claims the job, its second says that it buys now."""
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     answers: list[Answer] = []
     happens_before(write, lambda: answers.append(cancel(world, job_id)))
-    assert world.deliver(job_id) == {"batchItemFailures": []}
+    assert world.jobs.deliver(job_id) == {"batchItemFailures": []}
     assert [answer.status for answer in answers] == [200]
-    assert world.job(job_id)["status"] == "canceled"
+    assert world.api.job(job_id)["status"] == "canceled"
     assert world.simulator.calls() == []
 
 
 def test_a_cancellation_that_loses_the_race_looks_again(world: World) -> None:
     """The worker claims the job, and then buys, while the cancellation is on its way."""
-    job_id = world.accepted()
-    happens_before(1, lambda: world.deliver(job_id))
+    job_id = world.api.accepted()
+    happens_before(1, lambda: world.jobs.deliver(job_id))
     answer = cancel(world, job_id)
     assert (answer.status, answer.json()["error"]["code"]) == (409, "already_finished")
-    assert (world.job(job_id)["status"], world.bought()) == ("succeeded", 1)
+    assert (world.api.job(job_id)["status"], world.provider.bought()) == ("succeeded", 1)
 
 
 def test_a_worker_writes_no_failure_over_a_cancellation(world: World) -> None:
     """The provider's key is out of reach, which would fail the job, and the caller cancels at the same moment."""
-    job_id = world.accepted()
+    job_id = world.api.accepted()
 
     def cancel_now(**_: object) -> None:
         assert cancel(world, job_id).status == 200
@@ -106,8 +106,8 @@ def test_a_worker_writes_no_failure_over_a_cancellation(world: World) -> None:
     boto3.client("secretsmanager").delete_secret(SecretId="easel/openai", ForceDeleteWithoutRecovery=True)
     aws.secretsmanager().meta.events.register("before-call.secrets-manager.GetSecretValue", cancel_now)
     with contextlib.suppress(BatchProcessingError):
-        world.deliver(job_id)
-    assert world.job(job_id)["status"] == "canceled"
+        world.jobs.deliver(job_id)
+    assert world.api.job(job_id)["status"] == "canceled"
 
 
 def test_a_started_purchase_cannot_be_canceled(world: World) -> None:
@@ -116,58 +116,58 @@ def test_a_started_purchase_cannot_be_canceled(world: World) -> None:
     error = answer.json()["error"]
     assert (answer.status, error["code"], error["charged"]) == (409, "too_late_to_cancel", "unknown")
     assert (error["job_id"], error["retryable"], answer.headers["x-should-retry"]) == (job_id, False, "false")
-    assert world.job(job_id)["status"] == "running"
+    assert world.api.job(job_id)["status"] == "running"
 
 
 def test_images_that_are_being_stored_are_said_to_be_charged(world: World) -> None:
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     answers = []
 
     def cancel_now(**_: object) -> None:
         answers.append(cancel(world, job_id))
 
     aws.s3().meta.events.register("before-call.s3.PutObject", cancel_now)
-    world.deliver(job_id)
+    world.jobs.deliver(job_id)
     (answer,) = answers
     error = answer.json()["error"]
     assert (answer.status, error["code"], error["charged"]) == (409, "too_late_to_cancel", True)
-    assert world.job(job_id)["status"] == "succeeded"
+    assert world.api.job(job_id)["status"] == "succeeded"
 
 
 def test_a_finished_job_cannot_be_canceled(world: World) -> None:
-    job_id = world.accepted()
-    world.work()
+    job_id = world.api.accepted()
+    world.jobs.work()
     answer = cancel(world, job_id)
     assert (answer.status, answer.json()["error"]["code"]) == (409, "already_finished")
     assert answer.json()["error"]["charged"] is True
-    assert world.job(job_id)["status"] == "succeeded"
+    assert world.api.job(job_id)["status"] == "succeeded"
 
 
 def test_an_unknown_job_is_finished_and_in_doubt(world: World) -> None:
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     world.simulator.plan("reset")
-    world.deliver(job_id)
+    world.jobs.deliver(job_id)
     error = cancel(world, job_id).json()["error"]
     assert (error["code"], error["charged"]) == ("already_finished", "unknown")
 
 
 def test_another_callers_job_is_404(world: World) -> None:
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     other, _ = keys.create(world.stack, "other", None, [], [])
     assert cancel(world, job_id, other).status == 404
-    assert world.call("DELETE", f"/jobs/{job_id}/inputs", key=other).status == 404
-    assert world.job(job_id)["status"] == "queued"
+    assert world.api.call("DELETE", f"/jobs/{job_id}/inputs", key=other).status == 404
+    assert world.api.job(job_id)["status"] == "queued"
 
 
 def test_whoever_waits_for_a_canceled_job_is_told_so(world: World) -> None:
     answers = []
 
     def wait() -> None:
-        answers.append(world.call("POST", "/images/generations", {"prompt": "an otter"}))
+        answers.append(world.api.call("POST", "/images/generations", {"prompt": "an otter"}))
 
     waiting = threading.Thread(target=wait)
     waiting.start()
-    while not (jobs := world.call("GET", "/jobs").json()["data"]):
+    while not (jobs := world.api.call("GET", "/jobs").json()["data"]):
         time.sleep(0.05)
     cancel(world, jobs[0]["id"])
     waiting.join()
@@ -179,24 +179,24 @@ def test_whoever_waits_for_a_canceled_job_is_told_so(world: World) -> None:
 
 def test_an_idempotency_key_still_stands_for_the_canceled_job(world: World) -> None:
     headers = {"idempotency-key": "order-7"}
-    job_id = world.generate(headers).json()["id"]
+    job_id = world.api.generate(headers).json()["id"]
     cancel(world, job_id)
-    answer = world.generate(headers)
+    answer = world.api.generate(headers)
     assert (answer.status, answer.json()["error"]["code"]) == (409, "job_canceled")
     assert answer.json()["error"]["job_id"] == job_id
 
 
 def test_a_canceled_job_is_not_buried(world: World) -> None:
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     cancel(world, job_id)
-    world.bury(job_id)
-    assert world.job(job_id)["status"] == "canceled"
+    world.jobs.bury(job_id)
+    assert world.api.job(job_id)["status"] == "canceled"
 
 
 def job_with_inputs(world: World, *object_keys: str) -> str:
     """A job that works on these objects of the bucket."""
     store = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger"))
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     job = store.get(job_id)
     assert isinstance(job, Job)
     inputs = tuple(Input("image", key, "image/png", 1, 1, 1) for key in object_keys)
@@ -213,11 +213,11 @@ def objects() -> list[str]:
 def test_the_inputs_of_a_finished_job_can_be_deleted(world: World) -> None:
     job_id = job_with_inputs(world, "inputs/job/one", "inputs/job/two")
     boto3.client("s3").put_object(Bucket="images", Key="images/img_1.png", Body=b"x")
-    answer = world.call("DELETE", f"/jobs/{job_id}/inputs")
+    answer = world.api.call("DELETE", f"/jobs/{job_id}/inputs")
     assert (answer.status, answer.json()["error"]["code"]) == (409, "job_not_finished")
     assert len(objects()) == 3
     cancel(world, job_id)
     for _ in range(2):
-        answer = world.call("DELETE", f"/jobs/{job_id}/inputs")
+        answer = world.api.call("DELETE", f"/jobs/{job_id}/inputs")
         assert answer.json() == {"id": job_id, "object": "job.inputs.deleted", "deleted": True}
         assert objects() == ["images/img_1.png"]

@@ -14,8 +14,9 @@ from core.drops.intake import PATIENCE_SECONDS
 from core.images.inspection import MAX_BYTES
 from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
+from tests.support.world import World
+from tests.support.world.invocations import PUBLIC_URL, sample_event
 
-from .conftest import PUBLIC_URL, World, sample_event
 from .test_edits import mask, picture
 
 NIGHT = json.dumps({"prompt": "make it night", "quality": "low"}).encode()
@@ -30,7 +31,7 @@ def caller_id(world: World) -> str:
 
 
 def jobs(world: World) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = world.call("GET", "/jobs").json()["data"]
+    found: list[dict[str, Any]] = world.api.call("GET", "/jobs").json()["data"]
     return found
 
 
@@ -48,10 +49,11 @@ def error_of(name: str) -> Any:
 
 
 def test_metadata_is_a_recipe(world: World) -> None:
-    assert world.tell(world.put("team/photo.png", picture(), prompt=quote("mach es grün"), quality="low", n="2")) == []
+    event = world.inbox.put("team/photo.png", picture(), prompt=quote("mach es grün"), quality="low", n="2")
+    assert world.inbox.deliver(event) == []
     (job,) = jobs(world)
     assert (job["operation"], job["easel"]["requested"]["n"]) == ("edit", 2)
-    world.work()
+    world.jobs.work()
     (call,) = world.simulator.calls()
     assert (call["path"], call["input_images"], call["n"]) == ("/v1/images/edits", 1, 2)
 
@@ -59,32 +61,32 @@ def test_metadata_is_a_recipe(world: World) -> None:
 @pytest.mark.parametrize("place", ["photo.png.json", "photo.json", "recipe.json", "../recipe.json"])
 def test_a_recipe_may_stand_beside_or_above(world: World, place: str) -> None:
     key = f"team/a/{place}".replace("a/../", "")
-    world.tell(world.put(key, NIGHT), world.put("team/a/photo.png", picture()))
+    world.inbox.deliver(world.inbox.put(key, NIGHT), world.inbox.put("team/a/photo.png", picture()))
     assert len(jobs(world)) == 1
 
 
 def test_the_nearest_recipe_alone_decides(world: World) -> None:
-    world.put("team/recipe.json", json.dumps({"prompt": "far", "n": 3}).encode())
-    world.put("team/a/recipe.json", json.dumps({"prompt": "near"}).encode())
-    world.tell(world.put("team/a/b/photo.png", picture()))
+    world.inbox.put("team/recipe.json", json.dumps({"prompt": "far", "n": 3}).encode())
+    world.inbox.put("team/a/recipe.json", json.dumps({"prompt": "near"}).encode())
+    world.inbox.deliver(world.inbox.put("team/a/b/photo.png", picture()))
     assert jobs(world)[0]["easel"]["requested"].get("n") is None
 
 
 def test_a_mask_and_references_are_taken_from_the_inbox(world: World) -> None:
     recipe = {"prompt": "blend", "model": "gpt-image-2", "mask": "./hole.png", "references": ["team/style.png"]}
-    world.put("team/a/recipe.json", json.dumps(recipe).encode())
-    world.put("team/style.png", picture(colour="red"))
-    notice_of_mask = world.put("team/a/hole.png", mask())
-    world.tell(world.put("team/a/photo.png", picture()), notice_of_mask)
-    world.work()
+    world.inbox.put("team/a/recipe.json", json.dumps(recipe).encode())
+    world.inbox.put("team/style.png", picture(colour="red"))
+    notice_of_mask = world.inbox.put("team/a/hole.png", mask())
+    world.inbox.deliver(world.inbox.put("team/a/photo.png", picture()), notice_of_mask)
+    world.jobs.work()
     (call,) = world.simulator.calls()
     assert call["input_images"] == 2
     assert left_behind() == [], "a mask is no drop"
 
 
 def test_material_is_not_edited(world: World) -> None:
-    world.put("team/masks/recipe.json", b'{"material": true}')
-    assert world.tell(world.put("team/masks/hole.png", mask())) == []
+    world.inbox.put("team/masks/recipe.json", b'{"material": true}')
+    assert world.inbox.deliver(world.inbox.put("team/masks/hole.png", mask())) == []
     assert (jobs(world), left_behind()) == ([], [])
 
 
@@ -102,8 +104,8 @@ def test_material_is_not_edited(world: World) -> None:
     ],
 )
 def test_a_broken_recipe_leaves_an_error_and_buys_nothing(world: World, recipe: bytes, code: str) -> None:
-    world.put("team/recipe.json", recipe)
-    assert world.tell(world.put("team/photo.png", picture())) == []
+    world.inbox.put("team/recipe.json", recipe)
+    assert world.inbox.deliver(world.inbox.put("team/photo.png", picture())) == []
     error = error_of("team/photo")
     assert (error["object"], error["error"]["code"], error["error"]["charged"]) == ("drop.error", code, False)
     assert error["source"]["key"] == "team/photo.png"
@@ -111,8 +113,8 @@ def test_a_broken_recipe_leaves_an_error_and_buys_nothing(world: World, recipe: 
 
 
 def test_metadata_of_other_tools_is_left_alone(world: World) -> None:
-    world.put("team/recipe.json", NIGHT)
-    world.tell(world.put("team/photo.png", picture(), mtime="1795348800", mode="33188"))
+    world.inbox.put("team/recipe.json", NIGHT)
+    world.inbox.deliver(world.inbox.put("team/photo.png", picture(), mtime="1795348800", mode="33188"))
     assert len(jobs(world)) == 1
 
 
@@ -120,49 +122,49 @@ def test_metadata_of_other_tools_is_left_alone(world: World) -> None:
 
 
 def test_an_image_without_a_recipe_waits_once_and_then_gets_an_error(world: World) -> None:
-    assert world.tell(world.put("team/photo.png", picture())) == []
+    assert world.inbox.deliver(world.inbox.put("team/photo.png", picture())) == []
     assert left_behind() == []
-    assert world.tell(*world.delayed()) == []
+    assert world.inbox.deliver(*world.inbox.delayed()) == []
     assert error_of("team/photo")["error"]["code"] == "recipe_missing"
-    assert world.delayed() == []
+    assert world.inbox.delayed() == []
 
 
 def test_a_late_sidecar_starts_its_image_once(world: World) -> None:
-    world.tell(world.put("team/photo.png", picture()))
-    world.tell(world.put("team/photo.json", NIGHT))
+    world.inbox.deliver(world.inbox.put("team/photo.png", picture()))
+    world.inbox.deliver(world.inbox.put("team/photo.json", NIGHT))
     assert len(jobs(world)) == 1
-    world.tell(*world.delayed())
+    world.inbox.deliver(*world.inbox.delayed())
     assert len(jobs(world)) == 1
     assert left_behind() == []
 
 
 def test_a_sidecar_after_the_error_still_counts(world: World) -> None:
-    world.tell(world.put("team/photo.png", picture()))
-    world.tell(*world.delayed())
-    world.tell(world.put("team/photo.json", NIGHT))
+    world.inbox.deliver(world.inbox.put("team/photo.png", picture()))
+    world.inbox.deliver(*world.inbox.delayed())
+    world.inbox.deliver(world.inbox.put("team/photo.json", NIGHT))
     assert len(jobs(world)) == 1
 
 
 def test_a_late_recipe_of_the_folder_is_found(world: World) -> None:
-    world.tell(world.put("team/photo.png", picture()))
-    world.tell(world.put("team/recipe.json", NIGHT))
+    world.inbox.deliver(world.inbox.put("team/photo.png", picture()))
+    world.inbox.deliver(world.inbox.put("team/recipe.json", NIGHT))
     assert jobs(world) == []
-    world.tell(*world.delayed())
+    world.inbox.deliver(*world.inbox.delayed())
     assert len(jobs(world)) == 1
 
 
 def test_a_folder_may_ask_to_wait_for_sidecars(world: World) -> None:
-    world.put("team/recipe.json", b'{"prompt": "preset", "n": 1, "wait_for_sidecar": 30}')
-    world.tell(world.put("team/photo.png", picture()))
+    world.inbox.put("team/recipe.json", b'{"prompt": "preset", "n": 1, "wait_for_sidecar": 30}')
+    world.inbox.deliver(world.inbox.put("team/photo.png", picture()))
     assert jobs(world) == []
-    world.tell(world.put("team/photo.json", b'{"prompt": "own", "n": 2}'))
-    world.tell(*world.delayed())
+    world.inbox.deliver(world.inbox.put("team/photo.json", b'{"prompt": "own", "n": 2}'))
+    world.inbox.deliver(*world.inbox.delayed())
     (job,) = jobs(world)
     assert job["easel"]["requested"]["n"] == 2
 
 
 def test_a_sidecar_without_an_image_says_nothing(world: World) -> None:
-    assert world.tell(world.put("team/photo.json", b"broken")) == []
+    assert world.inbox.deliver(world.inbox.put("team/photo.json", b"broken")) == []
     assert left_behind() == []
 
 
@@ -170,68 +172,68 @@ def test_a_sidecar_without_an_image_says_nothing(world: World) -> None:
 
 
 def test_duplicates_and_disorder_buy_once_for_each_version(world: World) -> None:
-    first = world.put("team/photo.png", picture(), prompt="x")
-    second = world.put("team/photo.png", picture(), prompt="x")
-    assert world.tell(second, first, second, first) == []
+    first = world.inbox.put("team/photo.png", picture(), prompt="x")
+    second = world.inbox.put("team/photo.png", picture(), prompt="x")
+    assert world.inbox.deliver(second, first, second, first) == []
     assert len(jobs(world)) == 2
-    world.work()
-    world.tell(first, second)
-    world.work()
-    assert world.bought() == 2
+    world.jobs.work()
+    world.inbox.deliver(first, second)
+    world.jobs.work()
+    assert world.provider.bought() == 2
 
 
 def test_a_deleted_drop_is_not_wanted(world: World) -> None:
-    notice = world.put("team/photo.png", picture(), prompt="x")
+    notice = world.inbox.put("team/photo.png", picture(), prompt="x")
     boto3.client("s3").delete_object(Bucket="inbox", Key="team/photo.png")
-    assert world.tell(notice) == []
+    assert world.inbox.deliver(notice) == []
     assert (jobs(world), left_behind()) == ([], [])
 
 
 @pytest.mark.parametrize("key", ["team/a b+c%2B/ü ✓.png", "team/no-extension", "team/.png", "team/a//b.png"])
 def test_any_key_will_do(world: World, key: str) -> None:
-    assert world.tell(world.put(key, picture(), prompt="x")) == []
+    assert world.inbox.deliver(world.inbox.put(key, picture(), prompt="x")) == []
     assert len(jobs(world)) == 1
 
 
 def test_a_drop_is_bought_once_though_its_prefix_goes_to_another_key_meanwhile(world: World) -> None:
-    notice = world.put("team/photo.png", picture(), prompt="x")
-    world.tell(notice)
+    notice = world.inbox.put("team/photo.png", picture(), prompt="x")
+    world.inbox.deliver(notice)
     _, other = keys.create(world.stack, "other", None, [], [])
     drops.map_prefix(world.stack, "team", other.id)
-    assert world.tell(notice) == []
-    world.work()
-    assert world.bought() == 1
+    assert world.inbox.deliver(notice) == []
+    world.jobs.work()
+    assert world.provider.bought() == 1
     assert left_behind() == []
 
 
 def fail_free_of_charge(world: World, notice: dict[str, Any]) -> None:
     """Let the job of a drop fail for a reason that may pass: the provider asks for a longer wait than it has."""
     world.simulator.plan("rate_limit", retry_after=7200)
-    world.tell(notice)
-    world.work()
+    world.inbox.deliver(notice)
+    world.jobs.work()
     (job,) = jobs(world)
     assert (job["status"], job["error"]["charged"], job["error"]["retryable"]) == ("failed", False, True)
 
 
 def test_a_drop_that_failed_free_of_charge_is_bought_when_it_is_put_back(world: World) -> None:
-    notice = world.put("team/photo.png", picture(), prompt="x")
+    notice = world.inbox.put("team/photo.png", picture(), prompt="x")
     fail_free_of_charge(world, notice)
-    world.tell(notice)
-    world.work()
-    assert ([job["status"] for job in jobs(world)], world.bought()) == (["succeeded"], 1)
+    world.inbox.deliver(notice)
+    world.jobs.work()
+    assert ([job["status"] for job in jobs(world)], world.provider.bought()) == (["succeeded"], 1)
 
 
 def test_a_drop_that_failed_is_not_bought_for_another_key_or_by_another_recipe(world: World) -> None:
-    world.put("team/photo.json", NIGHT)
-    notice = world.put("team/photo.png", picture())
+    world.inbox.put("team/photo.json", NIGHT)
+    notice = world.inbox.put("team/photo.png", picture())
     fail_free_of_charge(world, notice)
-    sidecar = world.put("team/photo.json", json.dumps({"prompt": "make it day"}).encode())
-    assert world.tell(sidecar) == []
+    sidecar = world.inbox.put("team/photo.json", json.dumps({"prompt": "make it day"}).encode())
+    assert world.inbox.deliver(sidecar) == []
     _, other = keys.create(world.stack, "other", None, [], [])
     drops.map_prefix(world.stack, "team", other.id)
-    assert world.tell(notice) == []
-    world.work()
-    assert (len(jobs(world)), world.bought(), left_behind()) == (1, 0, [])
+    assert world.inbox.deliver(notice) == []
+    world.jobs.work()
+    assert (len(jobs(world)), world.provider.bought(), left_behind()) == (1, 0, [])
 
 
 # ---------------------------------------------------------------- what S3 tells beside
@@ -240,34 +242,36 @@ def test_a_drop_that_failed_is_not_bought_for_another_key_or_by_another_recipe(w
 def test_folders_and_tests_are_no_drops(world: World) -> None:
     test_event = sample_event("drop")
     test_event["Records"][0]["body"] = json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "inbox"})
-    assert world.tell(world.put("team/folder/", b""), test_event) == []
+    assert world.inbox.deliver(world.inbox.put("team/folder/", b""), test_event) == []
     assert left_behind() == []
 
 
 def test_a_message_of_nobody_is_delivered_again_until_it_is_given_up(world: World) -> None:
     poison = sample_event("drop")
     poison["Records"][0]["body"] = "hello"
-    assert world.tell(world.put("team/photo.png", picture(), prompt="x"), poison) == ["message-1"]
+    assert world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"), poison) == ["message-1"]
     assert len(jobs(world)) == 1
 
 
 def test_what_may_pass_is_delivered_again(world: World) -> None:
     boto3.client("dynamodb").delete_table(TableName="callers")
-    assert world.tell(world.put("folder/", b""), world.put("team/photo.png", picture(), prompt="x")) == ["message-1"]
+    assert world.inbox.deliver(
+        world.inbox.put("folder/", b""), world.inbox.put("team/photo.png", picture(), prompt="x")
+    ) == ["message-1"]
     assert left_behind() == []
 
 
 def test_a_drop_waits_while_buying_is_stopped_and_not_for_ever(world: World) -> None:
-    notice = world.put("team/photo.png", picture(), prompt="x")
+    notice = world.inbox.put("team/photo.png", picture(), prompt="x")
     control = {"owner": {"S": "deployment"}, "name": {"S": "control"}, "stopped_at": {"N": "1"}}
     boto3.client("dynamodb").put_item(TableName="ledger", Item=control)
-    assert world.tell(notice) == []
-    (waiting,) = world.delayed()
+    assert world.inbox.deliver(notice) == []
+    (waiting,) = world.inbox.delayed()
     assert (left_behind(), jobs(world)) == ([], [])
     body = json.loads(waiting["Records"][0]["body"])
     body["Records"][0]["easelWaitedSeconds"] = PATIENCE_SECONDS
     waiting["Records"][0]["body"] = json.dumps(body)
-    assert world.tell(waiting) == []
+    assert world.inbox.deliver(waiting) == []
     assert error_of("team/photo")["error"]["code"] == "buying_stopped"
 
 
@@ -284,10 +288,10 @@ def test_a_drop_waits_while_buying_is_stopped_and_not_for_ever(world: World) -> 
     ],
 )
 def test_what_is_no_image_is_refused_by_its_bytes(world: World, data: bytes, code: str) -> None:
-    world.tell(world.put("team/photo.png", data))
+    world.inbox.deliver(world.inbox.put("team/photo.png", data))
     assert error_of("team/photo")["error"]["code"] == code
     assert "PNG, JPEG and WebP" in error_of("team/photo")["error"]["message"]
-    assert world.delayed() == [], "nobody waits for the recipe of something that is no image"
+    assert world.inbox.delayed() == [], "nobody waits for the recipe of something that is no image"
 
 
 def test_a_huge_object_is_refused_without_being_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,7 +311,7 @@ def test_a_huge_object_is_refused_without_being_read(world: World, monkeypatch: 
     read: list[str] = []
     aws.s3().meta.events.register("before-call.s3.GetObject", lambda params, **_: read.append(params["url_path"]))
     aws.s3().meta.events.register("before-call.s3.CopyObject", lambda params, **_: read.append(params["url_path"]))
-    assert world.tell(event) == []
+    assert world.inbox.deliver(event) == []
     assert error_of("team/huge")["error"]["code"] == "image_file_too_large"
     assert not [path for path in read if "huge.png" in path]
 
@@ -316,7 +320,7 @@ def test_a_huge_object_is_refused_without_being_read(world: World, monkeypatch: 
 
 
 def test_nobody_owns_a_prefix_that_is_not_mapped(world: World) -> None:
-    world.tell(world.put("other/photo.png", picture(), prompt="x"))
+    world.inbox.deliver(world.inbox.put("other/photo.png", picture(), prompt="x"))
     error = error_of("other/photo")["error"]
     assert error["code"] == "drop_without_owner"
     assert "easel drops map other/ KEY_ID" in error["message"]
@@ -325,31 +329,31 @@ def test_nobody_owns_a_prefix_that_is_not_mapped(world: World) -> None:
 def test_the_longest_prefix_wins(world: World) -> None:
     key, guest = keys.create(world.stack, "guest", None, [], [])
     drops.map_prefix(world.stack, "team/guests/", guest.id)
-    world.tell(world.put("team/guests/photo.png", picture(), prompt="x"))
+    world.inbox.deliver(world.inbox.put("team/guests/photo.png", picture(), prompt="x"))
     assert jobs(world) == []
-    assert len(world.call("GET", "/jobs", key=key).json()["data"]) == 1
+    assert len(world.api.call("GET", "/jobs", key=key).json()["data"]) == 1
 
 
 def test_a_prefix_may_be_the_whole_inbox_and_be_taken_back(world: World, caller_id: str) -> None:
     drops.map_prefix(world.stack, "/", caller_id)
-    world.tell(world.put("photo.png", picture(), prompt="x"))
+    world.inbox.deliver(world.inbox.put("photo.png", picture(), prompt="x"))
     assert len(jobs(world)) == 1
     assert drops.unmap_prefix(world.stack, "/")
     assert not drops.unmap_prefix(world.stack, "/")
-    world.tell(world.put("photo.png", picture(), prompt="x"))
+    world.inbox.deliver(world.inbox.put("photo.png", picture(), prompt="x"))
     assert error_of("photo")["error"]["code"] == "drop_without_owner"
 
 
 def test_drops_of_a_revoked_key_are_refused(world: World, caller_id: str) -> None:
     keys.revoke(world.stack, caller_id)
-    world.tell(world.put("team/photo.png", picture(), prompt="x"))
+    world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"))
     assert error_of("team/photo")["error"]["code"] == "drop_owner_inactive"
 
 
 def test_a_key_is_held_to_its_models(world: World) -> None:
     _, caller = keys.create(world.stack, "one model", None, ["gpt-image-2"], [])
     drops.map_prefix(world.stack, "narrow", caller.id)
-    world.tell(world.put("narrow/photo.png", picture(), prompt="x", model="gpt-image-2.6-flare"))
+    world.inbox.deliver(world.inbox.put("narrow/photo.png", picture(), prompt="x", model="gpt-image-2.6-flare"))
     assert error_of("narrow/photo")["error"]["code"] == "model_not_allowed"
 
 
@@ -359,14 +363,14 @@ def test_a_drop_beyond_a_budget_gets_an_error_that_says_what_is_left(world: Worl
     drops.map_prefix(world.stack, "thrifty", caller.id)
     if whose == "deployment":
         LedgerStore(boto3.client("dynamodb"), "ledger").set_budget("day", 10)
-    world.tell(world.put("thrifty/photo.png", picture(), prompt="x", quality="low"))
+    world.inbox.deliver(world.inbox.put("thrifty/photo.png", picture(), prompt="x", quality="low"))
     error = error_of("thrifty/photo")["error"]
     assert (error["code"], error["charged"], error["retryable"]) == ("budget_exceeded", False, False)
     told = error["budget"]
     assert (told["scope"], told["period"], told["left_micro_usd"]) == (whose, "day", 10)
     assert told["asked_micro_usd"] > 10
     assert told["renews_at"] is not None
-    assert (world.messages(), world.delayed()) == ([], [])
+    assert (world.jobs.messages(), world.inbox.delayed()) == ([], [])
 
 
 def test_mappings_are_listed_and_are_no_keys(world: World, caller_id: str) -> None:
@@ -378,8 +382,8 @@ def test_mappings_are_listed_and_are_no_keys(world: World, caller_id: str) -> No
 
 
 def test_drops_that_differ_in_their_extension_have_folders_of_their_own(world: World) -> None:
-    world.tell(world.put("team/photo.txt", b"text"), world.put("team/photo.doc", b"text"))
-    world.tell(world.put("team/photo.txt", b"other text"))
+    world.inbox.deliver(world.inbox.put("team/photo.txt", b"text"), world.inbox.put("team/photo.doc", b"text"))
+    world.inbox.deliver(world.inbox.put("team/photo.txt", b"other text"))
     assert left_behind() == ["drops/team/photo.doc/error.json", "drops/team/photo/error.json"]
     assert error_of("team/photo")["source"]["key"] == "team/photo.txt"
     assert error_of("team/photo.doc")["source"]["key"] == "team/photo.doc"
@@ -389,8 +393,8 @@ def test_drops_that_differ_in_their_extension_have_folders_of_their_own(world: W
 
 
 def finish(world: World) -> None:
-    world.work()
-    world.announce()
+    world.jobs.work()
+    world.ends.announce()
 
 
 def result_of(name: str) -> Any:
@@ -399,9 +403,9 @@ def result_of(name: str) -> Any:
 
 
 def test_an_image_and_a_manifest_are_left(world: World) -> None:
-    world.put("team/recipe.json", NIGHT)
-    notice = world.put("team/my photo.png", picture())
-    world.tell(notice)
+    world.inbox.put("team/recipe.json", NIGHT)
+    notice = world.inbox.put("team/my photo.png", picture())
+    world.inbox.deliver(notice)
     finish(world)
     assert left_behind() == ["drops/team/my photo/my photo.png", "drops/team/my photo/result.json"]
     result = result_of("team/my photo")
@@ -428,15 +432,15 @@ def test_an_image_and_a_manifest_are_left(world: World) -> None:
 def test_a_manifest_tells_what_the_budget_of_its_owner_has_left(world: World) -> None:
     key, caller = keys.create(world.stack, "thrifty", None, [], [], budget=Budget(day=2_000_000))
     drops.map_prefix(world.stack, "thrifty", caller.id)
-    world.tell(world.put("thrifty/photo.png", picture(), prompt="x"))
+    world.inbox.deliver(world.inbox.put("thrifty/photo.png", picture(), prompt="x"))
     finish(world)
     left = result_of("thrifty/photo")["easel"]["cost"]["budget_left_micro_usd"]
-    spent = world.call("GET", "/usage", key=key).json()["spent_micro_usd"]
+    spent = world.api.call("GET", "/usage", key=key).json()["spent_micro_usd"]
     assert (left, spent) == (2_000_000 - spent, result_of("thrifty/photo")["easel"]["cost"]["actual_micro_usd"])
 
 
 def test_a_manifest_tells_nothing_of_the_budget_of_a_new_owner(world: World) -> None:
-    world.tell(world.put("team/photo.png", picture(), prompt="x"))
+    world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"))
     _, other = keys.create(world.stack, "other", None, [], [], budget=Budget(day=2_000_000))
     drops.map_prefix(world.stack, "team", other.id)
     finish(world)
@@ -444,7 +448,7 @@ def test_a_manifest_tells_nothing_of_the_budget_of_a_new_owner(world: World) -> 
 
 
 def test_several_images_are_numbered(world: World) -> None:
-    world.tell(world.put("team/photo.png", picture(), prompt="x", n="2", output_format="jpeg"))
+    world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x", n="2", output_format="jpeg"))
     finish(world)
     assert left_behind() == [
         "drops/team/photo/photo-1.jpg",
@@ -455,7 +459,7 @@ def test_several_images_are_numbered(world: World) -> None:
 
 def test_a_job_that_fails_leaves_its_error(world: World) -> None:
     world.simulator.plan("moderation_blocked")
-    world.tell(world.put("team/photo.png", picture(), prompt="x"))
+    world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"))
     finish(world)
     error = error_of("team/photo")
     (job,) = jobs(world)
@@ -463,20 +467,20 @@ def test_a_job_that_fails_leaves_its_error(world: World) -> None:
 
 
 def test_a_folder_tells_of_the_newest_drop_alone(world: World) -> None:
-    world.tell(world.put("team/photo.png", picture(), prompt="x", n="3"))
+    world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x", n="3"))
     finish(world)
-    world.tell(world.put("team/photo.png", picture(), prompt="x"))
+    world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"))
     finish(world)
     assert left_behind() == ["drops/team/photo/photo.png", "drops/team/photo/result.json"]
-    world.tell(world.put("team/photo.png", b"text"))
+    world.inbox.deliver(world.inbox.put("team/photo.png", b"text"))
     assert left_behind() == ["drops/team/photo/error.json"]
-    world.tell(world.put("team/photo.png", picture(), prompt="x"))
+    world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"))
     finish(world)
     assert left_behind() == ["drops/team/photo/photo.png", "drops/team/photo/result.json"]
 
 
 def test_an_older_drop_that_ends_later_leaves_nothing(world: World) -> None:
-    world.tell(world.put("team/photo.png", picture(), prompt="x"))
+    world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"))
     newer = {"id": {"S": "folder#drops/team/photo/"}}
     boto3.client("dynamodb").update_item(
         TableName="jobs",
@@ -489,11 +493,11 @@ def test_an_older_drop_that_ends_later_leaves_nothing(world: World) -> None:
 
 
 def test_a_result_is_written_again_as_it_was(world: World) -> None:
-    world.tell(world.put("team/photo.png", picture(), prompt="x"))
-    world.work()
-    records = {"Records": world.stream.matching_records()}
+    world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"))
+    world.jobs.work()
+    records = {"Records": world.ends.stream.matching_records()}
     (job,) = jobs(world)
-    world.deliver_to_announcer(records)
+    world.ends.deliver(records)
     first = (left_behind(), result_of("team/photo"))
     boto3.client("dynamodb").update_item(
         TableName="jobs",
@@ -502,14 +506,16 @@ def test_a_result_is_written_again_as_it_was(world: World) -> None:
         ExpressionAttributeNames={"#open": "open"},
         ExpressionAttributeValues={":mark": {"S": "unannounced"}, ":now": {"N": "1"}},
     )
-    world.deliver_to_announcer(records)
+    world.ends.deliver(records)
     assert (left_behind(), result_of("team/photo")) == first
 
 
 def test_every_outcome_is_an_event(world: World) -> None:
-    world.tell(world.put("team/photo.png", picture(), prompt="x"), world.put("team/note.txt", b"text"))
+    world.inbox.deliver(
+        world.inbox.put("team/photo.png", picture(), prompt="x"), world.inbox.put("team/note.txt", b"text")
+    )
     finish(world)
-    refused, ended = world.published()
+    refused, ended = world.ends.published()
     assert (refused["detail-type"], refused["detail"]["error"]["code"]) == ("Drop Refused", "invalid_image_file")
     assert (refused["detail"]["drop"]["key"], refused["detail"]["drop"]["results"]) == (
         "team/note.txt",

@@ -11,8 +11,7 @@ import pytest
 from PIL import Image
 
 from cli import keys
-
-from .conftest import World
+from tests.support.world import World
 
 
 def picture(mode: str = "RGB", size: tuple[int, int] = (64, 48), colour: Any = "teal", kind: str = "PNG") -> bytes:
@@ -34,8 +33,8 @@ FIELDS = {"model": "gpt-image-2", "prompt": "make it night", "quality": "low"}
 
 def edited(world: World, answer: Any) -> Any:
     assert answer.status == 202, answer.text
-    world.work()
-    job = world.job(answer.json()["id"])
+    world.jobs.work()
+    job = world.api.job(answer.json()["id"])
     assert job["status"] == "succeeded", job
     return job
 
@@ -51,7 +50,7 @@ def edited(world: World, answer: Any) -> Any:
     ids=["one file", "raw bytes", "several files", "a mask"],
 )
 def test_a_form_as_the_sdks_send_it(world: World, files: list[tuple[str, Any]]) -> None:
-    job = edited(world, world.form("/images/edits", FIELDS | {"n": "2"}, files))
+    job = edited(world, world.api.form("/images/edits", FIELDS | {"n": "2"}, files))
     assert len(job["result"]["data"]) == 2
     (call,) = world.simulator.calls()
     assert (call["path"], call["n"]) == ("/v1/images/edits", 2)
@@ -61,52 +60,54 @@ def test_a_form_as_the_sdks_send_it(world: World, files: list[tuple[str, Any]]) 
 
 
 def test_an_earlier_image_is_edited_by_its_id(world: World) -> None:
-    first = world.accepted()
-    world.work()
-    image_id = world.job(first)["result"]["data"][0]["id"]
+    first = world.api.accepted()
+    world.jobs.work()
+    image_id = world.api.job(first)["result"]["data"][0]["id"]
     body = {"model": "gpt-image-2", "prompt": "add a hat", "images": [{"file_id": image_id}]}
-    edited(world, world.call("POST", "/images/edits", body, headers={"prefer": "respond-async"}))
+    edited(world, world.api.call("POST", "/images/edits", body, headers={"prefer": "respond-async"}))
 
 
 def test_a_data_url_is_edited(world: World) -> None:
     url = "data:image/png;base64," + base64.b64encode(picture()).decode()
     body = {"model": "gpt-image-2.6-flare", "prompt": "add a hat", "images": [{"image_url": url}]}
-    edited(world, world.call("POST", "/images/edits", body, headers={"prefer": "respond-async"}))
+    edited(world, world.api.call("POST", "/images/edits", body, headers={"prefer": "respond-async"}))
 
 
 def test_an_upload_is_edited(world: World) -> None:
-    made = world.call("POST", "/uploads", {"content_type": "image/png"}).json()
+    made = world.api.call("POST", "/uploads", {"content_type": "image/png"}).json()
     boto3.client("s3").put_object(Bucket="images", Key=made["fields"]["key"], Body=picture(), ContentType="image/png")
     body = {"model": "gpt-image-2", "prompt": "add a hat", "images": [{"file_id": made["id"]}]}
-    edited(world, world.call("POST", "/images/edits", body, headers={"prefer": "respond-async"}))
+    edited(world, world.api.call("POST", "/images/edits", body, headers={"prefer": "respond-async"}))
 
 
 def test_a_text_field_may_hold_an_id(world: World) -> None:
-    first = world.accepted()
-    world.work()
-    image_id = world.job(first)["result"]["data"][0]["id"]
-    edited(world, world.form("/images/edits", FIELDS | {"image": image_id}, [("mask", ("m.png", mask((1024, 1024))))]))
+    first = world.api.accepted()
+    world.jobs.work()
+    image_id = world.api.job(first)["result"]["data"][0]["id"]
+    edited(
+        world, world.api.form("/images/edits", FIELDS | {"image": image_id}, [("mask", ("m.png", mask((1024, 1024))))])
+    )
 
 
 def test_inputs_are_kept_as_they_were(world: World) -> None:
-    first = world.accepted()
-    world.work()
-    image_id = world.job(first)["result"]["data"][0]["id"]
+    first = world.api.accepted()
+    world.jobs.work()
+    image_id = world.api.job(first)["result"]["data"][0]["id"]
     body = {"model": "gpt-image-2", "prompt": "add a hat", "images": [{"file_id": image_id}]}
-    answer = world.call("POST", "/images/edits", body, headers={"prefer": "respond-async"})
-    assert world.call("DELETE", f"/images/{image_id}").status == 200
+    answer = world.api.call("POST", "/images/edits", body, headers={"prefer": "respond-async"})
+    assert world.api.call("DELETE", f"/images/{image_id}").status == 200
     edited(world, answer)
 
 
 def test_inputs_that_were_deleted_end_the_job_free_of_charge(world: World) -> None:
-    answer = world.form("/images/edits", FIELDS, [("image", ("photo.png", picture()))])
+    answer = world.api.form("/images/edits", FIELDS, [("image", ("photo.png", picture()))])
     job_id = answer.json()["id"]
-    assert world.call("DELETE", f"/jobs/{job_id}/inputs").status in (200, 409)
+    assert world.api.call("DELETE", f"/jobs/{job_id}/inputs").status in (200, 409)
     s3 = boto3.client("s3")
     for found in s3.list_objects_v2(Bucket="images", Prefix="inputs/").get("Contents", []):
         s3.delete_object(Bucket="images", Key=found["Key"])
-    world.work()
-    job = world.job(job_id)
+    world.jobs.work()
+    job = world.api.job(job_id)
     assert (job["error"]["code"], job["error"]["charged"]) == ("input_deleted", False)
     assert world.simulator.calls() == []
 
@@ -117,20 +118,20 @@ def test_a_black_and_white_mask_is_converted_with_a_warning(world: World) -> Non
     file = io.BytesIO()
     bw.save(file, "PNG")
     files = [("image", ("p.png", picture())), ("mask", ("m.png", file.getvalue()))]
-    job = edited(world, world.form("/images/edits", FIELDS, files))
+    job = edited(world, world.api.form("/images/edits", FIELDS, files))
     assert [warning["code"] for warning in job["easel"]["warnings"]] == ["mask_converted"]
 
 
 def test_a_markup_is_sent_to_models_that_know_it(world: World) -> None:
     files = [("image", ("p.png", picture())), ("markup", ("m.png", mask()))]
-    edited(world, world.form("/images/edits", FIELDS | {"model": "gpt-image-2.5-flare"}, files))
-    refused = world.form("/images/edits", FIELDS, files)
+    edited(world, world.api.form("/images/edits", FIELDS | {"model": "gpt-image-2.5-flare"}, files))
+    refused = world.api.form("/images/edits", FIELDS, files)
     assert (refused.status, refused.json()["error"]["param"]) == (400, "markup")
 
 
 def test_a_retired_model_edits_by_its_successor(world: World) -> None:
     fields = FIELDS | {"model": "gpt-image-1", "input_fidelity": "high"}
-    job = edited(world, world.form("/images/edits", fields, [("image", ("p.png", picture()))]))
+    job = edited(world, world.api.form("/images/edits", fields, [("image", ("p.png", picture()))]))
     assert job["easel"]["applied"] == {"model": "gpt-image-2", "quality": "low"}
     assert "'input_fidelity' was dropped" in job["easel"]["warnings"][0]["message"]
 
@@ -169,42 +170,42 @@ def huge_png() -> bytes:
 def test_what_cannot_be_edited_is_refused_before_money(
     world: World, fields: dict[str, str], files: list[tuple[str, Any]], code: str
 ) -> None:
-    answer = world.form("/images/edits", FIELDS | fields, files)
+    answer = world.api.form("/images/edits", FIELDS | fields, files)
     error = answer.json()["error"]
     assert error["code"] == code, error
     assert answer.status in (400, 404)
     assert error["charged"] is False
-    assert world.messages() == []
+    assert world.jobs.messages() == []
 
 
 def test_another_callers_images_are_not_there(world: World) -> None:
-    first = world.accepted()
-    world.work()
-    image_id = world.job(first)["result"]["data"][0]["id"]
+    first = world.api.accepted()
+    world.jobs.work()
+    image_id = world.api.job(first)["result"]["data"][0]["id"]
     other, _ = keys.create(world.stack, "other", None, [], [])
-    answer = world.form("/images/edits", FIELDS | {"image": image_id}, [], key=other)
+    answer = world.api.form("/images/edits", FIELDS | {"image": image_id}, [], key=other)
     assert (answer.status, answer.json()["error"]["code"]) == (404, "not_found")
 
 
 def test_a_quote_buys_nothing_and_the_job_keeps_to_it(world: World) -> None:
     body = {"model": "gpt-image-2", "prompt": "an otter", "quality": "high", "size": "1024x1024", "n": 2}
-    quoted = world.call("POST", "/images/quote", body).json()
+    quoted = world.api.call("POST", "/images/quote", body).json()
     assert quoted["object"] == "quote"
-    assert world.messages() == []
-    job_id = world.accepted(**body)
-    world.work()
-    cost = world.job(job_id)["easel"]["cost"]
+    assert world.jobs.messages() == []
+    job_id = world.api.accepted(**body)
+    world.jobs.work()
+    cost = world.api.job(job_id)["easel"]["cost"]
     assert cost["upper_bound_micro_usd"] == quoted["upper_bound_micro_usd"]
     assert quoted["quote_micro_usd"] <= cost["upper_bound_micro_usd"]
     assert cost["actual_micro_usd"] == world.simulator.calls()[0]["charged_micro_usd"] <= cost["upper_bound_micro_usd"]
 
 
 def test_an_edit_can_be_quoted(world: World) -> None:
-    quoted = world.form("/images/quote", FIELDS, [("image", ("p.png", picture()))]).json()
+    quoted = world.api.form("/images/quote", FIELDS, [("image", ("p.png", picture()))]).json()
     assert quoted["usage"]["input_tokens_details"]["image_tokens"] == 1024
 
 
 def test_variations_are_retired_and_name_edits(world: World) -> None:
-    answer = world.form("/images/variations", {}, [("image", ("p.png", picture()))])
+    answer = world.api.form("/images/variations", {}, [("image", ("p.png", picture()))])
     assert (answer.status, answer.json()["error"]["code"]) == (400, "endpoint_retired")
     assert "/v1/images/edits" in answer.json()["error"]["message"]

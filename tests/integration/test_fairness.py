@@ -6,14 +6,14 @@ import boto3
 import pytest
 
 from cli import keys
-
-from .conftest import World
+from tests.support.world import World
+from tests.support.world.queues import queue_url
 
 
 @pytest.fixture
 def two_turns(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EASEL_CALLER_CONCURRENCY", "2")
-    world.forget()
+    world.restart()
 
 
 def take_turns(caller_id: str, *job_ids: str, until: float) -> None:
@@ -32,78 +32,80 @@ def item_of(caller_id: str) -> dict[str, dict[str, dict[str, str]]]:
 
 
 def caller_of(world: World, job_id: str) -> str:
-    return str(world.item(job_id)["caller_id"]["S"])
+    return str(world.jobs.item(job_id)["caller_id"]["S"])
 
 
 @pytest.mark.usefixtures("two_turns")
 def test_a_job_beyond_its_callers_share_lets_others_go_first(world: World) -> None:
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     caller_id = caller_of(world, job_id)
     take_turns(caller_id, "job_1", "job_2", until=time.time() + 60)
-    world.deliver(job_id)
-    assert (world.job(job_id)["status"], world.bought()) == ("queued", 0)
+    world.jobs.deliver(job_id)
+    assert (world.api.job(job_id)["status"], world.provider.bought()) == ("queued", 0)
     take_turns(caller_id, "job_1", until=time.time() + 60)
-    world.deliver(job_id)
-    assert (world.job(job_id)["status"], world.bought()) == ("succeeded", 1)
+    world.jobs.deliver(job_id)
+    assert (world.api.job(job_id)["status"], world.provider.bought()) == ("succeeded", 1)
 
 
 @pytest.mark.usefixtures("two_turns")
 def test_another_caller_is_not_kept_waiting(world: World) -> None:
-    mine = world.accepted()
+    mine = world.api.accepted()
     take_turns(caller_of(world, mine), "job_1", "job_2", until=time.time() + 60)
     key, _ = keys.create(world.stack, "other", None, [], [])
     body = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low"}
-    theirs = world.call("POST", "/images/generations", body, key=key, headers={"prefer": "respond-async"}).json()["id"]
+    theirs = world.api.call("POST", "/images/generations", body, key=key, headers={"prefer": "respond-async"}).json()[
+        "id"
+    ]
     for job_id in (mine, theirs):
-        world.deliver(job_id)
-    assert world.call("GET", f"/jobs/{theirs}", key=key).json()["status"] == "succeeded"
-    assert world.job(mine)["status"] == "queued"
+        world.jobs.deliver(job_id)
+    assert world.api.call("GET", f"/jobs/{theirs}", key=key).json()["status"] == "succeeded"
+    assert world.api.job(mine)["status"] == "queued"
 
 
 @pytest.mark.usefixtures("two_turns")
 @pytest.mark.parametrize("fault", [None, "moderation_blocked", "rate_limit", "reset"])
 def test_a_turn_is_given_back_however_the_purchase_ends(world: World, fault: str | None) -> None:
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     if fault:
         world.simulator.plan(fault)
-    world.deliver(job_id)
+    world.jobs.deliver(job_id)
     assert turns(caller_of(world, job_id)) == set()
 
 
 @pytest.mark.usefixtures("two_turns")
 def test_the_turn_of_a_worker_that_crashed_ends_by_itself(world: World) -> None:
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     take_turns(caller_of(world, job_id), "job_1", "job_2", until=time.time() - 1)
-    world.deliver(job_id)
-    assert world.job(job_id)["status"] == "succeeded"
+    world.jobs.deliver(job_id)
+    assert world.api.job(job_id)["status"] == "succeeded"
 
 
 def test_without_a_limit_nothing_is_counted(world: World) -> None:
-    job_id = world.accepted()
-    world.deliver(job_id)
+    job_id = world.api.accepted()
+    world.jobs.deliver(job_id)
     key = {"id": {"S": f"turns#{caller_of(world, job_id)}"}}
     assert "Item" not in boto3.client("dynamodb").get_item(TableName="jobs", Key=key)
 
 
 def test_messages_carry_their_caller_so_that_the_queue_can_be_fair(world: World) -> None:
-    job_id = world.accepted()
-    received = boto3.client("sqs").receive_message(QueueUrl=world.queue_url, AttributeNames=["MessageGroupId"])
+    job_id = world.api.accepted()
+    received = boto3.client("sqs").receive_message(QueueUrl=queue_url("jobs"), AttributeNames=["MessageGroupId"])
     assert received["Messages"][0]["Attributes"]["MessageGroupId"] == caller_of(world, job_id)
 
 
 def test_a_queued_job_says_how_many_wait_and_roughly_how_long(world: World) -> None:
     for _ in range(7):
-        job_id = world.accepted()
-    queue = world.job(job_id)["queue"]
+        job_id = world.api.accepted()
+    queue = world.api.job(job_id)["queue"]
     assert queue["jobs_waiting"] == 7
     assert 20 <= queue["eta_seconds"] <= 120
-    assert "queue" not in world.call("GET", "/jobs").json()["data"][0]
-    world.work()
-    assert "queue" not in world.job(job_id)
+    assert "queue" not in world.api.call("GET", "/jobs").json()["data"][0]
+    world.jobs.work()
+    assert "queue" not in world.api.job(job_id)
 
 
 def test_a_job_that_the_provider_put_off_says_so(world: World) -> None:
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     world.simulator.plan("rate_limit", retry_after=300)
-    world.deliver(job_id)
-    assert 300 <= world.job(job_id)["queue"]["eta_seconds"] <= 420
+    world.jobs.deliver(job_id)
+    assert 300 <= world.api.job(job_id)["queue"]["eta_seconds"] <= 420

@@ -1,7 +1,7 @@
-"""A sample of the fault campaign (see tests/faults): each step of one generation meets the worst."""
+"""A sample of the fault campaign (see tests/support/faults): each step of one generation meets the worst."""
 
-from tests.faults.cloud import clouds
-from tests.faults.scenarios import run, sample
+from tests.support.faults.cloud import clouds
+from tests.support.faults.scenarios import run, sample
 
 
 def test_every_step_of_a_generation_survives_the_worst() -> None:

@@ -7,21 +7,20 @@ import pytest
 
 from cli import keys
 from core.logs import logger
-
-from .conftest import World
+from tests.support.world import World
 
 
 def test_a_job_is_accepted_performed_and_answered(world: World) -> None:
-    answer = world.generate(size="1024x1024")
+    answer = world.api.generate(size="1024x1024")
     assert answer.status == 202
     accepted = answer.json()
     assert accepted["status"] == "queued"
     assert answer.headers["Location"].endswith(f"/v1/jobs/{accepted['id']}")
     assert int(answer.headers["Retry-After"]) > 0
 
-    world.work()
+    world.jobs.work()
 
-    job = world.job(accepted["id"])
+    job = world.api.job(accepted["id"])
     assert job["status"] == "succeeded"
     (image,) = job["result"]["data"]
     assert (image["width"], image["height"], image["content_type"]) == (1024, 1024, "image/png")
@@ -31,19 +30,19 @@ def test_a_job_is_accepted_performed_and_answered(world: World) -> None:
 
 
 def test_the_lasting_link_redirects_to_a_freshly_signed_url(world: World) -> None:
-    job_id = world.accepted()
-    world.work()
-    (image,) = world.job(job_id)["result"]["data"]
-    answer = world.call("GET", f"/i/{image['id']}", headers={"authorization": ""})
+    job_id = world.api.accepted()
+    world.jobs.work()
+    (image,) = world.api.job(job_id)["result"]["data"]
+    answer = world.api.call("GET", f"/i/{image['id']}", headers={"authorization": ""})
     assert answer.status == 302
     assert "X-Amz-Signature=" in answer.headers["Location"]
     assert answer.headers["Cache-Control"] == "no-store"
 
 
 def test_a_retired_model_is_translated_and_says_so(world: World) -> None:
-    job_id = world.accepted(model="gpt-image-1")
-    world.work()
-    easel = world.job(job_id)["easel"]
+    job_id = world.api.accepted(model="gpt-image-1")
+    world.jobs.work()
+    easel = world.api.job(job_id)["easel"]
     assert easel["requested"]["model"] == "gpt-image-1"
     assert easel["applied"]["model"] == "gpt-image-2"
     assert [warning["code"] for warning in easel["warnings"]] == ["model_translated"]
@@ -52,8 +51,8 @@ def test_a_retired_model_is_translated_and_says_so(world: World) -> None:
 
 @pytest.mark.parametrize("door", ["api", "direct"])
 def test_an_answer_in_one_call_when_it_is_quick(world: World, door: str) -> None:
-    with world.working():
-        answer = world.call("POST", "/images/generations", {"prompt": "an otter"}, door=door)
+    with world.jobs.working():
+        answer = world.api.call("POST", "/images/generations", {"prompt": "an otter"}, door=door)
     assert answer.status == 200, answer.text
     assert answer.json()["data"][0]["url"].startswith("https://")
 
@@ -80,75 +79,75 @@ def test_an_answer_in_one_call_when_it_is_quick(world: World, door: str) -> None
 def test_what_a_model_does_not_support_is_refused_before_money(
     world: World, body: dict[str, object], param: str, code: str, says: str
 ) -> None:
-    answer = world.generate(**body)
+    answer = world.api.generate(**body)
     error = answer.json()["error"]
     assert (answer.status, error["param"], error["code"]) == (400, param, code)
     assert says in error["message"]
     assert error["charged"] is False
-    assert world.messages() == []
+    assert world.jobs.messages() == []
 
 
 def test_broken_json_is_refused(world: World) -> None:
-    answer = world.call("POST", "/images/generations", '{"prompt": ')
+    answer = world.api.call("POST", "/images/generations", '{"prompt": ')
     assert (answer.status, answer.json()["error"]["code"]) == (400, "invalid_json")
 
 
 def test_an_unknown_model_names_those_that_exist(world: World) -> None:
-    answer = world.generate(model="midjourney")
+    answer = world.api.generate(model="midjourney")
     assert (answer.status, answer.json()["error"]["code"]) == (404, "model_not_found")
     assert "gpt-image-2.6-flare" in answer.json()["error"]["message"]
 
 
 def test_a_new_gpt_image_model_works_on_its_first_day(world: World) -> None:
-    easel = world.generate(model="gpt-image-9").json()["easel"]
+    easel = world.api.generate(model="gpt-image-9").json()["easel"]
     assert [warning["code"] for warning in easel["warnings"]] == ["unknown_model"]
 
 
 def test_errors_can_be_read_from_a_web_page(world: World) -> None:
     for answer in (
-        world.generate(n=11),
-        world.call("GET", "/nowhere"),
-        world.call("GET", "/jobs", key="ek_wrong"),
-        world.call("OPTIONS", "/images/generations"),
+        world.api.generate(n=11),
+        world.api.call("GET", "/nowhere"),
+        world.api.call("GET", "/jobs", key="ek_wrong"),
+        world.api.call("OPTIONS", "/images/generations"),
     ):
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
 
 
 def test_a_caller_sees_only_its_own_jobs(world: World) -> None:
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     other, _ = keys.create(world.stack, "other", None, [], [])
-    answer = world.call("GET", f"/jobs/{job_id}", key=other)
+    answer = world.api.call("GET", f"/jobs/{job_id}", key=other)
     assert (answer.status, answer.json()["error"]["code"]) == (404, "not_found")
-    assert world.call("GET", "/jobs", key=other).json()["data"] == []
+    assert world.api.call("GET", "/jobs", key=other).json()["data"] == []
 
 
 def test_jobs_are_listed_newest_first_page_by_page(world: World) -> None:
-    ids = [world.accepted() for _ in range(5)]
-    first = world.call("GET", "/jobs?limit=2").json()
+    ids = [world.api.accepted() for _ in range(5)]
+    first = world.api.call("GET", "/jobs?limit=2").json()
     assert [job["id"] for job in first["data"]] == ids[:2:-1]
     assert first["has_more"] is True
-    second = world.call("GET", f"/jobs?limit=3&after={first['last_id']}").json()
+    second = world.api.call("GET", f"/jobs?limit=3&after={first['last_id']}").json()
     assert [job["id"] for job in second["data"]] == ids[2::-1]
     assert second["has_more"] is False
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "many", "-1"])
 def test_a_wrong_limit_is_refused(world: World, limit: str) -> None:
-    answer = world.call("GET", f"/jobs?limit={limit}")
+    answer = world.api.call("GET", f"/jobs?limit={limit}")
     assert (answer.status, answer.json()["error"]["param"]) == (400, "limit")
 
 
 def test_logs_hold_no_prompt_key_or_url(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", written)
-    job_id = world.accepted(prompt="a very secret otter")
-    world.work()
-    url = world.job(job_id)["result"]["data"][0]["url"]
-    world.generate(prompt="a very secret otter", n=11)
+    job_id = world.api.accepted(prompt="a very secret otter")
+    world.jobs.work()
+    url = world.api.job(job_id)["result"]["data"][0]["url"]
+    world.api.generate(prompt="a very secret otter", n=11)
     logs = written.getvalue()
     assert job_id in logs
-    for secret in ("secret otter", world.key, "sk-simulated", "X-Amz-Signature", url):
+    for secret in ("secret otter", world.api.key, "sk-simulated", "X-Amz-Signature", url):
         assert secret not in logs
     for line in logs.splitlines():
         json.loads(line)

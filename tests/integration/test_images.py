@@ -10,15 +10,14 @@ from cli import keys
 from core import aws
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
-
-from .conftest import World
+from tests.support.world import World
 
 
 def made(world: World, n: int = 1, **body: Any) -> list[Any]:
     """Images of one job that was just performed."""
-    job_id = world.accepted(n=n, **body)
-    world.work()
-    return list(world.job(job_id)["result"]["data"])
+    job_id = world.api.accepted(n=n, **body)
+    world.jobs.work()
+    return list(world.api.job(job_id)["result"]["data"])
 
 
 def other_key(world: World) -> str:
@@ -36,11 +35,11 @@ def recorded(image_id: str) -> bool:
 
 def test_an_image_is_shown_with_its_job_and_a_freshly_signed_url(world: World) -> None:
     (image,) = made(world)
-    answer = world.call("GET", f"/images/{image['id']}")
+    answer = world.api.call("GET", f"/images/{image['id']}")
     assert answer.status == 200
     shown = answer.json()
     assert shown["object"] == "image"
-    assert shown["job_id"] == world.call("GET", "/jobs").json()["data"][0]["id"]
+    assert shown["job_id"] == world.api.call("GET", "/jobs").json()["data"][0]["id"]
     assert shown["kept_until"] > shown["expires_at"] > shown["created_at"]
     assert "X-Amz-Signature=" in shown["url"]
     assert {name: shown[name] for name in ("id", "link", "width", "height", "bytes", "sha256", "content_type")} == {
@@ -55,57 +54,57 @@ def test_images_are_listed_newest_first_page_by_page(world: World) -> None:
         created = int(item["created_at"]["N"]) + seconds
         item |= {"created_at": {"N": str(created)}, "created": {"S": f"{created:010d}#{image_id}"}}
         boto3.client("dynamodb").put_item(TableName="jobs", Item=item)
-    first = world.call("GET", "/images?limit=3").json()
+    first = world.api.call("GET", "/images?limit=3").json()
     assert [image["id"] for image in first["data"]] == images[:0:-1]
     assert (first["object"], first["has_more"], first["last_id"]) == ("list", True, images[1])
-    second = world.call("GET", f"/images?limit=3&after={first['last_id']}").json()
+    second = world.api.call("GET", f"/images?limit=3&after={first['last_id']}").json()
     assert [image["id"] for image in second["data"]] == images[:1]
     assert second["has_more"] is False
 
 
 def test_long_prompts_do_not_cut_a_list_short(world: World) -> None:
     """DynamoDB ends a page at 1 MB, whatever limit is asked for."""
-    ids = [world.accepted(prompt="ü" * 32_000) for _ in range(20)]
-    listed = world.call("GET", "/jobs?limit=20").json()
+    ids = [world.api.accepted(prompt="ü" * 32_000) for _ in range(20)]
+    listed = world.api.call("GET", "/jobs?limit=20").json()
     assert [job["id"] for job in listed["data"]] == ids[::-1]
     assert listed["has_more"] is False
 
 
 def test_an_expired_image_is_gone_before_the_table_forgets_it(world: World) -> None:
     (image,) = made(world)
-    world.edit_item(image["id"], expires_at=int(time.time()) - 1)
-    assert world.call("GET", f"/images/{image['id']}").status == 404
-    assert world.call("GET", f"/i/{image['id']}").status == 404
-    assert world.call("GET", "/images").json()["data"] == []
+    world.jobs.set_numbers(image["id"], expires_at=int(time.time()) - 1)
+    assert world.api.call("GET", f"/images/{image['id']}").status == 404
+    assert world.api.call("GET", f"/i/{image['id']}").status == 404
+    assert world.api.call("GET", "/images").json()["data"] == []
 
 
 def test_a_caller_sees_and_deletes_only_its_own_images(world: World) -> None:
     (image,) = made(world)
     other = other_key(world)
     for method in ("GET", "DELETE"):
-        answer = world.call(method, f"/images/{image['id']}", key=other)
+        answer = world.api.call(method, f"/images/{image['id']}", key=other)
         assert (answer.status, answer.json()["error"]["code"]) == (404, "not_found")
-    assert world.call("GET", f"/images?after={image['id']}", key=other).status == 404
-    assert world.call("GET", "/images", key=other).json()["data"] == []
+    assert world.api.call("GET", f"/images?after={image['id']}", key=other).status == 404
+    assert world.api.call("GET", "/images", key=other).json()["data"] == []
     assert stored(image["id"])
 
 
 @pytest.mark.parametrize("image_id", ["img_00000000000000000000000000000000", "job_1", "nonsense", "retry%231%232"])
 def test_an_id_that_is_no_image_is_404(world: World, image_id: str) -> None:
     for method in ("GET", "DELETE"):
-        assert world.call(method, f"/images/{image_id}").status == 404
+        assert world.api.call(method, f"/images/{image_id}").status == 404
 
 
 def test_a_jobs_id_is_no_image(world: World) -> None:
-    job_id = world.accepted()
-    assert world.call("DELETE", f"/images/{job_id}").status == 404
-    assert world.job(job_id)["status"] == "queued"
+    job_id = world.api.accepted()
+    assert world.api.call("DELETE", f"/images/{job_id}").status == 404
+    assert world.api.job(job_id)["status"] == "queued"
 
 
 def test_the_lasting_link_answers_head_with_a_url_signed_for_head(world: World) -> None:
     (image,) = made(world)
-    get = world.call("GET", f"/i/{image['id']}", headers={"authorization": ""})
-    head = world.call("HEAD", f"/i/{image['id']}", headers={"authorization": ""})
+    get = world.api.call("GET", f"/i/{image['id']}", headers={"authorization": ""})
+    head = world.api.call("HEAD", f"/i/{image['id']}", headers={"authorization": ""})
     assert (head.status, head.text) == (302, "")
     assert head.headers["Location"].partition("?")[0] == get.headers["Location"].partition("?")[0]
     assert head.headers["Location"] != get.headers["Location"]
@@ -114,26 +113,26 @@ def test_the_lasting_link_answers_head_with_a_url_signed_for_head(world: World) 
 @pytest.mark.parametrize("door", ["api", "direct"])
 def test_a_deleted_image_is_gone_everywhere(world: World, door: str) -> None:
     first, second = made(world, n=2)
-    answer = world.call("DELETE", f"/images/{first['id']}", door=door)
+    answer = world.api.call("DELETE", f"/images/{first['id']}", door=door)
     assert (answer.status, answer.json()) == (200, {"id": first["id"], "object": "image.deleted", "deleted": True})
     assert not stored(first["id"])
     assert not recorded(first["id"])
-    assert world.call("GET", f"/images/{first['id']}").status == 404
-    assert world.call("GET", f"/i/{first['id']}").status == 404
-    assert [image["id"] for image in world.call("GET", "/images").json()["data"]] == [second["id"]]
-    job = world.call("GET", "/jobs").json()["data"][0]
+    assert world.api.call("GET", f"/images/{first['id']}").status == 404
+    assert world.api.call("GET", f"/i/{first['id']}").status == 404
+    assert [image["id"] for image in world.api.call("GET", "/images").json()["data"]] == [second["id"]]
+    job = world.api.call("GET", "/jobs").json()["data"][0]
     assert [image["id"] for image in job["result"]["data"]] == [second["id"]]
     assert [warning["code"] for warning in job["easel"]["warnings"]] == ["images_deleted"]
-    again = world.call("DELETE", f"/images/{first['id']}", door=door)
+    again = world.api.call("DELETE", f"/images/{first['id']}", door=door)
     assert (again.status, again.json()["error"]["code"]) == (404, "not_found")
 
 
 def test_an_image_outlives_the_record_of_its_job(world: World) -> None:
     """TTL deletes both within days of their expiry, in no certain order."""
     (image,) = made(world)
-    job_id = world.call("GET", f"/images/{image['id']}").json()["job_id"]
+    job_id = world.api.call("GET", f"/images/{image['id']}").json()["job_id"]
     boto3.client("dynamodb").delete_item(TableName="jobs", Key={"id": {"S": job_id}})
-    assert world.call("DELETE", f"/images/{image['id']}").status == 200
+    assert world.api.call("DELETE", f"/images/{image['id']}").status == 200
     assert not stored(image["id"])
 
 
@@ -148,18 +147,18 @@ def test_an_interrupted_deletion_shows_nothing_dead_and_can_be_finished(world: W
 
     client.meta.events.register(f"before-call.{step}", die)
     with pytest.raises(KeyboardInterrupt):
-        world.call("DELETE", f"/images/{image['id']}")
+        world.api.call("DELETE", f"/images/{image['id']}")
     client.meta.events.unregister(f"before-call.{step}", die)
 
-    shown = world.call("GET", f"/images/{image['id']}").status
+    shown = world.api.call("GET", f"/images/{image['id']}").status
     assert (shown == 200) is (step == "dynamodb.TransactWriteItems")
-    assert world.call("GET", f"/i/{image['id']}").status == (302 if shown == 200 else 404)
-    listed = world.call("GET", "/images").json()["data"]
-    result = world.call("GET", "/jobs").json()["data"][0]["result"]["data"]
+    assert world.api.call("GET", f"/i/{image['id']}").status == (302 if shown == 200 else 404)
+    listed = world.api.call("GET", "/images").json()["data"]
+    result = world.api.call("GET", "/jobs").json()["data"][0]["result"]["data"]
     assert len(listed) == len(result) == (1 if shown == 200 else 0)
     assert shown == 404 or stored(image["id"])
 
-    assert world.call("DELETE", f"/images/{image['id']}").status == 200
+    assert world.api.call("DELETE", f"/images/{image['id']}").status == 200
     assert not stored(image["id"])
     assert not recorded(image["id"])
 
@@ -171,11 +170,11 @@ def test_two_images_of_a_job_can_be_deleted_at_once(world: World) -> None:
 
     def delete_second(**_: object) -> None:
         events.unregister("before-call.dynamodb.TransactWriteItems", delete_second)
-        assert world.call("DELETE", f"/images/{second['id']}").status == 200
+        assert world.api.call("DELETE", f"/images/{second['id']}").status == 200
 
     events.register("before-call.dynamodb.TransactWriteItems", delete_second)
-    assert world.call("DELETE", f"/images/{first['id']}").status == 200
-    assert world.call("GET", "/jobs").json()["data"][0]["result"]["data"] == []
+    assert world.api.call("DELETE", f"/images/{first['id']}").status == 200
+    assert world.api.call("GET", "/jobs").json()["data"][0]["result"]["data"] == []
     assert not stored(first["id"])
     assert not stored(second["id"])
 
@@ -184,8 +183,8 @@ def test_a_worker_that_repeats_its_last_write_brings_no_deleted_image_back(world
     """Its acknowledgement was lost for so long that the caller saw the image and deleted it."""
     (image,) = made(world)
     jobs = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger"))
-    job_id = world.call("GET", f"/images/{image['id']}").json()["job_id"]
-    assert world.call("DELETE", f"/images/{image['id']}").status == 200
+    job_id = world.api.call("GET", f"/images/{image['id']}").json()["job_id"]
+    assert world.api.call("DELETE", f"/images/{image['id']}").status == 200
     held = jobs.get(job_id)
     assert held is not None
     assert held.succeeded(int(time.time()), held.images) == held

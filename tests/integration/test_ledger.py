@@ -9,8 +9,9 @@ import pytest
 from cli import keys
 from core import aws
 from core.ledger.model import Budget
-
-from .conftest import Answer, World
+from tests.support.world import World
+from tests.support.world.http_api import Answer
+from tests.support.world.queues import queue_url
 
 REQUEST = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low", "size": "1024x1024"}
 
@@ -22,11 +23,11 @@ def caller_with(world: World, budget: Budget) -> tuple[str, str]:
 
 def ask(world: World, key: str, **body: Any) -> Answer:
     headers = {"prefer": "respond-async"} | body.pop("headers", {})
-    return world.call("POST", "/images/generations", REQUEST | body, key=key, headers=headers)
+    return world.api.call("POST", "/images/generations", REQUEST | body, key=key, headers=headers)
 
 
 def upper_bound(world: World, **body: Any) -> int:
-    return int(world.call("POST", "/images/quote", REQUEST | body).json()["upper_bound_micro_usd"])
+    return int(world.api.call("POST", "/images/quote", REQUEST | body).json()["upper_bound_micro_usd"])
 
 
 def total(caller_id: str) -> dict[str, int]:
@@ -52,7 +53,7 @@ def test_the_upper_bound_is_reserved_and_the_charge_booked(world: World) -> None
     bound = upper_bound(world)
     job_id = ask(world, key).json()["id"]
     assert total(caller_id) == {"committed": bound, "reserved": bound, "spent": 0, "images": 1}
-    world.deliver(job_id)
+    world.jobs.deliver(job_id)
     charged = world.simulator.calls()[0]["charged_micro_usd"]
     assert total(caller_id) == {"committed": charged, "reserved": 0, "spent": charged, "images": 1}
 
@@ -102,7 +103,7 @@ def test_a_budget_for_exactly_one_is_enough_for_one(world: World) -> None:
 
 def test_the_deployments_budget_holds_for_all_keys_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EASEL_DAILY_BUDGET_USD", f"{2 * upper_bound(world) / 1e6:.6f}")
-    world.forget()
+    world.restart()
     first, _ = caller_with(world, Budget())
     second, _ = caller_with(world, Budget())
     answers = [ask(world, key) for key in (first, second, first)]
@@ -114,7 +115,7 @@ def test_a_refused_purchase_gives_its_money_back(world: World) -> None:
     key, caller_id = caller_with(world, Budget(day=upper_bound(world)))
     job_id = ask(world, key).json()["id"]
     world.simulator.plan("moderation_blocked")
-    world.deliver(job_id)
+    world.jobs.deliver(job_id)
     assert total(caller_id) == {"committed": 0, "reserved": 0, "spent": 0, "images": 0}
     assert ask(world, key).status == 202
 
@@ -123,21 +124,21 @@ def test_a_canceled_job_gives_its_money_back_once(world: World) -> None:
     key, caller_id = caller_with(world, Budget())
     job_id = ask(world, key).json()["id"]
     for _ in range(2):
-        assert world.call("POST", f"/jobs/{job_id}/cancel", key=key).status == 200
+        assert world.api.call("POST", f"/jobs/{job_id}/cancel", key=key).status == 200
     assert total(caller_id)["committed"] == 0
 
 
 def test_a_job_past_its_deadline_gives_its_money_back(world: World) -> None:
     key, caller_id = caller_with(world, Budget())
-    world.edit_item(ask(world, key).json()["id"], deadline=1, check_at=1)
-    world.sweep()
+    world.jobs.set_numbers(ask(world, key).json()["id"], deadline=1, check_at=1)
+    world.jobs.sweep()
     assert total(caller_id)["committed"] == 0
 
 
 def test_a_withdrawn_job_gives_its_money_back_and_may_come_again(world: World) -> None:
     key, caller_id = caller_with(world, Budget())
     sqs = boto3.client("sqs")
-    sqs.delete_queue(QueueUrl=world.queue_url)
+    sqs.delete_queue(QueueUrl=queue_url("jobs"))
     headers = {"idempotency-key": "order-7"}
     assert ask(world, key, headers=headers).status == 503
     assert total(caller_id)["committed"] == 0
@@ -150,7 +151,7 @@ def test_a_purchase_in_doubt_stays_reserved(world: World) -> None:
     key, caller_id = caller_with(world, Budget())
     job_id = ask(world, key).json()["id"]
     world.simulator.plan("reset")
-    world.deliver(job_id)
+    world.jobs.deliver(job_id)
     assert total(caller_id)["reserved"] == upper_bound(world)
 
 
@@ -158,26 +159,26 @@ def test_doubt_counts_as_spent_when_its_record_is_about_to_expire(world: World) 
     key, caller_id = caller_with(world, Budget())
     job_id = ask(world, key).json()["id"]
     world.simulator.plan("reset")
-    world.deliver(job_id)
-    assert world.sweep() == {}
-    world.announce()
-    world.edit_item(job_id, expires_at=3601, check_at=1)  # an hour is left
-    assert world.sweep() == {"counted as spent": 1}
-    assert world.sweep() == {}
+    world.jobs.deliver(job_id)
+    assert world.jobs.sweep() == {}
+    world.ends.announce()
+    world.jobs.set_numbers(job_id, expires_at=3601, check_at=1)  # an hour is left
+    assert world.jobs.sweep() == {"counted as spent": 1}
+    assert world.jobs.sweep() == {}
     assert total(caller_id) | {"images": 0} == {
         "committed": upper_bound(world),
         "reserved": 0,
         "spent": upper_bound(world),
         "images": 0,
     }
-    assert world.call("GET", f"/jobs/{job_id}", key=key).json()["easel"]["charged"] == "unknown"
+    assert world.api.call("GET", f"/jobs/{job_id}", key=key).json()["easel"]["charged"] == "unknown"
 
 
 def test_what_was_charged_for_nothing_is_booked(world: World) -> None:
     key, caller_id = caller_with(world, Budget())
     job_id = ask(world, key).json()["id"]
     world.simulator.plan("wrong_bytes")
-    world.deliver(job_id)
+    world.jobs.deliver(job_id)
     assert total(caller_id)["spent"] == world.simulator.calls()[0]["charged_micro_usd"]
 
 
@@ -194,14 +195,14 @@ def test_a_revived_job_reserves_anew(world: World) -> None:
     key, caller_id = caller_with(world, Budget(day=upper_bound(world)))
     headers = {"x-stainless-retry-count": "0"}
     job_id = ask(world, key, headers=headers).json()["id"]
-    world.messages()
-    world.edit_item(job_id, deadline=1, check_at=1)
-    world.sweep()
+    world.jobs.messages()
+    world.jobs.set_numbers(job_id, deadline=1, check_at=1)
+    world.jobs.sweep()
     assert total(caller_id)["committed"] == 0
     retried = ask(world, key, headers={"x-stainless-retry-count": "1"})
     assert retried.json()["id"] == job_id
     assert total(caller_id)["reserved"] == upper_bound(world)
-    world.work()
+    world.jobs.work()
     assert total(caller_id)["spent"] == world.simulator.calls()[0]["charged_micro_usd"]
 
 
@@ -245,23 +246,23 @@ def test_while_buying_is_stopped_nothing_is_accepted(world: World) -> None:
 
 
 def test_a_job_that_was_accepted_before_the_stop_waits_and_is_bought_after_it(world: World) -> None:
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     stop(world)
-    world.deliver(job_id)
-    assert world.job(job_id)["status"] == "queued"
+    world.jobs.deliver(job_id)
+    assert world.api.job(job_id)["status"] == "queued"
     assert world.simulator.calls() == []
     resume(world)
-    world.deliver(job_id)
-    assert world.job(job_id)["status"] == "succeeded"
+    world.jobs.deliver(job_id)
+    assert world.api.job(job_id)["status"] == "succeeded"
 
 
 def test_a_job_that_waits_for_the_switch_until_its_deadline_ends_for_free(world: World) -> None:
     key, caller_id = caller_with(world, Budget())
     job_id = ask(world, key).json()["id"]
     stop(world)
-    world.edit_item(job_id, deadline=int(time.time()) + 5)
-    world.deliver(job_id)
-    job = world.call("GET", f"/jobs/{job_id}", key=key).json()
+    world.jobs.set_numbers(job_id, deadline=int(time.time()) + 5)
+    world.jobs.deliver(job_id)
+    job = world.api.call("GET", f"/jobs/{job_id}", key=key).json()
     assert (job["status"], job["error"]["code"], job["easel"]["charged"]) == ("failed", "buying_stopped", False)
     assert total(caller_id)["committed"] == 0
 
@@ -269,12 +270,12 @@ def test_a_job_that_waits_for_the_switch_until_its_deadline_ends_for_free(world:
 def test_what_is_left_stands_in_every_answer(world: World) -> None:
     bound = upper_bound(world)
     key, _ = caller_with(world, Budget(day=10 * bound, month=3 * bound))
-    quoted = world.call("POST", "/images/quote", REQUEST, key=key).json()
+    quoted = world.api.call("POST", "/images/quote", REQUEST, key=key).json()
     assert quoted["budget_left_micro_usd"] == 3 * bound
     job = ask(world, key).json()
     assert job["easel"]["cost"]["budget_left_micro_usd"] == 2 * bound
-    world.deliver(job["id"])
-    result = world.call("GET", f"/jobs/{job['id']}", key=key).json()["result"]
+    world.jobs.deliver(job["id"])
+    result = world.api.call("GET", f"/jobs/{job['id']}", key=key).json()["result"]
     charged = world.simulator.calls()[0]["charged_micro_usd"]
     assert result["easel"]["cost"]["budget_left_micro_usd"] == 3 * bound - charged
-    assert world.call("POST", "/images/quote", REQUEST).json()["budget_left_micro_usd"] is None
+    assert world.api.call("POST", "/images/quote", REQUEST).json()["budget_left_micro_usd"] is None

@@ -25,8 +25,9 @@ from core.ledger.store import LedgerStore
 from interfaces.mcp_server import arguments, errors
 from interfaces.mcp_server.tools import TOOLS
 from local.processes import ROOT
-from tests.integration.conftest import World
-from tests.integration.mcp_calls import META, Era, McpDoor, Raw
+from tests.support.moved_time import Clock
+from tests.support.world import World
+from tests.support.world.mcp_server import META, Era, McpDoor, Raw
 
 ERAS: tuple[Era, ...] = ("auto", "legacy")
 WISH = {"prompt": "A beautiful sunset over mountains", "model": "gpt-image-2", "quality": "low", "size": "1024x1024"}
@@ -42,7 +43,7 @@ def door(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[McpDoor]:
     monkeypatch.setenv("EASEL_OIDC_AUDIENCE", "easel")
     mcp.settings.cache_clear()
     services.doors.cache_clear()
-    yield McpDoor(world.key)
+    yield McpDoor(world.api.key)
     mcp.settings.cache_clear()
 
 
@@ -58,7 +59,7 @@ def picture(size: tuple[int, int] = (1024, 1024)) -> str:
 
 @pytest.mark.parametrize("era", ERAS)
 def test_a_picture_is_made_and_told_as_object_text_and_link(world: World, door: McpDoor, era: Era) -> None:
-    with world.working():
+    with world.jobs.working():
         result = door.client_calls("generate_image", era, **WISH)
     told = result.structured_content
     assert not result.is_error
@@ -76,7 +77,7 @@ def test_a_picture_is_made_and_told_as_object_text_and_link(world: World, door: 
 
 
 def test_the_guides_calls_run_unchanged(world: World, door: McpDoor) -> None:
-    with world.working():
+    with world.jobs.working():
         made = door.client_calls(
             "generate_image",
             **{
@@ -104,7 +105,7 @@ def test_a_job_that_is_not_finished_is_no_error_and_says_what_to_do(world: World
     assert told["retry_after_seconds"] == 10
     assert "get_image_job" in told["next_step"]
     assert told["job_id"] in told["next_step"]
-    world.work()
+    world.jobs.work()
     done = door.client_calls("get_image_job", job_id=told["job_id"])
     assert done.structured_content
     assert done.structured_content["status"] == "succeeded"
@@ -124,7 +125,7 @@ def test_pictures_are_edited_by_id_by_value_and_with_a_mask(world: World, door: 
     opened = io.BytesIO()
     Image.new("RGBA", (1024, 1024), (0, 0, 0, 0)).save(opened, "PNG")
     mask = base64.b64encode(opened.getvalue()).decode()
-    with world.working():
+    with world.jobs.working():
         first = door.call("generate_image", **WISH).result["structuredContent"]["images"][0]["id"]
         ways: list[dict[str, Any]] = [
             {"images": [first]},
@@ -142,7 +143,7 @@ def test_an_upload_is_edited(world: World, door: McpDoor) -> None:
     content = base64.b64decode(picture())
     assert made["fields"]["key"]
     world_upload(made["fields"]["key"], content)
-    with world.working():
+    with world.jobs.working():
         edited = door.call("edit_image", prompt="in winter", model="gpt-image-2", images=[made["upload_id"]])
     assert edited.result["structuredContent"]["status"] == "succeeded"
 
@@ -160,8 +161,8 @@ def test_a_quote_buys_nothing(world: World, door: McpDoor) -> None:
     assert generation["n"] == 2
     assert 0 < generation["quote_micro_usd"] <= generation["upper_bound_micro_usd"]
     assert edit["upper_bound_micro_usd"] > generation["quote_micro_usd"] / 2
-    assert world.bought() == 0
-    assert world.messages() == []
+    assert world.provider.bought() == 0
+    assert world.jobs.messages() == []
 
 
 def test_a_job_is_canceled_before_it_is_bought(world: World, door: McpDoor) -> None:
@@ -169,12 +170,12 @@ def test_a_job_is_canceled_before_it_is_bought(world: World, door: McpDoor) -> N
     canceled = door.client_calls("cancel_image_job", job_id=job_id).structured_content
     assert canceled
     assert (canceled["status"], canceled["charged"]) == ("canceled", False)
-    world.work()
-    assert world.bought() == 0
+    world.jobs.work()
+    assert world.provider.bought() == 0
 
 
 def test_pictures_are_listed_page_by_page(world: World, door: McpDoor) -> None:
-    with world.working():
+    with world.jobs.working():
         for number in range(3):
             door.call("generate_image", **WISH, request_id=f"r{number}")
     first = door.client_calls("list_images", limit=2).structured_content
@@ -195,7 +196,7 @@ def test_models_are_listed_with_what_they_take_and_cost(door: McpDoor) -> None:
 
 
 def test_a_preview_is_a_small_picture_beside_the_links(world: World, door: McpDoor) -> None:
-    with world.working():
+    with world.jobs.working():
         result = door.client_calls("generate_image", **WISH, n=4, preview=True)
     previews = [content for content in result.content if isinstance(content, ImageContent)]
     assert len(previews) == 4
@@ -207,7 +208,7 @@ def test_a_preview_is_a_small_picture_beside_the_links(world: World, door: McpDo
 
 
 def test_the_other_callers_jobs_and_pictures_are_not_there(world: World, door: McpDoor) -> None:
-    with world.working():
+    with world.jobs.working():
         told = door.call("generate_image", **WISH).result["structuredContent"]
     stranger = McpDoor(keys.create(world.stack, "stranger", None, [], [])[0])
     assert stranger.call("get_image_job", job_id=told["job_id"]).error["code"] == "not_found"
@@ -226,13 +227,13 @@ def test_the_other_callers_jobs_and_pictures_are_not_there(world: World, door: M
 
 def test_a_repeated_call_joins_the_job_of_the_first(world: World, door: McpDoor) -> None:
     lost = door.call("generate_image", **WISH, wait_seconds=0).result["structuredContent"]
-    with world.working():
+    with world.jobs.working():
         again = door.call("generate_image", **WISH).result["structuredContent"]
     once_more = door.call("generate_image", **WISH).result["structuredContent"]
     assert lost["job_id"] == again["job_id"] == once_more["job_id"]
     assert (lost["joined"], again["joined"], once_more["joined"]) == (False, True, True)
     assert "new request_id" in once_more["next_step"]
-    assert world.bought() == 1
+    assert world.provider.bought() == 1
 
 
 def test_of_equal_calls_at_the_same_moment_one_job_is_remembered(door: McpDoor) -> None:
@@ -244,26 +245,25 @@ def test_of_equal_calls_at_the_same_moment_one_job_is_remembered(door: McpDoor) 
 
 
 def test_another_picture_of_the_same_prompt_is_bought_on_purpose(world: World, door: McpDoor) -> None:
-    with world.working():
+    with world.jobs.working():
         jobs = [
             door.call("generate_image", **WISH, **name).result["structuredContent"]["job_id"]
             for name in ({}, {"request_id": "second"}, {"request_id": "third"}, {"request_id": "third"})
         ]
     assert len(set(jobs)) == 3
-    assert world.bought() == 3
+    assert world.provider.bought() == 3
 
 
-def test_a_call_of_ten_minutes_ago_is_not_joined(world: World, door: McpDoor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_of_ten_minutes_ago_is_not_joined(world: World, door: McpDoor, clock: Clock) -> None:
     first = door.call("generate_image", **WISH, wait_seconds=0).result["structuredContent"]["job_id"]
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 601)
+    clock.forward(601)
     assert door.call("generate_image", **WISH, wait_seconds=0).result["structuredContent"]["job_id"] != first
 
 
 def test_what_ended_free_of_charge_is_bought_when_it_is_asked_for_again(world: World, door: McpDoor) -> None:
     job_id = door.call("generate_image", **WISH, wait_seconds=0).result["structuredContent"]["job_id"]
     door.call("cancel_image_job", job_id=job_id)
-    with world.working():
+    with world.jobs.working():
         again = door.call("generate_image", **WISH).result["structuredContent"]
     assert again["job_id"] != job_id
     assert again["status"] == "succeeded"
@@ -271,7 +271,7 @@ def test_what_ended_free_of_charge_is_bought_when_it_is_asked_for_again(world: W
 
 def test_a_purchase_in_doubt_is_shown_and_not_repeated(world: World, door: McpDoor) -> None:
     world.simulator.plan("reset")
-    with world.working():
+    with world.jobs.working():
         answers = [door.call("generate_image", **WISH) for _ in range(2)]
     for answer in answers:
         told = answer.result["structuredContent"]
@@ -324,7 +324,7 @@ def test_an_error_says_what_is_allowed_and_repeats_nothing_that_was_sent(
 
 def test_a_refused_picture_is_an_error_with_its_reason(world: World, door: McpDoor) -> None:
     world.simulator.plan("moderation_blocked")
-    with world.working():
+    with world.jobs.working():
         answer = door.call("generate_image", **WISH)
     told = answer.result["structuredContent"]
     assert answer.result["isError"]
@@ -366,7 +366,7 @@ def test_an_unknown_tool_is_an_error_of_the_protocol(door: McpDoor) -> None:
 
 
 def test_resources_are_the_models_the_history_and_each_picture(world: World, door: McpDoor) -> None:
-    with world.working():
+    with world.jobs.working():
         image_id = door.call("generate_image", **WISH).result["structuredContent"]["images"][0]["id"]
 
     async def read(client: Client) -> list[Any]:
@@ -404,7 +404,7 @@ def test_ten_prompts_ask_for_a_picture_and_buy_none(world: World, door: McpDoor)
             assert "generate_image" in text
             assert "a red kite" in text
             assert "{" not in text
-    assert world.messages() == []
+    assert world.jobs.messages() == []
 
 
 def test_a_prompt_says_what_it_needs(door: McpDoor) -> None:
@@ -444,7 +444,7 @@ def test_a_client_that_knows_tasks_gets_an_unfinished_job_as_one(world: World, d
     assert task["taskId"].startswith("job_")
     assert task["ttlMs"] == 30 * 86_400_000
     assert task_request(door, "tasks/get", task["taskId"]).result["status"] == "working"
-    world.work()
+    world.jobs.work()
     done = task_request(door, "tasks/get", task["taskId"]).result
     assert (done["resultType"], done["status"]) == ("complete", "completed")
     assert done["result"]["structuredContent"]["status"] == "succeeded"
@@ -455,14 +455,14 @@ def test_a_task_is_canceled_before_it_is_bought(world: World, door: McpDoor) -> 
     task_id = begun_task(door)["taskId"]
     assert task_request(door, "tasks/cancel", task_id).result["resultType"] == "complete"
     assert task_request(door, "tasks/get", task_id).result["status"] == "cancelled"
-    world.work()
-    assert world.bought() == 0
+    world.jobs.work()
+    assert world.provider.bought() == 0
 
 
 def test_a_job_that_failed_is_a_completed_task_with_an_error_in_its_result(world: World, door: McpDoor) -> None:
     world.simulator.plan("moderation_blocked")
     task_id = begun_task(door)["taskId"]
-    world.work()
+    world.jobs.work()
     done = task_request(door, "tasks/get", task_id).result
     assert (done["status"], done["result"]["isError"]) == ("completed", True)
     assert task_request(door, "tasks/cancel", task_id).status == 200, "too late, and acknowledged"
@@ -483,7 +483,7 @@ def test_the_official_client_resolves_a_task_with_its_extension_point(world: Wor
         task_id: str
 
     async def resolve(task: Task, context: ClaimContext) -> CallToolResult:
-        await anyio.to_thread.run_sync(world.work)
+        await anyio.to_thread.run_sync(world.jobs.work)
         done = await anyio.to_thread.run_sync(lambda: task_request(door, "tasks/get", task.task_id))
         return CallToolResult.model_validate(done.result["result"])
 
@@ -639,7 +639,7 @@ def test_progress_is_told_to_clients_that_ask_for_it(world: World, door: McpDoor
     async def note(progress: float, total: float | None, message: str | None) -> None:
         seen.append(message)
 
-    with world.working():
+    with world.jobs.working():
         door.through_client(lambda client: client.call_tool("generate_image", dict(WISH), progress_callback=note))
     assert any("succeeded" in (message or "") for message in seen)
 
@@ -648,7 +648,7 @@ def test_nothing_is_logged_of_what_was_sent(
     world: World, door: McpDoor, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = "an otter nobody may hear of"
-    with world.working():
+    with world.jobs.working():
         door.call("generate_image", prompt=secret)
     door.call("generate_image", prompt=secret, size=secret)
     door.call(secret)
@@ -659,5 +659,5 @@ def test_nothing_is_logged_of_what_was_sent(
     logged = capsys.readouterr()
     for text in (logged.out, logged.err, caplog.text):
         assert "otter" not in text
-        assert world.key not in text
+        assert world.api.key not in text
         assert "ek_" not in text

@@ -15,8 +15,7 @@ from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 from core.metrics import METRICS, measure
 from core.webhooks.message import message_id
-
-from .conftest import World
+from tests.support.world import World
 
 Measured = Callable[[], dict[str, list[Any]]]
 
@@ -47,11 +46,11 @@ def measured(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_job_that_succeeds_is_measured_once(world: World, measured: Measured) -> None:
-    job_id = world.accepted(n=2)
-    world.work()
-    world.announce()
+    job_id = world.api.accepted(n=2)
+    world.jobs.work()
+    world.ends.announce()
     seen = measured()
-    cost = world.job(job_id)["easel"]["cost"]["actual_micro_usd"]
+    cost = world.api.job(job_id)["easel"]["cost"]["actual_micro_usd"]
     model = "gpt-image-2.6-flare"
     assert seen["JobsEnded"] == seen["JobsEnded succeeded"] == [1]
     assert seen["FailedPercent"] == [0]
@@ -59,7 +58,7 @@ def test_a_job_that_succeeds_is_measured_once(world: World, measured: Measured) 
     assert seen["CostUsd"] == seen[f"CostUsd {model}"] == [cost / 1_000_000]
     assert len(seen["QueueSeconds"]) == len(seen[f"JobSeconds {model}"]) == len(seen[f"UpstreamSeconds {model}"]) == 1
     assert "Errors" not in seen
-    assert world.announce() is None
+    assert world.ends.announce() is None
     assert measured() == {}
 
 
@@ -69,9 +68,9 @@ def test_a_job_that_succeeds_is_measured_once(world: World, measured: Measured) 
 )
 def test_a_failure_is_measured_by_its_code(world: World, measured: Measured, fault: str, code: str, blame: int) -> None:
     world.simulator.plan(fault)
-    world.accepted()
-    world.work()
-    world.announce()
+    world.api.accepted()
+    world.jobs.work()
+    world.ends.announce()
     seen = measured()
     assert seen["JobsEnded failed"] == seen[f"Errors {code}"] == seen[f"UpstreamErrors {code}"] == [1]
     assert seen["FailedPercent"] == [blame]
@@ -79,9 +78,9 @@ def test_a_failure_is_measured_by_its_code(world: World, measured: Measured, fau
 
 def test_a_key_that_cannot_be_read_is_measured(world: World, measured: Measured) -> None:
     boto3.client("secretsmanager").delete_secret(SecretId="easel/openai", ForceDeleteWithoutRecovery=True)
-    world.accepted()
-    world.work()
-    world.announce()
+    world.api.accepted()
+    world.jobs.work()
+    world.ends.announce()
     seen = measured()
     assert seen["UpstreamErrors provider_key_unavailable"] == [1]
     assert seen["FailedPercent"] == [100]
@@ -89,24 +88,24 @@ def test_a_key_that_cannot_be_read_is_measured(world: World, measured: Measured)
 
 def test_an_unknown_outcome_is_measured(world: World, measured: Measured) -> None:
     world.simulator.plan("reset")
-    world.accepted()
-    world.work()
-    world.announce()
+    world.api.accepted()
+    world.jobs.work()
+    world.ends.announce()
     assert measured()["JobsEnded unknown"] == [1]
 
 
 def test_the_sweep_measures_the_deployments_budget(
     world: World, measured: Measured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.sweep()
+    world.jobs.sweep()
     assert measured() == {}, "there is no budget"
     monkeypatch.setenv("EASEL_DAILY_BUDGET_USD", "2")
     _forget_spending()
-    job_id = world.accepted()
-    world.work()
-    cost = world.job(job_id)["easel"]["cost"]["actual_micro_usd"]
+    job_id = world.api.accepted()
+    world.jobs.work()
+    cost = world.api.job(job_id)["easel"]["cost"]["actual_micro_usd"]
     measured()
-    world.sweep()
+    world.jobs.sweep()
     seen = measured()
     assert seen["BudgetUsedPercent deployment"] == [pytest.approx(cost / 20_000)]
     assert seen["BudgetLeftUsd deployment"] == [pytest.approx(2 - cost / 1_000_000)]
@@ -117,30 +116,30 @@ def test_a_budget_that_is_reached_is_measured(
 ) -> None:
     monkeypatch.setenv("EASEL_DAILY_BUDGET_USD", "0.000001")
     _forget_spending()
-    assert world.generate().status == 402
+    assert world.api.generate().status == 402
     assert measured()["BudgetRefusals deployment"] == [1]
 
 
 def test_late_announcements_are_measured(world: World, measured: Measured) -> None:
-    job_id = world.accepted()
-    world.work()
-    world.edit_item(job_id, check_at=int(time.time()) - 1)
+    job_id = world.api.accepted()
+    world.jobs.work()
+    world.jobs.set_numbers(job_id, check_at=int(time.time()) - 1)
     measured()
-    world.sweep()
+    world.jobs.sweep()
     assert measured() == {"LateAnnouncements": [1]}
 
 
 def test_webhooks_that_are_given_up_are_measured(world: World, measured: Measured) -> None:
     caller = next(item["id"]["S"] for item in boto3.client("dynamodb").scan(TableName="callers")["Items"])
     webhooks.secret(world.stack, caller, rotate=False, overlap_seconds=0)
-    job_id = world.generate(headers={"easel-webhook": "https://localhost/"}).json()["id"]
-    world.work()
-    world.announce()
+    job_id = world.api.generate(headers={"easel-webhook": "https://localhost/"}).json()["id"]
+    world.jobs.work()
+    world.ends.announce()
     job = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger")).get(job_id)
     assert job
-    world.edit_item(message_id(job), attempts=10)
+    world.jobs.set_numbers(message_id(job), attempts=10)
     measured()
-    world.deliver_webhooks()
+    world.webhooks.deliver()
     assert measured() == {"WebhooksGivenUp": [1]}
 
 

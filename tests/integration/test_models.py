@@ -8,8 +8,7 @@ import pytest
 
 from core import catalog
 from core.responses.models import model_list, model_named
-
-from .conftest import World
+from tests.support.world import World
 
 BEFORE, AFTER = date(2026, 11, 22), date(2026, 12, 2)
 
@@ -20,7 +19,7 @@ def listed(today: date) -> dict[str, Any]:
 
 @pytest.mark.parametrize("door", ["api", "direct"])
 def test_every_model_is_listed_newest_first_in_openais_shape(world: World, door: str) -> None:
-    answer = world.call("GET", "/models", door=door)
+    answer = world.api.call("GET", "/models", door=door)
     assert answer.status == 200
     models = answer.json()["data"]
     assert {model["id"] for model in models} == set(catalog.load().models)
@@ -32,7 +31,7 @@ def test_every_model_is_listed_newest_first_in_openais_shape(world: World, door:
 
 
 def test_one_model_tells_what_it_can_do_and_what_it_costs(world: World) -> None:
-    model = world.call("GET", "/models/gpt-image-2.6-flare").json()
+    model = world.api.call("GET", "/models/gpt-image-2.6-flare").json()
     assert datetime.fromtimestamp(model["created"], UTC).date() == date(2026, 11, 4)
     able = model["capabilities"]
     assert (able["operations"], able["prompt_max"], able["n_max"]) == (["generation", "edit"], 32_000, 10)
@@ -48,7 +47,7 @@ def test_one_model_tells_what_it_can_do_and_what_it_costs(world: World) -> None:
 
 
 def test_a_model_that_was_sold_by_the_image_says_so(world: World) -> None:
-    model = world.call("GET", "/models/dall-e-3").json()
+    model = world.api.call("GET", "/models/dall-e-3").json()
     assert model["prices"]["micro_usd_per_million_tokens"] is None
     assert model["prices"]["micro_usd_per_image"]["hd"]["1024x1024"] == 80_000
     assert model["capabilities"]["inputs"] is None
@@ -73,7 +72,7 @@ def test_a_value_the_provider_may_refuse_is_marked() -> None:
 
 @pytest.mark.parametrize("name", ["midjourney", "gpt-image-99", "x" * 500])
 def test_an_unknown_model_is_404_and_names_those_that_exist(world: World, name: str) -> None:
-    answer = world.call("GET", f"/models/{name}")
+    answer = world.api.call("GET", f"/models/{name}")
     error = answer.json()["error"]
     assert (answer.status, error["code"]) == (404, "model_not_found")
     assert "gpt-image-2.6-flare" in error["message"]
@@ -81,5 +80,5 @@ def test_an_unknown_model_is_404_and_names_those_that_exist(world: World, name: 
 
 def test_models_need_a_key(world: World) -> None:
     for path in ("/models", "/models/gpt-image-2"):
-        answer = world.call("GET", path, headers={"authorization": ""})
+        answer = world.api.call("GET", path, headers={"authorization": ""})
         assert (answer.status, answer.json()["error"]["code"]) == (401, "missing_api_key")

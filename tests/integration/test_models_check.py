@@ -9,8 +9,7 @@ import respx
 
 from core.logs import logger
 from core.metrics import NAMESPACE
-
-from .conftest import World
+from tests.support.world import World
 
 LIST = "https://provider.example/v1/models"
 
@@ -23,16 +22,16 @@ def written(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 
 def test_a_model_that_lives_is_no_news(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert world.check_models() == []
+    assert world.provider.check_models() == []
     assert '"RetiringModels":0' in capsys.readouterr().out
 
 
 def test_a_model_in_use_that_the_catalog_gives_up_is_found(
     world: World, capsys: pytest.CaptureFixture[str], written: io.StringIO
 ) -> None:
-    world.accepted(model="gpt-image-1.5")
-    world.work()
-    (end,) = world.check_models()
+    world.api.accepted(model="gpt-image-1.5")
+    world.jobs.work()
+    (end,) = world.provider.check_models()
     today = datetime.now(UTC).date()
     if today < datetime(2026, 12, 1, tzinfo=UTC).date():
         assert (end["model"], end["shut_down_on"]) == ("gpt-image-1.5", "2026-12-01")
@@ -48,7 +47,7 @@ def test_a_date_that_only_the_provider_knows_counts(
     with respx.mock() as provider:
         rows = [{"id": "gpt-image-2.6-flare", "shutdown_date": soon}, {"id": "gpt-image-2", "shutdown_date": soon}]
         call = provider.get(LIST).respond(json={"object": "list", "data": rows})
-        (end,) = world.check_models()
+        (end,) = world.provider.check_models()
     assert call.calls.last.request.headers["Authorization"] == "Bearer sk-simulated"
     assert (end["model"], end["days_left"]) == ("gpt-image-2.6-flare", 30), "the other is not in use"
     measured = capsys.readouterr().out
@@ -64,7 +63,7 @@ def test_a_far_end_is_measured_but_wakes_nobody(
     far = (datetime.now(UTC).date() + timedelta(days=300)).isoformat()
     with respx.mock() as provider:
         provider.get(LIST).respond(json={"data": [{"id": "gpt-image-2.6-flare", "shutdown_date": far}]})
-        assert len(world.check_models()) == 1
+        assert len(world.provider.check_models()) == 1
     assert '"RetiringModels":0' in capsys.readouterr().out
 
 
@@ -77,11 +76,11 @@ def test_without_the_providers_list_the_catalog_counts(
     monkeypatch.setenv("PROVIDERS__OPENAI__BASE_URL", "https://provider.example/v1")
     with respx.mock() as provider:
         provider.get(LIST).respond(**answer)
-        assert world.check_models() == []
+        assert world.provider.check_models() == []
     assert "list of models cannot be had" in written.getvalue()
 
 
 def test_a_key_that_cannot_be_read_is_no_crash(world: World, written: io.StringIO) -> None:
     boto3.client("secretsmanager").delete_secret(SecretId="easel/openai", ForceDeleteWithoutRecovery=True)
-    assert world.check_models() == []
+    assert world.provider.check_models() == []
     assert "provider_key_unavailable" in written.getvalue()

@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import jwt
@@ -12,11 +11,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from composition import services
-from core.callers import oidc
-from tests.issuer import AUDIENCE, EC_KEY, RSA_KEYS, Issuer, answered, published
-from tests.tls_server import make_certificate, serving
-
-from .conftest import Answer, World
+from tests.support.issuer import AUDIENCE, EC_KEY, RSA_KEYS, Issuer, answered, published
+from tests.support.moved_time import Clock
+from tests.support.tls_server import make_certificate, serving
+from tests.support.world import World
+from tests.support.world.http_api import Answer
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +30,12 @@ def issuer(world: World, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         monkeypatch.setenv("EASEL_OIDC_ISSUER", found.url)
         monkeypatch.setenv("EASEL_OIDC_AUDIENCE", AUDIENCE)
-        world.forget()
+        world.restart()
         yield found
 
 
 def jobs(world: World, token: str) -> Answer:
-    return world.call("GET", "/jobs", key=token)
+    return world.api.call("GET", "/jobs", key=token)
 
 
 def assert_refused(answer: Answer, status: int, code: str) -> None:
@@ -47,9 +46,9 @@ def test_a_user_of_the_sign_in_is_a_caller(world: World, issuer: Issuer) -> None
     issuer.publish(*published(first=RSA_KEYS["first"]))
     token = issuer.token()
     body = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low"}
-    bought = world.call("POST", "/images/generations", body, key=token, headers={"prefer": "respond-async"})
+    bought = world.api.call("POST", "/images/generations", body, key=token, headers={"prefer": "respond-async"})
     assert bought.status == 202
-    world.work()
+    world.jobs.work()
     assert [job["id"] for job in jobs(world, issuer.token()).json()["data"]] == [bought.json()["id"]]
     assert jobs(world, issuer.token(sub="user-43")).json()["data"] == []
     assert len(issuer.server.requests) == 2  # discovery and keys, once
@@ -124,7 +123,7 @@ def test_a_scope_may_be_required(
     world: World, issuer: Issuer, claims: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EASEL_OIDC_SCOPE", "images:buy")
-    world.forget()
+    world.restart()
     issuer.publish(*published(first=RSA_KEYS["first"]))
     assert_refused(jobs(world, issuer.token(**claims)), 403, "insufficient_scope")
     assert jobs(world, issuer.token(scope="openid images:buy")).status == 200
@@ -134,13 +133,13 @@ def test_a_scope_may_be_required(
 def test_users_have_the_default_limits_each(world: World, issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EASEL_OIDC_IMAGES_PER_MINUTE", "1")
     monkeypatch.setenv("EASEL_OIDC_DAILY_BUDGET_USD", "5")
-    world.forget()
+    world.restart()
     issuer.publish(*published(first=RSA_KEYS["first"]))
     body = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low"}
 
     def buy(user: str) -> Answer:
         headers = {"prefer": "respond-async"}
-        return world.call("POST", "/images/generations", body, key=issuer.token(sub=user), headers=headers)
+        return world.api.call("POST", "/images/generations", body, key=issuer.token(sub=user), headers=headers)
 
     first = buy("one")
     assert first.json()["easel"]["cost"]["budget_left_micro_usd"] < 5_000_000
@@ -150,30 +149,22 @@ def test_users_have_the_default_limits_each(world: World, issuer: Issuer, monkey
 def test_a_user_cannot_make_browser_tokens(world: World, issuer: Issuer) -> None:
     issuer.publish(*published(first=RSA_KEYS["first"]))
     wish = {"images": 1, "origins": ["https://shop.example"]}
-    assert_refused(world.call("POST", "/tokens", wish, key=issuer.token()), 403, "api_key_required")
+    assert_refused(world.api.call("POST", "/tokens", wish, key=issuer.token()), 403, "api_key_required")
 
 
 # ---------------------------------------------------------------- the issuer's keys
 
 
-@pytest.fixture
-def clock(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The clock by which keys are kept."""
-    now = SimpleNamespace(at=1000.0)
-    monkeypatch.setattr(oidc.IssuerKeys.__init__, "__defaults__", (lambda: now.at,))
-    return now
-
-
-def test_a_new_key_is_looked_for(world: World, issuer: Issuer, clock: Any) -> None:
+def test_a_new_key_is_looked_for(world: World, issuer: Issuer, clock: Clock) -> None:
     issuer.publish(*published(first=RSA_KEYS["first"]))
     assert jobs(world, issuer.token()).status == 200
-    clock.at += 31
+    clock.forward(31)
     issuer.publish(*published(second=RSA_KEYS["second"]))
     assert jobs(world, issuer.token(RSA_KEYS["second"], "second")).status == 200
     assert_refused(jobs(world, issuer.token()), 401, "invalid_token")
 
 
-def test_made_up_key_ids_cost_one_look_in_half_a_minute(world: World, issuer: Issuer, clock: Any) -> None:
+def test_made_up_key_ids_cost_one_look_in_half_a_minute(world: World, issuer: Issuer, clock: Clock) -> None:
     issuer.publish(*published(first=RSA_KEYS["first"]))
     for number in range(5):
         assert_refused(jobs(world, issuer.token(kid=f"made up {number}")), 401, "invalid_token")
@@ -195,13 +186,13 @@ def test_an_issuer_out_of_order_refuses_its_users_but_no_keys(world: World, issu
     issuer.server.replies += [reply, reply]
     answer = jobs(world, issuer.token())
     assert (answer.status, answer.json()["error"]["retryable"], answer.headers["Retry-After"]) == (503, True, "30")
-    assert world.call("GET", "/jobs").status == 200
+    assert world.api.call("GET", "/jobs").status == 200
 
 
-def test_keys_that_are_known_outlast_an_outage(world: World, issuer: Issuer, clock: Any) -> None:
+def test_keys_that_are_known_outlast_an_outage(world: World, issuer: Issuer, clock: Clock) -> None:
     issuer.publish(*published(first=RSA_KEYS["first"]))
     assert jobs(world, issuer.token()).status == 200
-    clock.at += 3601
+    clock.forward(3601)
     issuer.server.replies += [answered({}, "500 Internal Server Error")]
     assert jobs(world, issuer.token()).status == 200
 
@@ -210,7 +201,7 @@ def test_an_issuer_whose_certificate_nobody_vouches_for_is_not_believed(
     world: World, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
-    world.forget()
+    world.restart()
     assert jobs(world, issuer.token()).status == 503
 
 
@@ -218,12 +209,12 @@ def test_without_an_issuer_access_tokens_are_refused(
     world: World, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EASEL_OIDC_ISSUER", "")
-    world.forget()
+    world.restart()
     assert_refused(jobs(world, issuer.token()), 401, "invalid_token")
 
 
 def test_an_issuer_needs_an_audience(world: World, issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EASEL_OIDC_AUDIENCE", "")
-    world.forget()
+    world.restart()
     with pytest.raises(Exception, match="EASEL_OIDC_AUDIENCE"):
         services.doors()

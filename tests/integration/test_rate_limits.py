@@ -1,27 +1,25 @@
 """How many images and requests a key may have in a minute, and what guessing of keys may cost."""
 
-import time
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 
 from cli import keys
-from composition import services
+from core import aws
 from core.callers.model import Rates, new_key
-
-from .conftest import Answer, World
+from tests.support.moved_time import Clock
+from tests.support.world import World
+from tests.support.world.http_api import Answer
 
 HALF_PAST = 1_795_350_630.0  # 30 seconds into a minute
 
 
 @pytest.fixture
-def clock(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The clock of the doors' own counts, which stands still until a test moves it."""
-    now = SimpleNamespace(at=HALF_PAST)
-    monkeypatch.setattr(services, "time", SimpleNamespace(time=lambda: now.at, sleep=time.sleep))
-    return now
+def standing_clock(clock: Clock) -> Clock:
+    """A clock that stands still until a test moves it."""
+    clock.stop_at(HALF_PAST)
+    return clock
 
 
 def key_with(world: World, **rates: int) -> tuple[str, str]:
@@ -32,7 +30,7 @@ def key_with(world: World, **rates: int) -> tuple[str, str]:
 
 def buy(world: World, key: str, **body: Any) -> Answer:
     body = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low"} | body
-    return world.call("POST", "/images/generations", body, key=key, headers={"prefer": "respond-async"})
+    return world.api.call("POST", "/images/generations", body, key=key, headers={"prefer": "respond-async"})
 
 
 def assert_limited(answer: Answer) -> int:
@@ -47,17 +45,15 @@ def assert_limited(answer: Answer) -> int:
     return int(answer.headers["Retry-After"])
 
 
-def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def lookups() -> list[str]:
     """Keys that are looked up from now on, by their hashes."""
     found: list[str] = []
-    gate = services.doors().gate
-    find = gate._callers.find_by_hash
 
-    def noted(key_hash: str) -> Any:
-        found.append(key_hash)
-        return find(key_hash)
+    def note(params: dict[str, Any], **_: object) -> None:
+        if params["TableName"] == "callers" and "key_hash" in params["Key"]:
+            found.append(params["Key"]["key_hash"]["S"])
 
-    monkeypatch.setattr(gate._callers, "find_by_hash", noted)
+    aws.dynamodb().meta.events.register("provide-client-params.dynamodb.GetItem", note)
     return found
 
 
@@ -100,47 +96,45 @@ def test_the_operator_changes_and_lifts_limits(world: World) -> None:
     assert "images/min" not in "".join(keys.table(world.stack))
 
 
-def test_a_key_makes_so_many_requests_a_minute(world: World, clock: Any) -> None:
+def test_a_key_makes_so_many_requests_a_minute(world: World, standing_clock: Clock) -> None:
     key, _ = key_with(world, requests_per_minute=2)
-    assert [world.call("GET", "/jobs", key=key).status for _ in range(2)] == [200, 200]
-    assert assert_limited(world.call("GET", "/jobs", key=key)) == 30
-    clock.at += 30
-    assert world.call("GET", "/jobs", key=key).status == 200
-    assert_limited(world.call("GET", "/jobs", key=key))
+    assert [world.api.call("GET", "/jobs", key=key).status for _ in range(2)] == [200, 200]
+    assert assert_limited(world.api.call("GET", "/jobs", key=key)) == 30
+    standing_clock.forward(30)
+    assert world.api.call("GET", "/jobs", key=key).status == 200
+    assert_limited(world.api.call("GET", "/jobs", key=key))
 
 
-def test_a_request_too_many_looks_nothing_up(world: World, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_too_many_looks_nothing_up(world: World, standing_clock: Clock) -> None:
     key, _ = key_with(world, requests_per_minute=1)
-    world.call("GET", "/jobs", key=key)
-    looked_up = lookups(monkeypatch)
-    assert_limited(world.call("GET", "/jobs", key=key))
+    world.api.call("GET", "/jobs", key=key)
+    looked_up = lookups()
+    assert_limited(world.api.call("GET", "/jobs", key=key))
     assert looked_up == []
 
 
-def test_the_tokens_of_a_key_share_its_requests(world: World, clock: Any) -> None:
+def test_the_tokens_of_a_key_share_its_requests(world: World, standing_clock: Clock) -> None:
     key, _ = key_with(world, requests_per_minute=3)
     body = {"images": 1, "origins": ["https://shop.example"]}
-    token = world.call("POST", "/tokens", body, key=key).json()["token"]
+    token = world.api.call("POST", "/tokens", body, key=key).json()["token"]
     headers = {"origin": "https://shop.example"}
-    assert [world.call("GET", "/models", key=token, headers=headers).status for _ in range(2)] == [200, 200]
-    assert_limited(world.call("GET", "/models", key=token, headers=headers))
-    assert_limited(world.call("GET", "/jobs", key=key))
+    assert [world.api.call("GET", "/models", key=token, headers=headers).status for _ in range(2)] == [200, 200]
+    assert_limited(world.api.call("GET", "/models", key=token, headers=headers))
+    assert_limited(world.api.call("GET", "/jobs", key=key))
 
 
-def test_an_unknown_key_is_looked_up_once(world: World, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    looked_up = lookups(monkeypatch)
+def test_an_unknown_key_is_looked_up_once(world: World, standing_clock: Clock) -> None:
+    looked_up = lookups()
     unknown = new_key()
-    assert [world.call("GET", "/jobs", key=unknown).status for _ in range(3)] == [401, 401, 401]
+    assert [world.api.call("GET", "/jobs", key=unknown).status for _ in range(3)] == [401, 401, 401]
     assert len(looked_up) == 1
 
 
-def test_guessing_is_looked_up_sixty_times_a_minute_at_most(
-    world: World, clock: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.call("GET", "/jobs")
-    looked_up = lookups(monkeypatch)
-    answers = [world.call("GET", "/jobs", key=new_key()) for _ in range(65)]
+def test_guessing_is_looked_up_sixty_times_a_minute_at_most(world: World, standing_clock: Clock) -> None:
+    world.api.call("GET", "/jobs")
+    looked_up = lookups()
+    answers = [world.api.call("GET", "/jobs", key=new_key()) for _ in range(65)]
     assert [answer.status for answer in answers] == [401] * 60 + [429] * 5
     assert len(looked_up) == 60
     assert assert_limited(answers[-1]) == 1
-    assert world.call("GET", "/jobs").status == 200  # Whoever was here before is not kept out by others.
+    assert world.api.call("GET", "/jobs").status == 200  # Whoever was here before is not kept out by others.

@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,8 +19,8 @@ from core.jobs.store import JobStore
 from core.ledger.dollars import usd
 from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
-
-from .conftest import World
+from tests.support.moved_time import Clock
+from tests.support.world import World
 
 REQUEST = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low", "size": "1024x1024"}
 
@@ -30,7 +31,7 @@ def easel(world: World, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int
 
 
 def ask(world: World, key: str, **body: Any) -> str:
-    answer = world.call("POST", "/images/generations", REQUEST | body, key=key, headers={"prefer": "respond-async"})
+    answer = world.api.call("POST", "/images/generations", REQUEST | body, key=key, headers={"prefer": "respond-async"})
     assert answer.status == 202, answer.text
     return str(answer.json()["id"])
 
@@ -47,16 +48,16 @@ def charged(world: World) -> int:
 def unknown(world: World, key: str) -> str:
     job_id = ask(world, key)
     world.simulator.plan("reset")
-    world.deliver(job_id)
+    world.jobs.deliver(job_id)
     return job_id
 
 
 def test_a_caller_sees_what_was_spent_and_what_is_left(world: World) -> None:
     key, _ = keys.create(world.stack, "shop", None, [], [], Budget(day=10**6))
-    world.deliver(ask(world, key))
-    world.deliver(ask(world, key, model="gpt-image-2"))
+    world.jobs.deliver(ask(world, key))
+    world.jobs.deliver(ask(world, key, model="gpt-image-2"))
     ask(world, key)
-    report = world.call("GET", "/usage", key=key).json()
+    report = world.api.call("GET", "/usage", key=key).json()
     spent = charged(world)
     assert (report["spent_micro_usd"], report["images"]) == (spent, 3)
     assert {row["model"] for row in report["data"]} == {"gpt-image-2.6-flare", "gpt-image-2"}
@@ -70,16 +71,16 @@ def test_a_caller_sees_what_was_spent_and_what_is_left(world: World) -> None:
 
 
 def test_what_others_spent_is_not_told(world: World) -> None:
-    world.deliver(world.accepted())
+    world.jobs.deliver(world.api.accepted())
     other, _ = keys.create(world.stack, "other", None, [], [])
-    report = world.call("GET", "/usage", key=other).json()
+    report = world.api.call("GET", "/usage", key=other).json()
     assert (report["data"], report["spent_micro_usd"]) == ([], 0)
     assert {budget["scope"] for budget in report["budgets"]} == {"key"}
 
 
 @pytest.mark.parametrize("query", ["from=today", "from=2026-02-30", "from=2026-02-02&to=2026-02-01", "from=2020-01-01"])
 def test_a_range_that_cannot_be_is_refused(world: World, query: str) -> None:
-    answer = world.call("GET", f"/usage?{query}")
+    answer = world.api.call("GET", f"/usage?{query}")
     assert (answer.status, answer.json()["error"]["code"]) == (400, "invalid_value")
 
 
@@ -87,8 +88,8 @@ def test_the_operators_report_adds_up(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shop, caller = keys.create(world.stack, "shop", None, [], [])
-    world.deliver(ask(world, shop))
-    world.deliver(world.accepted())
+    world.jobs.deliver(ask(world, shop))
+    world.jobs.deliver(world.api.accepted())
     assert easel(world, monkeypatch, "usage") == 0
     table = capsys.readouterr().out
     assert "shop" in table
@@ -105,20 +106,20 @@ def test_the_deployments_budget_is_changed_without_a_deployment(
 ) -> None:
     assert easel(world, monkeypatch, "budget", "set", "--day", "0") == 0
     assert "$0.00" in capsys.readouterr().out
-    refused = world.generate()
+    refused = world.api.generate()
     assert (refused.status, refused.json()["error"]["budget"]["scope"]) == (402, "deployment")
     assert easel(world, monkeypatch, "budget", "set", "--day", "none", "--month", "10") == 0
-    assert world.generate().status == 202
+    assert world.api.generate().status == 202
     assert easel(world, monkeypatch, "budget", "reset") == 0
-    assert world.call("POST", "/images/quote", REQUEST).json()["budget_left_micro_usd"] is None
+    assert world.api.call("POST", "/images/quote", REQUEST).json()["budget_left_micro_usd"] is None
 
 
 def test_no_limit_set_by_the_operator_overrules_the_deployed_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EASEL_DAILY_BUDGET_USD", "0")
-    world.forget()
-    assert world.generate().status == 402
+    world.restart()
+    assert world.api.generate().status == 402
     assert easel(world, monkeypatch, "budget", "set", "--day", "none") == 0
-    assert world.generate().status == 202
+    assert world.api.generate().status == 202
 
 
 def test_a_keys_budget_is_changed_and_what_was_spent_counts(
@@ -126,12 +127,12 @@ def test_a_keys_budget_is_changed_and_what_was_spent_counts(
 ) -> None:
     key, caller = keys.create(world.stack, "shop", None, [], [], Budget(total=0, day=5))
     assert easel(world, monkeypatch, "keys", "set", caller.id, "--budget-total", "1.50", "--budget-day", "none") == 0
-    world.deliver(ask(world, key))
+    world.jobs.deliver(ask(world, key))
     capsys.readouterr()
     assert easel(world, monkeypatch, "keys", "list") == 0
     assert "total=$1.50" in capsys.readouterr().out
     assert easel(world, monkeypatch, "keys", "set", caller.id, "--budget-total", "0.000001") == 0
-    answer = world.call("POST", "/images/generations", REQUEST, key=key)
+    answer = world.api.call("POST", "/images/generations", REQUEST, key=key)
     assert (answer.status, answer.json()["error"]["budget"]["left_micro_usd"]) == (402, 0)
 
 
@@ -164,9 +165,9 @@ def test_an_amount_that_is_none_is_refused(
 
 def test_stop_and_resume_act_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert easel(world, monkeypatch, "stop", "--reason", "an audit") == 0
-    assert world.generate().status == 503
+    assert world.api.generate().status == 503
     assert easel(world, monkeypatch, "resume") == 0
-    assert world.generate().status == 202
+    assert world.api.generate().status == 202
 
 
 @pytest.mark.parametrize(("outcome", "spent"), [(["--charged", "0.05"], 50_000), (["--free"], 0)])
@@ -177,17 +178,17 @@ def test_an_unknown_outcome_is_resolved_once(
     job_id = unknown(world, key)
     assert easel(world, monkeypatch, "jobs", "resolve", job_id, *outcome) == 0
     assert easel(world, monkeypatch, "jobs", "resolve", job_id, *outcome) == 1
-    report = world.call("GET", "/usage", key=key).json()
+    report = world.api.call("GET", "/usage", key=key).json()
     assert (report["spent_micro_usd"], report["reserved_micro_usd"]) == (spent, 0)
-    job = world.call("GET", f"/jobs/{job_id}", key=key).json()
+    job = world.api.call("GET", f"/jobs/{job_id}", key=key).json()
     assert (job["status"], job["easel"]["charged"]) == ("unknown", bool(spent))
     assert (job["error"]["charged"], job["easel"]["cost"]["actual_micro_usd"]) == (bool(spent), spent)
     assert audited().differences == frozenset()
 
 
 def test_a_job_of_known_outcome_cannot_be_resolved(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    job_id = world.accepted()
-    world.deliver(job_id)
+    job_id = world.api.accepted()
+    world.jobs.deliver(job_id)
     assert easel(world, monkeypatch, "jobs", "resolve", job_id, "--free") == 1
     assert audited().differences == frozenset()
 
@@ -195,9 +196,9 @@ def test_a_job_of_known_outcome_cannot_be_resolved(world: World, monkeypatch: py
 def test_the_check_proves_a_right_ledger(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.deliver(world.accepted())
-    unknown(world, world.key)
-    world.accepted()
+    world.jobs.deliver(world.api.accepted())
+    unknown(world, world.api.key)
+    world.api.accepted()
     assert easel(world, monkeypatch, "ledger", "check") == 0
     assert "reserved for 2 jobs" in capsys.readouterr().out
 
@@ -229,10 +230,10 @@ def let_a_job_forget(world: World, job_id: str) -> None:
 
 @pytest.mark.parametrize("damage", [forge_a_balance, lose_an_entry, lose_a_job, let_a_job_forget])
 def test_the_check_finds_what_is_wrong(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], damage: Any
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], damage: Any
 ) -> None:
-    monkeypatch.setattr("cli.spending._PAUSE_SECONDS", 0)
-    damage(world, world.accepted())
+    monkeypatch.setattr(time, "sleep", clock.forward)
+    damage(world, world.api.accepted())
     assert easel(world, monkeypatch, "ledger", "check") == 1
     assert "differences" in capsys.readouterr().err
 
@@ -250,7 +251,7 @@ STEPS = ["accept", "deliver", "deliver", "deliver again", "cancel", "sweep late"
 @given(steps=st.lists(st.sampled_from(STEPS), min_size=8, max_size=16), seed=st.integers(0, 10**6))
 def test_no_course_of_events_makes_ledger_and_provider_disagree(world: World, steps: list[str], seed: int) -> None:
     chance, jobs = random.Random(seed), JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger"))
-    budget = 6 * world.call("POST", "/images/quote", REQUEST).json()["upper_bound_micro_usd"]
+    budget = 6 * world.api.call("POST", "/images/quote", REQUEST).json()["upper_bound_micro_usd"]
     key, _ = keys.create(world.stack, "chance", None, [], [], Budget(day=budget))
     world.simulator.reset()
     known: list[str] = []
@@ -259,21 +260,21 @@ def test_no_course_of_events_makes_ledger_and_provider_disagree(world: World, st
         match step:
             case "accept":
                 headers = {"prefer": "respond-async", "x-stainless-retry-count": str(chance.choice([0, 0, 1]))}
-                answer = world.call("POST", "/images/generations", REQUEST, key=key, headers=headers)
+                answer = world.api.call("POST", "/images/generations", REQUEST, key=key, headers=headers)
                 known += [answer.json()["id"]] if answer.status == 202 else []
             case "fault":
                 world.simulator.plan(chance.choice(FAULTS))
             case "deliver" | "deliver again" if known:
-                world.deliver(job_id)
+                world.jobs.deliver(job_id)
             case "cancel" if known:
-                world.call("POST", f"/jobs/{job_id}/cancel", key=key)
+                world.api.call("POST", f"/jobs/{job_id}/cancel", key=key)
             case "bury" if known:
-                world.bury(job_id)
+                world.jobs.bury(job_id)
             case "sweep late" if known and (job := jobs.get(job_id)) and not job.finished:
-                world.edit_item(job_id, deadline=1, check_at=1)
-                world.sweep()
+                world.jobs.set_numbers(job_id, deadline=1, check_at=1)
+                world.jobs.sweep()
             case "resolve" if known and (job := jobs.get(job_id)) and job.may_be_resolved:
                 jobs.save(job.resolved(job.quote.upper_bound if job.quote else 0, job.created_at))
     assert audited().differences == frozenset()
-    report = world.call("GET", "/usage", key=key).json()
+    report = world.api.call("GET", "/usage", key=key).json()
     assert charged(world) <= report["spent_micro_usd"] + report["reserved_micro_usd"] <= budget

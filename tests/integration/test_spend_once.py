@@ -7,65 +7,66 @@ import boto3
 import pytest
 
 from cli import keys
-
-from .conftest import World
+from tests.support.moved_time import Clock
+from tests.support.world import World
+from tests.support.world.queues import queue_url
 
 
 def test_a_message_delivered_twice_buys_once(world: World) -> None:
-    job_id = world.accepted()
-    world.deliver(job_id)
-    world.deliver(job_id)
-    assert world.bought() == 1
+    job_id = world.api.accepted()
+    world.jobs.deliver(job_id)
+    world.jobs.deliver(job_id)
+    assert world.provider.bought() == 1
 
 
 def test_two_workers_that_race_for_a_job_buy_once(world: World) -> None:
-    world.deliver(world.accepted())  # The performer is built once, by the first message.
+    world.jobs.deliver(world.api.accepted())  # The performer is built once, by the first message.
     world.simulator.reset()
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     world.simulator.plan("slow", seconds=0.5)
-    workers = [threading.Thread(target=world.deliver, args=(job_id,)) for _ in range(4)]
+    workers = [threading.Thread(target=world.jobs.deliver, args=(job_id,)) for _ in range(4)]
     for thread in workers:
         thread.start()
     for thread in workers:
         thread.join()
-    assert world.bought() == 1
-    assert world.job(job_id)["status"] == "succeeded"
+    assert world.provider.bought() == 1
+    assert world.api.job(job_id)["status"] == "succeeded"
 
 
 @pytest.mark.parametrize("fault", ["reset", "cut_body", "garbage_json", "bad_base64", "server_error", "bad_gateway"])
 def test_a_purchase_in_doubt_is_unknown_and_never_repeated(world: World, fault: str) -> None:
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     world.simulator.plan(fault)
-    world.deliver(job_id)
-    job = world.job(job_id)
+    world.jobs.deliver(job_id)
+    job = world.api.job(job_id)
     assert (job["status"], job["error"]["code"]) == ("unknown", "outcome_unknown")
     assert job["error"]["charged"] == "unknown"
-    world.deliver(job_id)
-    world.sweep()
+    world.jobs.deliver(job_id)
+    world.jobs.sweep()
     assert len(world.simulator.calls()) == 1
 
 
 def test_a_late_answer_ends_in_unknown_within_the_functions_time(world: World) -> None:
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     world.simulator.plan("late", seconds=30)
     started = time.monotonic()
-    world.deliver(job_id, seconds=22)
+    world.jobs.deliver(job_id, seconds=22)
     assert time.monotonic() - started < 15
-    assert world.job(job_id)["status"] == "unknown"
+    assert world.api.job(job_id)["status"] == "unknown"
 
 
 @pytest.mark.parametrize("fault", ["rate_limit", "slow_down", "overloaded"])
-def test_a_limited_provider_makes_the_job_wait(world: World, fault: str) -> None:
-    job_id = world.accepted()
-    world.messages()
+def test_a_limited_provider_makes_the_job_wait(world: World, clock: Clock, fault: str) -> None:
+    job_id = world.api.accepted()
+    world.jobs.messages()
     world.simulator.plan(fault, retry_after=1)
-    world.deliver(job_id)
-    assert world.job(job_id)["status"] == "queued"
-    time.sleep(4)  # The message is delayed by the provider's Retry-After or the back-off, and a little more.
-    assert world.messages() == [job_id]
-    world.deliver(job_id)
-    assert world.job(job_id)["status"] == "succeeded"
-    assert world.bought() == 1
+    world.jobs.deliver(job_id)
+    assert world.api.job(job_id)["status"] == "queued"
+    clock.forward(4)  # The message is delayed by the provider's Retry-After or the back-off, and a little more.
+    assert world.jobs.messages() == [job_id]
+    world.jobs.deliver(job_id)
+    assert world.api.job(job_id)["status"] == "succeeded"
+    assert world.provider.bought() == 1
 
 
 @pytest.mark.parametrize(
@@ -78,61 +79,61 @@ def test_a_limited_provider_makes_the_job_wait(world: World, fault: str) -> None
     ],
 )
 def test_a_final_refusal_fails_at_once_and_is_free(world: World, fault: str, status: int, code: str) -> None:
-    job_id = world.generate({"x-stainless-retry-count": "0"}).json()["id"]
+    job_id = world.api.generate({"x-stainless-retry-count": "0"}).json()["id"]
     world.simulator.plan(fault)
-    world.deliver(job_id)
-    job = world.job(job_id)
+    world.jobs.deliver(job_id)
+    job = world.api.job(job_id)
     assert (job["status"], job["error"]["code"]) == ("failed", code)
     assert job["error"]["charged"] is False
-    told = world.generate({"x-stainless-retry-count": "1"})
+    told = world.api.generate({"x-stainless-retry-count": "1"})
     assert (told.status, told.json()["error"]["job_id"]) == (status, job_id)
     assert told.headers["x-should-retry"] == "false"
 
 
 def test_wrong_bytes_are_charged_and_said_so(world: World) -> None:
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     world.simulator.plan("wrong_bytes")
-    world.deliver(job_id)
-    job = world.job(job_id)
+    world.jobs.deliver(job_id)
+    job = world.api.job(job_id)
     assert (job["status"], job["error"]["code"]) == ("failed", "provider_result_unusable")
     assert job["error"]["charged"] is True
     assert job["easel"]["cost"]["actual_micro_usd"] == world.simulator.calls()[0]["charged_micro_usd"]
 
 
 def test_a_rotated_key_is_picked_up_without_a_failed_job(world: World) -> None:
-    first = world.accepted()
-    world.deliver(first)
+    first = world.api.accepted()
+    world.jobs.deliver(first)
     world.simulator.accept_keys("sk-renewed")
     boto3.client("secretsmanager").put_secret_value(SecretId="easel/openai", SecretString='{"api_key": "sk-renewed"}')
-    second = world.accepted()
-    world.deliver(second)
-    assert world.job(second)["status"] == "succeeded"
+    second = world.api.accepted()
+    world.jobs.deliver(second)
+    assert world.api.job(second)["status"] == "succeeded"
 
 
 def test_a_refused_key_is_the_operators_problem(world: World) -> None:
     world.simulator.accept_keys("sk-other")
-    job_id = world.accepted()
-    world.deliver(job_id)
-    job = world.job(job_id)
+    job_id = world.api.accepted()
+    world.jobs.deliver(job_id)
+    job = world.api.job(job_id)
     assert (job["status"], job["error"]["code"]) == ("failed", "provider_authentication_failed")
-    assert world.bought() == 0
+    assert world.provider.bought() == 0
 
 
 def test_an_unreadable_secret_fails_the_job_before_buying(world: World) -> None:
     boto3.client("secretsmanager").delete_secret(SecretId="easel/openai", ForceDeleteWithoutRecovery=True)
-    job_id = world.accepted()
-    world.deliver(job_id)
-    assert world.job(job_id)["error"]["code"] == "provider_key_unavailable"
+    job_id = world.api.accepted()
+    world.jobs.deliver(job_id)
+    assert world.api.job(job_id)["error"]["code"] == "provider_key_unavailable"
     assert world.simulator.calls() == []
 
 
 def test_an_idempotency_key_stands_for_one_job(world: World) -> None:
     headers = {"idempotency-key": "order-7"}
-    first = world.generate(headers)
-    again = world.generate(headers)
+    first = world.api.generate(headers)
+    again = world.api.generate(headers)
     assert first.json()["id"] == again.json()["id"]
-    assert len(world.messages()) == 1
-    other = world.generate(headers, prompt="another otter")
+    assert len(world.jobs.messages()) == 1
+    other = world.api.generate(headers, prompt="another otter")
     assert (other.status, other.json()["error"]["code"]) == (409, "idempotency_key_reused")
     assert other.headers["x-should-retry"] == "false"
 
@@ -141,26 +142,26 @@ def test_idempotency_keys_of_two_callers_do_not_meet(world: World) -> None:
     other, _ = keys.create(world.stack, "other", None, [], [])
     headers = {"idempotency-key": "order-7", "prefer": "respond-async"}
     body = {"prompt": "an otter"}
-    mine = world.call("POST", "/images/generations", body, headers=headers)
-    theirs = world.call("POST", "/images/generations", body, headers=headers, key=other)
+    mine = world.api.call("POST", "/images/generations", body, headers=headers)
+    theirs = world.api.call("POST", "/images/generations", body, headers=headers, key=other)
     assert mine.json()["id"] != theirs.json()["id"]
 
 
 def test_an_sdks_own_retry_joins_the_first_job(world: World) -> None:
-    first = world.generate({"x-stainless-retry-count": "0"})
-    retried = world.generate({"x-stainless-retry-count": "1"})
+    first = world.api.generate({"x-stainless-retry-count": "0"})
+    retried = world.api.generate({"x-stainless-retry-count": "1"})
     assert first.json()["id"] == retried.json()["id"]
 
 
 def test_the_same_wish_twice_on_purpose_is_two_jobs(world: World) -> None:
-    first = world.generate({"x-stainless-retry-count": "0"})
-    second = world.generate({"x-stainless-retry-count": "0"})
+    first = world.api.generate({"x-stainless-retry-count": "0"})
+    second = world.api.generate({"x-stainless-retry-count": "0"})
     assert first.json()["id"] != second.json()["id"]
 
 
 def test_a_failed_enqueue_leaves_nothing_behind(world: World) -> None:
-    boto3.client("sqs").delete_queue(QueueUrl=world.queue_url)
-    answer = world.generate()
+    boto3.client("sqs").delete_queue(QueueUrl=queue_url("jobs"))
+    answer = world.api.generate()
     assert (answer.status, answer.json()["error"]["retryable"]) == (503, True)
     assert answer.headers["x-should-retry"] == "true"
     assert boto3.client("dynamodb").scan(TableName="jobs")["Items"] == []

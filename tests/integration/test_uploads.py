@@ -12,14 +12,13 @@ from cli import keys
 from composition.services import doors
 from core.callers.model import Caller
 from core.errors import InvalidRequest, NotFound
-
-from .conftest import World
+from tests.support.world import World
 
 MAX_BYTES = 52_428_800
 
 
 def create(world: World, **body: Any) -> Any:
-    answer = world.call("POST", "/uploads", {"content_type": "image/png"} | body)
+    answer = world.api.call("POST", "/uploads", {"content_type": "image/png"} | body)
     assert answer.status == 201, answer.text
     return answer.json()
 
@@ -36,7 +35,7 @@ def arrive(upload: Any, data: bytes = b"first") -> None:
 
 
 def caller_of(world: World, key: str | None = None) -> Caller:
-    return doors().gate.caller_of(f"Bearer {key or world.key}")
+    return doors().gate.caller_of(f"Bearer {key or world.api.key}")
 
 
 def other_key(world: World) -> str:
@@ -80,23 +79,23 @@ def test_a_declared_size_is_the_bound(world: World) -> None:
     ],
 )
 def test_a_wrong_wish_is_refused(world: World, body: dict[str, Any], param: str, code: str) -> None:
-    answer = world.call("POST", "/uploads", {"content_type": "image/png"} | body)
+    answer = world.api.call("POST", "/uploads", {"content_type": "image/png"} | body)
     error = answer.json()["error"]
     assert (answer.status, error["param"], error["code"]) == (400, param, code)
 
 
 def test_a_content_type_is_required(world: World) -> None:
-    answer = world.call("POST", "/uploads", {})
+    answer = world.api.call("POST", "/uploads", {})
     assert answer.json()["error"]["code"] == "missing_required_parameter"
 
 
 def test_an_upload_is_pending_until_its_bytes_arrive(world: World) -> None:
     upload = create(world, filename="otter.png")
-    before = world.call("GET", f"/uploads/{upload['id']}").json()
+    before = world.api.call("GET", f"/uploads/{upload['id']}").json()
     assert (before["status"], before["bytes"]) == ("pending", None)
     assert "fields" not in before
     arrive(upload, b"12345")
-    after = world.call("GET", f"/uploads/{upload['id']}").json()
+    after = world.api.call("GET", f"/uploads/{upload['id']}").json()
     assert (after["status"], after["bytes"], after["filename"]) == ("ready", 5, "otter.png")
 
 
@@ -105,25 +104,25 @@ def test_another_callers_upload_is_404(world: World) -> None:
     arrive(upload)
     other = other_key(world)
     for method in ("GET", "DELETE"):
-        answer = world.call(method, f"/uploads/{upload['id']}", key=other)
+        answer = world.api.call(method, f"/uploads/{upload['id']}", key=other)
         assert (answer.status, answer.json()["error"]["code"]) == (404, "not_found")
     with pytest.raises(NotFound):
         doors().uploads.open(caller_of(world, other), upload["id"])
-    assert world.call("GET", f"/uploads/{upload['id']}").json()["status"] == "ready"
+    assert world.api.call("GET", f"/uploads/{upload['id']}").json()["status"] == "ready"
 
 
 def test_a_job_is_no_upload(world: World) -> None:
-    job_id = world.accepted()
+    job_id = world.api.accepted()
     for method in ("GET", "DELETE"):
-        assert world.call(method, f"/uploads/{job_id}").status == 404
-    assert world.job(job_id)["status"] == "queued"
+        assert world.api.call(method, f"/uploads/{job_id}").status == 404
+    assert world.api.job(job_id)["status"] == "queued"
 
 
 def test_an_expired_upload_is_404(world: World) -> None:
     upload = create(world)
     arrive(upload)
-    world.edit_item(upload["id"], expires_at=int(time.time()) - 1)
-    assert world.call("GET", f"/uploads/{upload['id']}").status == 404
+    world.jobs.set_numbers(upload["id"], expires_at=int(time.time()) - 1)
+    assert world.api.call("GET", f"/uploads/{upload['id']}").status == 404
     with pytest.raises(NotFound):
         doors().uploads.open(caller_of(world), upload["id"])
 
@@ -131,11 +130,11 @@ def test_an_expired_upload_is_404(world: World) -> None:
 def test_a_deleted_upload_is_gone(world: World) -> None:
     upload = create(world)
     arrive(upload)
-    answer = world.call("DELETE", f"/uploads/{upload['id']}")
+    answer = world.api.call("DELETE", f"/uploads/{upload['id']}")
     assert answer.json() == {"id": upload["id"], "object": "upload.deleted", "deleted": True}
     assert boto3.client("s3").list_objects_v2(Bucket="images")["KeyCount"] == 0
-    assert world.call("GET", f"/uploads/{upload['id']}").status == 404
-    assert world.call("DELETE", f"/uploads/{upload['id']}").status == 404
+    assert world.api.call("GET", f"/uploads/{upload['id']}").status == 404
+    assert world.api.call("DELETE", f"/uploads/{upload['id']}").status == 404
 
 
 def test_an_upload_is_opened_by_its_owner_once_it_is_there(world: World) -> None:

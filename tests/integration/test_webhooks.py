@@ -19,9 +19,9 @@ from core.logs import logger
 from core.outbound.connection import tls_context
 from core.webhooks.message import PAUSES_SECONDS, Message, message_id
 from core.webhooks.store import MessageStore
-from tests.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
-
-from .conftest import PUBLIC_URL, World
+from tests.support.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
+from tests.support.world import World
+from tests.support.world.invocations import PUBLIC_URL
 
 OK = b"HTTP/1.1 204 No Content\r\n\r\n"
 BROKEN = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
@@ -65,7 +65,7 @@ def url_of(server: Server) -> str:
 
 
 def accepted(world: World, url: str, **body: Any) -> str:
-    answer = world.generate(headers={"easel-webhook": url}, **body)
+    answer = world.api.generate(headers={"easel-webhook": url}, **body)
     assert answer.status == 202, answer.text
     return str(answer.json()["id"])
 
@@ -73,8 +73,8 @@ def accepted(world: World, url: str, **body: Any) -> str:
 def ended(world: World, url: str, **body: Any) -> str:
     """A job that ended, whose message waits to be attempted for the first time."""
     job_id = accepted(world, url, **body)
-    world.work()
-    world.announce()
+    world.jobs.work()
+    world.ends.announce()
     return job_id
 
 
@@ -89,7 +89,7 @@ def message_of(job_id: str) -> Message:
 def pass_time(world: World, job_id: str) -> None:
     """Let the next attempt, and the sweep's next look, come due."""
     past = int(time.time()) - 1
-    world.edit_item(message_of(job_id).id, next_at=past, check_at=past)
+    world.jobs.set_numbers(message_of(job_id).id, next_at=past, check_at=past)
 
 
 def headers_of(request: str) -> dict[str, str]:
@@ -113,11 +113,11 @@ def verified(server: Server, secret: str, number: int = -1) -> Any:
 def test_the_end_of_a_job_reaches_its_receiver(world: World, receiver: Server, secret: str) -> None:
     receiver.replies = [OK]
     job_id = ended(world, url_of(receiver), prompt="an otter nobody may hear of")
-    world.deliver_webhooks()
+    world.webhooks.deliver()
     event = verified(receiver, secret)
     assert event["type"] == "job.succeeded"
     assert event["timestamp"].endswith("Z")
-    job = world.job(job_id)
+    job = world.api.job(job_id)
     (image,) = event["data"]["result"]["data"]
     (shown,) = job["result"]["data"]
     assert image["url"] == f"{PUBLIC_URL}/i/{shown['id']}", "a lasting link, not a signed URL"
@@ -136,7 +136,7 @@ def test_a_failure_is_told_with_its_error(world: World, receiver: Server, secret
     receiver.replies = [OK]
     world.simulator.plan("moderation_blocked")
     ended(world, url_of(receiver))
-    world.deliver_webhooks()
+    world.webhooks.deliver()
     event = verified(receiver, secret)
     assert event["type"] == "job.failed"
     assert event["data"]["error"]["code"] == "moderation_blocked"
@@ -145,27 +145,27 @@ def test_a_failure_is_told_with_its_error(world: World, receiver: Server, secret
 def test_a_canceled_job_tells_too(world: World, receiver: Server, secret: str) -> None:
     receiver.replies = [OK]
     job_id = accepted(world, url_of(receiver))
-    world.call("POST", f"/jobs/{job_id}/cancel")
-    world.announce()
-    world.deliver_webhooks()
+    world.api.call("POST", f"/jobs/{job_id}/cancel")
+    world.ends.announce()
+    world.webhooks.deliver()
     assert verified(receiver, secret)["type"] == "job.canceled"
 
 
 def test_a_forged_body_is_found_out(world: World, receiver: Server, secret: str) -> None:
     receiver.replies = [OK]
     ended(world, url_of(receiver))
-    world.deliver_webhooks()
+    world.webhooks.deliver()
     receiver.bodies[0] = receiver.bodies[0].replace(b"succeeded", b"failed")
     with pytest.raises(Exception, match="signature"):
         verified(receiver, secret)
 
 
 def test_a_job_without_a_webhook_tells_nobody(world: World) -> None:
-    job_id = world.accepted()
-    world.work()
-    world.announce()
-    assert world.deliver_webhooks() == []
-    assert "webhook" not in world.job(job_id)
+    job_id = world.api.accepted()
+    world.jobs.work()
+    world.ends.announce()
+    assert world.webhooks.deliver() == []
+    assert "webhook" not in world.api.job(job_id)
 
 
 # Once, but certainly
@@ -174,7 +174,7 @@ def test_a_job_without_a_webhook_tells_nobody(world: World) -> None:
 def test_an_end_that_is_announced_twice_is_told_once(world: World, receiver: Server, secret: str) -> None:
     receiver.replies = [OK]
     job_id = ended(world, url_of(receiver))
-    world.deliver_webhooks()
+    world.webhooks.deliver()
     job = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger")).get(job_id)
     assert job
     boto3.client("dynamodb").update_item(
@@ -184,28 +184,28 @@ def test_an_end_that_is_announced_twice_is_told_once(world: World, receiver: Ser
         ExpressionAttributeNames={"#open": "open"},
         ExpressionAttributeValues={":mark": {"S": "unannounced"}, ":past": {"N": "1"}},
     )
-    world.announce()
-    world.deliver_webhooks()
+    world.ends.announce()
+    world.webhooks.deliver()
     assert len(receiver.requests) == 1
 
 
 def test_a_queue_message_that_comes_twice_is_attempted_once(world: World, receiver: Server, secret: str) -> None:
     receiver.replies = [BROKEN, OK]
     job_id = ended(world, url_of(receiver))
-    world.deliver_webhooks()
-    world.attempt_webhook(message_of(job_id).id)
+    world.webhooks.deliver()
+    world.webhooks.attempt(message_of(job_id).id)
     assert len(receiver.requests) == 1, "the second attempt is not due"
 
 
 def test_a_receiver_that_fails_is_told_again_with_the_same_id(world: World, receiver: Server, secret: str) -> None:
     receiver.replies = [BROKEN, b"HTTP/1.1 302 Found\r\nLocation: https://169.254.169.254/\r\n\r\n", OK]
     job_id = ended(world, url_of(receiver))
-    world.deliver_webhooks()
+    world.webhooks.deliver()
     for outcome in ("status_500", "status_302", "status_204"):
-        assert world.job(job_id)["webhook"]["outcome"] == outcome
+        assert world.api.job(job_id)["webhook"]["outcome"] == outcome
         pass_time(world, job_id)
-        world.attempt_webhook(message_of(job_id).id)
-    assert world.job(job_id)["webhook"]["attempts"] == 3
+        world.webhooks.attempt(message_of(job_id).id)
+    assert world.api.job(job_id)["webhook"]["attempts"] == 3
     assert len({headers_of(request)["webhook-id"] for request in receiver.requests}) == 1
     assert len(set(receiver.bodies)) == 1
     verified(receiver, secret)
@@ -216,12 +216,12 @@ def test_an_attempt_that_was_lost_is_found_by_the_sweep(world: World, receiver: 
     job_id = ended(world, url_of(receiver))
     queue_url = boto3.client("sqs").get_queue_url(QueueName="webhooks")["QueueUrl"]
     boto3.client("sqs").purge_queue(QueueUrl=queue_url)
-    assert world.sweep() == {}
+    assert world.jobs.sweep() == {}
     pass_time(world, job_id)
-    assert world.sweep() == {"webhooks": 1}
-    assert world.sweep() == {}, "it waits in the queue"
-    world.deliver_webhooks()
-    assert world.job(job_id)["webhook"]["state"] == "delivered"
+    assert world.jobs.sweep() == {"webhooks": 1}
+    assert world.jobs.sweep() == {}, "it waits in the queue"
+    world.webhooks.deliver()
+    assert world.api.job(job_id)["webhook"]["state"] == "delivered"
 
 
 def test_a_function_that_dies_in_an_attempt_leaves_it_to_another(world: World, receiver: Server, secret: str) -> None:
@@ -230,20 +230,20 @@ def test_a_function_that_dies_in_an_attempt_leaves_it_to_another(world: World, r
     message = message_of(job_id)
     now = int(time.time())
     MessageStore(aws.dynamodb(), "jobs").save(message.attempted(now, now + 60))
-    world.deliver_webhooks()
+    world.webhooks.deliver()
     assert receiver.requests == [], "the other one may still be at it"
     pass_time(world, job_id)
-    world.sweep()
-    world.deliver_webhooks()
-    assert world.job(job_id)["webhook"]["state"] == "delivered"
-    assert world.job(job_id)["webhook"]["attempts"] == 2
+    world.jobs.sweep()
+    world.webhooks.deliver()
+    assert world.api.job(job_id)["webhook"]["state"] == "delivered"
+    assert world.api.job(job_id)["webhook"]["attempts"] == 2
 
 
 def test_410_ends_the_attempts(world: World, receiver: Server, secret: str) -> None:
     receiver.replies = [b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"]
     job_id = ended(world, url_of(receiver))
-    world.deliver_webhooks()
-    assert world.job(job_id)["webhook"] | {"attempted_at": 0} == {
+    world.webhooks.deliver()
+    assert world.api.job(job_id)["webhook"] | {"attempted_at": 0} == {
         "id": message_of(job_id).id,
         "state": "gone",
         "attempts": 1,
@@ -252,7 +252,7 @@ def test_410_ends_the_attempts(world: World, receiver: Server, secret: str) -> N
         "next_attempt_at": None,
     }
     pass_time(world, job_id)
-    assert world.sweep() == {}
+    assert world.jobs.sweep() == {}
 
 
 def test_after_a_day_of_attempts_it_is_given_up_and_can_be_replayed(
@@ -263,22 +263,22 @@ def test_after_a_day_of_attempts_it_is_given_up_and_can_be_replayed(
     for _ in range(len(PAUSES_SECONDS) + 1):
         receiver.replies = [BROKEN]
         pass_time(world, job_id)
-        world.attempt_webhook(message_of(job_id).id)
-        if next_at := world.job(job_id)["webhook"]["next_attempt_at"]:
-            pauses.append(next_at - world.job(job_id)["webhook"]["attempted_at"])
-    assert world.job(job_id)["webhook"]["state"] == "given_up"
+        world.webhooks.attempt(message_of(job_id).id)
+        if next_at := world.api.job(job_id)["webhook"]["next_attempt_at"]:
+            pauses.append(next_at - world.api.job(job_id)["webhook"]["attempted_at"])
+    assert world.api.job(job_id)["webhook"]["state"] == "given_up"
     assert 82_800 < sum(pauses) <= 86_400
     receiver.replies = [OK]
     assert webhooks.replay(world.stack, job_id).id == message_of(job_id).id
-    world.messages()
-    world.attempt_webhook(message_of(job_id).id)
-    assert world.job(job_id)["webhook"]["state"] == "delivered"
+    world.jobs.messages()
+    world.webhooks.attempt(message_of(job_id).id)
+    assert world.api.job(job_id)["webhook"]["state"] == "delivered"
     assert len({headers_of(request)["webhook-id"] for request in receiver.requests}) == 1
 
 
 def test_only_a_job_that_had_a_webhook_can_be_replayed(world: World, receiver: Server, secret: str) -> None:
     with pytest.raises(webhooks.NothingToReplay, match="named no webhook"):
-        webhooks.replay(world.stack, world.accepted())
+        webhooks.replay(world.stack, world.api.accepted())
     with pytest.raises(webhooks.NothingToReplay, match="not announced"):
         webhooks.replay(world.stack, accepted(world, url_of(receiver)))
     with pytest.raises(webhooks.NothingToReplay, match="no job"):
@@ -293,12 +293,12 @@ def test_while_secrets_change_both_sign(world: World, receiver: Server, secret: 
     newer = secret_of(world, rotate=True)
     assert newer != secret
     ended(world, url_of(receiver))
-    world.deliver_webhooks()
+    world.webhooks.deliver()
     verified(receiver, secret)
     verified(receiver, newer)
     newest = secret_of(world, rotate=True, overlap_seconds=-1)
     ended(world, url_of(receiver))
-    world.deliver_webhooks()
+    world.webhooks.deliver()
     verified(receiver, newest)
     with pytest.raises(Exception, match="signature"):
         verified(receiver, newer)
@@ -311,10 +311,10 @@ def test_a_secret_is_shown_again_and_nobody_elses_is_made(world: World, secret: 
 
 
 def test_without_a_secret_no_webhook_is_accepted(world: World) -> None:
-    answer = world.generate(headers={"easel-webhook": ELSEWHERE})
+    answer = world.api.generate(headers={"easel-webhook": ELSEWHERE})
     assert (answer.status, answer.json()["error"]["code"]) == (400, "webhook_secret_missing")
     assert f"easel webhooks secret {caller_id()}" in answer.json()["error"]["message"]
-    assert world.messages() == []
+    assert world.jobs.messages() == []
 
 
 # Where it may go
@@ -338,10 +338,10 @@ def test_without_a_secret_no_webhook_is_accepted(world: World) -> None:
     ],
 )
 def test_urls_that_lead_nowhere_good_are_refused_at_once(world: World, secret: str, url: str) -> None:
-    answer = world.generate(headers={"easel-webhook": url})
+    answer = world.api.generate(headers={"easel-webhook": url})
     assert (answer.status, answer.json()["error"]["code"]) == (400, "invalid_webhook_url"), answer.text
     assert answer.json()["error"]["param"] == "Easel-Webhook"
-    assert world.messages() == []
+    assert world.jobs.messages() == []
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "127.0.0.1", "10.0.0.1", "::1", "::ffff:10.0.0.1"])
@@ -355,8 +355,8 @@ def test_a_name_that_leads_inside_is_never_connected_to(
     )
     tried: list[Any] = []
     monkeypatch.setattr("core.outbound.connection.socket.socket.connect", lambda _, where: tried.append(where))
-    world.deliver_webhooks()
-    assert world.job(job_id)["webhook"]["outcome"] == "forbidden_address"
+    world.webhooks.deliver()
+    assert world.api.job(job_id)["webhook"]["outcome"] == "forbidden_address"
     assert tried == []
 
 
@@ -364,8 +364,8 @@ def test_a_redirect_is_not_followed(world: World, receiver: Server, secret: str)
     there = f"https://{SERVER_ADDRESS}:{receiver.port}/elsewhere"
     receiver.replies = [f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {there}\r\n\r\n".encode(), OK]
     job_id = ended(world, url_of(receiver))
-    world.deliver_webhooks()
-    assert world.job(job_id)["webhook"]["outcome"] == "status_307"
+    world.webhooks.deliver()
+    assert world.api.job(job_id)["webhook"]["outcome"] == "status_307"
     assert len(receiver.requests) == 1
 
 
@@ -375,8 +375,8 @@ def test_a_slow_receiver_is_not_waited_for(
     monkeypatch.setattr("core.outbound.connection.STEP_SECONDS", 0.2)
     receiver.replies = [lambda _: time.sleep(0.5)]
     job_id = ended(world, url_of(receiver))
-    world.deliver_webhooks()
-    assert world.job(job_id)["webhook"]["outcome"] == "timeout"
+    world.webhooks.deliver()
+    assert world.api.job(job_id)["webhook"]["outcome"] == "timeout"
 
 
 def test_a_receiver_that_nobody_trusts_gets_nothing(
@@ -387,9 +387,9 @@ def test_a_receiver_that_nobody_trusts_gets_nothing(
     tls_context.cache_clear()
     with serving(certificate) as stranger:
         job_id = ended(world, url_of(stranger))
-        world.deliver_webhooks()
+        world.webhooks.deliver()
         assert stranger.requests == []
-    assert world.job(job_id)["webhook"]["outcome"] == "tls_failed"
+    assert world.api.job(job_id)["webhook"]["outcome"] == "tls_failed"
 
 
 def test_logs_hold_neither_url_nor_secret(
@@ -399,7 +399,7 @@ def test_logs_hold_neither_url_nor_secret(
     monkeypatch.setattr(logger.registered_handler, "stream", written)
     receiver.replies = [BROKEN]
     ended(world, url_of(receiver))
-    world.deliver_webhooks()
+    world.webhooks.deliver()
     logged = written.getvalue()
     assert "webhook attempted" in logged
     for hidden in (secret, "whsec_", "s3cr3t", SERVER_ADDRESS):

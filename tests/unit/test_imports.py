@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -10,6 +11,7 @@ from local.processes import ROOT
 LOADED = "import sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
 
 
+@cache
 def packages(handler: str) -> set[str]:
     """The top-level packages that a function has loaded before its first event."""
     environment = {"PYTHONPATH": str(ROOT / "src"), "POWERTOOLS_SERVICE_NAME": "easel"}

@@ -5,15 +5,14 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import httpx
 import pytest
 import respx
-from moto import mock_aws
 
 from core.errors import Moderation
 from core.providers import Delivery, InDoubt, InputFile, NotBought, Refused, connect
 from core.requests import Request
+from tests.support.world import aws
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -33,20 +32,24 @@ class Shop:
         self.url = settings.get("BASE_URL", "https://provider.test/v1")
         environment = {"BASE_URL": self.url, "SECRET_ARN": "openai", **settings}
         environment = {f"PROVIDERS__OPENAI__{name}": value for name, value in environment.items()}
-        self.adapter = connect("openai", environment, http, boto3.client("secretsmanager", "us-east-1"))
+        self.adapter = connect("openai", environment, http, aws.secretsmanager())
 
     def buy(self, request: Request = GENERATION, *inputs: InputFile) -> Delivery:
         return self.adapter.buy(request, inputs, request_id="r-1", timeout=5)
 
 
-@pytest.fixture
-def http(monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
-    with mock_aws(), httpx.Client() as client:
-        boto3.client("secretsmanager", "us-east-1").create_secret(Name="openai", SecretString="sk-simulated")
+@pytest.fixture(scope="module")
+def pool() -> Iterator[httpx.Client]:
+    """One for all: each loads the trust store, though nothing is ever sent."""
+    with httpx.Client() as client:
         yield client
+
+
+@pytest.fixture
+def http(pool: httpx.Client) -> Iterator[httpx.Client]:
+    with aws.played():
+        aws.secretsmanager().create_secret(Name="openai", SecretString="sk-simulated")
+        yield pool
 
 
 def error(status: int, code: str | None = None, message: str = "No.", **more: Any) -> httpx.Response:
@@ -187,5 +190,5 @@ def test_a_second_adapter_is_a_new_file(http: httpx.Client, tmp_path: Any, monke
         "def connect(environment, http, secrets): return Sketch(environment['PROVIDERS__SKETCH__INK'])\n"
     )
     monkeypatch.setattr("core.providers.__path__", [str(tmp_path)])
-    adapter = connect("sketch", {"PROVIDERS__SKETCH__INK": "black"}, http, boto3.client("secretsmanager", "us-east-1"))
+    adapter = connect("sketch", {"PROVIDERS__SKETCH__INK": "black"}, http, aws.secretsmanager())
     assert adapter.buy(GENERATION, (), request_id="r-1", timeout=1).images == (b"black",)

@@ -121,7 +121,7 @@ class DropTaker:
         caller = self._owners.owner_of(notice.key)
         dedupe_key = f"drop {dropped.stored.name}"
         known = self._purchases.find(dedupe_key)
-        if known is not None and not (known.may_be_revived and caller.owns(known)):
+        if known is not None and not known.may_be_revived_by(caller):
             _tell("the drop has its job", notice, job_id=known.id)
             return
         self._check(dropped)

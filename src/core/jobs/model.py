@@ -15,6 +15,7 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from core.callers.model import Caller
 from core.errors import Charged, Problem
 from core.images.model import Image
 from core.jobs.origin import Origin
@@ -92,6 +93,10 @@ class Job:
     def may_be_revived(self) -> bool:
         """Whether it failed free of charge for a reason that may have passed."""
         return self.status == "failed" and self.charged is False and self.error is not None and self.error.retryable
+
+    def may_be_revived_by(self, caller: Caller) -> bool:
+        """Whether this caller's sending the same request again tries it again."""
+        return self.may_be_revived and caller.owns(self)
 
     @property
     def may_be_canceled(self) -> bool:

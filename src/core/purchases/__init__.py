@@ -79,10 +79,11 @@ class Purchases:
         """
         checked = self._checked("edit", caller, asked, context)
         job = self._new_job(caller, checked, asked, context)
-        if (known := self._submission.rejoin(caller, checked, job)) is not None:
-            return known
+        earlier = self._submission.earlier(job)
+        if earlier is not None and not earlier.may_be_revived_by(caller):
+            return earlier
         self._spending.precheck(caller, checked.request, job.quote, priced=checked.priced)
-        folder = InputFolder(job.id)
+        folder = InputFolder.of(job.id, earlier)
         try:
             inputs, warnings = self._inputs.collect(caller, asked, checked.asked, folder)
             request = replace(job.request, inputs=inputs, warnings=job.request.warnings + warnings)
@@ -147,9 +148,10 @@ class Purchases:
         )
 
     def _discard_after_refusal(self, folder: InputFolder) -> None:
-        """Delete what was stored in vain, unless an equal request has got its job meanwhile; if in doubt, it stays."""
+        """Delete what was stored, unless an equal request has a job that is going to read it; if in doubt, it stays."""
         with suppress(BotoCoreError, ClientError):
-            self._inputs.discard(folder, self._submission.job(folder.job_id))
+            job = self._submission.job(folder.job_id)
+            self._inputs.discard(folder, None if job is None or job.finished else job)
 
 
 def _quoted(checked: CheckedRequest, asked: ImageRequest) -> Quote:

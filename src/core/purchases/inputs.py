@@ -41,13 +41,18 @@ _LONG_HEADER_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class InputFolder:
-    """Where the inputs of one job are stored, and the keys that this request has written there, or tried to.
+    """Where the inputs of one job are stored, and the keys that this request or an earlier try of it has written there.
 
     Keys are `inputs/{job id}/{hash}`: equal inputs of one job have one key, however often they are sent.
     """
 
     job_id: str
     stored: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, job_id: str, earlier: Job | None) -> "InputFolder":
+        """The folder of a job, which failed before if there is an `earlier` one."""
+        return cls(job_id, {image.key for image in earlier.request.inputs} if earlier else set())
 
     def key(self, digest: str) -> str:
         """The key of an input with that SHA-256."""

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.budgets import Spending, buying_stopped
 from core.callers.model import Caller
@@ -93,34 +93,34 @@ class JobSubmission:
         try:
             created = self._write(caller, self._jobs.create, self._reserving(caller, checked, job))
         except JobExists:
-            existing = self.rejoin(caller, checked, job)
-            if existing is None:
-                raise ServiceUnavailable(
-                    "The job of this Idempotency-Key has just expired. Send the request again."
-                ) from None
-            return existing
+            return self._rejoin(caller, checked, job)
         return self._enqueue(created)
 
-    def rejoin(self, caller: Caller, checked: CheckedRequest, job: Job) -> Job | None:
-        """The job that was submitted before under the id of `job`; a failure that was free and may pass is tried again.
+    def earlier(self, job: Job) -> Job | None:
+        """The job that was submitted before under the id of `job`.
 
         Raises:
             Conflict: it is of another request.
-            EaselError: the reservation for another try is refused, as by `submit`.
         """
         existing = self._jobs.get(job.id)
-        if existing is None:
-            return None
-        if existing.fingerprint != job.fingerprint:
+        if existing is not None and existing.fingerprint != job.fingerprint:
             raise Conflict(
                 "This Idempotency-Key was used for a different request. Use a new key for a new request.",
                 job_id=existing.id,
             )
-        if not existing.may_be_revived or not caller.owns(existing):
+        return existing
+
+    def _rejoin(self, caller: Caller, checked: CheckedRequest, job: Job) -> Job:
+        """The job that was submitted before; a failure that was free and may pass is tried again, with these inputs."""
+        existing = self.earlier(job)
+        if existing is None:
+            raise ServiceUnavailable("The job of this Idempotency-Key has just expired. Send the request again.")
+        if not existing.may_be_revived_by(caller):
             return existing
+        request = replace(existing.request, inputs=job.request.inputs)
+        reviving = replace(existing.revived(time.time(), job.deadline), request=request)
         try:
-            reviving = self._reserving(caller, checked, existing.revived(time.time(), job.deadline))
-            revived = self._write(caller, self._jobs.save, reviving)
+            revived = self._write(caller, self._jobs.save, self._reserving(caller, checked, reviving))
         except JobChanged:
             return self._jobs.get(job.id) or existing
         try:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.outbound.connection import tls_context
-from tests.tls_server import Server, make_certificate, serving
+from tests.support.tls_server import Server, make_certificate, serving
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from core.errors import InvalidRequest
 from core.images.download import fetch
 from core.outbound import connection as connecting
 from core.outbound.addresses import TrustedHosts
-from tests.tls_server import SERVER_ADDRESS, SERVER_NAME, Server
+from tests.support.tls_server import SERVER_ADDRESS, SERVER_NAME, Server
 from tests.unit.inputs.pictures import picture
 
 PNG = picture()

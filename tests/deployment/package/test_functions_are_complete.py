@@ -1,0 +1,110 @@
+"""Each function's package runs by itself: the real runtime interface client, with nothing else installed.
+
+The emulator and the other tests see the packages of their own environment; a function in AWS does not.
+"""
+
+import json
+import re
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import finishing
+from local.build import Package, package
+from tests.deployment.package.lambda_service import LambdaService
+
+ROOT = Path(__file__).parents[3]
+# Only awslambdaric is installed there.
+BARE_PYTHON = ROOT / ".venv-lambda/bin/python"
+FUNCTIONS = re.findall(r"^  (\w+Function):$", (ROOT / "template.yaml").read_text(), re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def built() -> Package:
+    return package("package", ROOT / "out/logs/package")
+
+
+@pytest.fixture(scope="module")
+def unpacked(built: Package, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The folder of each function's code, unpacked as Lambda does it."""
+    folders: dict[Path, Path] = {}
+    for archive in set(built.archives.values()):
+        folders[archive] = tmp_path_factory.mktemp("task")
+        with zipfile.ZipFile(archive) as zipped:
+            zipped.extractall(folders[archive])
+    return {function: folders[archive] for function, archive in built.archives.items()}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_function_answers_its_sample_event(function: str, built: Package, unpacked: dict[str, Path]) -> None:
+    answer = invoke(function, built.template, unpacked[function])
+    match function:
+        case "ApiFunction" | "DirectFunction" | "McpFunction":  # nobody has the sample's key
+            assert answer["statusCode"] == 401
+            assert json.loads(answer["body"])["error"]["code"] == "invalid_api_key"
+        case "DropFunction":  # the sample's bucket is none of this stack
+            assert answer == {"batchItemFailures": []}
+        case "WorkerFunction" | "DeadLetterFunction":  # the sample's job is unknown: nothing to do
+            assert answer == {"batchItemFailures": []}
+        case _:
+            assert isinstance(answer, dict)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_package_holds_bytecode(function: str, unpacked: dict[str, Path]) -> None:
+    compiled = {path.parent.parent / path.name.split(".")[0] for path in unpacked[function].rglob("*.pyc")}
+    sources = {path.with_suffix("") for path in (unpacked[function] / "core").rglob("*.py")}
+    assert sources <= compiled
+
+
+def test_package_describes_the_aws_services_that_are_called_and_no_others(unpacked: dict[str, Path]) -> None:
+    (makes_clients,) = [path for path in (ROOT / "src").rglob("*.py") if "boto3.client(" in path.read_text()]
+    assert makes_clients == finishing.CLIENTS
+    for code in set(unpacked.values()):
+        described = {path.name for path in (code / "botocore/data").iterdir() if path.is_dir()}
+        assert described == finishing.called_services() == {"dynamodb", "events", "s3", "secretsmanager", "sqs"}
+
+
+def invoke(function: str, template: dict[str, Any], code: Path) -> Any:
+    """What the function answers to events/NAME.json in a process that has nothing but its package."""
+    properties = template["Resources"][function]["Properties"]
+    event = json.loads((ROOT / "events" / f"{snake_case(function.removesuffix('Function'))}.json").read_text())
+    with LambdaService(event) as service:
+        environment = {
+            "AWS_LAMBDA_RUNTIME_API": service.address,
+            "AWS_ENDPOINT_URL": f"http://{service.address}",
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "x",
+            "AWS_SECRET_ACCESS_KEY": "x",
+            "LAMBDA_TASK_ROOT": str(code),
+            "AWS_LAMBDA_FUNCTION_NAME": function,
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+            **dict(variables(template, properties)),
+        }
+        command = [BARE_PYTHON, "-s", "-m", "awslambdaric", properties["Handler"]]
+        with subprocess.Popen(command, cwd=code, env=environment) as process:
+            try:
+                return service.result(seconds=30)
+            finally:
+                process.kill()
+
+
+def variables(template: dict[str, Any], properties: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The function's environment variables; a parameter gives its default, a resource its name."""
+    own = properties.get("Environment", {}).get("Variables", {})
+    for name, value in (template["Globals"]["Function"]["Environment"]["Variables"] | own).items():
+        match value:
+            case {"Ref": reference}:
+                yield name, str(template["Parameters"].get(reference, {}).get("Default", reference))
+            case _:
+                yield name, str(value)
+
+
+def snake_case(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

@@ -1,0 +1,280 @@
+"""The last layer before the network: every request that a function sends passes here, and a fault may strike at it.
+
+Beneath botocore and httpx, so that their own retries and time-outs take part. A function runs as a process, which is
+dead after a crash: whatever its `finally` blocks still try to send is lost, as it would be.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import time_machine
+from botocore.awsrequest import AWSPreparedRequest
+from moto.core.botocore_stubber import BotocoreStubber
+
+if TYPE_CHECKING:
+    from tests.support.faults.cloud import Cloud
+
+Moment = Literal["before", "after"]
+
+# A picture takes its time; so does a request that nobody answers.
+PURCHASE_SECONDS = 10
+# As the header X-Amz-Target calls them.
+_SERVICES = {"DynamoDB": "dynamodb", "AmazonSQS": "sqs", "AWSEvents": "events"}
+_real_sleep, _real_monotonic = time.sleep, time.monotonic
+
+
+class Crash(BaseException):
+    """The process is gone. No code of a function may catch it, as none catches SIGKILL."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One request of a function: `service` such as dynamodb or provider, `operation` such as PutItem."""
+
+    function: str
+    service: str
+    operation: str
+
+    def __str__(self) -> str:
+        """As tables show it."""
+        return f"{self.service} {self.operation}"
+
+
+@dataclass
+class Process:
+    """One invocation of a function, with the seconds it may take."""
+
+    function: str
+    ends_at: float
+    dead: bool = False
+    # Service and operation of calls that fail until the process ends, and the way they do.
+    failing: "dict[tuple[str, str], Mishap]" = field(default_factory=dict)
+
+    def time_left(self) -> float:
+        return self.ends_at - time.time()
+
+
+# Sends a request and returns its answer, in the terms of the transport that is used.
+CarryOut = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Mishap:
+    """Something that happens at one request: `strike` decides whether it is carried out and what is answered.
+
+    `lasts` is "once", "call" (whenever this process tries the same call again), or the seconds for which all requests
+    to the service meet it.
+    """
+
+    name: str
+    strike: "Callable[[Cloud, Process, Step, CarryOut], Any]"
+    lasts: Literal["once", "call"] | int = "once"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A mishap and where it strikes: at a function's `number`-th request, counted from 1 over all its processes."""
+
+    function: str
+    number: int
+    mishap: Mishap
+
+
+@dataclass
+class Purchase:
+    """A call that was answered by the provider; `received` once Easel has read the answer to its end."""
+
+    request_id: str
+    received: bool = False
+
+
+class Wire:
+    """Watches the requests of all functions, and carries out what is planned for them."""
+
+    def __init__(self, cloud: "Cloud", clock: time_machine.Traveller) -> None:
+        self._clock = clock
+        self._start = time.time()
+        self._passed = 0.0
+        self._process: ContextVar[Process | None] = ContextVar("process", default=None)
+        self.cloud = cloud
+        self.reset(())
+
+    def reset(self, planned: tuple[Planned, ...]) -> None:
+        """Forget everything and plan anew."""
+        self._planned = {(plan.function, plan.number): plan.mishap for plan in planned}
+        self._counts: Counter[str] = Counter()
+        self._outages: dict[str, tuple[float, Mishap]] = {}
+        self.steps: list[Step] = []
+        self.struck: list[str] = []  # where mishaps struck, for people
+        self.purchases: list[Purchase] = []
+        self.died: list[str] = []  # functions whose process ended on the spot
+
+    @contextmanager
+    def process(self, function: str, seconds: float) -> Iterator[Process]:
+        """Inside, requests are those of one invocation of a function."""
+        process = Process(function, time.time() + seconds)
+        token = self._process.set(process)
+        try:
+            yield process
+        finally:
+            self._process.reset(token)
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Inside, requests are nobody's: the tests' own."""
+        token = self._process.set(None)
+        try:
+            yield
+        finally:
+            self._process.reset(token)
+
+    def missed(self) -> list[tuple[str, int]]:
+        """What was planned and never came to pass, because no such request was sent."""
+        return list(self._planned)
+
+    def start_over(self) -> None:
+        """Set the clock back to where it was at first, so that each scenario meets the same day."""
+        self._clock.move_to(self._start)
+
+    def was_out(self, *services: str) -> bool:
+        """Whether one of these services failed for everybody."""
+        return not self._outages.keys().isdisjoint(services)
+
+    def outage_until(self) -> float:
+        """When the last outage ends or ended."""
+        return max((until for until, _ in self._outages.values()), default=0.0)
+
+    def let_pass(self, seconds: float) -> None:
+        """Move the clock."""
+        self._clock.shift(seconds)
+        self._passed += seconds
+
+    def monotonic(self) -> float:
+        """What time.monotonic is meanwhile."""
+        return _real_monotonic() + (self._passed if self._process.get() else 0.0)
+
+    def sleep(self, seconds: float) -> None:
+        """What time.sleep is meanwhile: a function's pauses take no real time, but may outlast the function."""
+        process = self._process.get()
+        if process is None:
+            _real_sleep(seconds)
+            return
+        self.let_pass(seconds)
+        if process.time_left() <= 0:
+            self.kill(process)
+        if process.function == "api":  # Others work while a door waits.
+            with self.outside():
+                self.cloud.deliver()
+
+    def kill(self, process: Process) -> None:
+        """End a process on the spot."""
+        process.dead = True
+        self.died.append(process.function)
+        raise Crash
+
+    def aws(self, request: AWSPreparedRequest, carry_out: CarryOut) -> Any:
+        """A request to AWS."""
+        process = self._process.get()
+        if process is None:
+            return carry_out()
+        return self._meet(process, Step(process.function, *_aws_operation(request)), carry_out)
+
+    def http(self, request: httpx.Request, carry_out: CarryOut) -> Any:
+        """A request to the provider."""
+        process = self._process.get()
+        if process is None:
+            return carry_out()
+        purchase = Purchase(request.headers.get("x-client-request-id", ""))
+
+        def buy() -> httpx.Response:
+            self.purchases.append(purchase)
+            response: httpx.Response = carry_out()
+            self.let_pass(PURCHASE_SECONDS)
+            response.stream = _Watched(response.stream, purchase)
+            return response
+
+        return self._meet(process, Step(process.function, "provider", f"{request.method} {request.url.path}"), buy)
+
+    def _meet(self, process: Process, step: Step, carry_out: CarryOut) -> Any:
+        if process.dead:
+            raise Crash
+        self._counts[process.function] += 1
+        before = next(
+            (str(earlier) for earlier in reversed(self.steps) if earlier.function == step.function), "its start"
+        )
+        self.steps.append(step)
+        mishap = self._mishap_at(process, step)
+        if mishap is None:
+            return carry_out()
+        self.struck.append(f"{step.function}, after {before}: {step}: {mishap.name}")
+        return mishap.strike(self.cloud, process, step, carry_out)
+
+    def _mishap_at(self, process: Process, step: Step) -> Mishap | None:
+        planned = self._planned.pop((process.function, self._counts[process.function]), None)
+        if planned is not None:
+            if planned.lasts == "call":
+                process.failing[step.service, step.operation] = planned
+            elif planned.lasts != "once":
+                self._outages[step.service] = (time.time() + planned.lasts, planned)
+            return planned
+        until, outage = self._outages.get(step.service, (0.0, None))
+        if time.time() < until:
+            return outage
+        return process.failing.get((step.service, step.operation))
+
+
+class _Watched(httpx.SyncByteStream):
+    """Notes when the last byte was read."""
+
+    def __init__(self, stream: Any, purchase: Purchase) -> None:
+        self._stream = stream
+        self._purchase = purchase
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._stream
+        self._purchase.received = True
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _aws_operation(request: AWSPreparedRequest) -> tuple[str, str]:
+    target = request.headers.get("X-Amz-Target", "")
+    target = target.decode() if isinstance(target, bytes) else target
+    if target:
+        version, _, operation = target.partition(".")
+        return _SERVICES.get(version.split("_")[0], version), operation
+    url = urlsplit(request.url)
+    if ".s3." in url.netloc or url.netloc.startswith("s3."):
+        copied = "x-amz-copy-source" in {name.lower() for name in request.headers}
+        folder = url.path.strip("/").partition("/")[0]
+        return "s3", f"{'COPY' if copied else request.method} {folder}"
+    return url.netloc.partition(".")[0], f"{request.method} {url.path}"
+
+
+@contextmanager
+def watching(wire: Wire) -> Iterator[None]:
+    """Meanwhile the wire stands between the functions and the network, and time.sleep is its own."""
+    answer, carry = BotocoreStubber.process_request, httpx.HTTPTransport.handle_request
+
+    def process_request(stubber: BotocoreStubber, request: AWSPreparedRequest) -> Any:
+        return wire.aws(request, lambda: answer(stubber, request))
+
+    def handle_request(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        response: httpx.Response = wire.http(request, lambda: carry(transport, request))
+        return response
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BotocoreStubber, "process_request", process_request)
+        patch.setattr(httpx.HTTPTransport, "handle_request", handle_request)
+        patch.setattr(time, "sleep", wire.sleep)
+        patch.setattr(time, "monotonic", wire.monotonic)
+        yield

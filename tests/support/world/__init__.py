@@ -1,0 +1,94 @@
+"""A deployment without a network: the real functions, moto and the simulator beyond them.
+
+invocations   how Lambda invokes a function
+http_api      the HTTP API, asked in the event formats of its gateways
+mcp_server    the MCP server, asked raw and by the official client
+jobs          the queue of jobs, the worker, the upkeep, the items of the table
+ends          the announcer, the event bus, webhooks
+inbox         the drop function
+provider      the simulator, and the check of its models
+aws           what moto plays
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import ModuleType
+
+import pytest
+
+from cli import keys
+from cli.stack import Stack
+from composition import announcer, drops, mcp, models_check, services, upkeep, webhook, worker
+from core import aws as clients
+from local.simulator import Simulator
+from tests.support.world import aws
+from tests.support.world.ends import Ends, Webhooks
+from tests.support.world.http_api import HttpApi
+from tests.support.world.inbox import Inbox
+from tests.support.world.jobs import Jobs
+from tests.support.world.provider import Provider
+
+
+@dataclass
+class World:
+    """What a test sees of a deployment, a part for each of its capabilities; `stack` is how an operator finds it."""
+
+    simulator: Simulator
+    stack: Stack
+    api: HttpApi
+    provider: Provider
+    jobs: Jobs = field(default_factory=Jobs)
+    ends: Ends = field(default_factory=Ends)
+    webhooks: Webhooks = field(default_factory=Webhooks)
+    inbox: Inbox = field(default_factory=Inbox)
+
+    def restart(self) -> None:
+        """Let the functions start anew, as after a deployment with other settings."""
+        restart()
+
+
+@contextmanager
+def deployed(simulator: Simulator) -> Iterator[World]:
+    """A fresh world, gone afterwards."""
+    simulator.reset()
+    with aws.played(), pytest.MonkeyPatch.context() as environment:
+        variables = aws.create_resources()
+        for name, value in variables.items():
+            environment.setenv(name, value)
+        environment.setenv("POWERTOOLS_SERVICE_NAME", "easel")
+        environment.setenv("EASEL_MAX_WAIT_SECONDS", "25")
+        environment.setenv("PROVIDERS__OPENAI__BASE_URL", f"{simulator.url}/v1")
+        _begin_anew()
+        stack = Stack(aws.session(), None, _outputs(variables))
+        key, _ = keys.create(stack, "tests", None, [], [])
+        yield World(simulator, stack, HttpApi(key), Provider(simulator))
+    _begin_anew()
+
+
+def restart() -> None:
+    """Forget what the composition roots have built, but for the open connections to the provider."""
+    _forget(announcer, drops, mcp, models_check, services, upkeep, webhook, worker)
+
+
+def _begin_anew() -> None:
+    """A test may have given the AWS clients handlers of its own."""
+    restart()
+    _forget(clients)
+
+
+def _forget(*modules: ModuleType) -> None:
+    for module in modules:
+        for build in vars(module).values():
+            if hasattr(build, "cache_clear") and build is not worker.http_client:
+                build.cache_clear()
+
+
+def _outputs(variables: dict[str, str]) -> dict[str, str]:
+    """What the stack's outputs name."""
+    return {
+        "CallersTableName": variables["EASEL_CALLERS_TABLE"],
+        "LedgerTableName": variables["EASEL_LEDGER_TABLE"],
+        "JobsTableName": variables["EASEL_JOBS_TABLE"],
+        "WebhooksQueueUrl": variables["EASEL_WEBHOOKS_QUEUE_URL"],
+    }

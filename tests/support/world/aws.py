@@ -1,0 +1,130 @@
+"""AWS as moto plays it, with the resources of the template that the functions use."""
+
+import copy
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSPreparedRequest
+from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber
+
+from tests.support.world.invocations import TEMPLATE
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+
+
+@cache
+def session() -> boto3.Session:
+    """The one session of this process, boto3's own: each would read the descriptions of the services anew."""
+    boto3.setup_default_session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
+    assert boto3.DEFAULT_SESSION
+    return boto3.DEFAULT_SESSION
+
+
+@cache
+def dynamodb() -> "DynamoDBClient":
+    """The tests' own client, without the handlers that a test may give to a function's."""
+    return session().client("dynamodb")
+
+
+@cache
+def events() -> "EventBridgeClient":
+    """As above."""
+    return session().client("events")
+
+
+@cache
+def s3() -> "S3Client":
+    """As above."""
+    return session().client("s3")
+
+
+@cache
+def secretsmanager() -> "SecretsManagerClient":
+    """As above."""
+    return session().client("secretsmanager")
+
+
+@cache
+def sqs() -> "SQSClient":
+    """As above."""
+    return session().client("sqs")
+
+
+@contextmanager
+def played() -> Iterator[None]:
+    """An empty AWS, gone afterwards. The clients of this process outlive it."""
+    session()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.delenv("AWS_CA_BUNDLE", raising=False)
+        _make_requests_atomic(patch)
+        with mock_aws(config={"core": {"reset_boto3_session": False}}):
+            yield
+
+
+def _make_requests_atomic(patch: pytest.MonkeyPatch) -> None:
+    """One request at a time: moto lets two threads pass one condition, which DynamoDB never does."""
+    lock, process = threading.Lock(), BotocoreStubber.process_request
+
+    def process_alone(stubber: BotocoreStubber, request: AWSPreparedRequest) -> Any:
+        with lock:
+            return process(stubber, request)
+
+    patch.setattr(BotocoreStubber, "process_request", process_alone)
+
+
+def create_resources() -> dict[str, str]:
+    """Tables, buckets, queues, bus and secrets: the environment variables that name them to the functions."""
+    _create_tables()
+    _create_event_bus()
+    s3().create_bucket(Bucket="images")
+    s3().create_bucket(Bucket="inbox")
+    s3().put_bucket_versioning(Bucket="inbox", VersioningConfiguration={"Status": "Enabled"})
+    return {
+        "EASEL_JOBS_TABLE": "jobs",
+        "EASEL_LEDGER_TABLE": "ledger",
+        "EASEL_CALLERS_TABLE": "callers",
+        "EASEL_IMAGES_BUCKET": "images",
+        "EASEL_INBOX_BUCKET": "inbox",
+        "EASEL_EVENT_BUS": "easel",
+        "EASEL_JOBS_QUEUE_URL": sqs().create_queue(QueueName="jobs")["QueueUrl"],
+        "EASEL_DROPS_QUEUE_URL": sqs().create_queue(QueueName="drops")["QueueUrl"],
+        "EASEL_WEBHOOKS_QUEUE_URL": sqs().create_queue(QueueName="webhooks")["QueueUrl"],
+        "EASEL_TOKEN_SECRET_ARN": _secret("tokens", "0" * 64),
+        "PROVIDERS__OPENAI__SECRET_ARN": secretsmanager().create_secret(
+            Name="easel/openai", SecretString="sk-simulated"
+        )["ARN"],
+    }
+
+
+def _secret(name: str, text: str) -> str:
+    return secretsmanager().create_secret(Name=name, SecretString=text)["ARN"]
+
+
+def _create_tables() -> None:
+    for name, resource in (("jobs", "JobsTable"), ("ledger", "LedgerTable"), ("callers", "CallersTable")):
+        wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode", "StreamSpecification")
+        properties = copy.deepcopy(TEMPLATE["Resources"][resource]["Properties"])
+        if "StreamSpecification" in properties:
+            properties["StreamSpecification"]["StreamEnabled"] = True  # CloudFormation means it without saying it.
+        dynamodb().create_table(TableName=name, **{key: properties[key] for key in wanted if key in properties})
+
+
+def _create_event_bus() -> None:
+    """A bus, and a rule of its owner that brings each event into a queue."""
+    queue_url = sqs().create_queue(QueueName="events")["QueueUrl"]
+    arn = sqs().get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events().create_event_bus(Name="easel")
+    events().put_rule(Name="all", EventBusName="easel", EventPattern='{"source": ["easel"]}')
+    events().put_targets(Rule="all", EventBusName="easel", Targets=[{"Id": "queue", "Arn": arn}])

@@ -1,0 +1,108 @@
+"""The HTTP API, asked in the event formats of its gateways."""
+
+import base64
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import uuid4
+
+import httpx
+
+from handlers import api
+from tests.support.world.invocations import Context, sample_event
+
+
+@dataclass
+class Answer:
+    """An HTTP answer as a client reads it."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+@dataclass
+class HttpApi:
+    """The API as the holder of a key sees it."""
+
+    key: str
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        door: str = "api",
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        """Send one request through API Gateway, or through the URL of the function itself (`direct`)."""
+        path, _, query = path.partition("?")
+        text = body if isinstance(body, str) else json.dumps(body) if body is not None else None
+        sent = self._headers("application/json", key) | {name.lower(): value for name, value in (headers or {}).items()}
+        event = sample_event(door)
+        event |= {
+            "headers": sent,
+            "body": text,
+            "queryStringParameters": dict(parse_qsl(query, keep_blank_values=True)) or None,
+        }
+        now = int(time.time() * 1000)
+        if door == "api":
+            event |= {"httpMethod": method, "path": path, "multiValueHeaders": {k: [v] for k, v in sent.items()}}
+            event["requestContext"] |= {"path": f"/v1{path}", "requestTimeEpoch": now, "requestId": str(uuid4())}
+        else:
+            event |= {"rawPath": f"/v1{path}", "rawQueryString": query}
+            event["requestContext"] |= {"timeEpoch": now, "requestId": str(uuid4())}
+            event["requestContext"]["http"] |= {"method": method, "path": f"/v1{path}"}
+        return _answer(event)
+
+    def form(
+        self,
+        path: str,
+        fields: dict[str, Any],
+        files: list[tuple[str, Any]],
+        *,
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        """POST a multipart form as httpx, and with it the SDKs, encodes it; the job is not waited for."""
+        parts = [*((name, (None, value)) for name, value in fields.items()), *files]
+        request = httpx.Request("POST", "http://easel", files=parts)
+        sent = self._headers(request.headers["content-type"], key) | {"prefer": "respond-async"}
+        sent |= {name.lower(): value for name, value in (headers or {}).items()}
+        event = sample_event("api")
+        event |= {"httpMethod": "POST", "path": path, "headers": sent}
+        event |= {"body": base64.b64encode(request.read()).decode(), "isBase64Encoded": True}
+        now = int(time.time() * 1000)
+        event["requestContext"] |= {"path": f"/v1{path}", "requestTimeEpoch": now, "requestId": str(uuid4())}
+        return _answer(event)
+
+    def generate(self, headers: dict[str, str] | None = None, **body: Any) -> Answer:
+        """POST /images/generations without waiting, unless `headers` says otherwise."""
+        body = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low"} | body
+        return self.call("POST", "/images/generations", body, headers={"prefer": "respond-async"} | (headers or {}))
+
+    def accepted(self, **body: Any) -> str:
+        """The id of a job that was just accepted."""
+        answer = self.generate(**body)
+        assert answer.status == 202, answer.text
+        return str(answer.json()["id"])
+
+    def job(self, job_id: str) -> Any:
+        """What GET /jobs/{id} answers."""
+        return self.call("GET", f"/jobs/{job_id}").json()
+
+    def _headers(self, content_type: str, key: str | None) -> dict[str, str]:
+        return {"content-type": content_type, "authorization": f"Bearer {key or self.key}"}
+
+
+def _answer(event: dict[str, Any]) -> Answer:
+    answered: Any = api.handler(event, Context())
+    many = {name: values[0] for name, values in (answered.get("multiValueHeaders") or {}).items()}
+    return Answer(answered["statusCode"], {**many, **answered["headers"]}, answered.get("body") or "")

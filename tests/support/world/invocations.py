@@ -1,0 +1,47 @@
+"""How Lambda invokes a function: its sample event, its context, and what the template says of it."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from local.processes import ROOT
+
+# Where the announcer's links start: no request tells it a host.
+PUBLIC_URL = "https://easel.example/v1"
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short forms as nothing: the tests need only the plain parts."""
+
+
+_Loader.add_multi_constructor("!", lambda *_: None)
+TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _Loader)
+
+
+def sample_event(function: str) -> dict[str, Any]:
+    """A fresh copy of the sample event of a function."""
+    event: dict[str, Any] = json.loads((ROOT / "events" / f"{function}.json").read_text())
+    return event
+
+
+def message(function: str, body: str) -> dict[str, Any]:
+    """The event that brings a function one message of its queue."""
+    event = sample_event(function)
+    event["Records"][0]["body"] = body
+    return event
+
+
+@dataclass
+class Context:
+    """What Lambda hands to a handler."""
+
+    seconds: float = 60.0
+    function_name: str = "easel"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:easel"
+    aws_request_id: str = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.seconds * 1000)
