@@ -39,9 +39,7 @@ endef
 
 .venv/.stamp: requirements/dev.txt
 	$(install)
-	@printf '%s\n' "$(CURDIR)" "$(CURDIR)/src" > "$$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')/easel.pth"
-	@printf '#!%s\nimport sys\nfrom cli.main import main\nsys.exit(main())\n' "$(CURDIR)/$(BIN)/python" > $(BIN)/easel
-	@chmod +x $(BIN)/easel
+	@$(call quietly,install-easel,$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .)
 
 .venv-%/.stamp: requirements/%.txt
 	$(install)
@@ -90,7 +88,7 @@ down: ## stop what `make up` started
 
 # Tests and checks.
 
-.PHONY: test test-fast test-campaigns test-all faults check bench format
+.PHONY: test test-fast test-campaigns test-all coverage faults check bench format
 # Two processes, each with its own stack, since end-to-end tests mostly wait. Files run in the order of the folders below,
 # which puts the longest first; pytest-xdist's own order, by number of tests, would end with the longest.
 LAYERS := tests/e2e tests/contract tests/deployment tests/integration tests/unit
@@ -102,9 +100,19 @@ test-campaigns: ## long runs: many requests, statements, crashes or faults in a 
 	$(call need,dev sam ministack mcp-programs)
 	@$(BIN)/pytest tests/campaigns -n 2 --dist loadfile
 
+FAST := tests/unit tests/integration tests/contract/simulator tests/deployment/local
 test-fast: ## the tests that need no deployed stack
 	$(call need,dev)
-	@$(BIN)/pytest tests/unit tests/integration tests/contract/simulator tests/deployment/local
+	@$(BIN)/pytest $(FAST)
+
+# Of the functions' code by the fast layers: what runs in the deployed stack is a copy of it, in processes of the emulator.
+coverage: ## which lines and branches test-fast runs, as a table and as out/coverage/html
+	$(call need,dev)
+	@rm -rf out/coverage && mkdir -p out/coverage
+	@$(BIN)/coverage run -m pytest $(FAST) -n 2 --dist loadfile
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage html --quiet --directory out/coverage/html
+	@$(BIN)/coverage report
 
 faults: ## the fault campaign: every step meets every fault; prints a table of the outcomes
 	$(call need,dev)
@@ -116,12 +124,14 @@ test-all: ## everything: check, demo, test, campaigns
 	@$(MAKE) test
 	@$(MAKE) test-campaigns
 
-check: ## formatting, lint, types, import direction, template tests
+check: ## formatting, lint, types, import direction, breaking API changes, workflows, template tests
 	$(call need,dev sam checkov)
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@$(call quietly,lint-imports,$(BIN)/lint-imports)
+	@$(BIN)/python -m openapi.changes
+	@$(call quietly,zizmor,$(BIN)/zizmor --offline --pedantic --no-progress .github)
 	@$(BIN)/pytest tests/deployment/template
 
 bench: ## benchmarks of cold starts and of reading the provider's answer, as ratios
@@ -161,13 +171,13 @@ COMPILE = $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe 
 	--no-emit-index-url --no-emit-find-links --no-header
 
 .PHONY: openapi requirements clean
-openapi: ## regenerate what GET /openapi.json and GET /docs serve
+openapi: ## regenerate what GET /openapi.json serves, and the schema of recipes
 	$(call need,dev)
 	@$(BIN)/python -m openapi
 
 requirements: ## recompile the pinned requirements with the newest versions
 	$(call need,dev)
-	$(COMPILE) -o src/requirements.txt requirements/runtime.in
+	$(COMPILE) -o src/requirements.txt pyproject.toml
 	for name in dev sam ministack checkov lambda openai-1 openai-2; do \
 		$(COMPILE) -o requirements/$$name.txt requirements/$$name.in; done
 	cd tests/e2e/sdks/node && npm install --package-lock-only --save-exact openai@latest

@@ -19,10 +19,10 @@ from PIL import Image
 
 from cli import keys
 from composition import mcp, services
-from core import aws, catalog
+from core import __version__, aws, catalog
 from core.jobs.store import JobStore, RetryPointer
 from core.ledger.store import LedgerStore
-from interfaces.mcp_server import arguments, errors, server
+from interfaces.mcp_server import arguments, errors
 from interfaces.mcp_server.tools import TOOLS
 from local.processes import ROOT
 from tests.support.moved_time import Clock
@@ -534,7 +534,7 @@ def test_the_arguments_are_those_of_the_catalog() -> None:
 def test_the_server_tells_its_version_and_how_to_use_it(door: McpDoor) -> None:
     discovered = door.ask("server/discover").result
     assert "get_image_job" in discovered["instructions"]
-    assert f'version = "{server.VERSION}"' in (ROOT / "pyproject.toml").read_text()
+    assert discovered["_meta"]["io.modelcontextprotocol/serverInfo"]["version"] == __version__
     assert set(discovered["capabilities"]) == {"tools", "resources", "prompts", "completions", "extensions"}
 
 
