@@ -7,7 +7,6 @@ refused. Anything unforeseen is raised, and the queue delivers the notice again.
 
 import logging
 import time
-from collections.abc import Callable
 
 from core.callers.model import Caller
 from core.drops import naming, recipes
@@ -54,7 +53,6 @@ class DropTaker:
         results: Results,
         bus: EventBus,
         wait_seconds: int,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._inbox = inbox
         self._owners = owners
@@ -63,7 +61,6 @@ class DropTaker:
         self._results = results
         self._bus = bus
         self._wait_seconds = wait_seconds
-        self._clock = clock
 
     def take(self, notice: Notice, request_id: str) -> None:
         """Do what a notice asks for. Safe to call any number of times."""
@@ -105,7 +102,7 @@ class DropTaker:
         _tell("refused", notice, code=error.problem.code)
         origin = self._results.refuse(self._origin(dropped, None), error, request_id)
         detail = {"drop": origin.told(), "error": error_document(error, request_id)["error"]}
-        self._bus.put(DROP_REFUSED, detail, int(self._clock()))
+        self._bus.put(DROP_REFUSED, detail, int(time.time()))
 
     def _find(self, notice: Notice) -> Dropped | None:
         """The object that the notice is about, unless it was deleted since: what is deleted is not wanted."""

@@ -6,7 +6,6 @@ older one that ends later writes nothing. Everything may be written again, since
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -30,16 +29,14 @@ class Results:
         bucket: ResultBucket,
         claims: FolderClaims,
         retention_seconds: int,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._bucket = bucket
         self._claims = claims
         self._retention_seconds = retention_seconds
-        self._clock = clock
 
     def claim(self, origin: Origin) -> Origin:
         """The origin with the folder that its results go to."""
-        expires_at = int(self._clock()) + self._retention_seconds
+        expires_at = int(time.time()) + self._retention_seconds
         folders = naming.result_folders(origin.key)
         for folder in folders[:-1]:
             if self._claims.claim(folder, origin.key, origin.dropped_at, expires_at):

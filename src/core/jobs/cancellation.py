@@ -6,7 +6,6 @@ buys; when the cancellation was written first, that write fails and nothing is b
 
 import logging
 import time
-from collections.abc import Callable
 
 from core.errors import Conflict, NotFound, ServiceUnavailable
 from core.jobs.model import Job
@@ -21,9 +20,8 @@ _ATTEMPTS = 8
 class Canceler:
     """Cancels jobs."""
 
-    def __init__(self, jobs: JobStore, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, jobs: JobStore) -> None:
         self._jobs = jobs
-        self._clock = clock
 
     def cancel(self, job: Job) -> Job:
         """The canceled job. Canceling it again changes nothing.
@@ -37,7 +35,7 @@ class Canceler:
             if not job.may_be_canceled:
                 raise _too_late(job)
             try:
-                canceled = self._jobs.save(job.canceled(int(self._clock())))
+                canceled = self._jobs.save(job.canceled(int(time.time())))
             except JobChanged:
                 job = self._read_again(job)
                 continue

@@ -58,8 +58,6 @@ class Performer:
         catalog: Catalog,
         provider: Callable[[str], ImageProvider],
         turns: TurnStore,
-        sleep: Callable[[float], None],
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._jobs = jobs
         self._ledger = ledger
@@ -69,8 +67,6 @@ class Performer:
         self._catalog = catalog
         self._provider = provider
         self._turns = turns
-        self._clock = clock
-        self._sleep = sleep
 
     def perform(self, job_id: str, time_left: Callable[[], float]) -> None:
         """Do whatever the job needs next. Safe to call any number of times, by any number of workers.
@@ -83,7 +79,7 @@ class Performer:
         if job is None or job.finished:
             log.info("nothing to do", extra={"job_id": job_id})
             return
-        now = int(self._clock())
+        now = int(time.time())
         try:
             if job.status == "running":
                 if not job.lease_expired(now):
@@ -286,11 +282,11 @@ class Performer:
                 if time_left() < pause + 1:
                     raise
                 log.warning("AWS call failed, trying again", extra={"error": type(error).__name__})
-                self._sleep(pause)
+                time.sleep(pause)
                 pause = min(pause * 2, 8.0)
 
     def _now(self) -> int:
-        return int(self._clock())
+        return int(time.time())
 
 
 def _traced(job: Job, **facts: object) -> dict[str, object]:
