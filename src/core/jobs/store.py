@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, UniversalAttributeValueTypeDef
 
-# What the attribute `open` says of a job in the index by_check.
+# What the attribute `open` says of a job in the index by_check. A finished job has been announced unless it says so.
 _UNFINISHED = "yes"
 _UNANNOUNCED = "unannounced"
 _UNRESOLVED = "unresolved"
@@ -297,7 +297,7 @@ class JobStore:
             # have been announced in between.
             held = self.get(job.id)
             if held and after:
-                held = replace(held, check_at=after.check_at)
+                held = replace(held, check_at=after.check_at, announced=after.announced)
             if held != after:
                 raise
 
@@ -350,17 +350,20 @@ class JobStore:
 
 
 def _read_job(item: dict[str, Any]) -> Job:
+    announced = item.get("open") not in (_UNFINISHED, _UNANNOUNCED)
     try:
-        return _job_data.validate_python(item)
+        return replace(_job_data.validate_python(item), announced=announced)
     except ValidationError:
         # The error's text could quote a prompt.
         raise JobUnreadable(str(item.get("id"))) from None
 
 
-def _open_mark(job: Job) -> str:
+def _open_mark(job: Job) -> str | None:
     if not job.finished:
         return _UNFINISHED
-    return _UNANNOUNCED if job.unannounced else _UNRESOLVED
+    if not job.announced:
+        return _UNANNOUNCED
+    return _UNRESOLVED if job.check_at is not None else None
 
 
 def _certain(write: "TransactWriteItemTypeDef") -> Step:
@@ -378,10 +381,10 @@ def _created(job: Job) -> str:
 
 
 def _job_item(job: Job) -> dict[str, Any]:
-    document = _job_data.dump_python(job, mode="json", exclude_none=True)
+    document = _job_data.dump_python(job, mode="json", exclude_none=True, exclude={"announced"})
     document |= {"owner": _owner("jobs", job.caller_id), "created": _created(job)}
-    if job.check_at is not None:
-        document["open"] = _open_mark(job)
+    if mark := _open_mark(job):
+        document["open"] = mark
     return to_item(document)
 
 
