@@ -2,18 +2,24 @@
 
 from core.errors import Problem
 
+OUTCOME_UNKNOWN = "outcome_unknown"
 
-def outcome_unknown() -> Problem:
-    """The worker died between asking for the images and receiving them."""
+
+def outcome_unknown(what: str) -> Problem:
+    """No images arrived, and whether they were charged is not known; `what` is the sentence that says what happened."""
     return Problem(
         502,
         "server_error",
-        "outcome_unknown",
-        "The purchase was started and its outcome is not known: it may have been charged, and no image arrived. Easel "
-        "does not buy it again by itself. Send the request again, with another Idempotency-Key, if you accept to pay "
-        "twice.",
+        OUTCOME_UNKNOWN,
+        f"{what} The images may have been charged; Easel does not buy them again by itself. "
+        "Send the request again, with another Idempotency-Key, if you accept to pay twice.",
         charged="unknown",
     )
+
+
+def lost_while_calling() -> Problem:
+    """The worker died between asking for the images and receiving them."""
+    return outcome_unknown("The worker stopped before the answer of the provider arrived.")
 
 
 def lost_in_crash() -> Problem:
