@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from functools import cache
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from core.budgets import BudgetState, Spent
 from core.callers.model import BrowserToken
 from core.errors import Conflict, EaselError, JobFailed
 from core.images.model import Image
-from core.images.storage import SignedUrl
+from core.images.storage import SignedUrl, permalink
 from core.jobs.model import Job
 from core.jobs.wait_estimate import Estimate
 from core.pricing import Quote, Usage
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
 IMAGES_LOST = "images_lost"
 IMAGES_DELETED = "images_deleted"
-
-# What the provider says it used; absent where it does not say.
-_SETTINGS: tuple[Literal["background", "output_format", "quality", "size"], ...]
-_SETTINGS = ("background", "output_format", "quality", "size")
 
 
 def error_document(error: EaselError, request_id: str) -> "schemas.ErrorResponse":
@@ -156,15 +152,23 @@ class Answers:
                 job_id=job.id,
             )
         report = job.report
+        if report is None:
+            raise ValueError(f"'{job.id}' has not succeeded")
         document: schemas.ImagesResponse = {
-            "created": report.created if report else job.created_at,
+            "created": report.created,
             "data": [self._entry(image) for image in job.images],
-            "usage": _usage(report.usage) if report and report.usage else None,
+            "usage": _usage(report.usage) if report.usage else None,
             "easel": self._easel(job),
         }
-        for name in _SETTINGS:
-            if value := getattr(report, name):
-                document[name] = value
+        # Absent where the provider does not say what it used.
+        if report.background:
+            document["background"] = report.background
+        if report.output_format:
+            document["output_format"] = report.output_format
+        if report.quality:
+            document["quality"] = report.quality
+        if report.size:
+            document["size"] = report.size
         return document
 
     def queued_job(self, job: Job, estimate: Estimate | None) -> "schemas.Job":
@@ -230,7 +234,7 @@ class Answers:
         return {
             "url": signed.url,
             "id": image.id,
-            "link": f"{self._base_url}/i/{image.id}",
+            "link": permalink(self._base_url, image),
             "expires_at": signed.expires_at,
             "content_type": image.content_type,
             "width": image.width,
