@@ -1,6 +1,6 @@
 """Why a job ended without a result, where it is not the provider who says so."""
 
-from core.errors import Problem
+from core.errors import Hint, Problem
 
 
 def outcome_unknown() -> Problem:
@@ -10,8 +10,8 @@ def outcome_unknown() -> Problem:
         "server_error",
         "outcome_unknown",
         "The purchase was started and its outcome is not known: it may have been charged, and no image arrived. Easel "
-        "does not buy it again by itself. Send the request again, with another Idempotency-Key, if you accept to pay "
-        "twice.",
+        "does not buy it again by itself. Buying it again may cost twice.",
+        hint=Hint.BUY_AGAIN,
         charged="unknown",
     )
 
@@ -33,7 +33,8 @@ def deadline_passed() -> Problem:
         504,
         "server_error",
         "deadline_passed",
-        "The job waited longer than its deadline allows. Nothing was bought; send the request again.",
+        "The job waited longer than its deadline allows. Nothing was bought.",
+        hint=Hint.SEND_AGAIN,
         retryable=True,
     )
 
@@ -44,6 +45,7 @@ def given_up() -> Problem:
         500,
         "server_error",
         "not_performed",
-        "The job could not be performed after several attempts. Nothing was bought; send the request again.",
+        "The job could not be performed after several attempts. Nothing was bought.",
+        hint=Hint.SEND_AGAIN,
         retryable=True,
     )
