@@ -14,7 +14,7 @@ from core.drops.inbox import Dropped, Inbox
 from core.drops.notifications import Notice
 from core.drops.owners import Owners
 from core.drops.recipes import FoundRecipe
-from core.drops.results import Results
+from core.drops.results import DROP_HINTS, Results
 from core.errors import BuyingStopped, Conflict, EaselError, InvalidRequest, NotFound, PermissionDenied
 from core.event_bus import EventBus
 from core.images.inspection import HeaderIncomplete, check_size, inspect
@@ -101,7 +101,7 @@ class DropTaker:
     def _refuse(self, notice: Notice, dropped: Dropped, error: EaselError, request_id: str) -> None:
         _tell("refused", notice, code=error.problem.code)
         origin = self._results.refuse(self._origin(dropped, None), error, request_id)
-        detail = {"drop": origin.told(), "error": error_document(error, request_id)["error"]}
+        detail = {"drop": origin.told(), "error": error_document(error, request_id, DROP_HINTS)["error"]}
         self._bus.put(DROP_REFUSED, detail, int(time.time()))
 
     def _find(self, notice: Notice) -> Dropped | None:

@@ -11,14 +11,22 @@ from typing import Any
 
 from core.drops import naming
 from core.drops.result_store import FolderClaims, ResultBucket
-from core.errors import EaselError
+from core.errors import EaselError, Hint, Hints
 from core.jobs.model import Job
 from core.jobs.origin import Origin
-from core.responses.builders import Answers, error_document
+from core.responses.builders import HTTP_HINTS, Answers, error_document
 
 log = logging.getLogger(__name__)
 
 Document = dict[str, Any]
+
+DROP_HINTS: Hints = {
+    **HTTP_HINTS,
+    Hint.SEND_AGAIN: "Drop the object again.",
+    Hint.SEND_AGAIN_LATER: "Drop the object again later.",
+    Hint.BUY_AGAIN: "To buy again, drop the object again.",
+    Hint.NEW_KEY: "Drop the object again.",
+}
 
 
 class Results:
@@ -48,7 +56,7 @@ class Results:
         """Leave an error.json for a drop that became no job: the origin with its folder."""
         origin = self.claim(origin)
         if not self._outdated(origin):
-            self._leave_error(origin, {**error_document(error, request_id)})
+            self._leave_error(origin, {**error_document(error, request_id, DROP_HINTS)})
         return origin
 
     def write(self, job: Job, answers: Answers) -> None:
@@ -59,7 +67,7 @@ class Results:
         try:
             document = dict(answers.result(job))
         except EaselError as error:
-            self._leave_error(origin, {"job_id": job.id, **error_document(error, job.request_id)})
+            self._leave_error(origin, {"job_id": job.id, **error_document(error, job.request_id, DROP_HINTS)})
         else:
             self._leave_images(origin, job, document)
 

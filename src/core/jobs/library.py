@@ -14,7 +14,7 @@ import logging
 import time
 
 from core.callers.model import Caller
-from core.errors import Conflict, NotFound, ServiceUnavailable
+from core.errors import Conflict, Hint, NotFound, ServiceUnavailable
 from core.images.model import Image
 from core.images.storage import ImageStore
 from core.jobs.model import Job
@@ -100,7 +100,7 @@ class Library:
             except JobChanged:
                 continue
             return image
-        raise ServiceUnavailable("The image's job is changing just now. Delete the image again.", retry_after=1)
+        raise ServiceUnavailable("The image's job is changing just now.", hint=Hint.SEND_AGAIN, retry_after=1)
 
     def _owned(self, caller: Caller, image_id: str) -> Image:
         image = self._find(image_id)
@@ -113,6 +113,4 @@ class Library:
 
 
 def _no_image(image_id: str) -> NotFound:
-    return NotFound(
-        f"There is no image '{image_id[:64]}'. Ids of your images are listed by GET /v1/images.", param="id"
-    )
+    return NotFound(f"There is no image '{image_id[:64]}'.", hint=Hint.LIST_IMAGES, param="id")

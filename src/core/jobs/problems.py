@@ -1,6 +1,6 @@
 """Why a job ended without a result, where it is not the provider who says so."""
 
-from core.errors import Problem
+from core.errors import Hint, Problem
 
 OUTCOME_UNKNOWN = "outcome_unknown"
 
@@ -12,7 +12,8 @@ def outcome_unknown(what: str) -> Problem:
         "server_error",
         OUTCOME_UNKNOWN,
         f"{what} The images may have been charged; Easel does not buy them again by itself. "
-        "Send the request again, with another Idempotency-Key, if you accept to pay twice.",
+        "Buying them again may cost twice.",
+        hint=Hint.BUY_AGAIN,
         charged="unknown",
     )
 
@@ -39,7 +40,8 @@ def deadline_passed() -> Problem:
         504,
         "server_error",
         "deadline_passed",
-        "The job waited longer than its deadline allows. Nothing was bought; send the request again.",
+        "The job waited longer than its deadline allows. Nothing was bought.",
+        hint=Hint.SEND_AGAIN,
         retryable=True,
     )
 
@@ -50,6 +52,7 @@ def given_up() -> Problem:
         500,
         "server_error",
         "not_performed",
-        "The job could not be performed after several attempts. Nothing was bought; send the request again.",
+        "The job could not be performed after several attempts. Nothing was bought.",
+        hint=Hint.SEND_AGAIN,
         retryable=True,
     )

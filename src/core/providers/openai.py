@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import Field, field_validator
 
-from core.errors import Charged, Moderation, Problem
+from core.errors import Charged, Hint, Moderation, Problem
 from core.pricing import ProviderReport, Usage
 from core.providers import Delivery, InDoubt, InputFile, ListUnavailable, NotBought, Refused
 from core.providers.api_key import KeyUnavailable, ProviderKey
@@ -420,8 +420,9 @@ def _problem(
     type: str = "server_error",
     retryable: bool = False,
     charged: Charged = False,
+    hint: Hint | None = None,
 ) -> Problem:
-    return Problem(status=status, type=type, code=code, message=message, retryable=retryable, charged=charged)
+    return Problem(status, type, code, message, retryable=retryable, charged=charged, hint=hint)
 
 
 def _text(value: Any) -> str | None:

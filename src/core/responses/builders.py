@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from core.budgets import BudgetState, Spent
 from core.callers.model import BrowserToken
-from core.errors import Conflict, EaselError, JobFailed
+from core.errors import Conflict, EaselError, Hint, Hints, JobFailed
 from core.images.model import Image
 from core.images.storage import SignedUrl, permalink
 from core.jobs.model import Job
@@ -23,12 +23,24 @@ if TYPE_CHECKING:
 IMAGES_LOST = "images_lost"
 IMAGES_DELETED = "images_deleted"
 
+HTTP_HINTS: Hints = {
+    Hint.SEND_AGAIN: "Send the request again.",
+    Hint.SEND_AGAIN_LATER: "Send the request again after the seconds in Retry-After.",
+    Hint.BUY_AGAIN: "To buy again, repeat the request, with a new Idempotency-Key if it had one.",
+    Hint.NEW_KEY: "Use a new Idempotency-Key for a new request.",
+    Hint.READ_JOB: "Read it with GET /v1/jobs/{job_id}.",
+    Hint.LIST_JOBS: "List your jobs with GET /v1/jobs.",
+    Hint.LIST_IMAGES: "List your images with GET /v1/images.",
+    Hint.LIST_MODELS: "List the models with GET /v1/models.",
+    Hint.CREATE_UPLOAD: "Upload files with POST /v1/uploads.",
+}
 
-def error_document(error: EaselError, request_id: str) -> "schemas.ErrorResponse":
+
+def error_document(error: EaselError, request_id: str, hints: Hints = HTTP_HINTS) -> "schemas.ErrorResponse":
     """OpenAI's error shape with Easel's additions."""
     problem = error.problem
     document: schemas.Error = {
-        "message": problem.message,
+        "message": error.text(hints),
         "type": problem.type,
         "param": problem.param,
         "code": problem.code,
@@ -146,8 +158,8 @@ class Answers:
             raise JobFailed(job.error, job.id)
         if job.status == "canceled":
             raise Conflict(
-                "The job was canceled before anything was bought. To buy it after all, send the request again, with "
-                "another Idempotency-Key if it had one.",
+                "The job was canceled before anything was bought.",
+                hint=Hint.BUY_AGAIN,
                 code="job_canceled",
                 job_id=job.id,
             )
