@@ -189,7 +189,7 @@ def test_an_idempotency_key_still_stands_for_the_canceled_job(world: World) -> N
 def test_a_canceled_job_is_not_buried(world: World) -> None:
     job_id = world.api.accepted()
     cancel(world, job_id)
-    world.jobs.bury(job_id)
+    world.jobs.fail_undeliverable(job_id)
     assert world.api.job(job_id)["status"] == "canceled"
 
 

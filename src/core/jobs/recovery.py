@@ -55,7 +55,7 @@ class Recovery:
                 done["left"] += 1
         return dict(done)
 
-    def bury(self, job_id: str) -> None:
+    def fail_undeliverable(self, job_id: str) -> None:
         """End a job whose message was delivered several times in vain, unless somebody still works on it."""
         job = self._jobs.get(job_id)
         now = int(time.time())

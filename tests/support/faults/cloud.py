@@ -65,7 +65,7 @@ class Cloud:
         # Queues with what takes their messages, as the event source mappings of the template do.
         self._sources: list[tuple[str, Callable[[str, str], None]]] = [
             (jobs, lambda body, _: self.work(body)),
-            (self._bury_undeliverable(jobs, "Jobs", visibility), lambda body, _: self.bury(body)),
+            (self._bury_undeliverable(jobs, "Jobs", visibility), lambda body, _: self.fail_undeliverable(body)),
             (inbox, self.take_drop),
         ]
         self._bury_undeliverable(inbox, "Drops")
@@ -195,7 +195,7 @@ class Cloud:
         """
         self._invoke("worker", message("worker", job_id), self.worker_seconds)
 
-    def bury(self, job_id: str) -> None:
+    def fail_undeliverable(self, job_id: str) -> None:
         """Have the dead letter of a job taken.
 
         Raises:
