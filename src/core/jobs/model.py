@@ -230,7 +230,7 @@ class Job:
         fresh = replace(self, deadline=deadline, error=None, attempts=0, finished_at=None, announced=False)
         return fresh.requeued(check_at=int(now) + QUEUE_PATIENCE_SECONDS)
 
-    def looked_at(self, check_at: int) -> "Job":
+    def rescheduled(self, check_at: int) -> "Job":
         """Unchanged, but to be looked at again later."""
         return replace(self, check_at=check_at)
 

@@ -81,7 +81,7 @@ class Recovery:
         # Twice as long each time, so that a long queue is not filled with copies. Few jobs are paid for and not stored.
         longest = RESTORING_PATIENCE_SECONDS if job.stage == "storing" else now
         check_at = now + min(max(QUEUE_PATIENCE_SECONDS, now - job.created_at), longest)
-        waiting = job.looked_at(check_at) if job.stage == "storing" else job.requeued(check_at)
+        waiting = job.rescheduled(check_at) if job.stage == "storing" else job.requeued(check_at)
         done = self._save("enqueued", waiting)
         self._queue.send(job.id, group=job.caller_id)
         return done

@@ -113,7 +113,7 @@ class Redelivery:
             if message is None or not message.is_due(now):
                 continue
             try:
-                self._messages.save(message.looked_at(now + max(PATIENCE_SECONDS, now - message.next_at)))
+                self._messages.save(message.rescheduled(now + max(PATIENCE_SECONDS, now - message.next_at)))
                 self._queue.send(message_id)
                 queued += 1
             except (MessageChanged, QueueUnavailable) as error:

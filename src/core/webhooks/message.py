@@ -81,7 +81,7 @@ class Message:
         """As if it was new, whatever became of it."""
         return replace(self, state="pending", attempts=0, outcome=None, next_at=now, check_at=now + PATIENCE_SECONDS)
 
-    def looked_at(self, check_at: int) -> "Message":
+    def rescheduled(self, check_at: int) -> "Message":
         """Unchanged, but to be looked at again later."""
         return replace(self, check_at=check_at)
 
