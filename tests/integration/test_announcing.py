@@ -205,7 +205,7 @@ def test_an_end_is_announced_whatever_the_time_of_the_next_look(world: World) ->
     job = store().get(job_id)
     assert job is not None
     assert job.check_after_announcement is not None
-    store().remind(job, job.check_after_announcement)
+    store().redispatch(job, job.check_after_announcement)
     assert store().get(job_id).unannounced
     world.ends.announce()
     assert store().get(job_id).check_at == job.check_after_announcement

@@ -46,7 +46,7 @@ class Recovery:
             try:
                 job = self._jobs.get(job_id)
                 if job is not None and job.check_at is not None and job.check_at <= time.time():
-                    done[self._remind(job) if job.unannounced else self._decide(job)] += 1
+                    done[self._redispatch(job) if job.unannounced else self._decide(job)] += 1
             except JobChanged:
                 done["changed"] += 1
             except (JobUnreadable, QueueUnavailable, StoreBusy) as error:
@@ -86,10 +86,10 @@ class Recovery:
         self._queue.send(job.id, group=job.caller_id)
         return done
 
-    def _remind(self, job: Job) -> str:
+    def _redispatch(self, job: Job) -> str:
         now = int(time.time())
         # Less and less often: whoever cannot be told now may be out of reach for hours.
-        self._jobs.remind(job, now + max(ANNOUNCEMENT_PATIENCE_SECONDS, now - (job.finished_at or now)))
+        self._jobs.redispatch(job, now + max(ANNOUNCEMENT_PATIENCE_SECONDS, now - (job.finished_at or now)))
         log.warning("the end of a job is announced late", extra={"job_id": job.id})
         measure("LateAnnouncements", 1)
         return "announced again"

@@ -198,7 +198,7 @@ class JobStore:
         }
         return self._mark(job, "SET #open = :open, check_at = :check_at", values)
 
-    def remind(self, job: Job, check_at: int) -> None:
+    def redispatch(self, job: Job, check_at: int) -> None:
         """Look at an unannounced job again at `check_at` (Unix seconds). The write brings it before the announcer."""
         self._mark(job, "SET check_at = :check_at", {":check_at": {"N": str(check_at)}})
 
