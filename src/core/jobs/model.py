@@ -195,11 +195,11 @@ class Job:
         resolved = replace(self, charged=charged, error=error, resolved_at=now, check_at=check_at)
         return resolved._booked("resolve", now, charge, self.request.n if charged else 0)
 
-    def given_up_in_doubt(self, now: int) -> "Job":
+    def closed_in_doubt(self, now: int) -> "Job":
         """An unknown one whose record is about to expire. What it holds counts as spent: doubt frees no money."""
         held = self.reservation.reserved if self.reservation else 0
-        given_up = replace(self, resolved_at=now, check_at=None)
-        return given_up._booked("resolve", now, held, self.request.n)
+        closed = replace(self, resolved_at=now, check_at=None)
+        return closed._booked("resolve", now, held, self.request.n)
 
     def overdue(self, problem: Problem, now: int) -> "Job":
         """Ended at its deadline, before it is bought. Without the lease, its holder can write no outcome."""

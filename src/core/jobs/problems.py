@@ -46,7 +46,7 @@ def deadline_passed() -> Problem:
     )
 
 
-def given_up() -> Problem:
+def exhausted() -> Problem:
     """The worker failed again and again before it could buy anything."""
     return Problem(
         500,

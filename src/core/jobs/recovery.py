@@ -18,7 +18,7 @@ from collections import Counter
 from itertools import chain
 
 from core.jobs.model import ANNOUNCEMENT_PATIENCE_SECONDS, QUEUE_PATIENCE_SECONDS, Job
-from core.jobs.problems import deadline_passed, given_up, lost_while_calling
+from core.jobs.problems import deadline_passed, exhausted, lost_while_calling
 from core.jobs.store import JobChanged, JobStore, JobUnreadable, StoreBusy
 from core.metrics import measure
 from core.queues import JobQueue, QueueUnavailable
@@ -65,14 +65,14 @@ class Recovery:
             if job.stage == "calling":
                 self._save("unknown", job.unknown(lost_while_calling(), now))
             elif job.stage != "storing":  # The sweep gives a bought one to a worker.
-                self._save("failed", job.failed(given_up(), now))
+                self._save("failed", job.failed(exhausted(), now))
         except JobChanged:
             log.info("job moved on", extra={"job_id": job_id})
 
     def _decide(self, job: Job) -> str:
         now = int(time.time())
         if job.finished:
-            return self._save("counted as spent", job.given_up_in_doubt(now))
+            return self._save("counted as spent", job.closed_in_doubt(now))
         if job.stage == "calling":
             return self._save("unknown", job.unknown(lost_while_calling(), now))
         # The deadline bounds the waiting for a purchase; what was bought is looked for, however late.
