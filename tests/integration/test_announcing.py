@@ -6,7 +6,7 @@ import boto3
 import pytest
 
 from core import aws
-from core.completion.dispatcher import Announcer, NotAllTold
+from core.completion.dispatcher import Announcer, ReactionsFailed
 from core.jobs.model import Job
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
@@ -175,7 +175,7 @@ def test_a_reaction_that_fails_keeps_no_other_from_running_and_is_repeated(world
         told.append(f"fragile {job.id}")
 
     announcer = Announcer(store(), {"fragile": fragile, "sturdy": lambda job: told.append(f"sturdy {job.id}")})
-    with pytest.raises(NotAllTold, match=r"^fragile$"):
+    with pytest.raises(ReactionsFailed, match=r"^fragile$"):
         announcer.announce(job_id)
     assert told == [f"sturdy {job_id}"]
     announcer.announce(job_id)

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 type Reaction = Callable[[Job], None]
 
 
-class NotAllTold(Exception):
+class ReactionsFailed(Exception):
     """Reactions that failed, by name; the job has to be announced again."""
 
 
@@ -32,18 +32,18 @@ class Announcer:
         """Announce a job's end as it is now, unless that was done already or it has none.
 
         Raises:
-            NotAllTold: some reactions failed; the others were told all the same.
+            ReactionsFailed: some reactions failed; the others were told all the same.
         """
         job = self._jobs.get(job_id)
         if job is None or not job.unannounced:
             return
-        if failed := [name for name, react in self._reactions.items() if not _told(job, name, react)]:
-            raise NotAllTold(", ".join(failed))
+        if failed := [name for name, react in self._reactions.items() if not _reacted(job, name, react)]:
+            raise ReactionsFailed(", ".join(failed))
         if self._jobs.mark_announced(job):
             _measure_end(job)  # Here and not as a reaction, which may be repeated.
 
 
-def _told(job: Job, name: str, react: Reaction) -> bool:
+def _reacted(job: Job, name: str, react: Reaction) -> bool:
     try:
         react(job)
     except Exception:  # One that fails must not keep the others from running.

@@ -67,7 +67,7 @@ class DropTaker:
         if notice.bucket != self._inbox.bucket:
             log.error("a notice of another bucket", extra={"bucket": notice.bucket})
         elif naming.is_recipe(notice.key):
-            _tell("a recipe changes nothing by itself", notice)
+            _log("a recipe changes nothing by itself", notice)
         elif naming.is_json(notice.key):
             for key in self._images_of(notice.key):
                 self._take_image(Notice(notice.bucket, key), request_id)
@@ -82,10 +82,10 @@ class DropTaker:
     def _take_image(self, notice: Notice, request_id: str) -> None:
         dropped = self._find(notice)
         if dropped is None:
-            _tell("the drop is gone", notice)
+            _log("the drop is gone", notice)
             return
         if notice.key.endswith("/") and not dropped.stored.size:
-            _tell("a folder", notice)
+            _log("a folder", notice)
             return
         try:
             self._accept(notice, dropped, request_id)
@@ -99,9 +99,9 @@ class DropTaker:
                 self._refuse(notice, dropped, error, request_id)
 
     def _refuse(self, notice: Notice, dropped: Dropped, error: EaselError, request_id: str) -> None:
-        _tell("refused", notice, code=error.problem.code)
+        _log("refused", notice, code=error.problem.code)
         origin = self._results.refuse(self._origin(dropped, None), error, request_id)
-        detail = {"drop": origin.told(), "error": error_document(error, request_id, DROP_HINTS)["error"]}
+        detail = {"drop": origin.to_event(), "error": error_document(error, request_id, DROP_HINTS)["error"]}
         self._bus.put(DROP_REFUSED, detail, int(time.time()))
 
     def _find(self, notice: Notice) -> Dropped | None:
@@ -119,7 +119,7 @@ class DropTaker:
         dedupe_key = f"drop {dropped.stored.name}"
         known = self._purchases.find(dedupe_key)
         if known is not None and not known.may_be_revived_by(caller):
-            _tell("the drop has its job", notice, job_id=known.id)
+            _log("the drop has its job", notice, job_id=known.id)
             return
         self._check(dropped)
         found = self._recipe_of(dropped)
@@ -127,7 +127,7 @@ class DropTaker:
         if found is None:
             raise _no_recipe(notice.key)
         if found.is_for_others:
-            _tell("material for others", notice)
+            _log("material for others", notice)
             return
         asked = self._asked(caller, dropped, found, notice)
         origin = self._results.claim(self._origin(dropped, found))
@@ -135,9 +135,9 @@ class DropTaker:
         try:
             job = self._purchases.edit(caller, asked, context)
         except Conflict:
-            _tell("the drop has its job, by another recipe", notice)
+            _log("the drop has its job, by another recipe", notice)
             return
-        _tell("accepted", notice, job_id=job.id)
+        _log("accepted", notice, job_id=job.id)
 
     def _check(self, dropped: Dropped) -> None:
         """Refuse what is no image before anything is waited for."""
@@ -209,7 +209,7 @@ class DropTaker:
 
     def _wait(self, notice: Notice, seconds: int) -> None:
         self._queue.send(notice.after(seconds).message(), seconds)
-        _tell("the drop waits", notice, seconds=seconds)
+        _log("the drop waits", notice, seconds=seconds)
 
     def _origin(self, dropped: Dropped, found: FoundRecipe | None) -> Origin:
         return Origin(
@@ -234,5 +234,5 @@ def _no_recipe(key: str) -> InvalidRequest:
     )
 
 
-def _tell(what: str, notice: Notice, **extra: object) -> None:
+def _log(what: str, notice: Notice, **extra: object) -> None:
     log.info(what, extra={"drop": notice.key, "version": notice.version, **extra})

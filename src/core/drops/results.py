@@ -1,7 +1,7 @@
 """What a drop leaves behind: its images with a result.json, or an error.json, in one folder of the images bucket.
 
 A folder tells of the newest drop of its key, and of that one alone: what an older one left there is taken away, and an
-older one that ends later writes nothing. Everything may be written again, since every end is told at least once.
+older one that ends later writes nothing. Everything may be written again, since every end is answered at least once.
 """
 
 import logging
@@ -77,14 +77,17 @@ class Results:
         kept = [(image, key) for image, key in zip(job.images, keys, strict=True) if self._bucket.copy(image, key)]
         self._clear(origin, except_for=[key for _, key in kept])
         self._bucket.delete(_error_key(origin))
-        # Signed URLs would end soon; an image is told by its key and its lasting link.
-        told = {image["id"]: image for image in document.pop("data")}
+        # Signed URLs would end soon; an image is answered by its key and its lasting link.
+        answered = {image["id"]: image for image in document.pop("data")}
         manifest = {
             "object": "drop.result",
             "job_id": job.id,
             "source": origin.source(),
             "recipe": {"from": origin.recipe_from, "prompt": job.request.prompt, **(origin.recipe or {})},
-            "images": [{"key": key, **_lasting(told[image.id]), "kept_until": image.expires_at} for image, key in kept],
+            "images": [
+                {"key": key, **_without_signed_url(answered[image.id]), "kept_until": image.expires_at}
+                for image, key in kept
+            ],
             **document,
         }
         self._bucket.put(_result_key(origin), manifest)
@@ -107,7 +110,7 @@ class Results:
                 self._bucket.delete(image["key"])
 
 
-def _lasting(image: Document) -> Document:
+def _without_signed_url(image: Document) -> Document:
     return {name: value for name, value in image.items() if name not in ("url", "expires_at")}
 
 

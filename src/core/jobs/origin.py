@@ -25,6 +25,6 @@ class Origin:
         """The object, as manifests and events name it."""
         return {"bucket": self.bucket, "key": self.key, "version_id": self.version, "etag": self.etag}
 
-    def told(self) -> dict[str, str | None]:
+    def to_event(self) -> dict[str, str | None]:
         """The object and where its results are, as events name them."""
         return {**self.source(), "results": self.folder}
