@@ -43,7 +43,7 @@ class Owners:
             )
         return caller
 
-    def payer_of(self, job: Job) -> Caller | None:
+    def caller_of(self, job: Job) -> Caller | None:
         """The caller that a drop's job was bought for; None when the drop's key has another owner by now, or none."""
         try:
             owner = self.owner_of(job.origin.key) if job.origin else None
