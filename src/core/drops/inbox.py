@@ -58,21 +58,21 @@ class Inbox:
             metadata=answer["Metadata"],
         )
 
-    def beginning(self, dropped: StoredObject, most: int) -> bytes | None:
-        """The first `most` bytes of an object; None when it is gone by now."""
+    def beginning(self, dropped: StoredObject, limit: int) -> bytes | None:
+        """The first `limit` bytes of an object; None when it is gone by now."""
         which = {"VersionId": dropped.version} if dropped.version else {}
-        return self._read(dropped.key, most, IfMatch=dropped.etag, **which)
+        return self._read(dropped.key, limit, IfMatch=dropped.etag, **which)
 
-    def text(self, key: str, most: int) -> bytes | None:
-        """The first `most` bytes of an object as it is now; None when there is none."""
-        return self._read(key, most)
+    def text(self, key: str, limit: int) -> bytes | None:
+        """The first `limit` bytes of an object as it is now; None when there is none."""
+        return self._read(key, limit)
 
     def keys(self, prefix: str) -> list[str]:
         """The first keys that begin so."""
         page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, MaxKeys=_LISTED)
         return [entry["Key"] for entry in page.get("Contents", [])]
 
-    def _read(self, key: str, most: int, **which: str) -> bytes | None:
+    def _read(self, key: str, limit: int, **which: str) -> bytes | None:
         try:
             answer = self._client.get_object(Bucket=self.bucket, Key=key, **which)  # type: ignore[arg-type] # one of two optional names
         except ClientError as error:
@@ -80,4 +80,4 @@ class Inbox:
                 return None
             raise
         with answer["Body"] as body:
-            return body.read(most)
+            return body.read(limit)

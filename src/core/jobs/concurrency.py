@@ -23,26 +23,26 @@ _ATTEMPTS = 5
 
 
 class TurnStore:
-    """Hands out turns: so many at a time to each caller, `most` (0: no limit)."""
+    """Hands out turns: so many at a time to each caller, `limit` (0: no limit)."""
 
-    def __init__(self, client: "DynamoDBClient", table: str, most: int) -> None:
+    def __init__(self, client: "DynamoDBClient", table: str, limit: int) -> None:
         self._client = client
         self._table = table
-        self._most = most
+        self._limit = limit
 
-    def take(self, caller_id: str, job_id: str, until: int) -> bool:
+    def acquire(self, caller_id: str, job_id: str, until: int) -> bool:
         """Whether the job has a turn now. It lasts until it is given back, or until then (Unix seconds)."""
-        if not self._most:
+        if not self._limit:
             return True
 
         def change(running: dict[str, int]) -> dict[str, int] | None:
-            return {**running, job_id: until} if job_id in running or len(running) < self._most else None
+            return {**running, job_id: until} if job_id in running or len(running) < self._limit else None
 
         return self._change(caller_id, change)
 
-    def give_back(self, caller_id: str, job_id: str) -> None:
+    def release(self, caller_id: str, job_id: str) -> None:
         """End a job's turn."""
-        if self._most:
+        if self._limit:
             self._change(caller_id, lambda running: {name: at for name, at in running.items() if name != job_id})
 
     def _change(self, caller_id: str, change: Callable[[dict[str, int]], dict[str, int] | None]) -> bool:

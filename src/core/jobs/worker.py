@@ -47,7 +47,7 @@ LEASE_MARGIN_SECONDS = 10
 # While the operator's switch is off, jobs look at it so often, until their deadline.
 STOPPED_RETRY_SECONDS = 15.0
 _DEFAULT_RETRY_SECONDS = 5.0
-_PAUSE_BEFORE_ANOTHER_TURN_SECONDS = (3, 9)
+_SLOT_RETRY_SECONDS = (3, 9)
 _LONGEST_BACKOFF_SECONDS = 60.0
 
 
@@ -63,7 +63,7 @@ class Performer:
         queue: JobQueue,
         catalog: Catalog,
         provider: Callable[[str], ImageProvider],
-        turns: TurnStore,
+        slots: TurnStore,
     ) -> None:
         self._jobs = jobs
         self._ledger = ledger
@@ -72,7 +72,7 @@ class Performer:
         self._queue = queue
         self._catalog = catalog
         self._provider = provider
-        self._turns = turns
+        self._slots = slots
 
     def perform(self, job_id: str, time_left: Callable[[], float]) -> None:
         """Do whatever the job needs next. Safe to call any number of times, by any number of workers.
@@ -101,8 +101,8 @@ class Performer:
                 self._end(job.overdue(deadline_passed(), now))
                 return
             lease_until = now + int(time_left()) + LEASE_MARGIN_SECONDS
-            if not self._turns.take(job.caller_id, job.id, lease_until):
-                self._let_others_go_first(job)
+            if not self._slots.acquire(job.caller_id, job.id, lease_until):
+                self._wait_for_slot(job)
                 return
             job = self._jobs.save(job.claimed(new_lease_id(), lease_until, now))
         except JobChanged:
@@ -111,11 +111,11 @@ class Performer:
         try:
             self._buy(job, time_left)
         finally:
-            self._turns.give_back(job.caller_id, job.id)
+            self._slots.release(job.caller_id, job.id)
 
-    def _let_others_go_first(self, job: Job) -> None:
+    def _wait_for_slot(self, job: Job) -> None:
         """Put a job back while enough of its caller's run: else one with hundreds would keep all others waiting."""
-        delay = random.randint(*_PAUSE_BEFORE_ANOTHER_TURN_SECONDS)
+        delay = random.randint(*_SLOT_RETRY_SECONDS)
         self._queue.send(job.id, delay, group=job.caller_id)  # Should it fail, the sweep sends it.
         log.info("job waits for its turn", extra=_traced(job, seconds=delay))
 
@@ -126,7 +126,7 @@ class Performer:
                 with _errors_measured():
                     provider.prepare()
                 inputs = [self._open(image, open_files) for image in job.request.inputs]
-                self._look_at_the_switch()
+                self._check_switch()
                 if self._now() >= job.deadline:
                     raise Refused(deadline_passed())
                 try:
@@ -151,7 +151,7 @@ class Performer:
         else:
             self._store(job, replace(delivery, report=self._priced(job, delivery.report)), time_left)
 
-    def _look_at_the_switch(self) -> None:
+    def _check_switch(self) -> None:
         """The last look before money is spent: the operator may have stopped all buying."""
         control = self._ledger.control()
         if control.stopped_at is not None:
@@ -217,7 +217,7 @@ class Performer:
         bought = len(delivery.images)
         job = self._persist(job, lambda held: held.storing(images, bought, delivery.report), time_left)
         for image, data in usable:
-            self._insist(partial(self._images.put, image, data), time_left)
+            self._retry_until_stopped(partial(self._images.put, image, data), time_left)
         self._persist(job, lambda held: held.succeeded(self._now(), images), time_left)
 
     def _described(self, job: Job, received: tuple[bytes | bytearray, ...]) -> list[tuple[Image, bytes | bytearray]]:
@@ -262,7 +262,7 @@ class Performer:
                     return held
                 return self._end(change(held))
 
-        return self._insist(write, time_left)
+        return self._retry_until_stopped(write, time_left)
 
     def _end(self, job: Job) -> Job:
         saved = self._jobs.save(job)
@@ -278,7 +278,7 @@ class Performer:
         )
         return saved
 
-    def _insist[Result](self, step: Callable[[], Result], time_left: Callable[[], float]) -> Result:
+    def _retry_until_stopped[Result](self, step: Callable[[], Result], time_left: Callable[[], float]) -> Result:
         """Repeat a step after the purchase until it works or time runs out: what was paid for must not be lost."""
         pause = 0.5
         while True:

@@ -89,11 +89,11 @@ class ImagesBody:
             # An escape may be cut by the end of the chunk, and base64 comes in groups of four.
             escape = self._pending.rfind(b"\\", -_LONGEST_ESCAPE)
             text = self._pending[:escape] if escape >= 0 else self._pending
-            left = self._pending[len(text) :]
+            rest = self._pending[len(text) :]
             text = _unescape(text)
             usable = len(text) - len(text) % 4
             self._decode(text[:usable])
-            self._pending = text[usable:] + left
+            self._pending = text[usable:] + rest
             return False
         self._decode(_unescape(self._pending[:end]))
         self._pending = self._pending[end + 1 :]

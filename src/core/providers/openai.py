@@ -179,11 +179,11 @@ class OpenAIProvider:
         return tuple(self._download(url, until) for url in urls if isinstance(url, str))
 
     def _download(self, url: str, until: float) -> bytes:
-        for left in range(_DOWNLOAD_ATTEMPTS - 1, -1, -1):
+        for remaining in range(_DOWNLOAD_ATTEMPTS - 1, -1, -1):
             try:
                 return self._http.get(url, timeout=_timeouts(until)).raise_for_status().content
             except httpx.HTTPError as error:
-                if not left:
+                if not remaining:
                     raise InDoubt("The provider made the images, but they could not be downloaded.") from error
         raise AssertionError("unreachable")
 
@@ -211,8 +211,8 @@ def _transport_errors_named() -> Iterator[None]:
 
 
 def _timeouts(until: float) -> httpx.Timeout:
-    left = max(1.0, until - time.monotonic())
-    return httpx.Timeout(left, connect=min(CONNECT_TIMEOUT_SECONDS, left))
+    remaining = max(1.0, until - time.monotonic())
+    return httpx.Timeout(remaining, connect=min(CONNECT_TIMEOUT_SECONDS, remaining))
 
 
 @contextmanager
