@@ -77,7 +77,7 @@ def test_without_the_providers_list_the_catalog_counts(
     with respx.mock() as provider:
         provider.get(LIST).respond(**answer)
         assert world.provider.check_models() == []
-    assert "list of models cannot be had" in written.getvalue()
+    assert "list of models cannot be read" in written.getvalue()
 
 
 def test_a_key_that_cannot_be_read_is_no_crash(world: World, written: io.StringIO) -> None:

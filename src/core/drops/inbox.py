@@ -1,4 +1,4 @@
-"""The inbox: the bucket that pipelines drop pictures into. Nothing here can write it."""
+"""The inbox: the bucket that pipelines drop images into. It is only read here."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
@@ -37,7 +37,7 @@ class Inbox:
         self.bucket = bucket
 
     def find(self, key: str, version: str | None = None) -> Dropped | None:
-        """An object as it is now, or a version of it; None when there is none. Its bytes are not read."""
+        """The current object, or a version of it, without its bytes; None if it does not exist."""
         which: _Version = {"VersionId": version} if version else {}
         try:
             answer = self._client.head_object(Bucket=self.bucket, Key=key, **which)
@@ -59,16 +59,16 @@ class Inbox:
         )
 
     def beginning(self, dropped: StoredObject, limit: int) -> bytes | None:
-        """The first `limit` bytes of an object; None when it is gone by now."""
+        """The first `limit` bytes of an object; None if it has been deleted or replaced."""
         which = {"VersionId": dropped.version} if dropped.version else {}
         return self._read(dropped.key, limit, IfMatch=dropped.etag, **which)
 
     def text(self, key: str, limit: int) -> bytes | None:
-        """The first `limit` bytes of an object as it is now; None when there is none."""
+        """The first `limit` bytes of the current object; None if it does not exist."""
         return self._read(key, limit)
 
     def keys(self, prefix: str) -> list[str]:
-        """The first keys that begin so."""
+        """The first keys with that prefix."""
         page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, MaxKeys=_LISTED)
         return [entry["Key"] for entry in page.get("Contents", [])]
 

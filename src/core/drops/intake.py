@@ -1,8 +1,8 @@
-"""How a drop is taken: from a notice of S3 to a job, or to an error.json that says what is allowed.
+"""How a drop is taken in: from a notification of S3 to a job, or to an error.json that says what is allowed.
 
-A version of an object is bought once, whatever its recipe becomes later: the job's id follows from bucket, key and
-version, so every duplicate of a notice finds the same job. What may pass waits in the queue; what cannot pass is
-refused. Anything unforeseen is raised, and the queue delivers the notice again.
+A version of an object is bought once, even if its recipe changes later: the job's id is derived from bucket, key and
+version, so every duplicate of a notification finds the same job. A drop that a temporary error holds up waits in the
+queue; other errors refuse it. Unexpected errors are raised, so the queue delivers the notification again.
 """
 
 import logging
@@ -27,14 +27,14 @@ from core.responses.builders import error_document
 log = logging.getLogger(__name__)
 
 DROP_REFUSED = "Drop Refused"
-# How long a drop waits for its owner's limits, for the operator's switch, or for a service that is out of reach.
+# How long a drop waits for its owner's limits, for stopped buying, or for a service that is unavailable.
 PATIENCE_SECONDS = 6 * 3600
 _DEFAULT_RETRY_SECONDS = 60
 _MAGIC_BYTES = 4096
 
 
 class _NotYet(Exception):
-    """Something that the drop needs may still come, within the seconds given."""
+    """Something that the drop needs may still arrive, within `patience` seconds of waiting in all."""
 
     def __init__(self, patience: int) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class _NotYet(Exception):
 
 
 class DropTaker:
-    """Takes drops."""
+    """Turns drops into jobs."""
 
     def __init__(
         self,
@@ -63,9 +63,9 @@ class DropTaker:
         self._wait_seconds = wait_seconds
 
     def take(self, notice: Notice, request_id: str) -> None:
-        """Do what a notice asks for. Safe to call any number of times."""
+        """Process a notification. Safe to call any number of times."""
         if notice.bucket != self._inbox.bucket:
-            log.error("a notice of another bucket", extra={"bucket": notice.bucket})
+            log.error("a notification of another bucket", extra={"bucket": notice.bucket})
         elif naming.is_recipe(notice.key):
             _log("a recipe changes nothing by itself", notice)
         elif naming.is_json(notice.key):
@@ -105,7 +105,7 @@ class DropTaker:
         self._bus.put(DROP_REFUSED, detail, int(time.time()))
 
     def _find(self, notice: Notice) -> Dropped | None:
-        """The object that the notice is about, unless it was deleted since: what is deleted is not wanted."""
+        """The object of the notification, unless it was deleted since: deleted objects are not edited."""
         current = self._inbox.find(notice.key)
         if current is None:
             return None
@@ -140,7 +140,7 @@ class DropTaker:
         _log("accepted", notice, job_id=job.id)
 
     def _check(self, dropped: Dropped) -> None:
-        """Refuse what is no image before anything is waited for."""
+        """Refuse what is not an image before waiting for anything."""
         name = f"'{dropped.stored.key}'"
         check_size(dropped.stored.size, name=name, param="image")
         beginning = self._inbox.beginning(dropped.stored, _MAGIC_BYTES)
@@ -161,7 +161,7 @@ class DropTaker:
         return None
 
     def _check_patience(self, found: FoundRecipe | None, notice: Notice) -> None:
-        """A sidecar may come after its image."""
+        """A sidecar may arrive after its image."""
         if found is None:
             patience = self._wait_seconds
         else:
@@ -184,7 +184,7 @@ class DropTaker:
         )
 
     def _source(self, caller: Caller, key: str, param: str, notice: Notice) -> ImageSource:
-        """Another object of the same owner: a recipe must not reach what its author may not see."""
+        """Another object of the same owner: a recipe must not reach objects that its author cannot see."""
         try:
             owner = self._owners.owner_of(key)
         except PermissionDenied:
@@ -201,8 +201,8 @@ class DropTaker:
             raise _NotYet(self._wait_seconds)
         if found is None:
             raise NotFound(
-                f"'{param}' names '{key}', which is not in the inbox. Keys start at the root of the inbox, or with ./ "
-                "at the folder of the recipe.",
+                f"'{param}' names '{key}', which is not in the inbox. Keys are relative to the root of the inbox or, "
+                "with ./, to the folder of the recipe.",
                 param=param,
             )
         return ImageSource(stored=found.stored)
@@ -226,9 +226,9 @@ class DropTaker:
 def _no_recipe(key: str) -> InvalidRequest:
     sidecar, above = naming.sidecars_of(key)[-1], next(iter(naming.recipes_above(key)))
     return InvalidRequest(
-        f"Nothing says what to do with '{key}'. Give it a prompt: as metadata (--metadata prompt=...), in the "
+        f"There is no recipe for '{key}'. Give it a prompt: in its metadata (--metadata prompt=...), in the "
         f"sidecar '{sidecar}', or for all images of the folder in '{above}', such as "
-        '{"prompt": "as a watercolour"}. A sidecar that comes later still counts; otherwise drop the image again.',
+        '{"prompt": "as a watercolour"}. A sidecar that you add now still counts; otherwise drop the image again.',
         param="prompt",
         code="recipe_missing",
     )
