@@ -323,7 +323,7 @@ def _error_of(response: httpx.Response) -> Exception:
             _problem(
                 429,
                 "insufficient_quota",
-                "This deployment's provider account is out of credit or has hit its limit; the operator has to raise it. "
+                "The provider account is out of credit or has hit its limit; the operator has to raise it. "
                 "Nothing was bought.",
                 type="insufficient_quota",
             )
