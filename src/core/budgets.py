@@ -1,7 +1,7 @@
 """What may be spent, and what was: reservations within the budgets, refusals, what is left, and the report of a key."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -78,10 +78,9 @@ class Spent:
 class Spending:
     """Reserves money for purchases and tells what was spent."""
 
-    def __init__(self, ledger: LedgerStore, deployed: Budget, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, ledger: LedgerStore, deployed: Budget) -> None:
         self._ledger = ledger
         self._deployed = deployed
-        self._clock = clock
 
     def reservation(self, caller: Caller, request: Request, quote: Quote, *, priced: bool) -> Movement:
         """The movement that reserves the upper bound of a request; it takes effect when its job is written.
@@ -104,7 +103,7 @@ class Spending:
             BudgetExceeded, RateLimited: a limit has no room for the upper bound.
             InvalidRequest: as `reservation`.
         """
-        accounts = [bound.account for bound in self._bounds(caller, Control(), request.n, self._clock())]
+        accounts = [bound.account for bound in self._bounds(caller, Control(), request.n, time.time())]
         control, balances = self._ledger.control_and_balances(accounts)
         if control.stopped_at is not None:
             raise buying_stopped(control.reason)
@@ -115,7 +114,7 @@ class Spending:
                 raise self.refusal(caller, BoundReached(bound, balance), movement.reserved, movement.images)
 
     def _opening(self, caller: Caller, control: Control, request: Request, quote: Quote, *, priced: bool) -> Movement:
-        now = self._clock()
+        now = time.time()
         bounds = self._bounds(caller, control, request.n, now)
         if not priced and any(bound.micro_usd is not None for bound in bounds):
             raise InvalidRequest(
@@ -130,7 +129,7 @@ class Spending:
 
     def refusal(self, caller: Caller, reached: BoundReached, asked: int, images: int) -> BudgetExceeded | RateLimited:
         """The error for a reservation of that many micro-dollars, for so many images, that would pass a bound."""
-        bound, now = reached.bound, self._clock()
+        bound, now = reached.bound, time.time()
         if bound.scope == RATE:
             return RateLimited(
                 f"This API key may buy {_images(bound.images or 0)} a minute, and {reached.balance.images} of them are "
@@ -188,7 +187,7 @@ class Spending:
         return self._states(caller)
 
     def _states(self, caller: Caller | None) -> list[BudgetState]:
-        now = self._clock()
+        now = time.time()
         places = self._budgets(caller, Control(), now)
         control, balances = self._ledger.control_and_balances([bound.account for bound in places])
         return [

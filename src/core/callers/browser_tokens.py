@@ -68,13 +68,11 @@ class Tokens:
         callers: CallerStore,
         secret: SigningSecret,
         catalog: Catalog,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._records = records
         self._callers = callers
         self._secret = secret
         self._catalog = catalog
-        self._clock = clock
 
     def mint(self, caller: Caller, document: Mapping[str, Any]) -> tuple[BrowserToken, str]:
         """A new token of a caller's key, and the text that a page sends.
@@ -89,7 +87,7 @@ class Tokens:
         _check_origins(caller, body.origins)
         if caller.key_hash is None:
             raise PermissionDenied("Browser tokens are made with an API key (ek_…).", code="api_key_required")
-        now = int(self._clock())
+        now = int(time.time())
         expires_at = now + body.expires_in
         token = BrowserToken(
             id=new_token_id(),
@@ -123,7 +121,7 @@ class Tokens:
         token_id = self._verified(text)
         token = self._records.get(token_id)
         caller = self._callers.find_by_hash(token.key_hash) if token else None
-        if token is None or caller is None or caller.status(self._clock()) != "active":
+        if token is None or caller is None or caller.status(time.time()) != "active":
             raise Unauthenticated(
                 "The browser token was revoked, or the key that it was made from. The page has to get a new one.",
                 code="token_revoked",
@@ -149,7 +147,7 @@ class Tokens:
             NotFound: no such token, another caller's, expired or revoked.
         """
         token = self._records.get(token_id) if token_id.startswith("tok_") else None
-        if token is None or token.caller_id != caller.id or token.expires_at <= self._clock():
+        if token is None or token.caller_id != caller.id or token.expires_at <= time.time():
             raise NotFound(
                 f"There is no token '{token_id[:64]}': it has expired or was revoked, or never was. GET /v1/tokens "
                 "lists those that are valid.",
@@ -164,7 +162,7 @@ class Tokens:
             NotFound: `after` is no valid token of the caller.
         """
         last = self.read(caller, after) if after is not None else None
-        return self._records.list_of(caller.id, limit, self._clock(), last)
+        return self._records.list_of(caller.id, limit, time.time(), last)
 
     def revoke(self, caller: Caller, token_id: str) -> None:
         """End a token at once. What it bought before stays its key's.
@@ -212,7 +210,7 @@ class Tokens:
             expires_at, valid_from = int(claims["exp"]), int(claims["nbf"])
         except (jwt.InvalidTokenError, TypeError, ValueError):
             raise _invalid() from None
-        now = self._clock()
+        now = time.time()
         if expires_at <= now:
             raise Unauthenticated("The browser token has expired. The page has to get a new one.", code="token_expired")
         if valid_from > now + _LEEWAY_SECONDS:

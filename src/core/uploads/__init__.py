@@ -6,7 +6,7 @@ use therefore pins the object's ETag, and later uses demand it: an upload stands
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -50,10 +50,9 @@ class OpenedUpload:
 class Uploads:
     """The uploads of callers."""
 
-    def __init__(self, records: UploadStore, bucket: UploadBucket, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, records: UploadStore, bucket: UploadBucket) -> None:
         self._records = records
         self._bucket = bucket
-        self._clock = clock
 
     def create(self, caller: Caller, document: Mapping[str, Any]) -> tuple[Upload, UploadForm]:
         """A new upload, and the form that sends its bytes.
@@ -62,7 +61,7 @@ class Uploads:
             InvalidRequest: the document is no UploadBody.
         """
         body = _read(document)
-        now = int(self._clock())
+        now = int(time.time())
         upload = Upload(
             id="file_" + secrets.token_hex(16),
             caller_id=caller.id,
@@ -120,7 +119,7 @@ class Uploads:
 
     def _owned(self, caller: Caller, upload_id: str) -> Upload:
         upload = self._records.get(upload_id) if upload_id.startswith("file_") else None
-        if upload is None or not caller.owns(upload) or upload.expires_at <= self._clock():
+        if upload is None or not caller.owns(upload) or upload.expires_at <= time.time():
             raise NotFound(
                 f"There is no upload '{upload_id[:64]}'. An upload is kept for a day after POST /v1/uploads.",
                 param="id",
