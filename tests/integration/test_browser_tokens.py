@@ -308,6 +308,7 @@ def test_a_token_ends_with_its_key(world: World) -> None:
     ("body", "param", "code"),
     [
         ({}, "images", "missing_required_parameter"),
+        ({"images": "3", "origins": [SHOP]}, "images", "invalid_type"),
         ({"images": 0, "origins": [SHOP]}, "images", "invalid_value"),
         ({"images": 1}, "origins", "missing_required_parameter"),
         ({"images": 1, "origins": []}, "origins", "invalid_value"),
@@ -322,7 +323,7 @@ def test_a_token_ends_with_its_key(world: World) -> None:
         ({"images": 1, "origins": [SHOP], "n": 1}, "n", "unknown_parameter"),
     ],
 )
-def test_a_wrong_wish_is_told_what_is_allowed(world: World, body: dict[str, Any], param: str, code: str) -> None:
+def test_a_wrong_body_is_refused(world: World, body: dict[str, Any], param: str, code: str) -> None:
     error = world.api.call("POST", "/tokens", body).json()["error"]
     assert (error["param"], error["code"]) == (param, code)
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 import jwt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from core.callers.browser_token_store import TokenStore
 from core.callers.model import BrowserToken, Caller, new_token_id
@@ -23,6 +23,7 @@ from core.callers.signing_keys import SigningSecret, SigningUnavailable
 from core.callers.store import CallerStore
 from core.catalog import Catalog
 from core.errors import InvalidRequest, NotFound, PermissionDenied, ServiceUnavailable, Unauthenticated
+from core.validation import Body
 
 LONGEST_SECONDS = 86400
 _ALGORITHM = "HS256"
@@ -36,14 +37,12 @@ log = logging.getLogger(__name__)
 
 # A web origin as browsers send it (RFC 6454): lower case, no path, no default port.
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::[1-9][0-9]{0,4})?")
-_CODES = {"extra_forbidden": "unknown_parameter", "missing": "missing_required_parameter"}
-_EXAMPLE = '{"images": 3, "origins": ["https://shop.example"]}'
 
 
-class TokenBody(BaseModel):
+class TokenBody(Body):
     """The JSON body of POST /v1/tokens."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    example = '{"images": 3, "origins": ["https://shop.example"]}'
 
     images: int = Field(ge=1, le=10000)
     """How many images the token may buy in its whole life."""
@@ -82,7 +81,7 @@ class Tokens:
             PermissionDenied: it asks for more than the key has.
             ServiceUnavailable: the secret is out of reach.
         """
-        body = _read(document)
+        body = TokenBody.read(document)
         self._check_models(caller, body.models or [])
         _check_origins(caller, body.origins)
         if caller.key_hash is None:
@@ -266,17 +265,3 @@ def _check_origins(caller: Caller, origins: list[str]) -> None:
                 param="origins",
                 code="origin_not_allowed",
             )
-
-
-def _read(document: Mapping[str, Any]) -> TokenBody:
-    try:
-        # A field that is null is one that was left out.
-        return TokenBody.model_validate({name: value for name, value in document.items() if value is not None})
-    except ValidationError as error:
-        fault = error.errors(include_input=False, include_url=False)[0]
-        name = str(fault["loc"][0])[:64]
-        raise InvalidRequest(
-            f"'{name}': {fault['msg']}. Send an object such as {_EXAMPLE}.",
-            param=name,
-            code=_CODES.get(fault["type"], "invalid_value"),
-        ) from None

@@ -10,24 +10,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from core.callers.model import Caller
 from core.errors import InvalidRequest, NotFound
 from core.uploads.store import StoredUpload, Upload, UploadBucket, UploadChanged, UploadForm, UploadStore
+from core.validation import Body
 
 # Source: OpenAI Images API, the size of input images.
 MAX_BYTES = 50 * 1024 * 1024
 FORM_SECONDS = 900
 KEPT_SECONDS = 86400
 
-_CODES = {"extra_forbidden": "unknown_parameter", "missing": "missing_required_parameter"}
 
-
-class UploadBody(BaseModel):
+class UploadBody(Body):
     """The JSON body of POST /v1/uploads."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    example = '{"content_type": "image/png"}'
 
     content_type: Literal["image/png", "image/jpeg", "image/webp"]
     """What the file is."""
@@ -60,7 +59,7 @@ class Uploads:
         Raises:
             InvalidRequest: the document is no UploadBody.
         """
-        body = _read(document)
+        body = UploadBody.read(document)
         now = int(time.time())
         upload = Upload(
             id="file_" + secrets.token_hex(16),
@@ -125,16 +124,3 @@ class Uploads:
                 param="id",
             )
         return upload
-
-
-def _read(document: Mapping[str, Any]) -> UploadBody:
-    try:
-        return UploadBody.model_validate(document)
-    except ValidationError as error:
-        fault = error.errors(include_input=False, include_url=False)[0]
-        name = str(fault["loc"][0])[:64]
-        raise InvalidRequest(
-            f'\'{name}\': {fault["msg"]}. Send an object such as {{"content_type": "image/png"}}.',
-            param=name,
-            code=_CODES.get(fault["type"], "invalid_value"),
-        ) from None
