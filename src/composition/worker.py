@@ -1,7 +1,6 @@
 """What the worker is made of: the only function that knows the provider."""
 
 import os
-import time
 from functools import cache
 
 import httpx
@@ -43,6 +42,5 @@ def performer() -> Performer:
         queue=JobQueue(aws.sqs(), settings.jobs_queue_url),
         catalog=catalog.load(),
         provider=provider,
-        turns=TurnStore(aws.dynamodb(), settings.jobs_table, settings.caller_concurrency, time.time),
-        sleep=time.sleep,
+        turns=TurnStore(aws.dynamodb(), settings.jobs_table, settings.caller_concurrency),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from core.callers.model import Caller
-from core.errors import BudgetExceeded, BudgetRefusal, BuyingStopped, InvalidRequest, RateLimited
+from core.errors import BudgetExceeded, BudgetRefusal, BuyingStopped, Hint, InvalidRequest, RateLimited
 from core.ledger.dollars import usd
 from core.ledger.model import (
     DEPLOYMENT,
@@ -119,7 +119,8 @@ class Spending:
         if not priced and any(bound.micro_usd is not None for bound in bounds):
             raise InvalidRequest(
                 f"A budget applies here, and Easel does not know what '{request.model}' with these parameters may "
-                "cost. Name a model that GET /v1/models lists, without 'svg'; or ask the operator.",
+                "cost. Name a model with a known price, without 'svg', or ask the operator.",
+                hint=Hint.LIST_MODELS,
                 param="model",
                 code="price_unknown",
             )
@@ -133,7 +134,8 @@ class Spending:
         if bound.scope == RATE:
             return RateLimited(
                 f"This API key may buy {_images(bound.images or 0)} a minute, and {reached.balance.images} of them are "
-                "taken in this one. Nothing was bought; send the request again after Retry-After.",
+                "taken in this one. Nothing was bought.",
+                hint=Hint.SEND_AGAIN_LATER,
                 retry_after=max(1, (renewal("minute", now) or 0) - int(now)),
             )
         measure("BudgetRefusals", 1, bound.scope)

@@ -1,9 +1,12 @@
-"""Plain data to DynamoDB items and back."""
+"""Plain data to DynamoDB items and back, and pages of what an owner has."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 class _Deserializer(TypeDeserializer):
@@ -25,3 +28,37 @@ def to_item(document: Mapping[str, Any]) -> dict[str, Any]:
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     """The document of a typed item."""
     return {name: _deserialize(value) for name, value in item.items()}
+
+
+def newest_of(
+    client: "DynamoDBClient", table: str, owner: str, limit: int, after: Mapping[str, str] | None, unexpired_at: float
+) -> tuple[list[dict[str, Any]], bool]:
+    """A page of an owner's documents in the index by_owner, newest first, and whether there are more.
+
+    Args:
+        client: of DynamoDB.
+        table: its name.
+        owner: the attribute `owner` of the documents.
+        limit: of the page.
+        after: `id` and `created` of the last document of the page before.
+        unexpired_at: Unix seconds; what expired before is left out, since TTL deletes late, sometimes by days.
+    """
+    query: dict[str, Any] = {
+        "TableName": table,
+        "IndexName": "by_owner",
+        "KeyConditionExpression": "#owner = :owner",
+        "FilterExpression": "expires_at > :now",
+        "ExpressionAttributeNames": {"#owner": "owner"},
+        "ExpressionAttributeValues": {":owner": {"S": owner}, ":now": {"N": str(int(unexpired_at))}},
+        "ScanIndexForward": False,
+    }
+    if after:
+        query["ExclusiveStartKey"] = to_item({"owner": owner, **after})
+    found: list[dict[str, Any]] = []
+    while len(found) <= limit:  # DynamoDB's pages end at 1 MB, which long prompts reach.
+        page = client.query(**query, Limit=limit + 1 - len(found))
+        found += [from_item(item) for item in page["Items"]]
+        if "LastEvaluatedKey" not in page:
+            break
+        query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+    return found[:limit], len(found) > limit

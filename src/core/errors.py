@@ -20,10 +20,34 @@ The wire shape is OpenAI's, {"error": {"message", "type", "param", "code"}}, wit
 same object (an SDK hands exactly that object to its user): retryable, charged, request_id, job_id.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar, Literal
 
 Charged = bool | Literal["unknown"]
+
+
+class Hint(StrEnum):
+    """What a caller can do about an error. A message states the fault in neutral words; each interface adds the hint in
+    its own: a route of the HTTP API, a tool of the MCP server, another drop.
+    """
+
+    SEND_AGAIN = "send_again"
+    SEND_AGAIN_LATER = "send_again_later"
+    """After `EaselError.retry_after` seconds."""
+    BUY_AGAIN = "buy_again"
+    """As a new purchase, which an earlier one does not answer."""
+    NEW_KEY = "new_key"
+    READ_JOB = "read_job"
+    LIST_JOBS = "list_jobs"
+    LIST_IMAGES = "list_images"
+    LIST_MODELS = "list_models"
+    CREATE_UPLOAD = "create_upload"
+
+
+Hints = Mapping[Hint, str]
+"""An interface's words for every hint; `{job_id}` in them is the job that the error is about."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +77,7 @@ class BudgetRefusal:
 class Problem:
     """An error as data: what a job stores and an answer shows.
 
+    `hint` names what to do, where the message does not say so itself, as in jobs that an older version stored.
     `charged` says whether the provider was paid: True, False, or "unknown".
     `retryable` says whether sending the same request again may succeed.
     """
@@ -66,6 +91,11 @@ class Problem:
     charged: Charged = False
     moderation: Moderation | None = None
     budget: BudgetRefusal | None = None
+    hint: Hint | None = None
+
+    def text(self, hints: Hints, job_id: str | None) -> str:
+        """The message, with the hint in the words of an interface."""
+        return f"{self.message} {hints[self.hint].format(job_id=job_id)}" if self.hint else self.message
 
 
 class EaselError(Exception):
@@ -81,6 +111,7 @@ class EaselError(Exception):
         self,
         message: str,
         *,
+        hint: Hint | None = None,
         param: str | None = None,
         code: str | None = None,
         retry_after: int | None = None,
@@ -98,9 +129,14 @@ class EaselError(Exception):
             retryable=self.retryable,
             charged=self.charged if charged is None else charged,
             budget=budget,
+            hint=hint,
         )
         self.retry_after = retry_after
         self.job_id = job_id
+
+    def text(self, hints: Hints) -> str:
+        """The message, with the hint in the words of an interface."""
+        return self.problem.text(hints, self.job_id)
 
 
 class InvalidRequest(EaselError):

@@ -197,6 +197,21 @@ def test_what_is_written_while_an_end_is_announced_is_announced_too(world: World
     assert job.unannounced
 
 
+def test_an_end_is_announced_whatever_the_time_of_the_next_look(world: World) -> None:
+    """The time at which the sweep looks for an open doubt is also a time at which an announcement may be due."""
+    job_id = world.api.accepted()
+    world.simulator.plan("cut_body")
+    world.jobs.work()
+    job = store().get(job_id)
+    assert job is not None
+    assert job.check_after_announcement is not None
+    store().remind(job, job.check_after_announcement)
+    assert store().get(job_id).unannounced
+    world.ends.announce()
+    assert store().get(job_id).check_at == job.check_after_announcement
+    assert not store().get(job_id).unannounced
+
+
 def test_an_announcement_does_not_disturb_a_late_acknowledgement(world: World) -> None:
     """The client of DynamoDB repeats a write whose answer was lost; meanwhile the end it wrote was announced."""
     job_id = world.api.accepted()

@@ -84,6 +84,16 @@ def test_a_mask_and_references_are_taken_from_the_inbox(world: World) -> None:
     assert left_behind() == [], "a mask is no drop"
 
 
+@pytest.mark.parametrize("reference", ["./photo.png", "team/a/photo.png", "./style.png"])
+def test_metadata_may_name_any_key_even_its_own(world: World, reference: str) -> None:
+    """Its folder is that of the object, and it is the recipe of this object alone."""
+    world.inbox.put("team/a/style.png", picture(colour="red"))
+    world.inbox.deliver(world.inbox.put("team/a/photo.png", picture(), prompt="blend", references=reference))
+    world.jobs.work()
+    (call,) = world.simulator.calls()
+    assert call["input_images"] == 2
+
+
 def test_material_is_not_edited(world: World) -> None:
     world.inbox.put("team/masks/recipe.json", b'{"material": true}')
     assert world.inbox.deliver(world.inbox.put("team/masks/hole.png", mask())) == []

@@ -12,7 +12,7 @@ from typing import Protocol
 from core.callers.model import Caller, hash_key, looks_like_key
 from core.callers.rate_limit import Remembered, Throttle
 from core.callers.store import CallerStore
-from core.errors import PermissionDenied, RateLimited, Unauthenticated
+from core.errors import Hint, PermissionDenied, RateLimited, Unauthenticated
 
 _HOW = "Send the header 'Authorization: Bearer ek_...' with an Easel API key, not the provider's."
 # Three parts of a JWT (RFC 7515, compact form; an unsigned one has an empty third); no real one is that long.
@@ -123,8 +123,8 @@ class Gate:
             return
         if wait := self._requests.wait(name, per_minute):
             raise RateLimited(
-                f"This API key may make {per_minute} requests a minute. Nothing was bought; send the request again "
-                "after Retry-After.",
+                f"This API key may make {per_minute} requests a minute. Nothing was bought.",
+                hint=Hint.SEND_AGAIN_LATER,
                 retry_after=wait,
             )
         self._requests.take(name, per_minute)
@@ -132,8 +132,8 @@ class Gate:
     def _admit_source(self, source: str | None) -> None:
         if source and (wait := self._failures.wait(source, _FAILURES_PER_MINUTE)):
             raise RateLimited(
-                "Too many keys and tokens that are not known here came from this address. Send the request again after "
-                "Retry-After.",
+                "Too many keys and tokens that are not known here came from this address.",
+                hint=Hint.SEND_AGAIN_LATER,
                 retry_after=wait,
             )
 

@@ -22,7 +22,7 @@ from core.callers.model import BrowserToken, Caller, new_token_id
 from core.callers.signing_keys import SigningSecret, SigningUnavailable
 from core.callers.store import CallerStore
 from core.catalog import Catalog
-from core.errors import InvalidRequest, NotFound, PermissionDenied, ServiceUnavailable, Unauthenticated
+from core.errors import Hint, InvalidRequest, NotFound, PermissionDenied, ServiceUnavailable, Unauthenticated
 from core.validation import Body
 
 LONGEST_SECONDS = 86400
@@ -219,7 +219,8 @@ class Tokens:
         for name in names:
             if self._catalog.find(name) is None:
                 raise InvalidRequest(
-                    f"There is no model '{name[:128]}'. GET /v1/models lists them.",
+                    f"There is no model '{name[:128]}'.",
+                    hint=Hint.LIST_MODELS,
                     param="models",
                 )
             if caller.models and name not in caller.models:

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from core.jobs.model import Job
@@ -15,13 +14,10 @@ from core.webhooks.store import MessageStore
 class Notifier:
     """Makes the messages of jobs that ended, and has them delivered."""
 
-    def __init__(
-        self, messages: MessageStore, queue: JobQueue, answers: Answers, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, messages: MessageStore, queue: JobQueue, answers: Answers) -> None:
         self._messages = messages
         self._queue = queue
         self._answers = answers
-        self._clock = clock
 
     def notify(self, job: Job) -> None:
         """Keep the message about a job's end, once, and send it on its way.
@@ -37,6 +33,6 @@ class Notifier:
             "timestamp": ended_at.isoformat().replace("+00:00", "Z"),
             "data": self._answers.job(job),
         }
-        message = new_message(job, job.webhook, json.dumps(event, separators=(",", ":")), int(self._clock()))
+        message = new_message(job, job.webhook, json.dumps(event, separators=(",", ":")), int(time.time()))
         self._messages.add(message)
         self._queue.send(message.id)

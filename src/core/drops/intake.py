@@ -7,15 +7,14 @@ refused. Anything unforeseen is raised, and the queue delivers the notice again.
 
 import logging
 import time
-from collections.abc import Callable
 
 from core.callers.model import Caller
 from core.drops import naming, recipes
 from core.drops.inbox import Dropped, Inbox
 from core.drops.notifications import Notice
 from core.drops.owners import Owners
-from core.drops.recipes import FoundRecipe, Recipe
-from core.drops.results import Results
+from core.drops.recipes import FoundRecipe
+from core.drops.results import DROP_HINTS, Results
 from core.errors import BuyingStopped, Conflict, EaselError, InvalidRequest, NotFound, PermissionDenied
 from core.event_bus import EventBus
 from core.images.inspection import HeaderIncomplete, check_size, inspect
@@ -54,7 +53,6 @@ class DropTaker:
         results: Results,
         bus: EventBus,
         wait_seconds: int,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._inbox = inbox
         self._owners = owners
@@ -63,7 +61,6 @@ class DropTaker:
         self._results = results
         self._bus = bus
         self._wait_seconds = wait_seconds
-        self._clock = clock
 
     def take(self, notice: Notice, request_id: str) -> None:
         """Do what a notice asks for. Safe to call any number of times."""
@@ -104,8 +101,8 @@ class DropTaker:
     def _refuse(self, notice: Notice, dropped: Dropped, error: EaselError, request_id: str) -> None:
         _tell("refused", notice, code=error.problem.code)
         origin = self._results.refuse(self._origin(dropped, None), error, request_id)
-        detail = {"drop": origin.told(), "error": error_document(error, request_id)["error"]}
-        self._bus.put(DROP_REFUSED, detail, int(self._clock()))
+        detail = {"drop": origin.told(), "error": error_document(error, request_id, DROP_HINTS)["error"]}
+        self._bus.put(DROP_REFUSED, detail, int(time.time()))
 
     def _find(self, notice: Notice) -> Dropped | None:
         """The object that the notice is about, unless it was deleted since: what is deleted is not wanted."""
@@ -129,7 +126,7 @@ class DropTaker:
         self._check_patience(found, notice)
         if found is None:
             raise _no_recipe(notice.key)
-        if found.recipe.material or notice.key in _material_of(found):
+        if found.is_for_others:
             _tell("material for others", notice)
             return
         asked = self._asked(caller, dropped, found, notice)
@@ -155,12 +152,12 @@ class DropTaker:
             return  # Its purchase reads more of it.
 
     def _recipe_of(self, dropped: Dropped) -> FoundRecipe | None:
-        if recipe := recipes.of_metadata(dropped.metadata):
-            return FoundRecipe(recipes.METADATA, recipe)
         key = dropped.stored.key
+        if recipe := recipes.of_metadata(dropped.metadata):
+            return FoundRecipe(recipes.METADATA, recipe, key)
         for place in (*naming.sidecars_of(key), *naming.recipes_above(key)):
             if (text := self._inbox.text(place, recipes.MAX_RECIPE_BYTES + 1)) is not None:
-                return FoundRecipe(place, recipes.of_json(text, place))
+                return FoundRecipe(place, recipes.of_json(text, place), key)
         return None
 
     def _check_patience(self, found: FoundRecipe | None, notice: Notice) -> None:
@@ -173,10 +170,8 @@ class DropTaker:
             raise _NotYet(patience)
 
     def _asked(self, caller: Caller, dropped: Dropped, found: FoundRecipe, notice: Notice) -> ImageRequest:
-        place = dropped.stored.key if found.place == recipes.METADATA else found.place
-
         def source(reference: str, param: str) -> ImageSource:
-            return self._source(caller, naming.resolve(reference, place), param, notice)
+            return self._source(caller, found.resolve(reference), param, notice)
 
         recipe = found.recipe
         references = [source(key, f"references[{index}]") for index, key in enumerate(recipe.references or ())]
@@ -226,12 +221,6 @@ class DropTaker:
             recipe_from=found.place if found else None,
             recipe=found.recipe.stated() if found else None,
         )
-
-
-def _material_of(found: FoundRecipe) -> set[str]:
-    recipe: Recipe = found.recipe
-    named = (*(recipe.references or ()), recipe.mask, recipe.markup)
-    return {naming.resolve(key, found.place) for key in named if key}
 
 
 def _no_recipe(key: str) -> InvalidRequest:

@@ -1,7 +1,6 @@
 """Who owns what is dropped: the caller that the longest matching prefix is mapped to."""
 
 import time
-from collections.abc import Callable
 
 from core.callers.model import Caller
 from core.callers.store import CallerStore
@@ -13,10 +12,9 @@ from core.jobs.model import Job
 class Owners:
     """Finds the callers whose budget and limits drops run under."""
 
-    def __init__(self, prefixes: PrefixStore, callers: CallerStore, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, prefixes: PrefixStore, callers: CallerStore) -> None:
         self._prefixes = prefixes
         self._callers = callers
-        self._clock = clock
 
     def owner_of(self, key: str) -> Caller:
         """The caller that drops of this key belong to.
@@ -34,7 +32,7 @@ class Owners:
             )
         mapping = max(matching, key=lambda mapping: len(mapping.prefix))
         caller = self._callers.find_by_hash(mapping.key_hash)
-        status = caller.status(self._clock()) if caller else "deleted"
+        status = caller.status(time.time()) if caller else "deleted"
         if caller is None or status != "active":
             name = f"'{caller.name}'" if caller else mapping.caller_id
             raise PermissionDenied(

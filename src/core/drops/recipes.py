@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from pydantic import Field
 
+from core.drops import naming
 from core.errors import InvalidRequest
 from core.requests.bodies import ImageSettings
 from core.validation import load_json
@@ -60,10 +61,27 @@ class Recipe(ImageSettings):
 
 @dataclass(frozen=True)
 class FoundRecipe:
-    """A recipe, and where it stands: "metadata", or a key in the inbox."""
+    """The recipe of the object `key`, and where it was found: "metadata", or a key in the inbox."""
 
     place: str
     recipe: Recipe
+    key: str
+
+    def resolve(self, reference: str) -> str:
+        """The key that the recipe means: from the root of the inbox, or with ./ from the folder of the recipe."""
+        return naming.resolve(reference, self.key if self.place == METADATA else self.place)
+
+    @property
+    def is_for_others(self) -> bool:
+        """Whether the object is only used by recipes of other images: its recipe says so, or names it as an input.
+
+        Metadata is the recipe of one object alone, so naming that object does not exclude it.
+        """
+        return bool(self.recipe.material) or (self.place != METADATA and self.key in self._inputs())
+
+    def _inputs(self) -> set[str]:
+        named = (*(self.recipe.references or ()), self.recipe.mask, self.recipe.markup)
+        return {self.resolve(reference) for reference in named if reference}
 
 
 def of_metadata(metadata: Mapping[str, str]) -> Recipe | None:

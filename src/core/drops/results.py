@@ -6,20 +6,27 @@ older one that ends later writes nothing. Everything may be written again, since
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from core.drops import naming
 from core.drops.result_store import FolderClaims, ResultBucket
-from core.errors import EaselError
+from core.errors import EaselError, Hint, Hints
 from core.jobs.model import Job
 from core.jobs.origin import Origin
-from core.responses.builders import Answers, error_document
+from core.responses.builders import HTTP_HINTS, Answers, error_document
 
 log = logging.getLogger(__name__)
 
 Document = dict[str, Any]
+
+DROP_HINTS: Hints = {
+    **HTTP_HINTS,
+    Hint.SEND_AGAIN: "Drop the object again.",
+    Hint.SEND_AGAIN_LATER: "Drop the object again later.",
+    Hint.BUY_AGAIN: "To buy again, drop the object again.",
+    Hint.NEW_KEY: "Drop the object again.",
+}
 
 
 class Results:
@@ -30,16 +37,14 @@ class Results:
         bucket: ResultBucket,
         claims: FolderClaims,
         retention_seconds: int,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._bucket = bucket
         self._claims = claims
         self._retention_seconds = retention_seconds
-        self._clock = clock
 
     def claim(self, origin: Origin) -> Origin:
         """The origin with the folder that its results go to."""
-        expires_at = int(self._clock()) + self._retention_seconds
+        expires_at = int(time.time()) + self._retention_seconds
         folders = naming.result_folders(origin.key)
         for folder in folders[:-1]:
             if self._claims.claim(folder, origin.key, origin.dropped_at, expires_at):
@@ -51,7 +56,7 @@ class Results:
         """Leave an error.json for a drop that became no job: the origin with its folder."""
         origin = self.claim(origin)
         if not self._outdated(origin):
-            self._leave_error(origin, {**error_document(error, request_id)})
+            self._leave_error(origin, {**error_document(error, request_id, DROP_HINTS)})
         return origin
 
     def write(self, job: Job, answers: Answers) -> None:
@@ -62,7 +67,7 @@ class Results:
         try:
             document = dict(answers.result(job))
         except EaselError as error:
-            self._leave_error(origin, {"job_id": job.id, **error_document(error, job.request_id)})
+            self._leave_error(origin, {"job_id": job.id, **error_document(error, job.request_id, DROP_HINTS)})
         else:
             self._leave_images(origin, job, document)
 

@@ -3,7 +3,7 @@
 import base64
 import binascii
 
-from core.errors import InvalidRequest
+from core.errors import Hint, InvalidRequest
 
 # Source: OpenAI Images API, `image_url` of POST /images/edits.
 MAX_CHARACTERS = 20_971_520
@@ -28,8 +28,8 @@ def decode_data_url(url: str, *, param: str) -> bytes:
     """
     if len(url) > MAX_CHARACTERS:
         raise InvalidRequest(
-            f"The data URL in '{param}' has {len(url)} characters; at most {MAX_CHARACTERS} are allowed. "
-            "Send a larger image by POST /v1/uploads.",
+            f"The data URL in '{param}' has {len(url)} characters; at most {MAX_CHARACTERS} are allowed.",
+            hint=Hint.CREATE_UPLOAD,
             param=param,
             code="image_file_too_large",
         )

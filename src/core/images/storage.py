@@ -77,6 +77,11 @@ class ImageLinks:
         return SignedUrl(url, int(now) + ttl)
 
 
+def permalink(base_url: str, image: Image) -> str:
+    """The URL that redirects to a freshly signed one for as long as the image exists."""
+    return f"{base_url}/i/{image.id}"
+
+
 class LastingLinks:
     """In place of signed URLs where an answer is kept: links that work for as long as the image lives."""
 
@@ -85,4 +90,4 @@ class LastingLinks:
 
     def sign(self, image: Image, now: float) -> SignedUrl:  # noqa: ARG002 - the same at any time
         """The lasting link of an image."""
-        return SignedUrl(f"{self._base_url}/i/{image.id}", image.expires_at)
+        return SignedUrl(permalink(self._base_url, image), image.expires_at)

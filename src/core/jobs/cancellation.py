@@ -6,9 +6,8 @@ buys; when the cancellation was written first, that write fails and nothing is b
 
 import logging
 import time
-from collections.abc import Callable
 
-from core.errors import Conflict, NotFound, ServiceUnavailable
+from core.errors import Conflict, Hint, NotFound, ServiceUnavailable
 from core.jobs.model import Job
 from core.jobs.store import JobChanged, JobStore, StoreBusy
 
@@ -21,9 +20,8 @@ _ATTEMPTS = 8
 class Canceler:
     """Cancels jobs."""
 
-    def __init__(self, jobs: JobStore, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, jobs: JobStore) -> None:
         self._jobs = jobs
-        self._clock = clock
 
     def cancel(self, job: Job) -> Job:
         """The canceled job. Canceling it again changes nothing.
@@ -37,7 +35,7 @@ class Canceler:
             if not job.may_be_canceled:
                 raise _too_late(job)
             try:
-                canceled = self._jobs.save(job.canceled(int(self._clock())))
+                canceled = self._jobs.save(job.canceled(int(time.time())))
             except JobChanged:
                 job = self._read_again(job)
                 continue
@@ -45,7 +43,7 @@ class Canceler:
                 break
             log.info("job canceled", extra={"job_id": job.id, "stage": job.stage})
             return canceled
-        raise ServiceUnavailable("The job is changing just now. Send the cancellation again.", retry_after=1)
+        raise ServiceUnavailable("The job is changing just now.", hint=Hint.SEND_AGAIN, retry_after=1)
 
     def _read_again(self, job: Job) -> Job:
         found = self._jobs.get(job.id)
@@ -57,7 +55,8 @@ class Canceler:
 def _too_late(job: Job) -> Conflict:
     if job.finished:
         return Conflict(
-            f"The job has already ended as '{job.status}'. See GET /v1/jobs/{job.id}.",
+            f"The job has already ended as '{job.status}'.",
+            hint=Hint.READ_JOB,
             code="already_finished",
             job_id=job.id,
             charged=job.charged,
@@ -65,7 +64,8 @@ def _too_late(job: Job) -> Conflict:
     bought = job.stage == "storing"
     what = "The images are bought and being stored" if bought else "The purchase has been started and may be charged"
     return Conflict(
-        f"{what}, so the job cannot be canceled any more. Its result is stored and shown by GET /v1/jobs/{job.id}.",
+        f"{what}, so the job can no longer be canceled.",
+        hint=Hint.READ_JOB,
         code="too_late_to_cancel",
         job_id=job.id,
         charged=True if bought else "unknown",

@@ -4,6 +4,7 @@ This is courtesy, not safety: when the table does not answer, a job has its turn
 """
 
 import logging
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,10 @@ _ATTEMPTS = 5
 class TurnStore:
     """Hands out turns: so many at a time to each caller, `most` (0: no limit)."""
 
-    def __init__(self, client: "DynamoDBClient", table: str, most: int, clock: Callable[[], float]) -> None:
+    def __init__(self, client: "DynamoDBClient", table: str, most: int) -> None:
         self._client = client
         self._table = table
         self._most = most
-        self._clock = clock
 
     def take(self, caller_id: str, job_id: str, until: int) -> bool:
         """Whether the job has a turn now. It lasts until it is given back, or until then (Unix seconds)."""
@@ -52,7 +52,7 @@ class TurnStore:
             try:
                 answer = self._client.get_item(TableName=self._table, Key={"id": {"S": item_id}}, ConsistentRead=True)
                 held = from_item(answer.get("Item", {}))
-                now = int(self._clock())
+                now = int(time.time())
                 # Whoever did not give its turn back has crashed.
                 running = {name: until for name, until in held.get("running", {}).items() if until > now}
                 changed = change(running)

@@ -12,10 +12,9 @@ the bucket's lifecycle and the table's TTL.
 
 import logging
 import time
-from collections.abc import Callable
 
 from core.callers.model import Caller
-from core.errors import Conflict, NotFound, ServiceUnavailable
+from core.errors import Conflict, Hint, NotFound, ServiceUnavailable
 from core.images.model import Image
 from core.images.storage import ImageStore
 from core.jobs.model import Job
@@ -30,10 +29,9 @@ _ATTEMPTS = 12
 class Library:
     """The images of callers."""
 
-    def __init__(self, jobs: JobStore, images: ImageStore, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, jobs: JobStore, images: ImageStore) -> None:
         self._jobs = jobs
         self._images = images
-        self._clock = clock
 
     def list_of(self, caller: Caller, limit: int, after: str | None) -> tuple[list[Image], bool]:
         """A caller's images, newest first, and whether there are more; `after` is the last id of the page before.
@@ -42,7 +40,7 @@ class Library:
             NotFound: `after` is no image of the caller.
         """
         last = self.read(caller, after) if after is not None else None
-        return self._jobs.images_of(caller.id, limit, self._clock(), last)
+        return self._jobs.images_of(caller.id, limit, time.time(), last)
 
     def read(self, caller: Caller, image_id: str) -> Image:
         """A caller's image.
@@ -51,7 +49,7 @@ class Library:
             NotFound: no such image, another caller's, deleted or expired.
         """
         image = self._owned(caller, image_id)
-        if image.gone(self._clock()):
+        if image.gone(time.time()):
             raise _no_image(image_id)
         return image
 
@@ -62,7 +60,7 @@ class Library:
             NotFound: no such image, deleted or expired.
         """
         image = self._find(image_id)
-        if image is None or image.gone(self._clock()):
+        if image is None or image.gone(time.time()):
             raise NotFound("There is no such image: it has expired, or it was deleted.")
         return image
 
@@ -98,11 +96,11 @@ class Library:
             image = self._owned(caller, image_id)
             try:
                 if image.deleted_at is None:
-                    self._jobs.hide_image(image, int(self._clock()))
+                    self._jobs.hide_image(image, int(time.time()))
             except JobChanged:
                 continue
             return image
-        raise ServiceUnavailable("The image's job is changing just now. Delete the image again.", retry_after=1)
+        raise ServiceUnavailable("The image's job is changing just now.", hint=Hint.SEND_AGAIN, retry_after=1)
 
     def _owned(self, caller: Caller, image_id: str) -> Image:
         image = self._find(image_id)
@@ -115,6 +113,4 @@ class Library:
 
 
 def _no_image(image_id: str) -> NotFound:
-    return NotFound(
-        f"There is no image '{image_id[:64]}'. Ids of your images are listed by GET /v1/images.", param="id"
-    )
+    return NotFound(f"There is no image '{image_id[:64]}'.", hint=Hint.LIST_IMAGES, param="id")

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from core.callers.model import Caller
-from core.errors import NotFound
+from core.errors import Hint, NotFound
 from core.jobs.model import Job
 from core.jobs.store import JobStore
 
@@ -26,7 +26,7 @@ class JobLookup:
         """
         job = self._jobs.get(job_id) if job_id.startswith("job_") else None
         if job is None or not caller.owns(job):
-            raise NotFound(f"There is no job '{job_id[:64]}'. Ids of your jobs are listed by GET /v1/jobs.", param="id")
+            raise NotFound(f"There is no job '{job_id[:64]}'.", hint=Hint.LIST_JOBS, param="id")
         return job
 
     def page(self, caller: Caller, limit: int, after: str | None) -> tuple[list[Job], bool]:

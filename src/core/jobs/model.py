@@ -40,12 +40,12 @@ DEADLINE_SECONDS = 3600
 class Job:
     """One job. Times are Unix seconds, but for `created_ms` in milliseconds, which orders a caller's jobs.
 
-    `check_at` is when the sweep has to look at a job that is unfinished, or whose end is not announced yet, or that is
-    unknown until its record expires; `bought` how many images the provider delivered, `deleted` how many of them the
-    caller has deleted since, `version` the number of writes (see JobStore.save). `reservation` is what it holds in the
-    ledger, `movement` what the next write books there; that is never stored. `resolved_at` is when somebody said what
-    became of an unknown purchase, `webhook` the URL that is told of the job's end, `token_id` the browser token that
-    asked for it, where one did.
+    `check_at` is when the sweep looks at the job again, None if it never has to; `announced` whether the end of a
+    finished job has been announced. `bought` is how many images the provider delivered, `deleted` how many of them the
+    caller has deleted since, `version` the number of writes (see JobStore.save). `reservation` is what the job holds in
+    the ledger, `movement` what the next write books there; that is never stored. `resolved_at` is when an operator
+    resolved an unknown purchase, `webhook` the URL that is notified of the job's end, `token_id` the browser token that
+    requested the job, if any.
     """
 
     id: str
@@ -65,6 +65,7 @@ class Job:
     lease_until: int | None = None
     attempts: int = 0
     check_at: int | None = None
+    announced: bool = False
     bought: int = 0
     deleted: int = 0
     images: tuple[Image, ...] = ()
@@ -105,12 +106,12 @@ class Job:
 
     @property
     def unannounced(self) -> bool:
-        """Whether it ended, and not everybody who waits for its end was told."""
-        return self.finished and self.check_at not in (None, self.check_after_announcement)
+        """Whether it has ended, and its end still has to be announced."""
+        return self.finished and not self.announced
 
     @property
     def check_after_announcement(self) -> int | None:
-        """When somebody has to look at it although it ended: before the record of an open doubt expires."""
+        """When the sweep looks at it again once its end is announced: before the record of an open doubt expires."""
         return self.expires_at - DOUBT_ENDS_BEFORE_EXPIRY_SECONDS if self.may_be_resolved and self.reservation else None
 
     @property
@@ -166,6 +167,7 @@ class Job:
             images=images,
             report=report,
             check_at=self.lease_until,
+            announced=False,
             charged=True,
         )
 
@@ -189,7 +191,7 @@ class Job:
         """An unknown one of which somebody found out what it cost, in micro-dollars: nothing, if it did not happen."""
         charged = charge > 0
         error = replace(self.error, charged=charged) if self.error else None
-        check_at = self.check_at if self.unannounced else None
+        check_at = None if self.announced else self.check_at
         resolved = replace(self, charged=charged, error=error, resolved_at=now, check_at=check_at)
         return resolved._booked("resolve", now, charge, self.request.n if charged else 0)
 
@@ -225,9 +227,8 @@ class Job:
 
     def revived(self, now: float, deadline: int) -> "Job":
         """As if it was just accepted, after a failure that cost nothing."""
-        return replace(self, deadline=deadline, error=None, attempts=0, finished_at=None).requeued(
-            check_at=int(now) + QUEUE_PATIENCE_SECONDS
-        )
+        fresh = replace(self, deadline=deadline, error=None, attempts=0, finished_at=None, announced=False)
+        return fresh.requeued(check_at=int(now) + QUEUE_PATIENCE_SECONDS)
 
     def looked_at(self, check_at: int) -> "Job":
         """Unchanged, but to be looked at again later."""
@@ -237,7 +238,7 @@ class Job:
         # An end that is written twice is one end: it keeps its time, and with it the id it is announced by.
         finished_at = self.finished_at if self.status == status else now
         check_at = now + ANNOUNCEMENT_PATIENCE_SECONDS
-        ended = replace(self, status=status, finished_at=finished_at, check_at=check_at, **changes)
+        ended = replace(self, status=status, finished_at=finished_at, check_at=check_at, announced=False, **changes)
         match ended.charged:
             case True:
                 charge = ended._counted()

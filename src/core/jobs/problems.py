@@ -1,19 +1,26 @@
 """Why a job ended without a result, where it is not the provider who says so."""
 
-from core.errors import Problem
+from core.errors import Hint, Problem
+
+OUTCOME_UNKNOWN = "outcome_unknown"
 
 
-def outcome_unknown() -> Problem:
-    """The worker died between asking for the images and receiving them."""
+def outcome_unknown(what: str) -> Problem:
+    """No images arrived, and whether they were charged is not known; `what` is the sentence that says what happened."""
     return Problem(
         502,
         "server_error",
-        "outcome_unknown",
-        "The purchase was started and its outcome is not known: it may have been charged, and no image arrived. Easel "
-        "does not buy it again by itself. Send the request again, with another Idempotency-Key, if you accept to pay "
-        "twice.",
+        OUTCOME_UNKNOWN,
+        f"{what} The images may have been charged; Easel does not buy them again by itself. "
+        "Buying them again may cost twice.",
+        hint=Hint.BUY_AGAIN,
         charged="unknown",
     )
+
+
+def lost_while_calling() -> Problem:
+    """The worker died between asking for the images and receiving them."""
+    return outcome_unknown("The worker stopped before the answer of the provider arrived.")
 
 
 def lost_in_crash() -> Problem:
@@ -33,7 +40,8 @@ def deadline_passed() -> Problem:
         504,
         "server_error",
         "deadline_passed",
-        "The job waited longer than its deadline allows. Nothing was bought; send the request again.",
+        "The job waited longer than its deadline allows. Nothing was bought.",
+        hint=Hint.SEND_AGAIN,
         retryable=True,
     )
 
@@ -44,6 +52,7 @@ def given_up() -> Problem:
         500,
         "server_error",
         "not_performed",
-        "The job could not be performed after several attempts. Nothing was bought; send the request again.",
+        "The job could not be performed after several attempts. Nothing was bought.",
+        hint=Hint.SEND_AGAIN,
         retryable=True,
     )

@@ -15,11 +15,10 @@ spent.
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
 from itertools import chain
 
 from core.jobs.model import ANNOUNCEMENT_PATIENCE_SECONDS, QUEUE_PATIENCE_SECONDS, Job
-from core.jobs.problems import deadline_passed, given_up, outcome_unknown
+from core.jobs.problems import deadline_passed, given_up, lost_while_calling
 from core.jobs.store import JobChanged, JobStore, JobUnreadable, StoreBusy
 from core.metrics import measure
 from core.queues import JobQueue, QueueUnavailable
@@ -34,20 +33,19 @@ RESTORING_PATIENCE_SECONDS = 300
 class Recovery:
     """Decides about abandoned jobs."""
 
-    def __init__(self, jobs: JobStore, queue: JobQueue, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, jobs: JobStore, queue: JobQueue) -> None:
         self._jobs = jobs
         self._queue = queue
-        self._clock = clock
 
     def sweep(self) -> dict[str, int]:
         """Look at every job that is due, and count what was done with them."""
         done: Counter[str] = Counter()
-        now = self._clock()
+        now = time.time()
         due = [find(now, SWEEP_LIMIT) for find in (self._jobs.due, self._jobs.unannounced, self._jobs.unresolved)]
         for job_id in chain(*due):
             try:
                 job = self._jobs.get(job_id)
-                if job is not None and job.check_at is not None and job.check_at <= self._clock():
+                if job is not None and job.check_at is not None and job.check_at <= time.time():
                     done[self._remind(job) if job.unannounced else self._decide(job)] += 1
             except JobChanged:
                 done["changed"] += 1
@@ -60,23 +58,23 @@ class Recovery:
     def bury(self, job_id: str) -> None:
         """End a job whose message was delivered several times in vain, unless somebody still works on it."""
         job = self._jobs.get(job_id)
-        now = int(self._clock())
+        now = int(time.time())
         if job is None or job.finished or (job.status == "running" and not job.lease_expired(now)):
             return
         try:
             if job.stage == "calling":
-                self._save("unknown", job.unknown(outcome_unknown(), now))
+                self._save("unknown", job.unknown(lost_while_calling(), now))
             elif job.stage != "storing":  # The sweep gives a bought one to a worker.
                 self._save("failed", job.failed(given_up(), now))
         except JobChanged:
             log.info("job moved on", extra={"job_id": job_id})
 
     def _decide(self, job: Job) -> str:
-        now = int(self._clock())
+        now = int(time.time())
         if job.finished:
             return self._save("counted as spent", job.given_up_in_doubt(now))
         if job.stage == "calling":
-            return self._save("unknown", job.unknown(outcome_unknown(), now))
+            return self._save("unknown", job.unknown(lost_while_calling(), now))
         # The deadline bounds the waiting for a purchase; what was bought is looked for, however late.
         if now >= job.deadline and job.stage != "storing":
             return self._save("failed", job.overdue(deadline_passed(), now))
@@ -89,7 +87,7 @@ class Recovery:
         return done
 
     def _remind(self, job: Job) -> str:
-        now = int(self._clock())
+        now = int(time.time())
         # Less and less often: whoever cannot be told now may be out of reach for hours.
         self._jobs.remind(job, now + max(ANNOUNCEMENT_PATIENCE_SECONDS, now - (job.finished_at or now)))
         log.warning("the end of a job is announced late", extra={"job_id": job.id})

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from core.dynamodb import from_item, to_item
+from core.dynamodb import from_item, newest_of, to_item
 from core.images.model import Image
 from core.jobs.model import Job
 from core.ledger.store import BoundReached, LedgerStore, Step, Stopped
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, UniversalAttributeValueTypeDef
 
-# What the attribute `open` says of a job in the index by_check.
+# What the attribute `open` says of a job in the index by_check. A finished job has been announced unless it says so.
 _UNFINISHED = "yes"
 _UNANNOUNCED = "unannounced"
 _UNRESOLVED = "unresolved"
@@ -158,10 +158,10 @@ class JobStore:
         item = self._get(pointer_id)
         return str(item["job_id"]) if item and item["expires_at"] > now else None
 
-    def list_of(self, caller_id: str, limit: int, after: Job | None = None) -> tuple[list[Job], bool]:
+    def list_of(self, caller_id: str, limit: int, after: Job | None) -> tuple[list[Job], bool]:
         """A caller's jobs, newest first, and whether there are more. `after` is the last job of the page before."""
         last = {"id": after.id, "created": _created(after)} if after else None
-        items, more = self._newest(_owner("jobs", caller_id), limit, last)
+        items, more = newest_of(self._client, self._table, _owner("jobs", caller_id), limit, last, unexpired_at=0)
         return [_read_job(item) for item in items], more
 
     def due(self, now: float, limit: int) -> list[str]:
@@ -207,10 +207,10 @@ class JobStore:
         item = self._get(image_id)
         return _image_data.validate_python(item) if item else None
 
-    def images_of(self, caller_id: str, limit: int, now: float, after: Image | None = None) -> tuple[list[Image], bool]:
+    def images_of(self, caller_id: str, limit: int, now: float, after: Image | None) -> tuple[list[Image], bool]:
         """A caller's images, newest first, and whether there are more. `after` is the last image of the page before."""
         last = {"id": after.id, "created": _created_image(after)} if after else None
-        items, more = self._newest(_owner("images", caller_id), limit, last, unexpired_at=now)
+        items, more = newest_of(self._client, self._table, _owner("images", caller_id), limit, last, unexpired_at=now)
         return [_image_data.validate_python(item) for item in items], more
 
     def hide_image(self, image: Image, now: int) -> None:
@@ -261,30 +261,6 @@ class JobStore:
             return False
         return True
 
-    def _newest(
-        self, owner: str, limit: int, after: dict[str, str] | None, unexpired_at: float = 0
-    ) -> tuple[list[dict[str, Any]], bool]:
-        query: dict[str, Any] = {
-            "TableName": self._table,
-            "IndexName": "by_owner",
-            "KeyConditionExpression": "#owner = :owner",
-            # TTL deletes late, sometimes by days.
-            "FilterExpression": "expires_at > :now",
-            "ExpressionAttributeNames": {"#owner": "owner"},
-            "ExpressionAttributeValues": {":owner": {"S": owner}, ":now": {"N": str(int(unexpired_at))}},
-            "ScanIndexForward": False,
-        }
-        if after:
-            query["ExclusiveStartKey"] = to_item({"owner": owner, **after})
-        items: list[dict[str, Any]] = []
-        while len(items) <= limit:  # DynamoDB's pages end at 1 MB, which long prompts reach.
-            page = self._client.query(**query, Limit=limit + 1 - len(items))
-            items += [from_item(item) for item in page["Items"]]
-            if "LastEvaluatedKey" not in page:
-                break
-            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-        return items[:limit], len(items) > limit
-
     def _write(self, job: Job, after: Job | None, step: Step, more: Sequence[Step] = ()) -> None:
         """Write a job, which is `after` then, together with whatever belongs to it."""
         steps = [step, *more]
@@ -297,7 +273,7 @@ class JobStore:
             # have been announced in between.
             held = self.get(job.id)
             if held and after:
-                held = replace(held, check_at=after.check_at)
+                held = replace(held, check_at=after.check_at, announced=after.announced)
             if held != after:
                 raise
 
@@ -350,17 +326,20 @@ class JobStore:
 
 
 def _read_job(item: dict[str, Any]) -> Job:
+    announced = item.get("open") not in (_UNFINISHED, _UNANNOUNCED)
     try:
-        return _job_data.validate_python(item)
+        return replace(_job_data.validate_python(item), announced=announced)
     except ValidationError:
         # The error's text could quote a prompt.
         raise JobUnreadable(str(item.get("id"))) from None
 
 
-def _open_mark(job: Job) -> str:
+def _open_mark(job: Job) -> str | None:
     if not job.finished:
         return _UNFINISHED
-    return _UNANNOUNCED if job.unannounced else _UNRESOLVED
+    if not job.announced:
+        return _UNANNOUNCED
+    return _UNRESOLVED if job.check_at is not None else None
 
 
 def _certain(write: "TransactWriteItemTypeDef") -> Step:
@@ -378,10 +357,10 @@ def _created(job: Job) -> str:
 
 
 def _job_item(job: Job) -> dict[str, Any]:
-    document = _job_data.dump_python(job, mode="json", exclude_none=True)
+    document = _job_data.dump_python(job, mode="json", exclude_none=True, exclude={"announced"})
     document |= {"owner": _owner("jobs", job.caller_id), "created": _created(job)}
-    if job.check_at is not None:
-        document["open"] = _open_mark(job)
+    if mark := _open_mark(job):
+        document["open"] = mark
     return to_item(document)
 
 

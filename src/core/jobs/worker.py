@@ -23,7 +23,13 @@ from core.images.model import Image, NotAnImage, describe, new_image_id
 from core.images.storage import ImageStore
 from core.jobs.concurrency import TurnStore
 from core.jobs.model import QUEUE_PATIENCE_SECONDS, Job, new_lease_id
-from core.jobs.problems import deadline_passed, lost_in_crash, outcome_unknown
+from core.jobs.problems import (
+    OUTCOME_UNKNOWN,
+    deadline_passed,
+    lost_in_crash,
+    lost_while_calling,
+    outcome_unknown,
+)
 from core.jobs.store import JobChanged, JobStore, StoreBusy
 from core.ledger.store import LedgerStore
 from core.metrics import measure
@@ -58,8 +64,6 @@ class Performer:
         catalog: Catalog,
         provider: Callable[[str], ImageProvider],
         turns: TurnStore,
-        sleep: Callable[[float], None],
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._jobs = jobs
         self._ledger = ledger
@@ -69,8 +73,6 @@ class Performer:
         self._catalog = catalog
         self._provider = provider
         self._turns = turns
-        self._clock = clock
-        self._sleep = sleep
 
     def perform(self, job_id: str, time_left: Callable[[], float]) -> None:
         """Do whatever the job needs next. Safe to call any number of times, by any number of workers.
@@ -83,7 +85,7 @@ class Performer:
         if job is None or job.finished:
             log.info("nothing to do", extra={"job_id": job_id})
             return
-        now = int(self._clock())
+        now = int(time.time())
         try:
             if job.status == "running":
                 if not job.lease_expired(now):
@@ -93,7 +95,7 @@ class Performer:
                     self._restore(job)
                     return
                 if job.stage == "calling":
-                    self._end(job.unknown(outcome_unknown(), now))
+                    self._end(job.unknown(lost_while_calling(), now))
                     return
             if now >= job.deadline:
                 self._end(job.overdue(deadline_passed(), now))
@@ -144,8 +146,8 @@ class Performer:
             report = self._priced(job, refused.report) if refused.report else None
             self._persist(job, lambda held: held.failed(refused.problem, self._now(), report), time_left)
         except InDoubt as outcome:
-            doubt = outcome
-            self._persist(job, lambda held: held.unknown(doubt.problem, self._now()), time_left)
+            problem = outcome_unknown(str(outcome))
+            self._persist(job, lambda held: held.unknown(problem, self._now()), time_left)
         else:
             self._store(job, replace(delivery, report=self._priced(job, delivery.report)), time_left)
 
@@ -286,11 +288,11 @@ class Performer:
                 if time_left() < pause + 1:
                     raise
                 log.warning("AWS call failed, trying again", extra={"error": type(error).__name__})
-                self._sleep(pause)
+                time.sleep(pause)
                 pause = min(pause * 2, 8.0)
 
     def _now(self) -> int:
-        return int(self._clock())
+        return int(time.time())
 
 
 def _traced(job: Job, **facts: object) -> dict[str, object]:
@@ -303,6 +305,9 @@ def _errors_measured() -> Iterator[None]:
     """Count what goes wrong with the provider inside the block, whatever becomes of the job."""
     try:
         yield
-    except (NotBought, Refused, InDoubt) as outcome:
+    except (NotBought, Refused) as outcome:
         measure("UpstreamErrors", 1, outcome.problem.code)
+        raise
+    except InDoubt:
+        measure("UpstreamErrors", 1, OUTCOME_UNKNOWN)
         raise

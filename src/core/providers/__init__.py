@@ -50,11 +50,7 @@ class Refused(Exception):
 
 
 class InDoubt(Exception):
-    """Nobody knows whether the provider charges."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message)
-        self.problem = problem
+    """It is not known whether the provider charges; the message says what happened, in a sentence."""
 
 
 class ListUnavailable(Exception):

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import Field, field_validator
 
-from core.errors import Charged, Moderation, Problem
+from core.errors import Charged, Hint, Moderation, Problem
 from core.pricing import ProviderReport, Usage
 from core.providers import Delivery, InDoubt, InputFile, ListUnavailable, NotBought, Refused
 from core.providers.api_key import KeyUnavailable, ProviderKey
@@ -184,9 +184,7 @@ class OpenAIProvider:
                 return self._http.get(url, timeout=_timeouts(until)).raise_for_status().content
             except httpx.HTTPError as error:
                 if not left:
-                    raise InDoubt(
-                        _in_doubt("The provider made the images, but they could not be downloaded.")
-                    ) from error
+                    raise InDoubt("The provider made the images, but they could not be downloaded.") from error
         raise AssertionError("unreachable")
 
 
@@ -209,7 +207,7 @@ def _transport_errors_named() -> Iterator[None]:
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
         raise Refused(_problem(502, "provider_misconfigured", "The provider's base URL is not usable.")) from error
     except httpx.TransportError as error:
-        raise InDoubt(_in_doubt("The connection to the provider broke after the request was sent.")) from error
+        raise InDoubt("The connection to the provider broke after the request was sent.") from error
 
 
 def _timeouts(until: float) -> httpx.Timeout:
@@ -245,7 +243,7 @@ def _read_images(response: httpx.Response) -> ParsedBody:
             body.feed(chunk)
         return body.parse()
     except BrokenBody as error:
-        raise InDoubt(_in_doubt(f"The provider's answer could not be read: {error}.")) from None
+        raise InDoubt(f"The provider's answer could not be read: {error}.") from None
 
 
 def _content(request: Request, inputs: Sequence[InputFile]) -> tuple[str, dict[str, Any]]:
@@ -287,7 +285,7 @@ def _delivery(body: ParsedBody, linked: tuple[bytes, ...]) -> Delivery:
     )
     if not images:
         if report.usage is None:
-            raise InDoubt(_in_doubt("The provider answered without an image."))
+            raise InDoubt("The provider answered without an image.")
         raise Refused(
             _problem(502, "provider_result_empty", "The provider charged but sent no image.", charged=True), report
         )
@@ -350,7 +348,7 @@ def _error_of(response: httpx.Response) -> Exception:
         return Refused(_forbidden(error))
     if 400 <= status < 500:
         return Refused(_caller_fault(status, code, error))
-    return InDoubt(_in_doubt(f"The provider failed with HTTP {status}."))
+    return InDoubt(f"The provider failed with HTTP {status}.")
 
 
 def _forbidden(error: dict[str, Any]) -> Problem:
@@ -422,18 +420,9 @@ def _problem(
     type: str = "server_error",
     retryable: bool = False,
     charged: Charged = False,
+    hint: Hint | None = None,
 ) -> Problem:
-    return Problem(status=status, type=type, code=code, message=message, retryable=retryable, charged=charged)
-
-
-def _in_doubt(what: str) -> Problem:
-    return _problem(
-        502,
-        "outcome_unknown",
-        f"{what} It may have charged for the images; Easel does not buy them again by itself. "
-        "Send the request again, with another Idempotency-Key, if you accept to pay twice.",
-        charged="unknown",
-    )
+    return Problem(status, type, code, message, retryable=retryable, charged=charged, hint=hint)
 
 
 def _text(value: Any) -> str | None:

@@ -1,7 +1,6 @@
 """Which models in use are going to be shut down: by the provider's own list, and by the catalog."""
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -38,17 +37,15 @@ class ModelCheck:
         spending: Spending,
         provider: Callable[[str], ImageProvider],
         default_model: str,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._catalog = catalog
         self._spending = spending
         self._provider = provider
         self._default_model = default_model
-        self._clock = clock
 
     def check(self) -> list[Retiring]:
         """Every model in use that has an end, the next one first; measured, and logged if it is near."""
-        today = datetime.fromtimestamp(self._clock(), UTC).date()
+        today = datetime.now(UTC).date()
         used = self._used(today)
         announced = self._announced(used)
         ends = [end for name in used if (end := self._end(name, announced.get(name), today))]

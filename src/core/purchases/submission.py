@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from core.budgets import Spending, buying_stopped
 from core.callers.model import Caller
-from core.errors import Conflict, ServiceUnavailable
+from core.errors import Conflict, Hint, ServiceUnavailable
 from core.jobs.model import Job, new_job_id
 from core.jobs.origin import Origin
 from core.jobs.store import (
@@ -105,7 +105,8 @@ class JobSubmission:
         existing = self._jobs.get(job.id)
         if existing is not None and existing.fingerprint != job.fingerprint:
             raise Conflict(
-                "This Idempotency-Key was used for a different request. Use a new key for a new request.",
+                "The key of this request was used before for a different one.",
+                hint=Hint.NEW_KEY,
                 job_id=existing.id,
             )
         return existing
@@ -114,7 +115,7 @@ class JobSubmission:
         """The job that was submitted before; a failure that was free and may pass is tried again, with these inputs."""
         existing = self.earlier(job)
         if existing is None:
-            raise ServiceUnavailable("The job of this Idempotency-Key has just expired. Send the request again.")
+            raise ServiceUnavailable("The job of this request has just expired.", hint=Hint.SEND_AGAIN)
         if not existing.may_be_revived_by(caller):
             return existing
         request = replace(existing.request, inputs=job.request.inputs)
@@ -167,7 +168,8 @@ class JobSubmission:
             raise buying_stopped(stopped.reason) from None
         except StoreBusy:
             raise ServiceUnavailable(
-                "Too many requests are being booked at this moment. Nothing was bought; send the request again.",
+                "Too many requests are being booked at this moment. Nothing was bought.",
+                hint=Hint.SEND_AGAIN,
                 retry_after=2,
             ) from None
 
@@ -181,7 +183,7 @@ class JobSubmission:
                 return job  # The message went out after all, and a worker has the job.
             log.error("job withdrawn, the queue is unavailable", extra={"job_id": job.id})
             raise ServiceUnavailable(
-                "The job could not be queued. Nothing was bought; send the request again.", retry_after=5
+                "The job could not be queued. Nothing was bought.", hint=Hint.SEND_AGAIN, retry_after=5
             ) from None
         return job
 

@@ -80,11 +80,7 @@ class Resolver:
         """
         model = self.catalog.find(name) if len(name) <= _NAME_MAX else None
         if model is None:
-            raise ModelNotFound(
-                f"The model '{name[:64]}' does not exist. Models that can be used: "
-                f"{', '.join(self.catalog.live_models(today))}.",
-                param="model",
-            )
+            raise no_such_model(name, self.catalog, today)
         return model
 
     def _apply_lifecycle(
@@ -114,6 +110,14 @@ class Resolver:
             "model",
         )
         return model, parameters, (warning,)
+
+
+def no_such_model(name: str, catalog: Catalog, today: date) -> ModelNotFound:
+    """Says which models there are instead."""
+    return ModelNotFound(
+        f"The model '{name[:64]}' does not exist. Models that can be used: {', '.join(catalog.live_models(today))}.",
+        param="model",
+    )
 
 
 def _fingerprint(request: Request, image_request: ImageRequest) -> str:

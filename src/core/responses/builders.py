@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from functools import cache
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from core.budgets import BudgetState, Spent
 from core.callers.model import BrowserToken
-from core.errors import Conflict, EaselError, JobFailed
+from core.errors import Conflict, EaselError, Hint, Hints, JobFailed
 from core.images.model import Image
-from core.images.storage import SignedUrl
+from core.images.storage import SignedUrl, permalink
 from core.jobs.model import Job
 from core.jobs.wait_estimate import Estimate
 from core.pricing import Quote, Usage
@@ -23,16 +23,24 @@ if TYPE_CHECKING:
 IMAGES_LOST = "images_lost"
 IMAGES_DELETED = "images_deleted"
 
-# What the provider says it used; absent where it does not say.
-_SETTINGS: tuple[Literal["background", "output_format", "quality", "size"], ...]
-_SETTINGS = ("background", "output_format", "quality", "size")
+HTTP_HINTS: Hints = {
+    Hint.SEND_AGAIN: "Send the request again.",
+    Hint.SEND_AGAIN_LATER: "Send the request again after the seconds in Retry-After.",
+    Hint.BUY_AGAIN: "To buy again, repeat the request, with a new Idempotency-Key if it had one.",
+    Hint.NEW_KEY: "Use a new Idempotency-Key for a new request.",
+    Hint.READ_JOB: "Read it with GET /v1/jobs/{job_id}.",
+    Hint.LIST_JOBS: "List your jobs with GET /v1/jobs.",
+    Hint.LIST_IMAGES: "List your images with GET /v1/images.",
+    Hint.LIST_MODELS: "List the models with GET /v1/models.",
+    Hint.CREATE_UPLOAD: "Upload files with POST /v1/uploads.",
+}
 
 
-def error_document(error: EaselError, request_id: str) -> "schemas.ErrorResponse":
+def error_document(error: EaselError, request_id: str, hints: Hints = HTTP_HINTS) -> "schemas.ErrorResponse":
     """OpenAI's error shape with Easel's additions."""
     problem = error.problem
     document: schemas.Error = {
-        "message": problem.message,
+        "message": error.text(hints),
         "type": problem.type,
         "param": problem.param,
         "code": problem.code,
@@ -150,21 +158,29 @@ class Answers:
             raise JobFailed(job.error, job.id)
         if job.status == "canceled":
             raise Conflict(
-                "The job was canceled before anything was bought. To buy it after all, send the request again, with "
-                "another Idempotency-Key if it had one.",
+                "The job was canceled before anything was bought.",
+                hint=Hint.BUY_AGAIN,
                 code="job_canceled",
                 job_id=job.id,
             )
         report = job.report
+        if report is None:
+            raise ValueError(f"'{job.id}' has not succeeded")
         document: schemas.ImagesResponse = {
-            "created": report.created if report else job.created_at,
+            "created": report.created,
             "data": [self._entry(image) for image in job.images],
-            "usage": _usage(report.usage) if report and report.usage else None,
+            "usage": _usage(report.usage) if report.usage else None,
             "easel": self._easel(job),
         }
-        for name in _SETTINGS:
-            if value := getattr(report, name):
-                document[name] = value
+        # Absent where the provider does not say what it used.
+        if report.background:
+            document["background"] = report.background
+        if report.output_format:
+            document["output_format"] = report.output_format
+        if report.quality:
+            document["quality"] = report.quality
+        if report.size:
+            document["size"] = report.size
         return document
 
     def queued_job(self, job: Job, estimate: Estimate | None) -> "schemas.Job":
@@ -230,7 +246,7 @@ class Answers:
         return {
             "url": signed.url,
             "id": image.id,
-            "link": f"{self._base_url}/i/{image.id}",
+            "link": permalink(self._base_url, image),
             "expires_at": signed.expires_at,
             "content_type": image.content_type,
             "width": image.width,

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
 from core.catalog import Catalog, Inputs, Model, Parameter, Prices, SizeRule
-from core.errors import ModelNotFound
+from core.requests.resolver import no_such_model
 
 if TYPE_CHECKING:
     from core.responses import schemas
@@ -24,11 +24,7 @@ def model_named(name: str, catalog: Catalog, today: date) -> "schemas.Model":
     """
     model = catalog.find(name)
     if model is None or model.released is None:
-        raise ModelNotFound(
-            f"The model '{name[:64]}' does not exist. Models that can be used: "
-            f"{', '.join(catalog.live_models(today))}.",
-            param="model",
-        )
+        raise no_such_model(name, catalog, today)
     return {
         "id": model.name,
         "object": "model",

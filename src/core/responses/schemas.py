@@ -99,14 +99,14 @@ class Usage(TypedDict):
 class Cost(TypedDict):
     """Money in micro-dollars: millionths of a US dollar."""
 
-    quote_micro_usd: int | None
+    quote_micro_usd: int
     """What the purchase was expected to cost."""
-    upper_bound_micro_usd: int | None
+    upper_bound_micro_usd: int
     """What it could not pass."""
     actual_micro_usd: int | None
     """What it did cost, from the provider's own count; null while that is not known."""
     currency: Literal["USD"]
-    price_date: str | None
+    price_date: str
     """The day of the price list that was used."""
     budget_left_micro_usd: int | None
     """What may be spent from now on, by the tightest budget; null if there is none."""

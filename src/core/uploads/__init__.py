@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from core.callers.model import Caller
-from core.errors import InvalidRequest, NotFound
+from core.errors import Hint, InvalidRequest, NotFound
 from core.uploads.store import StoredUpload, Upload, UploadBucket, UploadChanged, UploadForm, UploadStore
 from core.validation import Body
 
@@ -93,7 +93,7 @@ class Uploads:
         upload, stored = self.read(caller, upload_id)
         if stored is None:
             raise InvalidRequest(
-                f"'{upload.id}' was not uploaded yet. Send the file to the form that POST /v1/uploads answered.",
+                f"'{upload.id}' was not uploaded yet. Send the file with the form that came with this id.",
                 code="upload_pending",
             )
         if upload.etag != stored.etag:
@@ -120,7 +120,8 @@ class Uploads:
         upload = self._records.get(upload_id) if upload_id.startswith("file_") else None
         if upload is None or not caller.owns(upload) or upload.expires_at <= time.time():
             raise NotFound(
-                f"There is no upload '{upload_id[:64]}'. An upload is kept for a day after POST /v1/uploads.",
+                f"There is no upload '{upload_id[:64]}'. An upload is kept for one day.",
+                hint=Hint.CREATE_UPLOAD,
                 param="id",
             )
         return upload

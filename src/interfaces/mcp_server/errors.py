@@ -7,29 +7,20 @@ from typing import Any
 from mcp.types import CallToolResult, TextContent
 from pydantic import ValidationError
 
-from core.errors import EaselError, InvalidRequest
+from core.errors import EaselError, Hint, Hints, InvalidRequest
 from core.validation import first_fault, name_of, requirement
 
-# The core names what the HTTP door calls it; a model has tools instead. Longer names come first.
-_IN_TOOL_WORDS = (
-    ("are listed by GET /v1/jobs", "are in the answers of generate_image and edit_image"),
-    ("GET /v1/jobs/", "get_image_job with "),
-    ("GET /v1/images", "list_images"),
-    ("GET /v1/models", "list_available_models"),
-    ("POST /v1/uploads", "create_upload"),
-    ("another Idempotency-Key", "a new request_id"),
-    ("Use a new key for a new request", "Use a new request_id for new arguments"),
-    ("Idempotency-Key", "request_id"),
-    ("Send the request again", "Call again"),
-    ("send the request again", "call again"),
-)
-
-
-def in_tool_words(message: str) -> str:
-    """What the core says, in the words of this door."""
-    for spoken, here in _IN_TOOL_WORDS:
-        message = message.replace(spoken, here)
-    return message
+MCP_HINTS: Hints = {
+    Hint.SEND_AGAIN: "Call again.",
+    Hint.SEND_AGAIN_LATER: "Call again after retry_after_seconds.",
+    Hint.BUY_AGAIN: "To buy again, call with a new request_id.",
+    Hint.NEW_KEY: "Use a new request_id for new arguments.",
+    Hint.READ_JOB: "Read it with get_image_job, job_id {job_id}.",
+    Hint.LIST_JOBS: "Job ids are in the answers of generate_image and edit_image.",
+    Hint.LIST_IMAGES: "List your images with list_images.",
+    Hint.LIST_MODELS: "List the models with list_available_models.",
+    Hint.CREATE_UPLOAD: "Upload files with create_upload.",
+}
 
 
 def of_arguments(error: ValidationError, schema: Mapping[str, Any]) -> InvalidRequest:
@@ -51,7 +42,7 @@ def told(error: EaselError, request_id: str) -> CallToolResult:
     """An error that a tool ran into, for the model to read and act upon."""
     problem = error.problem
     document: dict[str, object] = {
-        "message": in_tool_words(problem.message),
+        "message": error.text(MCP_HINTS),
         "code": problem.code,
         "param": problem.param,
         "retryable": problem.retryable,

@@ -14,7 +14,7 @@ from core.catalog import Operation
 from core.errors import Charged
 from core.jobs.model import Job, Status
 from core.responses import schemas
-from interfaces.mcp_server.errors import in_tool_words
+from interfaces.mcp_server.errors import MCP_HINTS
 from interfaces.mcp_server.session import Visit
 
 # A job is looked at again after this many seconds; pictures take 8 to 180.
@@ -151,7 +151,7 @@ def job_result(job: Job, visit: Visit, *, buying: bool = False) -> JobResult:
         charged=job.charged,
         cost=told["easel"]["cost"],
         error=JobError(
-            message=in_tool_words(job.error.message),
+            message=job.error.text(MCP_HINTS, job.id),
             code=job.error.code,
             param=job.error.param,
             retryable=job.error.retryable,

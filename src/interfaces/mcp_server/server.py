@@ -109,8 +109,7 @@ async def read_resource(context: Context, params: ReadResourceRequestParams) -> 
     try:
         contents = await anyio.to_thread.run_sync(resources.read, current(), str(params.uri))
     except EaselError as error:
-        message = errors.in_tool_words(error.problem.message)
-        raise MCPError(INVALID_PARAMS, message, {"uri": str(params.uri)}) from None
+        raise MCPError(INVALID_PARAMS, error.text(errors.MCP_HINTS), {"uri": str(params.uri)}) from None
     return ReadResourceResult(contents=contents)
 
 
@@ -124,7 +123,7 @@ async def get_prompt(context: Context, params: GetPromptRequestParams) -> GetPro
     try:
         return prompts.filled_in(params.name, params.arguments or {})
     except EaselError as error:
-        raise MCPError(INVALID_PARAMS, error.problem.message) from None
+        raise MCPError(INVALID_PARAMS, error.text(errors.MCP_HINTS)) from None
 
 
 async def complete(context: Context, params: CompleteRequestParams) -> CompleteResult:

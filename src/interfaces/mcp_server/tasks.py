@@ -13,7 +13,7 @@ from mcp.types import INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY, Reques
 from composition.services import doors
 from core.errors import Conflict, NotFound
 from core.jobs.model import Job
-from interfaces.mcp_server.errors import in_tool_words
+from interfaces.mcp_server.errors import MCP_HINTS
 from interfaces.mcp_server.results import POLL_SECONDS, iso, result_of
 from interfaces.mcp_server.session import Visit
 
@@ -73,7 +73,7 @@ def _read(visit: Visit, task_id: str) -> Job:
     try:
         return doors().job_lookup.read(visit.caller, task_id)
     except NotFound as error:
-        raise MCPError(INVALID_PARAMS, in_tool_words(error.problem.message)) from None
+        raise MCPError(INVALID_PARAMS, error.text(MCP_HINTS)) from None
 
 
 def _task(job: Job) -> dict[str, Any]:
