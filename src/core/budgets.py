@@ -36,7 +36,7 @@ _PERIODS: tuple[tuple[str, Period], ...] = (
     ("key", "day"),
     (DEPLOYMENT, "day"),
 )
-# From here on a key's budget is measured, whenever one of its calls is answered.
+# From here on the use of a key's budget is measured.
 NEARLY_USED_PERCENT = 80.0
 _WHOSE = {"key": "this API key", DEPLOYMENT: "this deployment", TOKEN: "this browser token"}
 _WHEN = {"day": " for the day", "month": " for the month", "total": ""}
@@ -170,12 +170,17 @@ class Spending:
     def left(self, caller: Caller) -> int | None:
         """Micro-dollars that this caller can still commit now, by the tightest budget; None if there is none."""
         states = self.states(caller)
-        for state in states:
-            if state.scope == "key" and state.used_percent >= NEARLY_USED_PERCENT:
-                measure("BudgetUsedPercent", state.used_percent, state.scope)
         if caller.token is not None:  # What the operator has left is not for visitors of a page.
             states = [state for state in states if state.scope == TOKEN]
         return min((state.left for state in states if state.left is not None), default=None)
+
+    def measure_key(self, caller: Caller) -> None:
+        """Measure how much of a key's budgets is used, from NEARLY_USED_PERCENT on. Due after each reservation."""
+        if caller.budget == Budget():
+            return
+        for state in self._states(caller):
+            if state.scope == "key" and state.used_percent >= NEARLY_USED_PERCENT:
+                measure("BudgetUsedPercent", state.used_percent, state.scope)
 
     def measure_deployment(self) -> None:
         """Measure how much of the deployment's budgets is used and left, where there are any."""
