@@ -178,22 +178,22 @@ class Spending:
         """Measure how much of a key's budgets is used, from NEARLY_USED_PERCENT on. Due after each reservation."""
         if caller.budget == Budget():
             return
-        for state in self._states(caller):
+        for state in self.states(caller):
             if state.scope == "key" and state.used_percent >= NEARLY_USED_PERCENT:
                 measure("BudgetUsedPercent", state.used_percent, state.scope)
 
     def measure_deployment(self) -> None:
         """Measure how much of the deployment's budgets is used and left, where there are any."""
-        for state in self._states(None):
+        for state in self.states(None):
             if state.left is not None:
                 measure("BudgetUsedPercent", state.used_percent, state.scope)
                 measure("BudgetLeftUsd", state.left / 1_000_000, state.scope)
 
-    def states(self, caller: Caller) -> list[BudgetState]:
-        """A browser token's total, the key's day, month and total, and the deployment's month and day."""
-        return self._states(caller)
+    def states(self, caller: Caller | None) -> list[BudgetState]:
+        """A browser token's total, the key's day, month and total, and the deployment's month and day.
 
-    def _states(self, caller: Caller | None) -> list[BudgetState]:
+        Without a caller only the deployment's.
+        """
         now = time.time()
         places = self._budgets(caller, Control(), now)
         control, balances = self._ledger.control_and_balances([bound.account for bound in places])

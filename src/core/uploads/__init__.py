@@ -14,11 +14,10 @@ from pydantic import Field
 
 from core.callers.model import Caller
 from core.errors import Hint, InvalidRequest, NotFound
+from core.images.inspection import MAX_BYTES
 from core.uploads.store import StoredUpload, Upload, UploadBucket, UploadChanged, UploadForm, UploadStore
 from core.validation import Body
 
-# Source: OpenAI Images API, the size of input images.
-MAX_BYTES = 50 * 1024 * 1024
 FORM_SECONDS = 900
 KEPT_SECONDS = 86400
 
