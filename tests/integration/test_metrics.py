@@ -40,7 +40,7 @@ def measured(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
             assert metric["Unit"] == METRICS[name].unit
             for dimensions in directive["Dimensions"]:
                 label = name if dimensions == ["Stack"] else f"{name} {document[dimensions[1]]}"
-                found.setdefault(label, []).append(document[name])
+                found.setdefault(label, []).extend(document[name])
         return found
 
     return read
