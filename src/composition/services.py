@@ -1,6 +1,5 @@
 """What the HTTP doors are made of."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -71,7 +70,7 @@ def tokens() -> "Tokens":
     return Tokens(
         TokenStore(aws.dynamodb(), settings.jobs_table),
         CallerStore(aws.dynamodb(), settings.callers_table),
-        SigningSecret(aws.secretsmanager(), settings.token_secret_arn, LONGEST_SECONDS, time.time),
+        SigningSecret(aws.secretsmanager(), settings.token_secret_arn, LONGEST_SECONDS),
         catalog.load(),
     )
 
@@ -114,7 +113,7 @@ def doors() -> Doors:
     return Doors(
         settings=settings,
         catalog=catalog.load(),
-        gate=Gate(CallerStore(aws.dynamodb(), settings.callers_table), bearers, time.time),
+        gate=Gate(CallerStore(aws.dynamodb(), settings.callers_table), bearers),
         purchases=Purchases(
             resolver=Resolver(catalog.load(), ModelPolicy(settings.default_model, settings.retired_models)),
             inputs=InputCollector(

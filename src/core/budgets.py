@@ -1,7 +1,7 @@
 """What may be spent, and what was: reservations within the budgets, refusals, what is left, and the report of a key."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -36,7 +36,7 @@ _PERIODS: tuple[tuple[str, Period], ...] = (
     ("key", "day"),
     (DEPLOYMENT, "day"),
 )
-# From here on a key's budget is measured, whenever one of its calls is answered.
+# From here on the use of a key's budget is measured.
 NEARLY_USED_PERCENT = 80.0
 _WHOSE = {"key": "this API key", DEPLOYMENT: "this deployment", TOKEN: "this browser token"}
 _WHEN = {"day": " for the day", "month": " for the month", "total": ""}
@@ -78,10 +78,9 @@ class Spent:
 class Spending:
     """Reserves money for purchases and tells what was spent."""
 
-    def __init__(self, ledger: LedgerStore, deployed: Budget, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, ledger: LedgerStore, deployed: Budget) -> None:
         self._ledger = ledger
         self._deployed = deployed
-        self._clock = clock
 
     def reservation(self, caller: Caller, request: Request, quote: Quote, *, priced: bool) -> Movement:
         """The movement that reserves the upper bound of a request; it takes effect when its job is written.
@@ -104,7 +103,7 @@ class Spending:
             BudgetExceeded, RateLimited: a limit has no room for the upper bound.
             InvalidRequest: as `reservation`.
         """
-        accounts = [bound.account for bound in self._bounds(caller, Control(), request.n, self._clock())]
+        accounts = [bound.account for bound in self._bounds(caller, Control(), request.n, time.time())]
         control, balances = self._ledger.control_and_balances(accounts)
         if control.stopped_at is not None:
             raise buying_stopped(control.reason)
@@ -115,7 +114,7 @@ class Spending:
                 raise self.refusal(caller, BoundReached(bound, balance), movement.reserved, movement.images)
 
     def _opening(self, caller: Caller, control: Control, request: Request, quote: Quote, *, priced: bool) -> Movement:
-        now = self._clock()
+        now = time.time()
         bounds = self._bounds(caller, control, request.n, now)
         if not priced and any(bound.micro_usd is not None for bound in bounds):
             raise InvalidRequest(
@@ -131,7 +130,7 @@ class Spending:
 
     def refusal(self, caller: Caller, reached: BoundReached, asked: int, images: int) -> BudgetExceeded | RateLimited:
         """The error for a reservation of that many micro-dollars, for so many images, that would pass a bound."""
-        bound, now = reached.bound, self._clock()
+        bound, now = reached.bound, time.time()
         if bound.scope == RATE:
             return RateLimited(
                 f"This API key may buy {_images(bound.images or 0)} a minute, and {reached.balance.images} of them are "
@@ -171,26 +170,31 @@ class Spending:
     def left(self, caller: Caller) -> int | None:
         """Micro-dollars that this caller can still commit now, by the tightest budget; None if there is none."""
         states = self.states(caller)
-        for state in states:
-            if state.scope == "key" and state.used_percent >= NEARLY_USED_PERCENT:
-                measure("BudgetUsedPercent", state.used_percent, state.scope)
         if caller.token is not None:  # What the operator has left is not for visitors of a page.
             states = [state for state in states if state.scope == TOKEN]
         return min((state.left for state in states if state.left is not None), default=None)
 
+    def measure_key(self, caller: Caller) -> None:
+        """Measure how much of a key's budgets is used, from NEARLY_USED_PERCENT on. Due after each reservation."""
+        if caller.budget == Budget():
+            return
+        for state in self.states(caller):
+            if state.scope == "key" and state.used_percent >= NEARLY_USED_PERCENT:
+                measure("BudgetUsedPercent", state.used_percent, state.scope)
+
     def measure_deployment(self) -> None:
         """Measure how much of the deployment's budgets is used and left, where there are any."""
-        for state in self._states(None):
+        for state in self.states(None):
             if state.left is not None:
                 measure("BudgetUsedPercent", state.used_percent, state.scope)
                 measure("BudgetLeftUsd", state.left / 1_000_000, state.scope)
 
-    def states(self, caller: Caller) -> list[BudgetState]:
-        """A browser token's total, the key's day, month and total, and the deployment's month and day."""
-        return self._states(caller)
+    def states(self, caller: Caller | None) -> list[BudgetState]:
+        """A browser token's total, the key's day, month and total, and the deployment's month and day.
 
-    def _states(self, caller: Caller | None) -> list[BudgetState]:
-        now = self._clock()
+        Without a caller only the deployment's.
+        """
+        now = time.time()
         places = self._budgets(caller, Control(), now)
         control, balances = self._ledger.control_and_balances([bound.account for bound in places])
         return [

@@ -1,4 +1,4 @@
-"""Plain data to DynamoDB items and back, and pages of what an owner has."""
+"""Plain data to DynamoDB items and back, writes that notice each other, and pages of what an owner has."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,16 @@ def to_item(document: Mapping[str, Any]) -> dict[str, Any]:
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     """The document of a typed item."""
     return {name: _deserialize(value) for name, value in item.items()}
+
+
+def unchanged_since(version: int) -> dict[str, Any]:
+    """The condition that an item still has the `version` that was read; 0 for one that must not exist yet."""
+    if version == 0:
+        return {"ConditionExpression": "attribute_not_exists(id)"}
+    return {
+        "ConditionExpression": "version = :read",
+        "ExpressionAttributeValues": {":read": {"N": str(version)}},
+    }
 
 
 def newest_of(

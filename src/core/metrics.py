@@ -5,12 +5,11 @@ alarms and dashboard of the template may name nothing else. See
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
-import json
 import os
-import sys
-import time
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
 NAMESPACE = "Easel"
 # Every metric has this dimension: two deployments in one account do not mix.
@@ -59,21 +58,12 @@ def measure(name: str, value: float, by: str | None = None) -> None:
         KeyError: METRICS has none of that name.
     """
     metric = METRICS[name]
-    dimensions = [[STACK], [STACK, metric.by]] if metric.by and by else [[STACK]]
-    document: dict[str, Any] = {
-        "_aws": {
-            "Timestamp": int(time.time() * 1000),
-            "CloudWatchMetrics": [
-                {
-                    "Namespace": NAMESPACE,
-                    "Dimensions": dimensions,
-                    "Metrics": [{"Name": name, "Unit": metric.unit}],
-                }
-            ],
-        },
-        STACK: os.environ.get("EASEL_STACK", "easel"),
-        name: value,
-    }
+    line = AmazonCloudWatchEMFProvider(
+        namespace=NAMESPACE,
+        service="",  # Else Powertools adds a dimension of that name.
+        default_dimensions={STACK: os.environ.get("EASEL_STACK", "easel")},
+    )
+    line.add_metric(name, metric.unit, value)
     if metric.by and by:
-        document[metric.by] = by
-    sys.stdout.write(json.dumps(document, separators=(",", ":")) + "\n")
+        line.add_dimensions(**{metric.by: by})
+    line.flush_metrics()

@@ -5,6 +5,7 @@ remembers of it and of where it comes from, and only then is anything looked up.
 """
 
 import re
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -36,14 +37,13 @@ class TokenCheck(Protocol):
 class Gate:
     """Lets callers with a valid key, or a valid token, in."""
 
-    def __init__(self, callers: CallerStore, tokens: Callable[[], TokenCheck], clock: Callable[[], float]) -> None:
+    def __init__(self, callers: CallerStore, tokens: Callable[[], TokenCheck]) -> None:
         self._callers = callers
         self._tokens = tokens
-        self._clock = clock
-        self._requests = Throttle(clock)
-        self._failures = Throttle(clock)
-        self._limits = Remembered[int](_KNOWN_SECONDS, clock)
-        self._unknown = Remembered[bool](_UNKNOWN_SECONDS, clock)
+        self._requests = Throttle()
+        self._failures = Throttle()
+        self._limits = Remembered[int](_KNOWN_SECONDS)
+        self._unknown = Remembered[bool](_UNKNOWN_SECONDS)
 
     def caller_of(
         self,
@@ -76,7 +76,7 @@ class Gate:
         caller = self._holder_of(key, source) if looks_like_key(key) else None
         if caller is None:
             raise Unauthenticated(f"The API key is not known here. {_HOW}")
-        status = caller.status(self._clock())
+        status = caller.status(time.time())
         if status != "active":
             raise Unauthenticated(f"The API key '{caller.name}' is {status}. Ask the operator for a new one.")
         if origin and caller.origins and origin not in caller.origins:

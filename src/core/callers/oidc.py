@@ -10,7 +10,7 @@ import json
 import logging
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,9 +54,8 @@ class OidcPolicy:
 class IssuerKeys:
     """The public keys of an issuer, by their `kid`."""
 
-    def __init__(self, issuer: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, issuer: str) -> None:
         self._issuer = issuer
-        self._clock = clock
         # The environment's certificates count, as for every other program (SSL_CERT_FILE).
         self._http = urllib3.PoolManager(ssl_context=ssl.create_default_context(), retries=False, timeout=_TIMEOUT)
         self._keys: dict[str, jwt.PyJWK] = {}
@@ -69,7 +68,7 @@ class IssuerKeys:
         Raises:
             IssuerUnavailable: no keys are known, and the issuer does not answer.
         """
-        now = self._clock()
+        now = time.time()
         is_due = key_id not in self._keys or now - self._read_at >= _KEPT_SECONDS
         if is_due and now - self._tried_at >= _LOOK_AGAIN_SECONDS:
             self._tried_at = now
@@ -119,10 +118,9 @@ class IssuerKeys:
 class OidcTokens:
     """Recognises access tokens of an issuer."""
 
-    def __init__(self, policy: OidcPolicy, keys: IssuerKeys, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, policy: OidcPolicy, keys: IssuerKeys) -> None:
         self._policy = policy
         self._keys = keys
-        self._clock = clock
 
     def caller_of(self, text: str, origin: str | None, *, reads_only: bool) -> Caller:  # noqa: ARG002 - see TokenCheck
         """The user that an access token stands for, as a caller.

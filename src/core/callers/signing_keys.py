@@ -4,7 +4,7 @@ The id of a secret's version is the `kid` of the tokens that it signed. To rotat
 Manager then moves the labels AWSCURRENT and AWSPREVIOUS, and tokens of the older version stay good for the overlap.
 """
 
-from collections.abc import Callable
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,13 +34,10 @@ class SigningKey:
 class SigningSecret:
     """Reads the secret's versions and keeps them for five minutes."""
 
-    def __init__(
-        self, client: "SecretsManagerClient", arn: str, overlap_seconds: int, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, client: "SecretsManagerClient", arn: str, overlap_seconds: int) -> None:
         self._client = client
         self._arn = arn
         self._overlap_seconds = overlap_seconds
-        self._clock = clock
         self._keys: tuple[SigningKey, ...] = ()
         self._read_at = float("-inf")
 
@@ -63,18 +60,18 @@ class SigningSecret:
             if current.id == key_id:
                 return current
             for key in before:
-                if key.id == key_id and self._clock() < current.created_at + self._overlap_seconds + CACHE_SECONDS:
+                if key.id == key_id and time.time() < current.created_at + self._overlap_seconds + CACHE_SECONDS:
                     return key
         return None
 
     def _fresh(self, most: int) -> tuple[SigningKey, ...]:
         """The versions, current first, as they were at most so many seconds ago."""
-        if not self._keys or self._clock() - self._read_at >= most:
+        if not self._keys or time.time() - self._read_at >= most:
             current, before = self._read("AWSCURRENT"), self._read("AWSPREVIOUS")
             if current is None:
                 raise SigningUnavailable("the secret has no value")
             self._keys = (current, before) if before else (current,)
-            self._read_at = self._clock()
+            self._read_at = time.time()
         return self._keys
 
     def _read(self, stage: str) -> SigningKey | None:

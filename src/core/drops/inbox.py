@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, TypedDict
 from botocore.exceptions import ClientError
 
 from core.images.stored_object import StoredObject
+from core.objects import is_changed, is_missing
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# What S3 answers for an object, or a version, that is no longer there; 405 is a deletion asked for by its version.
-_GONE = (404, 405)
 # More objects than this do not share the name of a sidecar.
 _LISTED = 1000
 
@@ -42,7 +41,7 @@ class Inbox:
         try:
             answer = self._client.head_object(Bucket=self.bucket, Key=key, **which)
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] in _GONE:
+            if is_missing(error, listable=True):
                 return None
             raise
         found = answer.get("VersionId")
@@ -76,7 +75,7 @@ class Inbox:
         try:
             answer = self._client.get_object(Bucket=self.bucket, Key=key, **which)  # type: ignore[arg-type] # one of two optional names
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (*_GONE, 412):
+            if is_missing(error, listable=True) or is_changed(error):
                 return None
             raise
         with answer["Body"] as body:

@@ -17,6 +17,7 @@ from pydantic import Field
 from core.drops import naming
 from core.errors import InvalidRequest
 from core.requests.bodies import ImageSettings
+from core.validation import load_json
 
 METADATA = "metadata"
 MAX_RECIPE_BYTES = 256 * 1024
@@ -109,10 +110,8 @@ def of_json(data: bytes, place: str) -> Recipe:
     if len(data) > MAX_RECIPE_BYTES:
         raise _wrong(where, f"it has more than {MAX_RECIPE_BYTES} bytes", None)
     try:
-        document = json.loads(data)
-        # JSON may contain lone surrogates ("\ud800"), which UTF-8 cannot encode.
-        json.dumps(document, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
+        document = load_json(data)
+    except ValueError:
         raise _wrong(where, "it is not valid JSON in UTF-8", None) from None
     if not isinstance(document, dict):
         raise _wrong(where, "it is not a JSON object", None)

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from core.dynamodb import from_item, to_item
 from core.images.model import Image
+from core.objects import is_missing
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,7 +34,7 @@ class ResultBucket:
         try:
             body = self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         except ClientError as error:
-            if _missing(error):
+            if is_missing(error):
                 return None
             raise
         document: dict[str, Any] = json.loads(body)
@@ -52,7 +53,7 @@ class ResultBucket:
                 Metadata={"sha256": image.sha256, "job": image.job_id},
             )
         except ClientError as error:
-            if _missing(error):
+            if is_missing(error):
                 return False
             raise
         return True
@@ -96,8 +97,3 @@ class FolderClaims:
 
 def _id(folder: str) -> str:
     return f"folder#{folder}"
-
-
-def _missing(error: ClientError) -> bool:
-    # Without ListBucket, which nobody has on this bucket, S3 answers 403 for a key that does not exist.
-    return error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404)

@@ -12,12 +12,12 @@ from contextlib import closing, contextmanager
 from typing import IO
 
 from core.errors import InvalidRequest
+from core.images.inspection import MAX_BYTES
 from core.outbound import connection as connecting
 from core.outbound.addresses import TrustedHosts
 from core.outbound.connection import CheckedConnection
 from core.outbound.urls import ForbiddenUrl, HttpsUrl
 
-MAX_BYTES = 50 * 1024 * 1024
 MAX_REDIRECTS = 3
 TIMEOUT_SECONDS = 20.0
 

@@ -5,6 +5,7 @@ from typing import IO, TYPE_CHECKING, NotRequired, TypedDict
 from botocore.exceptions import ClientError
 
 from core.images.stored_object import StoredObject
+from core.objects import is_changed, is_missing
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -101,7 +102,4 @@ class InputStore:
 
 
 def _gone(error: ClientError, key: str) -> Exception:
-    # Without ListBucket, which nobody here has, S3 answers 403 for a key that does not exist.
-    if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404, 412):
-        return InputGone(key)
-    return error
+    return InputGone(key) if is_missing(error) or is_changed(error) else error

@@ -20,7 +20,10 @@ MAX_EDGE = 30_000
 MAX_HEADER_BYTES = 4 * 1024 * 1024
 
 _ALLOWED = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WebP"}
-_EXPECTED = "Allowed are PNG, JPEG and WebP of less than 50 MB; convert HEIC, AVIF, TIFF and others first."
+_EXPECTED = (
+    f"PNG, JPEG and WebP images of less than {MAX_BYTES // 2**20} MB are accepted; convert HEIC, AVIF, TIFF and other "
+    "formats first."
+)
 _ORIENTATION = 0x0112
 _LYING_ON_ITS_SIDE = frozenset({5, 6, 7, 8})
 # What imagesize raises on damaged headers.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 from botocore.exceptions import ClientError
 
 from core.images.model import Image
+from core.objects import is_missing
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -46,8 +47,7 @@ class ImageStore:
         try:
             self._client.head_object(Bucket=self._bucket, Key=image.key)
         except ClientError as error:
-            # Without ListBucket, which nobody here has, S3 answers 403 for a key that does not exist.
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
+            if is_missing(error):
                 return False
             raise
         return True

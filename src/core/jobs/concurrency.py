@@ -6,11 +6,11 @@ One item for each caller, with a TTL. This is about fairness, not safety: if the
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from core.dynamodb import from_item, to_item
+from core.dynamodb import from_item, to_item, unchanged_since
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -60,17 +60,8 @@ class TurnStore:
                     return False
                 version = held.get("version", 0)
                 document = {"id": item_id, "running": changed, "version": version + 1}
-                put: Any = {
-                    "TableName": self._table,
-                    "Item": to_item(document | {"expires_at": now + _KEPT_SECONDS}),
-                    "ConditionExpression": "attribute_not_exists(id)",
-                }
-                if version:
-                    put |= {
-                        "ConditionExpression": "version = :read",
-                        "ExpressionAttributeValues": {":read": {"N": str(version)}},
-                    }
-                self._client.put_item(**put)
+                item = to_item(document | {"expires_at": now + _KEPT_SECONDS})
+                self._client.put_item(TableName=self._table, Item=item, **unchanged_since(version))
             except self._client.exceptions.ConditionalCheckFailedException:
                 continue
             except (BotoCoreError, ClientError) as error:

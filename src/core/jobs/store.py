@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from core.dynamodb import from_item, newest_of, to_item
+from core.dynamodb import from_item, newest_of, to_item, unchanged_since
 from core.images.model import Image
 from core.jobs.model import Job
 from core.ledger.store import BoundReached, LedgerStore, Step, Stopped
@@ -96,7 +96,7 @@ class JobStore:
             BoundReached, Stopped: the reservation is refused (see ledger.store).
         """
         created = replace(job, version=1, movement=None)
-        put = self._put(_job_item(created), "attribute_not_exists(id)")
+        put = self._put(_job_item(created), unchanged_since(0))
         self._write(job, created, Step({"Put": put}, lambda _: JobExists(job.id)))
         return created
 
@@ -127,8 +127,7 @@ class JobStore:
         delete: Any = {
             "TableName": self._table,
             "Key": {"id": {"S": job.id}},
-            "ConditionExpression": "version = :read",
-            "ExpressionAttributeValues": {":read": {"N": str(job.version)}},
+            **unchanged_since(job.version),
         }
         self._write(job, None, Step({"Delete": delete}, lambda _: JobChanged(job.id)))
 
@@ -222,7 +221,7 @@ class JobStore:
         """
         marked = _image_item(replace(image, deleted_at=now))
         changed = JobChanged(image.job_id)
-        steps = [Step({"Put": self._put(marked, "attribute_exists(id)")}, lambda _: changed)]
+        steps = [Step({"Put": self._put(marked, {"ConditionExpression": "attribute_exists(id)"})}, lambda _: changed)]
         if job := self.get(image.job_id):
             put = self._put_next(replace(job.without(image.id), version=job.version + 1))
             steps.append(Step({"Put": put}, lambda _: changed))
@@ -315,11 +314,10 @@ class JobStore:
 
     def _put_next(self, job: Job) -> Any:
         """The write of a job's next version, if it was not written since."""
-        return self._put(_job_item(job), "version = :read", {":read": {"N": str(job.version - 1)}})
+        return self._put(_job_item(job), unchanged_since(job.version - 1))
 
-    def _put(self, item: dict[str, Any], condition: str, values: dict[str, Any] | None = None) -> Any:
-        put = {"TableName": self._table, "Item": item, "ConditionExpression": condition}
-        return put | {"ExpressionAttributeValues": values} if values else put
+    def _put(self, item: dict[str, Any], condition: dict[str, Any]) -> Any:
+        return {"TableName": self._table, "Item": item, **condition}
 
     def _get(self, item_id: str) -> dict[str, Any] | None:
         answer = self._client.get_item(TableName=self._table, Key={"id": {"S": item_id}}, ConsistentRead=True)

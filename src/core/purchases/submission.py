@@ -93,8 +93,11 @@ class JobSubmission:
         try:
             created = self._write(caller, self._jobs.create, self._reserving(caller, checked, job))
         except JobExists:
-            return self._rejoin(caller, checked, job)
-        return self._enqueue(created)
+            submitted = self._rejoin(caller, checked, job)
+        else:
+            submitted = self._enqueue(created)
+        self._spending.measure_key(caller)
+        return submitted
 
     def earlier(self, job: Job) -> Job | None:
         """The job that was submitted before under the id of `job`.

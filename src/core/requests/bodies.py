@@ -1,48 +1,28 @@
 """Request bodies: JSON with null for absent, and the text fields and files of forms, as one typed ImageRequest."""
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
-
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+from typing import Any
 
 from core.errors import InvalidRequest
 from core.images.data_urls import decode_data_url, is_data_url
 from core.images.stored_object import StoredObject
 from core.requests import Parameters, Role
+from core.validation import Body, load_json
 
 _EXAMPLE = '{"model": "gpt-image-2.6-flare", "prompt": "A cute baby sea otter"}'
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
-
-    @classmethod
-    def read(cls, document: Mapping[str, Any]) -> Self:
-        """The body of a JSON document.
-
-        Raises:
-            InvalidRequest: a parameter is unknown or has the wrong type.
-        """
-        try:
-            # SDKs send null for what their user left out, whatever its name.
-            return cls.model_validate({name: value for name, value in document.items() if value is not None})
-        except ValidationError as error:
-            raise _shape_fault(error.errors(include_input=False, include_url=False)[0], cls.model_fields) from None
-
-
-class Reasoning(_Body):
+class Reasoning(Body):
     """How hard the author of an SVG thinks."""
 
     effort: str | None = None
     """More effort takes longer and costs more."""
 
 
-class Svg(_Body):
+class Svg(Body):
     """Which model writes an SVG, and how."""
 
     model: str | None = None
@@ -51,7 +31,7 @@ class Svg(_Body):
     """How hard it thinks."""
 
 
-class ImageSettings(_Body):
+class ImageSettings(Body):
     """What every door takes that makes images. null means absent, as the SDKs send it."""
 
     prompt: str | None = None
@@ -105,7 +85,7 @@ class GenerationBody(ImageSettings):
         return self.model_dump(exclude_none=True, exclude={"images", "mask", "markup", "easel_deadline"})
 
 
-class ImageReference(_Body):
+class ImageReference(Body):
     """An input image by reference: exactly one of a URL (https or data) and an id (file_ or img_)."""
 
     image_url: str | None = None
@@ -224,10 +204,8 @@ def parse_json(raw: str | bytes | None) -> Mapping[str, Any]:
         InvalidRequest: it is not JSON, or no object.
     """
     try:
-        document = json.loads(raw or "")
-        # JSON can spell half a character ("\\ud800"), which no text can hold.
-        json.dumps(document, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
+        document = load_json(raw or "")
+    except ValueError:
         raise InvalidRequest(
             f"The request body is not valid JSON. Send an object such as {_EXAMPLE}.", code="invalid_json"
         ) from None
@@ -340,26 +318,3 @@ def _typed(name: str, text: str) -> str | int | bool:
 
 def _duplicate(name: str) -> InvalidRequest:
     return InvalidRequest(f"'{name[:64]}' is given more than once.", param=name[:64], code="duplicate_parameter")
-
-
-def _shape_fault(fault: ErrorDetails, known: Iterable[str]) -> InvalidRequest:
-    name = ".".join(str(part) for part in fault["loc"])[:64]
-    if fault["type"] == "extra_forbidden":
-        return InvalidRequest(
-            f"Unknown parameter: '{name}'. Known parameters are: {', '.join(sorted(known))}.",
-            param=name,
-            code="unknown_parameter",
-        )
-    kinds = {
-        "string_type": "a string",
-        "int_type": "an integer",
-        "bool_type": "true or false",
-        "list_type": "an array",
-        "model_type": "an object",
-    }
-    kind = kinds.get(fault["type"])
-    return InvalidRequest(
-        f"Invalid type for '{name}': {'it must be ' + kind if kind else fault['msg']}.",
-        param=name,
-        code="invalid_type",
-    )

@@ -6,28 +6,26 @@ use therefore pins the object's ETag, and later uses demand it: an upload stands
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from core.callers.model import Caller
 from core.errors import Hint, InvalidRequest, NotFound
+from core.images.inspection import MAX_BYTES
 from core.uploads.store import StoredUpload, Upload, UploadBucket, UploadChanged, UploadForm, UploadStore
+from core.validation import Body
 
-# Source: OpenAI Images API, the size of input images.
-MAX_BYTES = 50 * 1024 * 1024
 FORM_SECONDS = 900
 KEPT_SECONDS = 86400
 
-_CODES = {"extra_forbidden": "unknown_parameter", "missing": "missing_required_parameter"}
 
-
-class UploadBody(BaseModel):
+class UploadBody(Body):
     """The JSON body of POST /v1/uploads."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    example = '{"content_type": "image/png"}'
 
     content_type: Literal["image/png", "image/jpeg", "image/webp"]
     """What the file is."""
@@ -50,10 +48,9 @@ class OpenedUpload:
 class Uploads:
     """The uploads of callers."""
 
-    def __init__(self, records: UploadStore, bucket: UploadBucket, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, records: UploadStore, bucket: UploadBucket) -> None:
         self._records = records
         self._bucket = bucket
-        self._clock = clock
 
     def create(self, caller: Caller, document: Mapping[str, Any]) -> tuple[Upload, UploadForm]:
         """A new upload, and the form that sends its bytes.
@@ -61,8 +58,8 @@ class Uploads:
         Raises:
             InvalidRequest: the document is no UploadBody.
         """
-        body = _read(document)
-        now = int(self._clock())
+        body = UploadBody.read(document)
+        now = int(time.time())
         upload = Upload(
             id="file_" + secrets.token_hex(16),
             caller_id=caller.id,
@@ -120,23 +117,10 @@ class Uploads:
 
     def _owned(self, caller: Caller, upload_id: str) -> Upload:
         upload = self._records.get(upload_id) if upload_id.startswith("file_") else None
-        if upload is None or not caller.owns(upload) or upload.expires_at <= self._clock():
+        if upload is None or not caller.owns(upload) or upload.expires_at <= time.time():
             raise NotFound(
                 f"There is no upload '{upload_id[:64]}'. An upload is kept for one day.",
                 hint=Hint.CREATE_UPLOAD,
                 param="id",
             )
         return upload
-
-
-def _read(document: Mapping[str, Any]) -> UploadBody:
-    try:
-        return UploadBody.model_validate(document)
-    except ValidationError as error:
-        fault = error.errors(include_input=False, include_url=False)[0]
-        name = str(fault["loc"][0])[:64]
-        raise InvalidRequest(
-            f'\'{name}\': {fault["msg"]}. Send an object such as {{"content_type": "image/png"}}.',
-            param=name,
-            code=_CODES.get(fault["type"], "invalid_value"),
-        ) from None

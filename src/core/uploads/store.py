@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from core.dynamodb import from_item, to_item
+from core.objects import is_missing
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -117,8 +118,7 @@ class UploadBucket:
         try:
             head = self._client.head_object(Bucket=self._bucket, Key=upload.key)
         except ClientError as error:
-            # Without ListBucket, which nobody here has, S3 answers 403 for a key that does not exist.
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
+            if is_missing(error):
                 return None
             raise
         return StoredUpload(head["ETag"], head["ContentLength"])

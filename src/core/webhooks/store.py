@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from core.dynamodb import from_item, to_item
+from core.dynamodb import from_item, to_item, unchanged_since
 from core.webhooks.message import Message
 
 if TYPE_CHECKING:
@@ -49,14 +49,8 @@ class MessageStore:
         document: dict[str, Any] = _message_data.dump_python(saved, mode="json", exclude_none=True)
         if saved.check_at is not None:
             document["open"] = _PENDING
-        condition: Any = {"ConditionExpression": "attribute_not_exists(id)"}
-        if message.version:
-            condition = {
-                "ConditionExpression": "version = :read",
-                "ExpressionAttributeValues": {":read": {"N": str(message.version)}},
-            }
         try:
-            self._client.put_item(TableName=self._table, Item=to_item(document), **condition)
+            self._client.put_item(TableName=self._table, Item=to_item(document), **unchanged_since(message.version))
         except self._client.exceptions.ConditionalCheckFailedException:
             raise MessageChanged(message.id) from None
         return saved

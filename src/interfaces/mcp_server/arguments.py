@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import NullableSchema
 
+from core.images.inspection import MAX_BYTES
 from core.requests.bodies import Svg
-from core.uploads import MAX_BYTES
 
 WAIT_SECONDS = 25
 MOST_SECONDS = 45

@@ -6,9 +6,9 @@ from typing import Any
 
 from mcp.types import CallToolResult, TextContent
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from core.errors import EaselError, Hint, Hints, InvalidRequest
+from core.validation import first_fault, name_of, requirement
 
 MCP_HINTS: Hints = {
     Hint.SEND_AGAIN: "Call again.",
@@ -24,9 +24,9 @@ MCP_HINTS: Hints = {
 
 
 def of_arguments(error: ValidationError, schema: Mapping[str, Any]) -> InvalidRequest:
-    """The first fault in a call's arguments. pydantic's own text would hold what was sent."""
-    fault = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    name = ".".join(str(part) for part in fault["loc"])[:64]
+    """The first fault in a call's arguments."""
+    fault = first_fault(error)
+    name = name_of(fault)
     if fault["type"] == "extra_forbidden":
         known = ", ".join(schema["properties"])
         return InvalidRequest(
@@ -35,12 +35,7 @@ def of_arguments(error: ValidationError, schema: Mapping[str, Any]) -> InvalidRe
     if fault["type"] == "missing":
         return InvalidRequest(f"The argument '{name}' is missing.", param=name, code="missing_required_parameter")
     what = schema["properties"].get(str(fault["loc"][0]), {}).get("description", "")
-    return InvalidRequest(f"The argument '{name}' is wrong: {_said(fault)}. It is for: {what}", param=name)
-
-
-def _said(fault: ErrorDetails) -> str:
-    """What pydantic says of a fault, without regular expressions."""
-    return "it has another form" if fault["type"] == "string_pattern_mismatch" else fault["msg"]
+    return InvalidRequest(f"The argument '{name}' is wrong: it {requirement(fault)}. It is for: {what}", param=name)
 
 
 def told(error: EaselError, request_id: str) -> CallToolResult:
