@@ -129,7 +129,7 @@ class DropTaker:
         if found.is_for_others:
             _log("material for others", notice)
             return
-        asked = self._asked(caller, dropped, found, notice)
+        asked = self._image_request(caller, dropped, found, notice)
         origin = self._results.claim(self._origin(dropped, found))
         context = SubmissionContext(request_id, dedupe_key=dedupe_key, origin=origin, webhook=found.recipe.webhook)
         try:
@@ -169,7 +169,7 @@ class DropTaker:
         if notice.waited < patience:
             raise _NotYet(patience)
 
-    def _asked(self, caller: Caller, dropped: Dropped, found: FoundRecipe, notice: Notice) -> ImageRequest:
+    def _image_request(self, caller: Caller, dropped: Dropped, found: FoundRecipe, notice: Notice) -> ImageRequest:
         def source(reference: str, param: str) -> ImageSource:
             return self._source(caller, found.resolve(reference), param, notice)
 

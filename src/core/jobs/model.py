@@ -40,7 +40,7 @@ DEADLINE_SECONDS = 3600
 class Job:
     """One job. Times are Unix seconds, except `created_ms` in milliseconds, which orders a caller's jobs.
 
-    `check_at` is when the sweep looks at the job again, None if it never has to; `announced` whether the end of a
+    `check_at` is when the sweep checks the job next, None if it never has to; `announced` whether the end of a
     finished job has been announced. `bought` is how many images the provider delivered, `deleted` how many of them the
     caller has deleted since, `version` the number of writes (see JobStore.save). `reservation` is what the job holds in
     the ledger, `movement` what the next write books there; that is never stored. `resolved_at` is when an operator

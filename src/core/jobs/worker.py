@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 STORING_RESERVE_SECONDS = 20
 # A lease outlives the function that holds it, so that no two workers ever hold one job.
 LEASE_MARGIN_SECONDS = 10
-# While the operator has stopped buying, jobs check so often whether it goes on, until their deadline.
+# While buying is stopped, jobs check so often whether it has resumed, until their deadline.
 STOPPED_RETRY_SECONDS = 15.0
 _DEFAULT_RETRY_SECONDS = 5.0
 _SLOT_RETRY_SECONDS = (3, 9)
