@@ -56,7 +56,7 @@ def test_a_date_that_only_the_provider_knows_counts(
     assert "another date" in written.getvalue()
 
 
-def test_a_far_end_is_measured_but_wakes_nobody(
+def test_a_distant_shutdown_is_measured_without_an_alarm(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PROVIDERS__OPENAI__BASE_URL", "https://provider.example/v1")
