@@ -22,10 +22,6 @@ class CallerStore:
         self._client = client
         self._table = table
 
-    def find(self, key: str) -> Caller | None:
-        """The caller that a key stands for, whatever its status."""
-        return self.find_by_hash(hash_key(key))
-
     def find_by_hash(self, key_hash: str) -> Caller | None:
         """The caller whose key has that hash, whatever its status."""
         item = self._client.get_item(TableName=self._table, Key={"key_hash": {"S": key_hash}}, ConsistentRead=True).get(
