@@ -52,7 +52,7 @@ def _leaving_results(settings: AnnouncerSettings, spending: Spending) -> Reactio
 
     def left(job: Job) -> int | None:
         payer = owners.payer_of(job)
-        return spending.left(payer) if payer else None
+        return spending.remaining(payer) if payer else None
 
     return lambda job: results.write(job, _answers(settings, partial(left, job)))
 

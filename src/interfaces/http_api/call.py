@@ -208,7 +208,7 @@ class Call:
     def answers(self, doors: Doors, caller: Caller) -> Answers:
         """The shaper of this call's answers."""
         base_url = doors.settings.public_url or self._base_url()
-        return Answers(doors.links, base_url, self.now, lambda: doors.spending.left(caller))
+        return Answers(doors.links, base_url, self.now, lambda: doors.spending.remaining(caller))
 
     def _base_url(self) -> str:
         context = self.event["requestContext"]
