@@ -52,7 +52,7 @@ def _leaving_results(settings: AnnouncerSettings, spending: Spending) -> Reactio
 
     def left(job: Job) -> int | None:
         caller = owners.caller_of(job)
-        return spending.left(caller) if caller else None
+        return spending.remaining(caller) if caller else None
 
     return lambda job: results.write(job, _answers(settings, partial(left, job)))
 

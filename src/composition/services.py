@@ -63,14 +63,14 @@ class Doors:
 def tokens() -> "Tokens":
     """The browser tokens of this process. Built when the first one comes: most calls bring a key, and load less."""
     from core.callers.browser_token_store import TokenStore  # noqa: PLC0415 - loaded with the first token only
-    from core.callers.browser_tokens import LONGEST_SECONDS, Tokens  # noqa: PLC0415 - loaded with the first token only
+    from core.callers.browser_tokens import MAX_SECONDS, Tokens  # noqa: PLC0415 - loaded with the first token only
     from core.callers.signing_keys import SigningSecret  # noqa: PLC0415 - loaded with the first token only
 
     settings = ApiSettings.from_environment()
     return Tokens(
         TokenStore(aws.dynamodb(), settings.jobs_table),
         CallerStore(aws.dynamodb(), settings.callers_table),
-        SigningSecret(aws.secretsmanager(), settings.token_secret_arn, LONGEST_SECONDS),
+        SigningSecret(aws.secretsmanager(), settings.token_secret_arn, MAX_SECONDS),
         catalog.load(),
     )
 

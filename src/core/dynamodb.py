@@ -1,4 +1,4 @@
-"""Plain data to DynamoDB items and back, writes that notice each other, and pages of what an owner has."""
+"""DynamoDB: plain data to items and back, optimistic locking, and pages of an owner's items."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class _Deserializer(TypeDeserializer):
-    """Every number that is stored is whole, and is wanted back as it was, not as a Decimal."""
+    """Reads numbers as int instead of Decimal: all that are stored are whole."""
 
     def _deserialize_n(self, value: str) -> int:
         return int(value)
@@ -21,7 +21,7 @@ _deserialize = _Deserializer().deserialize
 
 
 def to_item(document: Mapping[str, Any]) -> dict[str, Any]:
-    """DynamoDB's typed form of a flat or nested document; None is left out at the top."""
+    """DynamoDB's typed form of a document; top-level fields that are None are left out."""
     return {name: _serialize(value) for name, value in document.items() if value is not None}
 
 

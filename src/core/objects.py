@@ -1,4 +1,4 @@
-"""Objects in S3: how it answers for one that is not there, or is no longer the same."""
+"""S3 objects: how S3 answers for one that is missing or has changed."""
 
 from botocore.exceptions import ClientError
 

@@ -23,7 +23,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 def test_a_model_that_lives_is_no_news(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert world.provider.check_models() == []
-    assert '"RetiringModels":0' in capsys.readouterr().out
+    assert '"RetiringModels":[0.0]' in capsys.readouterr().out
 
 
 def test_a_model_in_use_that_the_catalog_gives_up_is_found(
@@ -35,7 +35,7 @@ def test_a_model_in_use_that_the_catalog_gives_up_is_found(
     today = datetime.now(UTC).date()
     if today < datetime(2026, 12, 1, tzinfo=UTC).date():
         assert (end["model"], end["shut_down_on"]) == ("gpt-image-1.5", "2026-12-01")
-        assert '"RetiringModels":1' in capsys.readouterr().out
+        assert '"RetiringModels":[1.0]' in capsys.readouterr().out
         assert "model is shut down soon" in written.getvalue()
 
 
@@ -52,7 +52,7 @@ def test_a_date_that_only_the_provider_knows_counts(
     assert (end["model"], end["days_left"]) == ("gpt-image-2.6-flare", 30), "the other is not in use"
     measured = capsys.readouterr().out
     assert NAMESPACE in measured
-    assert '"ModelDaysLeft":30' in measured
+    assert '"ModelDaysLeft":[30.0]' in measured
     assert "another date" in written.getvalue()
 
 
@@ -64,7 +64,7 @@ def test_a_distant_shutdown_is_measured_without_an_alarm(
     with respx.mock() as provider:
         provider.get(LIST).respond(json={"data": [{"id": "gpt-image-2.6-flare", "shutdown_date": far}]})
         assert len(world.provider.check_models()) == 1
-    assert '"RetiringModels":0' in capsys.readouterr().out
+    assert '"RetiringModels":[0.0]' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

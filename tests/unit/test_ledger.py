@@ -129,6 +129,6 @@ def test_what_is_no_amount_of_dollars_is_refused() -> None:
         try:
             micro_usd(text)
         except ValueError as error:
-            assert "no amount of dollars" in str(error)
+            assert "is not a valid amount of dollars" in str(error)
         else:
             raise AssertionError(text)

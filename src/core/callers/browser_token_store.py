@@ -1,4 +1,4 @@
-"""The records of browser tokens, in the jobs table with a TTL. A token whose record is gone is worth nothing."""
+"""The records of browser tokens, in the jobs table with a TTL. A token without a record is invalid."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -23,18 +23,18 @@ class TokenStore:
         self._client.put_item(TableName=self._table, Item=item)
 
     def get(self, token_id: str) -> BrowserToken | None:
-        """The token of that id, at this moment."""
+        """The token with that id, read consistently."""
         answer = self._client.get_item(TableName=self._table, Key={"id": {"S": token_id}}, ConsistentRead=True)
         return _token(from_item(answer["Item"])) if "Item" in answer else None
 
     def delete(self, token_id: str) -> None:
-        """Delete a token's record, and with it whatever the token allowed."""
+        """Delete a token's record, which revokes the token."""
         self._client.delete_item(TableName=self._table, Key={"id": {"S": token_id}})
 
     def list_of(
         self, caller_id: str, limit: int, now: float, after: BrowserToken | None
     ) -> tuple[list[BrowserToken], bool]:
-        """A caller's valid tokens, newest first, and whether there are more; `after` is the last of the page before."""
+        """A caller's valid tokens, newest first, and whether there are more. `after` is the last of the page before."""
         last = {"id": after.id, "created": _created(after)} if after else None
         items, more = newest_of(self._client, self._table, _owner(caller_id), limit, last, unexpired_at=now)
         return [_token(item) for item in items], more

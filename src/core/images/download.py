@@ -12,14 +12,12 @@ from contextlib import closing, contextmanager
 from typing import IO
 
 from core.errors import InvalidRequest
-from core.images.inspection import MAX_BYTES
 from core.outbound import connection as connecting
 from core.outbound.addresses import TrustedHosts
 from core.outbound.connection import CheckedConnection
 from core.outbound.urls import ForbiddenUrl, HttpsUrl
 
 MAX_REDIRECTS = 3
-TIMEOUT_SECONDS = 20.0
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHUNK_BYTES = 64 * 1024
@@ -32,7 +30,6 @@ _EXPECTED = (
     "Use an https URL (port 443, no user name or password) of an image on the public internet, "
     "or send the image itself, as a file, a data URL or an upload."
 )
-_NOBODY = TrustedHosts()
 
 
 class _DownloadFailed(Exception):
@@ -48,9 +45,9 @@ def fetch(
     file: IO[bytes],
     *,
     param: str,
-    max_bytes: int = MAX_BYTES,
-    timeout: float = TIMEOUT_SECONDS,
-    trusted_hosts: TrustedHosts = _NOBODY,
+    max_bytes: int,
+    timeout: float,
+    trusted_hosts: TrustedHosts,
 ) -> None:
     """Write what is behind an https URL into a file: at most `max_bytes`, within `timeout` seconds all in all.
 

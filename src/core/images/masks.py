@@ -48,7 +48,7 @@ class Mask:
     converted: bool
 
 
-def prepare_mask(data: bytes, width: int, height: int, *, param: str = "mask") -> Mask:
+def prepare_mask(data: bytes, width: int, height: int) -> Mask:
     """Check a mask against the stored dimensions of the first image, and convert a black and white one.
 
     Black becomes transparent, which is where the image is edited; white becomes opaque; soft edges stay soft. That is
@@ -59,56 +59,55 @@ def prepare_mask(data: bytes, width: int, height: int, *, param: str = "mask") -
     """
     if len(data) >= MAX_MASK_BYTES:
         raise InvalidRequest(
-            f"The mask has {len(data)} bytes. {_MASK_EXPECTED}", param=param, code="image_file_too_large"
+            f"The mask has {len(data)} bytes. {_MASK_EXPECTED}", param="mask", code="image_file_too_large"
         )
-    inspected = inspect(data, name="the mask", param=param)
+    inspected = inspect(data, name="the mask", param="mask")
     if inspected.content_type != "image/png":
-        raise _invalid_mask(f"The mask is {inspected.content_type}, not PNG.", param)
+        raise _invalid_mask(f"The mask is {inspected.content_type}, not PNG.")
     if (inspected.width, inspected.height) != (width, height):
         raise _invalid_mask(
-            f"The mask is {inspected.width}x{inspected.height} pixels, the first image {width}x{height}.", param
+            f"The mask is {inspected.width}x{inspected.height} pixels, the first image {width}x{height}."
         )
-    image = _decode(data, inspected, "mask", param)
+    image = _decode(data, inspected, "mask")
     alpha = _alpha(image)
     if alpha is not None and _has_transparency(alpha):
         return Mask(data, converted=False)
     grey = _black_and_white(image)
     if grey is None:
         fault = "has no alpha channel" if alpha is None else "is fully opaque, so that it edits nothing"
-        raise _invalid_mask(f"The mask {fault}, and it is not black and white either.", param)
+        raise _invalid_mask(f"The mask {fault}, and it is not black and white either.")
     converted = _with_alpha(grey)
     if len(converted) >= MAX_MASK_BYTES:
-        raise _invalid_mask("The black and white mask is too large once it is converted.", param)
+        raise _invalid_mask("The black and white mask is too large once it is converted.")
     return Mask(converted, converted=True)
 
 
-def check_markup(data: bytes, width: int, height: int, *, param: str = "markup") -> None:
+def check_markup(data: bytes, width: int, height: int) -> None:
     """Check a markup against the upright dimensions of the first image.
 
     Raises:
         InvalidRequest: it is no such markup; the message tells what is expected.
     """
-    inspected = inspect(data, name="the markup", param=param)
+    inspected = inspect(data, name="the markup", param="markup")
     if inspected.content_type != "image/png":
-        raise _invalid_markup(f"The markup is {inspected.content_type}, not PNG.", param)
+        raise _invalid_markup(f"The markup is {inspected.content_type}, not PNG.")
     if (inspected.upright_width, inspected.upright_height) != (width, height):
         raise _invalid_markup(
             f"The markup is {inspected.upright_width}x{inspected.upright_height} pixels, the first image, upright, "
-            f"{width}x{height}.",
-            param,
+            f"{width}x{height}."
         )
-    alpha = _alpha(_decode(data, inspected, "markup", param))
+    alpha = _alpha(_decode(data, inspected, "markup"))
     if alpha is None or not _has_transparency(alpha):
-        raise _invalid_markup("The markup has no transparent pixels.", param)
+        raise _invalid_markup("The markup has no transparent pixels.")
 
 
-def _decode(data: bytes, inspected: Inspected, what: str, param: str) -> "Image":
+def _decode(data: bytes, inspected: Inspected, param: str) -> "Image":
     from PIL import Image  # noqa: PLC0415 - 40 ms that only masks and markups are worth
 
     if inspected.width * inspected.height > MAX_DECODED_PIXELS:
         raise InvalidRequest(
-            f"The {what} is {inspected.width}x{inspected.height} pixels; at most {MAX_DECODED_PIXELS} pixels are "
-            f"allowed. Scale the image and the {what} down first.",
+            f"The {param} is {inspected.width}x{inspected.height} pixels; at most {MAX_DECODED_PIXELS} pixels are "
+            f"allowed. Scale the image and the {param} down first.",
             param=param,
             code="image_too_large",
         )
@@ -120,7 +119,7 @@ def _decode(data: bytes, inspected: Inspected, what: str, param: str) -> "Image"
         image.load()
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error):  # Pillow's ways to say "broken"
         raise InvalidRequest(
-            f"The {what} is a broken PNG file. Save it again, or export it from another program.",
+            f"The {param} is a broken PNG file. Save it again, or export it from another program.",
             param=param,
             code="invalid_image_file",
         ) from None
@@ -172,9 +171,9 @@ def _with_alpha(grey: "Image") -> bytes:
     return file.getvalue()
 
 
-def _invalid_mask(fault: str, param: str) -> InvalidRequest:
-    return InvalidRequest(f"{fault} {_MASK_EXPECTED}", param=param, code="invalid_mask_image_format")
+def _invalid_mask(fault: str) -> InvalidRequest:
+    return InvalidRequest(f"{fault} {_MASK_EXPECTED}", param="mask", code="invalid_mask_image_format")
 
 
-def _invalid_markup(fault: str, param: str) -> InvalidRequest:
-    return InvalidRequest(f"{fault} {_MARKUP_EXPECTED}", param=param, code="invalid_markup_image")
+def _invalid_markup(fault: str) -> InvalidRequest:
+    return InvalidRequest(f"{fault} {_MARKUP_EXPECTED}", param="markup", code="invalid_markup_image")

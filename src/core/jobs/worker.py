@@ -33,7 +33,7 @@ from core.jobs.problems import (
 from core.jobs.store import JobChanged, JobStore, StoreBusy
 from core.ledger.store import LedgerStore
 from core.metrics import measure
-from core.pricing import ProviderReport, charge_of
+from core.pricing import ProviderReport, actual_cost
 from core.providers import Delivery, ImageProvider, InDoubt, InputFile, NotBought, Refused
 from core.queues import MAX_DELAY_SECONDS, JobQueue
 from core.requests import Input
@@ -160,7 +160,7 @@ class Performer:
     def _priced(self, job: Job, report: ProviderReport) -> ProviderReport:
         """The report with the cost of what it counts."""
         model = self._catalog.find(job.request.model)
-        return replace(report, charge=charge_of(report.usage, job.request, model.rules.prices)) if model else report
+        return replace(report, charge=actual_cost(report.usage, job.request, model.rules.prices)) if model else report
 
     def _provider_of(self, job: Job) -> ImageProvider:
         model = self._catalog.find(job.request.model)

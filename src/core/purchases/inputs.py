@@ -160,7 +160,7 @@ class InputCollector:
             return _Found(reference, StoredObject(upload.key, upload.etag, upload.size))
         file = files.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
         timeout = max(1.0, until - time.monotonic())
-        fetch(reference, file, param=param, timeout=timeout, trusted_hosts=self._trusted_hosts)
+        fetch(reference, file, param=param, max_bytes=MAX_BYTES, timeout=timeout, trusted_hosts=self._trusted_hosts)
         return _Found(source.label, file, on_disk=True)
 
     def _inspect(self, found: _Found, source: NamedSource) -> Inspected:

@@ -122,7 +122,7 @@ def _budget(state: BudgetState) -> "schemas.BudgetState":
         "spent_micro_usd": state.balance.spent if own else None,
         "reserved_micro_usd": state.balance.reserved if own else None,
         "limit_micro_usd": state.limit,
-        "left_micro_usd": state.left,
+        "left_micro_usd": state.remaining,
         "renews_at": state.renews_at,
     }
 

@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
 
 from composition.services import Doors
-from core.callers.authentication import holder_of_key
+from core.callers.authentication import require_key
 from core.callers.model import Caller
 from core.errors import EaselError, InvalidRequest
 from core.purchases import SubmissionContext
@@ -203,12 +203,12 @@ class Call:
 
     def key_holder(self, doors: Doors) -> Caller:
         """Whose key came with this call, where a browser token is not enough; raises as `caller` does."""
-        return holder_of_key(self.caller(doors))
+        return require_key(self.caller(doors))
 
     def answers(self, doors: Doors, caller: Caller) -> Answers:
         """The shaper of this call's answers."""
         base_url = doors.settings.public_url or self._base_url()
-        return Answers(doors.links, base_url, self.now, lambda: doors.spending.left(caller))
+        return Answers(doors.links, base_url, self.now, lambda: doors.spending.remaining(caller))
 
     def _base_url(self) -> str:
         context = self.event["requestContext"]

@@ -45,7 +45,7 @@ def quote() -> Response[str]:
         request, quoted = doors().purchases.quote("edit", _edit(call))
     else:
         request, quoted = doors().purchases.quote("generation", generation_of_json(parse_json(call.body)))
-    return answer(200, quote_document(request, quoted, doors().spending.left(caller)))
+    return answer(200, quote_document(request, quoted, doors().spending.remaining(caller)))
 
 
 @routes.post("/images/variations")

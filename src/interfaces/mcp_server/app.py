@@ -6,7 +6,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from composition.mcp import settings
 from composition.services import doors
-from core.callers.authentication import holder_of_key
+from core.callers.authentication import require_key
 from core.errors import EaselError
 from core.logs import logger
 from interfaces.mcp_server import adapter, authorization, server, session
@@ -41,7 +41,7 @@ def _answer(event: Event, context: LambdaContext, request_id: str) -> Answer:
         credential = authorization.credential(event)
         source = event["requestContext"]["http"].get("sourceIp")
         origin = event["headers"].get("origin")
-        caller = holder_of_key(doors().gate.caller_of(credential, origin, source=source))
+        caller = require_key(doors().gate.caller_of(credential, origin, source=source))
     except EaselError as error:
         return authorization.refusal(error, event, hosts, request_id)
     session.begin(session.Visit(caller, event["requestContext"]["timeEpoch"] / 1000, request_id))

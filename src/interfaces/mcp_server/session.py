@@ -39,7 +39,7 @@ class Visit:
 
     def budget_left(self) -> int | None:
         """Micro-dollars that the caller can still spend; None without a budget."""
-        return doors().spending.left(self.caller)
+        return doors().spending.remaining(self.caller)
 
 
 _current: ContextVar[Visit] = ContextVar("visit")
