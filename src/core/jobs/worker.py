@@ -85,7 +85,7 @@ class Performer:
         if job is None or job.finished:
             log.info("nothing to do", extra={"job_id": job_id})
             return
-        now = int(time.time())
+        now = self._now()
         try:
             if job.status == "running":
                 if not job.lease_expired(now):
