@@ -187,13 +187,13 @@ class Job:
         """The purchase may have happened, but no result arrived. The lease stays: its worker may still bring one."""
         return self._ended("unknown", now, error=problem, charged="unknown")
 
-    def resolved(self, charge: int, now: int) -> "Job":
-        """An unknown one, resolved: it cost `charge` micro-dollars, 0 if nothing was bought."""
-        charged = charge > 0
+    def resolved(self, cost: int, now: int) -> "Job":
+        """An unknown one, resolved: it cost `cost` micro-dollars, 0 if nothing was bought."""
+        charged = cost > 0
         error = replace(self.error, charged=charged) if self.error else None
         check_at = None if self.announced else self.check_at
         resolved = replace(self, charged=charged, error=error, resolved_at=now, check_at=check_at)
-        return resolved._booked("resolve", now, charge, self.request.n if charged else 0)
+        return resolved._booked("resolve", now, cost, self.request.n if charged else 0)
 
     def closed_in_doubt(self, now: int) -> "Job":
         """An unknown one whose record is about to expire. What it holds counts as spent: doubt never frees money."""
@@ -241,10 +241,10 @@ class Job:
         ended = replace(self, status=status, finished_at=finished_at, check_at=check_at, announced=False, **changes)
         match ended.charged:
             case True:
-                charge = ended._counted()
-                if charge is None:  # Without a count, assume the most that it can have been.
-                    charge = self.quote.upper_bound
-                return ended._booked("settle", now, charge, ended.bought or ended.request.n)
+                cost = ended._counted()
+                if cost is None:  # Without a count, assume the most that it can have been.
+                    cost = self.quote.upper_bound
+                return ended._booked("settle", now, cost, ended.bought or ended.request.n)
             case False:
                 return ended._booked("release", now, 0, 0)
         return ended
