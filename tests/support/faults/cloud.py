@@ -79,11 +79,13 @@ class Cloud:
             "deadLetterTargetArn": arn["QueueArn"],
             "maxReceiveCount": properties["RedrivePolicy"]["maxReceiveCount"],
         }
-        attributes = {
-            "VisibilityTimeout": str(visibility or properties["VisibilityTimeout"]),
-            "RedrivePolicy": json.dumps(policy),
-        }
-        self._sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+        self._sqs.set_queue_attributes(
+            QueueUrl=url,
+            Attributes={
+                "VisibilityTimeout": str(visibility or properties["VisibilityTimeout"]),
+                "RedrivePolicy": json.dumps(policy),
+            },
+        )
         return str(made["QueueUrl"])
 
     def clear(self) -> None:
@@ -135,7 +137,8 @@ class Cloud:
     @contextmanager
     def _door(self, seconds: int) -> Iterator[list[Answer]]:
         # Powertools keeps the event of a process in one place; here several processes share it.
-        event, context = getattr(BaseRouter, "current_event", None), getattr(BaseRouter, "lambda_context", None)
+        event: Any = getattr(BaseRouter, "current_event", None)
+        context: Any = getattr(BaseRouter, "lambda_context", None)
         answers: list[Answer] = []
         try:
             with self.wire.process("api", seconds):
@@ -312,7 +315,7 @@ class _Remaining(Context):
         super().__init__()
         self._time_left = time_left
 
-    def get_remaining_time_in_millis(self) -> int:
+    def get_remaining_time_in_millis(self) -> int:  # type: ignore[override]  # static in Powertools, not in Lambda
         return int(self._time_left() * 1000)
 
 
