@@ -1,4 +1,4 @@
-# Easel: `make` lists what it can do. A target installs the environments it needs, and only those.
+# Easel: `make` lists the targets. Each target installs only the environments it needs.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -7,21 +7,21 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 SAM := .venv-sam/bin/sam
-# The laptop cloud and the tests build into folders of their own: what SAM keeps beside a build
-# (dependencies, caches) would be thrown away by another one.
+# The laptop cloud and the tests build into separate folders: a build deletes what SAM keeps beside
+# another one (dependencies, caches).
 BUILD ?= .aws-sam
 ARCHITECTURE ?= arm64
 PROFILE ?= default
 
 .PHONY: help
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 
-# Environments: one for each set of pins that cannot live with the others.
+# Environments: one for each set of pins that conflicts with the others.
 
 PYTHON_VERSION := $(shell cat .python-version)
-# A pyenv shim answers only for a version that is selected, so pyenv's own folders are tried as well.
+# A pyenv shim works only for the selected version, so pyenv's own folders are tried as well.
 PYTHONS = python$(PYTHON_VERSION) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(PYTHON_VERSION)*/bin/python python3
 IS_RIGHT = import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(PYTHON_VERSION)")
 
@@ -39,9 +39,7 @@ endef
 
 .venv/.stamp: requirements/dev.txt
 	$(install)
-	@printf '%s\n' "$(CURDIR)" "$(CURDIR)/src" > "$$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')/easel.pth"
-	@printf '#!%s\nimport sys\nfrom cli.main import main\nsys.exit(main())\n' "$(CURDIR)/$(BIN)/python" > $(BIN)/easel
-	@chmod +x $(BIN)/easel
+	@$(call quietly,install-easel,$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .)
 
 .venv-%/.stamp: requirements/%.txt
 	$(install)
@@ -75,7 +73,7 @@ setup: ## install every environment
 # The laptop cloud.
 
 .PHONY: demo up down
-demo: ## a picture from the real template on this machine, with neither an AWS account nor a key
+demo: ## images from the real template on this machine, without an AWS account or a key
 	$(call need,dev sam ministack)
 	@$(BIN)/python -m local.demo
 
@@ -83,18 +81,18 @@ up: ## start the laptop cloud and leave it running (out/stack.json says where it
 	$(call need,dev sam ministack)
 	@$(BIN)/python -m local.up
 
-down: ## end what `make up` started
+down: ## stop what `make up` started
 	$(call need,dev)
 	@$(BIN)/python -m local.down
 
 
 # Tests and checks.
 
-.PHONY: test test-fast test-campaigns test-all faults check bench format
-# Two processes, each with a stack of its own: end-to-end tests mostly wait. In this order, which begins with the longest
-# files: by itself pytest-xdist would begin with those that hold most tests, and end with the longest.
+.PHONY: test test-fast test-campaigns test-all coverage faults check bench format
+# Two processes, each with its own stack, since end-to-end tests mostly wait. Files run in the order of the folders below,
+# which puts the longest first; pytest-xdist's own order, by number of tests, would end with the longest.
 LAYERS := tests/e2e tests/contract tests/deployment tests/integration tests/unit
-test: ## every layer of tests, but for the campaigns
+test: ## every layer of tests except the campaigns
 	$(call need,dev sam ministack checkov lambda openai-1 openai-2 node-client mcp-programs)
 	@$(BIN)/pytest $(LAYERS) -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -102,11 +100,21 @@ test-campaigns: ## long runs: many requests, statements, crashes or faults in a 
 	$(call need,dev sam ministack mcp-programs)
 	@$(BIN)/pytest tests/campaigns -n 2 --dist loadfile
 
-test-fast: ## the layers that need no deployed stack
+FAST := tests/unit tests/integration tests/contract/simulator tests/deployment/local
+test-fast: ## the tests that need no deployed stack
 	$(call need,dev)
-	@$(BIN)/pytest tests/unit tests/integration tests/contract/simulator tests/deployment/local
+	@$(BIN)/pytest $(FAST)
 
-faults: ## the fault campaign: every step meets every fault, and a table says what became of it
+# Of the functions' code by the fast layers: what runs in the deployed stack is a copy of it, in processes of the emulator.
+coverage: ## which lines and branches test-fast runs, as a table and as out/coverage/html
+	$(call need,dev)
+	@rm -rf out/coverage && mkdir -p out/coverage
+	@$(BIN)/coverage run -m pytest $(FAST) -n 2 --dist loadfile
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage html --quiet --directory out/coverage/html
+	@$(BIN)/coverage report
+
+faults: ## the fault campaign: every step meets every fault; prints a table of the outcomes
 	$(call need,dev)
 	@PYTHONPATH=src:. $(BIN)/python -m tests.support.faults
 
@@ -116,15 +124,17 @@ test-all: ## everything: check, demo, test, campaigns
 	@$(MAKE) test
 	@$(MAKE) test-campaigns
 
-check: ## formatting, lint, types, direction of imports, the template gate
+check: ## formatting, lint, types, import direction, breaking API changes, workflows, template tests
 	$(call need,dev sam checkov)
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@$(call quietly,lint-imports,$(BIN)/lint-imports)
+	@$(BIN)/python -m openapi.changes
+	@$(call quietly,zizmor,$(BIN)/zizmor --offline --pedantic --no-progress .github)
 	@$(BIN)/pytest tests/deployment/template
 
-bench: ## cold starts and the provider's data path, as ratios
+bench: ## benchmarks of cold starts and of reading the provider's answer, as ratios
 	$(call need,dev)
 	@$(BIN)/python -m bench.cold_start
 	@PYTHONPATH=src $(BIN)/python -m bench.provider_body
@@ -139,7 +149,7 @@ format: ## let ruff format and fix
 
 .PHONY: build deploy
 # SAM looks for a real python3.13 on PATH: the environment's own bin goes first.
-build: ## sam build, without what no function loads, with bytecode (ARCHITECTURE=arm64|x86_64)
+build: ## sam build, with bytecode and without unused files (ARCHITECTURE=arm64|x86_64)
 	$(call need,dev sam)
 	@mkdir -p $(BUILD)
 	@$(call quietly,sam-build,cd $(BUILD) && PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 \
@@ -161,18 +171,18 @@ COMPILE = $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe 
 	--no-emit-index-url --no-emit-find-links --no-header
 
 .PHONY: openapi requirements clean
-openapi: ## write what GET /openapi.json and GET /docs serve
+openapi: ## regenerate what GET /openapi.json serves, and the schema of recipes
 	$(call need,dev)
 	@$(BIN)/python -m openapi
 
 requirements: ## recompile the pinned requirements with the newest versions
 	$(call need,dev)
-	$(COMPILE) -o src/requirements.txt requirements/runtime.in
+	$(COMPILE) -o src/requirements.txt pyproject.toml
 	for name in dev sam ministack checkov lambda openai-1 openai-2; do \
 		$(COMPILE) -o requirements/$$name.txt requirements/$$name.in; done
 	cd tests/e2e/sdks/node && npm install --package-lock-only --save-exact openai@latest
 
-clean: ## end the laptop cloud, remove builds and environments
+clean: ## stop the laptop cloud, remove builds and environments
 	@if [ -e out/stack.json ] && [ -x $(BIN)/python ]; then $(BIN)/python -m local.down; fi
 	rm -rf .aws-sam out .venv .venv-* tests/e2e/sdks/node/node_modules tests/support/mcp/node/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

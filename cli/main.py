@@ -3,11 +3,13 @@
 import argparse
 import json
 import sys
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import drops, keys, spending, tokens, webhooks
 from cli.stack import Stack, StackError
+from core import __version__
 from core.callers.model import RATE_NAMES, RateName, Rates
 from core.ledger.dollars import usd
 from core.ledger.model import PERIODS, Budget
@@ -165,6 +167,7 @@ def _duration(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="easel", description="Operate an Easel deployment.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.add_argument("--stack", default="easel-dev", help="CloudFormation stack (default: %(default)s)")
     parser.add_argument("--local", action="store_true", help="the laptop cloud that `make up` runs here")
     parser.add_argument("--profile", help="AWS profile")
@@ -215,8 +218,12 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("job", help="the job's id, job_...")
     replay.set_defaults(run=_webhook_replay)
 
+    _add_token_commands(commands)
+    return parser
+
+
+def _add_token_commands(commands: Any) -> None:
     token_commands = commands.add_parser("tokens", help="browser tokens").add_subparsers(required=True)
     rotate = token_commands.add_parser("rotate", help="sign browser tokens with a new secret")
     rotate.add_argument("--end-all", action="store_true", help="and end every token there is, as after a leak")
     rotate.set_defaults(run=_rotate)
-    return parser

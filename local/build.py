@@ -48,8 +48,8 @@ def package(name: str, logs: Path) -> Package:
 
 def _build(logs: Path) -> None:
     stamp = FOLDER / "sources.sha256"
-    makers = [ROOT / "template.yaml", ROOT / "Makefile", ROOT / "local/finishing.py"]
-    sources = _fingerprint([*makers, *(ROOT / "src").rglob("*")], ROOT)
+    makers = ["template.yaml", "Makefile", "local/finishing.py", "openapi/page.py", "openapi/page.css"]
+    sources = _fingerprint([*(ROOT / maker for maker in makers), *(ROOT / "src").rglob("*")], ROOT)
     if stamp.exists() and stamp.read_text() == sources:
         return
     stamp.unlink(missing_ok=True)

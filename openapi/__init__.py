@@ -1,13 +1,15 @@
 """Writes what GET /openapi.json and GET /docs serve, from the routes, the bodies, the schemas and the catalog.
 
-    python -m openapi     (or make openapi) writes openapi.json and docs.html in src/interfaces/http_api
+    python -m openapi     (or make openapi) writes src/interfaces/http_api/openapi.json and docs/recipe.schema.json
+    python -m openapi.changes     (part of make check) compares it with that of the last release, in released/
 
 schemas       JSON schemas of what is sent and answered
 errors        every error code, as docs/http-api.md has them
 examples      sample answers, built by the code that answers
 operations    what the code cannot tell of its routes: their parameters, statuses and samples
 description   the OpenAPI document
-page          the same as one HTML page
+page          the same as one HTML page, which `make build` puts into the package
+changes       what breaks clients of the last release
 
 Nothing of it is deployed. A route without an entry in `operations` fails, and so does a test when a file has drifted.
 """

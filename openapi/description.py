@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from core import __version__
 from interfaces.http_api.service import preflight
 from openapi.errors import ErrorCode, errors_of
 from openapi.examples import examples
@@ -66,7 +67,7 @@ def describe() -> dict[str, Any]:
             "title": "Easel",
             "summary": "The OpenAI Images API on your own AWS account.",
             "description": _ABOUT,
-            "version": "v1",
+            "version": __version__,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": _SERVERS,

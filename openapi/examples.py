@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from core import catalog
+from core import __version__, catalog
 from core.budgets import BudgetState, Spent
 from core.callers.model import BrowserToken
 from core.errors import InvalidRequest
@@ -52,6 +52,7 @@ def examples() -> dict[str, Any]:
         request,
         quoted,
         job_id=JOB_ID,
+        fingerprint="",
         caller_id=_CALLER,
         request_id=_REQUEST_ID,
         now=_NOW,
@@ -115,6 +116,6 @@ def examples() -> dict[str, Any]:
         "DeletedInputs": builders.deleted("job.inputs.deleted", JOB_ID),
         "Model": model_named(MODEL, catalog.load(), date(2026, 11, 22)),
         "UsageReport": builders.usage_report(states, [spent], date(2026, 11, 1), date(2026, 11, 22)),
-        "Health": {"status": "ok", "models": [MODEL]},
+        "Health": {"status": "ok", "version": __version__, "models": [MODEL]},
         "ErrorResponse": builders.error_document(refused, _REQUEST_ID),
     }

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from openapi.description import describe
-from openapi.page import render
 from openapi.recipes import recipe_schema
 
-_SERVED = Path(__file__).parents[1] / "src/interfaces/http_api"
+# What GET /openapi.json answers.
+DESCRIPTION = Path(__file__).parents[1] / "src/interfaces/http_api/openapi.json"
 _DOCS = Path(__file__).parents[1] / "docs"
 
 
@@ -16,16 +16,11 @@ def _description() -> str:
     return json.dumps(describe(), indent=1, ensure_ascii=False) + "\n"
 
 
-def _page() -> str:
-    return render(describe())
-
-
 def _recipe() -> str:
     return json.dumps(recipe_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 FILES: dict[Path, Callable[[], str]] = {
-    _SERVED / "openapi.json": _description,
-    _SERVED / "docs.html": _page,
+    DESCRIPTION: _description,
     _DOCS / "recipe.schema.json": _recipe,
 }

@@ -201,7 +201,7 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
         curl=f"""curl {_EASEL}/images/edits" {_KEY} \\
   -F model={MODEL} -F prompt='the same at night' -F image=@lighthouse.png""",
     ),
-    purchases.price: Operation(
+    purchases.quote: Operation(
         id="quoteImage",
         summary="Ask for the price",
         body={"application/json": {"anyOf": [reference("GenerationRequest"), reference("EditRequest")]}, **_FORM},

@@ -23,9 +23,7 @@ def drop_taker() -> DropTaker:
     return DropTaker(
         inbox=Inbox(aws.s3(), settings.inbox_bucket),
         owners=Owners(PrefixStore(aws.dynamodb(), callers_table), CallerStore(aws.dynamodb(), callers_table)),
-        resolver=doors().resolver,
-        gatherer=doors().gatherer,
-        acceptor=doors().acceptor,
+        purchases=doors().purchases,
         queue=DropsQueue(aws.sqs(), settings.drops_queue_url),
         results=drop_results(doors().settings),
         bus=EventBus(aws.events(), settings.event_bus),

@@ -15,13 +15,15 @@ from core.images.input_storage import InputStore
 from core.images.storage import ImageLinks, ImageStore
 from core.jobs.cancellation import Canceler
 from core.jobs.library import Library
+from core.jobs.lookup import JobLookup
 from core.jobs.store import JobStore
 from core.jobs.wait_estimate import Estimator
 from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
 from core.outbound.addresses import TrustedHosts
-from core.purchases.inputs import Gatherer
-from core.purchases.submission import Acceptor
+from core.purchases import Purchases
+from core.purchases.inputs import InputCollector
+from core.purchases.submission import JobSubmission
 from core.queues import JobQueue
 from core.requests.resolver import ModelPolicy, Resolver
 from core.settings import ApiSettings
@@ -44,16 +46,14 @@ class Doors:
 
     settings: ApiSettings
     catalog: Catalog
-    resolver: Resolver
     gate: Gate
-    gatherer: Gatherer
-    acceptor: Acceptor
+    purchases: Purchases
     canceler: Canceler
     spending: Spending
     library: Library
     uploads: Uploads
     tokens: "Callable[[], Tokens]"
-    jobs: JobStore
+    job_lookup: JobLookup
     estimator: Estimator
     pictures: ImageStore
     messages: MessageStore
@@ -111,30 +111,29 @@ def doors() -> Doors:
     pictures = ImageStore(aws.s3(), settings.images_bucket)
     library = Library(jobs, pictures)
     signing_secrets = SecretStore(aws.dynamodb(), settings.callers_table)
-    receivers = Receivers(signing_secrets, TrustedHosts.parse(settings.webhook_hosts))
     return Doors(
         settings=settings,
         catalog=catalog.load(),
-        resolver=Resolver(catalog.load(), ModelPolicy(settings.default_model, settings.retired_models)),
         gate=Gate(CallerStore(aws.dynamodb(), settings.callers_table), bearers, time.time),
-        gatherer=Gatherer(
-            library, uploads, InputStore(aws.s3(), settings.images_bucket), TrustedHosts.parse(settings.trusted_hosts)
-        ),
-        acceptor=Acceptor(
-            jobs,
-            queue,
-            catalog.load(),
-            spending,
-            settings.retention_days * _DAY_SECONDS,
-            receivers,
-            sleep=time.sleep,
+        purchases=Purchases(
+            resolver=Resolver(catalog.load(), ModelPolicy(settings.default_model, settings.retired_models)),
+            inputs=InputCollector(
+                library,
+                uploads,
+                InputStore(aws.s3(), settings.images_bucket),
+                TrustedHosts.parse(settings.trusted_hosts),
+            ),
+            spending=spending,
+            destinations=Receivers(signing_secrets, TrustedHosts.parse(settings.webhook_hosts)),
+            submission=JobSubmission(jobs, queue, spending),
+            retention_seconds=settings.retention_days * _DAY_SECONDS,
         ),
         canceler=Canceler(jobs),
         spending=spending,
         library=library,
         uploads=uploads,
         tokens=tokens,
-        jobs=jobs,
+        job_lookup=JobLookup(jobs),
         estimator=Estimator(queue, settings.worker_concurrency),
         pictures=pictures,
         messages=MessageStore(aws.dynamodb(), settings.jobs_table),

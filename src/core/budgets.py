@@ -92,8 +92,31 @@ class Spending:
             InvalidRequest: nobody can say what the request may cost, and a budget has to hold; or it is for more images
                 than the key may buy in a minute.
         """
+        return self._opening(caller, self._ledger.control(), request, quote, priced=priced)
+
+    def precheck(self, caller: Caller, request: Request, quote: Quote, *, priced: bool) -> None:
+        """Refuse what a reservation would be refused for at this moment, before a request costs any work.
+
+        The reservation itself decides: what passes here may be refused there.
+
+        Raises:
+            BuyingStopped: the operator has stopped all buying.
+            BudgetExceeded, RateLimited: a limit has no room for the upper bound.
+            InvalidRequest: as `reservation`.
+        """
+        accounts = [bound.account for bound in self._bounds(caller, Control(), request.n, self._clock())]
+        control, balances = self._ledger.control_and_balances(accounts)
+        if control.stopped_at is not None:
+            raise buying_stopped(control.reason)
+        movement = self._opening(caller, control, request, quote, priced=priced)
+        for bound in movement.bounds:
+            balance = balances.get(bound.account, Balance())
+            if not bound.has_room(balance, movement.reserved, movement.images):
+                raise self.refusal(caller, BoundReached(bound, balance), movement.reserved, movement.images)
+
+    def _opening(self, caller: Caller, control: Control, request: Request, quote: Quote, *, priced: bool) -> Movement:
         now = self._clock()
-        bounds = (*self._bounds(caller, self._ledger.control(), now), *_rate(caller, request.n, now))
+        bounds = self._bounds(caller, control, request.n, now)
         if not priced and any(bound.micro_usd is not None for bound in bounds):
             raise InvalidRequest(
                 f"A budget applies here, and Easel does not know what '{request.model}' with these parameters may "
@@ -166,7 +189,7 @@ class Spending:
 
     def _states(self, caller: Caller | None) -> list[BudgetState]:
         now = self._clock()
-        places = self._bounds(caller, Control(), now)
+        places = self._budgets(caller, Control(), now)
         control, balances = self._ledger.control_and_balances([bound.account for bound in places])
         return [
             BudgetState(
@@ -176,7 +199,7 @@ class Spending:
                 bound.micro_usd,
                 renewal(bound.period, now),
             )
-            for bound in self._bounds(caller, control, now)
+            for bound in self._budgets(caller, control, now)
         ]
 
     def by_day_and_model(self, first: date, last: date, caller_id: str | None = None) -> Iterator[Spent]:
@@ -187,8 +210,12 @@ class Spending:
                 spender, _, model = account.name.partition("#")
                 yield Spent(day, spender, model, balance)
 
-    def _bounds(self, caller: Caller | None, control: Control, now: float) -> tuple[Bound, ...]:
-        """The bounds of a caller and of the deployment; without a caller only the latter."""
+    def _bounds(self, caller: Caller, control: Control, images: int, now: float) -> tuple[Bound, ...]:
+        """What a purchase of so many images must keep: every budget, and the key's rate."""
+        return (*self._budgets(caller, control, now), *_rate(caller, images, now))
+
+    def _budgets(self, caller: Caller | None, control: Control, now: float) -> tuple[Bound, ...]:
+        """The budgets of a caller and of the deployment; without a caller only the latter."""
         deployment = control.budget(self._deployed)
         bounds = []
         if caller and (token := caller.token):

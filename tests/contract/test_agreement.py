@@ -17,7 +17,7 @@ from PIL import Image
 
 from core import catalog
 from core.errors import EaselError
-from core.requests.bodies import edit_of_form
+from core.requests.bodies import edit_of_form, generation_of_json
 from core.requests.resolver import ModelPolicy, Resolver
 from local.simulator import Simulator
 
@@ -105,7 +105,7 @@ def test_generations_agree(client: httpx.Client, resolver: Resolver) -> None:
     for _ in range(GENERATIONS):
         wish = parameters(chance, operation="generation")
         try:
-            request = resolver.generation(dict(wish), TODAY)
+            request = resolver.check("generation", generation_of_json(wish), TODAY).request
         except EaselError as refusal:
             answer = client.post("/images/generations", json=wish)
             said = refusal.problem.message
@@ -142,7 +142,8 @@ def test_edits_agree(client: httpx.Client, resolver: Resolver) -> None:
         if overlay:
             files.append((overlay, (f"{overlay}.png", picture.getvalue(), "image/png")))
         try:
-            request, _ = resolver.edit(edit_of_form(fields.items(), [(name, file[1]) for name, file in files]), TODAY)
+            asked = edit_of_form(fields.items(), [(name, file[1]) for name, file in files])
+            request = resolver.check("edit", asked, TODAY).request
         except EaselError as refusal:
             # An empty form is still a form.
             answer = client.post("/images/edits", data=fields, files=files or [("", ("", b""))])

@@ -114,6 +114,13 @@ def test_another_callers_job_is_404(door: str, key: Key, make_key: MakeKey, simu
     assert wire.get(f"{door}/jobs/{job_id}?wait=20", headers=key.headers, timeout=30).json()["status"] == "succeeded"
 
 
+def test_the_page_needs_no_key_and_may_load_nothing(door: str) -> None:
+    answer = wire.get(f"{door}/docs")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.text.startswith("<!doctype html>")
+
+
 def test_health_needs_no_key(door: str) -> None:
     answer = wire.get(f"{door}/health")
     assert answer.json()["status"] == "ok"

@@ -19,9 +19,10 @@ from PIL import Image
 
 from cli import keys
 from composition import mcp, services
-from core import catalog
-from core.jobs.store import RetryPointer
-from interfaces.mcp_server import arguments, errors, server
+from core import __version__, aws, catalog
+from core.jobs.store import JobStore, RetryPointer
+from core.ledger.store import LedgerStore
+from interfaces.mcp_server import arguments, errors
 from interfaces.mcp_server.tools import TOOLS
 from local.processes import ROOT
 from tests.support.moved_time import Clock
@@ -237,7 +238,7 @@ def test_a_repeated_call_joins_the_job_of_the_first(world: World, door: McpDoor)
 
 def test_of_equal_calls_at_the_same_moment_one_job_is_remembered(door: McpDoor) -> None:
     """Both have looked and found none; tests/e2e lets real ones race."""
-    jobs, now = services.doors().jobs, time.time()
+    jobs, now = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger")), time.time()
     pointers = [RetryPointer("repeat#caller#wish", job_id, int(now) + 600) for job_id in ("job_1", "job_2")]
     assert [jobs.point_repeats(pointer, now, over=None) for pointer in pointers] == ["job_1", "job_1"]
     assert jobs.point_repeats(pointers[1], now, over="job_1") == "job_2"
@@ -532,7 +533,7 @@ def test_the_arguments_are_those_of_the_catalog() -> None:
 def test_the_server_tells_its_version_and_how_to_use_it(door: McpDoor) -> None:
     discovered = door.ask("server/discover").result
     assert "get_image_job" in discovered["instructions"]
-    assert f'version = "{server.VERSION}"' in (ROOT / "pyproject.toml").read_text()
+    assert discovered["_meta"]["io.modelcontextprotocol/serverInfo"]["version"] == __version__
     assert set(discovered["capabilities"]) == {"tools", "resources", "prompts", "completions", "extensions"}
 
 

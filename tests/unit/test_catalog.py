@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from core import catalog
 from core.catalog import Catalog
 from core.errors import ModelNotFound
+from core.requests import Request
+from core.requests.bodies import generation_of_json
 from core.requests.resolver import ModelPolicy, Resolver
 
 TODAY = date(2026, 11, 22)
@@ -24,11 +26,15 @@ def resolver(data: dict[str, Any], retired: Any = "translate") -> Resolver:
     return Resolver(Catalog.model_validate_json(json.dumps(data)), ModelPolicy("gpt-image-2", retired))
 
 
+def resolved(by: Resolver, document: dict[str, Any]) -> Request:
+    return by.check("generation", generation_of_json(document), TODAY).request
+
+
 def test_a_model_is_added_by_data_alone(data: dict[str, Any]) -> None:
     data["families"]["sketch"] = data["families"]["gpt-image-2"] | {"prompt_max": 10, "n_max": 2}
     data["models"]["sketch-1"] = {"family": "sketch", "released": "2026-11-21"}
     found = resolver(data)
-    assert found.generation({"model": "sketch-1", "prompt": "an otter"}, TODAY).model == "sketch-1"
+    assert resolved(found, {"model": "sketch-1", "prompt": "an otter"}).model == "sketch-1"
     assert found.catalog.live_models(TODAY)[0] == "sketch-1"
 
 
@@ -58,17 +64,17 @@ def test_a_model_retires_on_its_day_without_a_deployment() -> None:
 @pytest.mark.parametrize("name", ["gpt-image-1", "dall-e-2", "dall-e-3"])
 def test_the_three_policies_for_retired_models(data: dict[str, Any], name: str) -> None:
     wish = {"model": name, "prompt": "an otter"}
-    translated = resolver(data, "translate").generation(dict(wish), TODAY)
+    translated = resolved(resolver(data, "translate"), wish)
     assert translated.model == "gpt-image-2"
     assert [warning.code for warning in translated.warnings] == ["model_translated"]
     with pytest.raises(ModelNotFound, match="gpt-image-2"):
-        resolver(data, "reject").generation(dict(wish), TODAY)
-    assert resolver(data, "forward").generation(dict(wish), TODAY).model == name
+        resolved(resolver(data, "reject"), wish)
+    assert resolved(resolver(data, "forward"), wish).model == name
 
 
 def test_old_values_are_translated_and_said(data: dict[str, Any]) -> None:
     wish = {"model": "dall-e-3", "prompt": "an otter", "quality": "hd", "style": "vivid", "size": "1792x1024"}
-    request = resolver(data).generation(wish, TODAY)
+    request = resolved(resolver(data), wish)
     assert request.applied() == {"model": "gpt-image-2", "quality": "high", "size": "1792x1024"}
     assert "'style' was dropped" in request.warnings[0].message
     assert "'quality' hd became high" in request.warnings[0].message
@@ -76,7 +82,7 @@ def test_old_values_are_translated_and_said(data: dict[str, Any]) -> None:
 
 def test_a_retired_model_keeps_its_own_limits(data: dict[str, Any]) -> None:
     with pytest.raises(Exception, match="1 to 1000"):
-        resolver(data).generation({"model": "dall-e-2", "prompt": "x" * 1001}, TODAY)
+        resolved(resolver(data), {"model": "dall-e-2", "prompt": "x" * 1001})
 
 
 def test_every_retired_model_has_a_living_successor() -> None:

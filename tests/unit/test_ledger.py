@@ -22,7 +22,14 @@ def accepted() -> Job:
     request = Request("generation", "an otter", "gpt-image-2.6-flare", {"n": 2})
     quote = Quote(UPPER, UPPER, "2026-11-22")
     job = new_job(
-        request, quote, job_id="job_1", caller_id="key_1", request_id="r", now=NOW, retention_seconds=30 * 86400
+        request,
+        quote,
+        job_id="job_1",
+        fingerprint="f",
+        caller_id="key_1",
+        request_id="r",
+        now=NOW,
+        retention_seconds=30 * 86400,
     )
     return reserving(job)
 

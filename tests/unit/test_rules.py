@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from core import catalog
 from core.catalog import Model
 from core.errors import InvalidRequest
+from core.requests import Request
+from core.requests.bodies import generation_of_json
 from core.requests.resolver import ModelPolicy, Resolver
 
 TODAY = date(2026, 11, 22)
@@ -18,8 +20,12 @@ MODELS = [model for name in CATALOG.models if (model := CATALOG.find(name))]
 RESOLVER = Resolver(CATALOG, ModelPolicy("gpt-image-2.6-flare", "forward"))
 
 
+def resolved(document: dict[str, Any]) -> Request:
+    return RESOLVER.check("generation", generation_of_json(document), TODAY).request
+
+
 def resolve(model: Model, **given: Any) -> Any:
-    return RESOLVER.generation({"model": model.name, "prompt": "an otter"} | given, TODAY)
+    return resolved({"model": model.name, "prompt": "an otter"} | given)
 
 
 def companions(name: str, value: object) -> dict[str, Any]:
@@ -123,11 +129,11 @@ def test_a_size_passes_when_and_only_when_it_keeps_the_rule(width: int, height: 
 )
 def test_combinations_that_cannot_be_bought(model: str, given: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        RESOLVER.generation({"model": model, "prompt": "an otter"} | given, TODAY)
+        resolved({"model": model, "prompt": "an otter"} | given)
     assert refusal.value.problem.param == param
 
 
 def test_an_animation_within_its_budget_passes() -> None:
     for size, frames in (("960x960", 9), ("816x816", 12), ("720x720", 16)):
         wish = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "output_format": "gif"}
-        RESOLVER.generation(wish | {"size": size, "frame_count": frames}, TODAY)
+        resolved(wish | {"size": size, "frame_count": frames})

@@ -8,7 +8,6 @@ refused. Anything unforeseen is raised, and the queue delivers the notice again.
 import logging
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from core.callers.model import Caller
 from core.drops import naming, recipes
@@ -21,11 +20,9 @@ from core.errors import BuyingStopped, Conflict, EaselError, InvalidRequest, Not
 from core.event_bus import EventBus
 from core.images.inspection import HeaderIncomplete, check_size, inspect
 from core.jobs.origin import Origin
-from core.purchases.inputs import Gatherer
-from core.purchases.submission import Acceptor, Delivery
+from core.purchases import Purchases, SubmissionContext
 from core.queues import MAX_DELAY_SECONDS, DropsQueue
-from core.requests.bodies import Pointer, Wish
-from core.requests.resolver import Resolver, with_inputs
+from core.requests.bodies import ImageRequest, ImageSource
 from core.responses.builders import error_document
 
 log = logging.getLogger(__name__)
@@ -52,9 +49,7 @@ class DropTaker:
         self,
         inbox: Inbox,
         owners: Owners,
-        resolver: Resolver,
-        gatherer: Gatherer,
-        acceptor: Acceptor,
+        purchases: Purchases,
         queue: DropsQueue,
         results: Results,
         bus: EventBus,
@@ -63,9 +58,7 @@ class DropTaker:
     ) -> None:
         self._inbox = inbox
         self._owners = owners
-        self._resolver = resolver
-        self._gatherer = gatherer
-        self._acceptor = acceptor
+        self._purchases = purchases
         self._queue = queue
         self._results = results
         self._bus = bus
@@ -126,9 +119,9 @@ class DropTaker:
 
     def _accept(self, notice: Notice, dropped: Dropped, request_id: str) -> None:
         caller = self._owners.owner_of(notice.key)
-        purchase = f"drop {dropped.stored.name}"
-        known = self._acceptor.find(purchase)
-        if known is not None and not (known.may_be_revived and caller.owns(known)):
+        dedupe_key = f"drop {dropped.stored.name}"
+        known = self._purchases.find(dedupe_key)
+        if known is not None and not known.may_be_revived_by(caller):
             _tell("the drop has its job", notice, job_id=known.id)
             return
         self._check(dropped)
@@ -139,19 +132,11 @@ class DropTaker:
         if found.recipe.material or notice.key in _material_of(found):
             _tell("material for others", notice)
             return
-        wish = self._wish(caller, dropped, found, notice)
-        request, model = self._resolver.edit(wish, datetime.fromtimestamp(self._clock(), UTC).date())
-        inputs, warnings = self._gatherer.gather(caller, wish, model)
+        asked = self._asked(caller, dropped, found, notice)
         origin = self._results.claim(self._origin(dropped, found))
-        delivery = Delivery(
-            request_id,
-            purchase=purchase,
-            origin=origin,
-            webhook=found.recipe.webhook,
-            deadline_seconds=found.recipe.deadline,
-        )
+        context = SubmissionContext(request_id, dedupe_key=dedupe_key, origin=origin, webhook=found.recipe.webhook)
         try:
-            job = self._acceptor.accept(caller, with_inputs(request, inputs, warnings), delivery)
+            job = self._purchases.edit(caller, asked, context)
         except Conflict:
             _tell("the drop has its job, by another recipe", notice)
             return
@@ -167,7 +152,7 @@ class DropTaker:
         try:
             inspect(beginning, name=name, param="image", size=dropped.stored.size)
         except HeaderIncomplete:
-            return  # The gatherer reads more of it.
+            return  # Its purchase reads more of it.
 
     def _recipe_of(self, dropped: Dropped) -> FoundRecipe | None:
         if recipe := recipes.of_metadata(dropped.metadata):
@@ -187,22 +172,23 @@ class DropTaker:
         if notice.waited < patience:
             raise _NotYet(patience)
 
-    def _wish(self, caller: Caller, dropped: Dropped, found: FoundRecipe, notice: Notice) -> Wish:
+    def _asked(self, caller: Caller, dropped: Dropped, found: FoundRecipe, notice: Notice) -> ImageRequest:
         place = dropped.stored.key if found.place == recipes.METADATA else found.place
 
-        def pointer(reference: str, param: str) -> Pointer:
-            return self._pointer(caller, naming.resolve(reference, place), param, notice)
+        def source(reference: str, param: str) -> ImageSource:
+            return self._source(caller, naming.resolve(reference, place), param, notice)
 
         recipe = found.recipe
-        references = [pointer(key, f"references[{index}]") for index, key in enumerate(recipe.references or ())]
-        return Wish(
+        references = [source(key, f"references[{index}]") for index, key in enumerate(recipe.references or ())]
+        return ImageRequest(
             parameters=recipe.parameters(),
-            images=(Pointer(stored=dropped.stored), *references),
-            mask=pointer(recipe.mask, "mask") if recipe.mask else None,
-            markup=pointer(recipe.markup, "markup") if recipe.markup else None,
+            images=(ImageSource(stored=dropped.stored), *references),
+            mask=source(recipe.mask, "mask") if recipe.mask else None,
+            markup=source(recipe.markup, "markup") if recipe.markup else None,
+            deadline_seconds=recipe.deadline,
         )
 
-    def _pointer(self, caller: Caller, key: str, param: str, notice: Notice) -> Pointer:
+    def _source(self, caller: Caller, key: str, param: str, notice: Notice) -> ImageSource:
         """Another object of the same owner: a recipe must not reach what its author may not see."""
         try:
             owner = self._owners.owner_of(key)
@@ -224,7 +210,7 @@ class DropTaker:
                 "at the folder of the recipe.",
                 param=param,
             )
-        return Pointer(stored=found.stored)
+        return ImageSource(stored=found.stored)
 
     def _wait(self, notice: Notice, seconds: int) -> None:
         self._queue.send(notice.after(seconds).message(), seconds)

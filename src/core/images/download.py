@@ -4,12 +4,12 @@ Connections go to checked addresses only. Redirects are followed by hand, each c
 """
 
 import http.client
-import io
 import socket
 import ssl
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import IO
 
 from core.errors import InvalidRequest
 from core.outbound import connection as connecting
@@ -45,13 +45,14 @@ class _TooLarge(Exception):
 
 def fetch(
     url: str,
+    file: IO[bytes],
     *,
     param: str,
     max_bytes: int = MAX_BYTES,
     timeout: float = TIMEOUT_SECONDS,
     trusted_hosts: TrustedHosts = _NOBODY,
-) -> bytes:
-    """The bytes behind an https URL, at most `max_bytes`, within `timeout` seconds all in all.
+) -> None:
+    """Write what is behind an https URL into a file: at most `max_bytes`, within `timeout` seconds all in all.
 
     Only port 443 is spoken to, so that nobody scans ports through Easel; trusted hosts may use any port.
 
@@ -70,7 +71,8 @@ def fetch(
         while True:
             with _get(here, trusted_hosts, deadline) as response:
                 if response.status not in _REDIRECTS:
-                    return _body(response, max_bytes)
+                    _write(response, file, max_bytes)
+                    return
                 location = response.headers.get("Location")
             if location is None:
                 raise _DownloadFailed("it redirects to nowhere")
@@ -105,7 +107,7 @@ def _get(url: HttpsUrl, trusted_hosts: TrustedHosts, deadline: float) -> Iterato
             yield response
 
 
-def _body(response: http.client.HTTPResponse, max_bytes: int) -> bytes:
+def _write(response: http.client.HTTPResponse, file: IO[bytes], max_bytes: int) -> None:
     if response.status != 200:
         raise _DownloadFailed(f"it answered with status {response.status}")
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -113,14 +115,14 @@ def _body(response: http.client.HTTPResponse, max_bytes: int) -> bytes:
     announced = response.length
     if announced is not None and announced > max_bytes:
         raise _TooLarge
-    body = io.BytesIO()
+    received = 0
     while chunk := response.read1(_CHUNK_BYTES):
-        if body.tell() + len(chunk) > max_bytes:
+        received += len(chunk)
+        if received > max_bytes:
             raise _TooLarge
-        body.write(chunk)
-    if announced is not None and body.tell() < announced:
+        file.write(chunk)
+    if announced is not None and received < announced:
         raise _DownloadFailed("its answer was cut short")
-    return body.getvalue()
 
 
 def _forbidden(fault: str, error: ForbiddenUrl, param: str) -> InvalidRequest:

@@ -21,15 +21,19 @@ class _Place(TypedDict):
 
 
 class InputStore:
-    """Keeps inputs from the moment a job is accepted."""
+    """Stores inputs for jobs."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
-    def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Store bytes that came with the request."""
-        self._client.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType=content_type)
+    def put(self, key: str, file: IO[bytes], content_type: str) -> None:
+        """Store a file that came with the request or was downloaded for it."""
+        self._client.put_object(Bucket=self._bucket, Key=key, Body=file, ContentType=content_type)
+
+    def delete(self, key: str) -> None:
+        """Delete an input, if it is there."""
+        self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def look(self, key: str) -> StoredObject:
         """An object that a caller refers to, as it is now.

@@ -23,8 +23,6 @@ from core.jobs.store import JobChanged, JobStore
 
 log = logging.getLogger(__name__)
 
-# A job may work on an earlier image, too, which has a deletion of its own.
-_INPUTS = "inputs/"
 # Who else writes a finished job deletes another image of it.
 _ATTEMPTS = 12
 
@@ -93,8 +91,7 @@ class Library:
                 charged=job.charged,
             )
         for image in job.request.inputs:
-            if image.key.startswith(_INPUTS):
-                self._images.delete(image.key)
+            self._images.delete(image.key)
 
     def _hide(self, caller: Caller, image_id: str) -> Image:
         for _ in range(_ATTEMPTS):

@@ -15,6 +15,7 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from core.callers.model import Caller
 from core.errors import Charged, Problem
 from core.images.model import Image
 from core.jobs.origin import Origin
@@ -55,8 +56,8 @@ class Job:
     created_ms: int
     deadline: int
     expires_at: int
+    quote: Quote
     token_id: str | None = None
-    quote: Quote | None = None
     webhook: str | None = None
     status: Status = "queued"
     stage: Stage | None = None
@@ -92,6 +93,10 @@ class Job:
     def may_be_revived(self) -> bool:
         """Whether it failed free of charge for a reason that may have passed."""
         return self.status == "failed" and self.charged is False and self.error is not None and self.error.retryable
+
+    def may_be_revived_by(self, caller: Caller) -> bool:
+        """Whether this caller's sending the same request again tries it again."""
+        return self.may_be_revived and caller.owns(self)
 
     @property
     def may_be_canceled(self) -> bool:
@@ -237,7 +242,7 @@ class Job:
             case True:
                 charge = ended._counted()
                 if charge is None:  # Without a count, it is the most that it can have been.
-                    charge = self.quote.upper_bound if self.quote else 0
+                    charge = self.quote.upper_bound
                 return ended._booked("settle", now, charge, ended.bought or ended.request.n)
             case False:
                 return ended._booked("release", now, 0, 0)
@@ -255,9 +260,10 @@ class Job:
 
 def new_job(
     request: Request,
-    quote: Quote | None,
+    quote: Quote,
     *,
     job_id: str,
+    fingerprint: str,
     caller_id: str,
     request_id: str,
     now: float,
@@ -274,7 +280,7 @@ def new_job(
         id=job_id,
         caller_id=caller_id,
         request=request,
-        fingerprint=request.fingerprint(),
+        fingerprint=fingerprint,
         request_id=request_id,
         token_id=token_id,
         quote=quote,

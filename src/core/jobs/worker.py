@@ -182,7 +182,7 @@ class Performer:
                 )
             ) from None
         file.seek(0)
-        return InputFile(image.role, image.key.rpartition("/")[2], image.content_type, file)
+        return InputFile(image.role, f"{image.role}.{image.content_type.rpartition('/')[2]}", image.content_type, file)
 
     def _try_again_later(self, job: Job, outcome: NotBought, time_left: Callable[[], float]) -> None:
         """Wait in the queue, not in a running function; the deadline bounds it."""

@@ -73,6 +73,12 @@ class Bound:
     micro_usd: int | None
     images: int | None = None
 
+    def has_room(self, balance: Balance, micro_usd: int, images: int) -> bool:
+        """Whether so much more may be committed to an account with that balance."""
+        return (self.micro_usd is None or balance.committed + micro_usd <= self.micro_usd) and (
+            self.images is None or balance.images + images <= self.images
+        )
+
 
 @dataclass(frozen=True)
 class Reservation:

@@ -1,1 +1,162 @@
-"""Generating and editing images for money."""
+"""The purchase: generate images, edit images, or quote what that would cost. Every entry point makes one call of it.
+
+A request passes these steps. The cheap ones come first, so that a refusal costs little and leaves nothing behind:
+
+    1. what needs no bytes     the model's rules, permission, the webhook, the deadline
+    2. identity                a request that was sent before finds its job, and goes no further
+    3. money                   the switch, and whether every limit has room for the upper bound
+    4. the inputs of an edit   inspected one at a time, then stored under inputs/{job id}/
+    5. the job                 its money reserved and its record written in one transaction, then queued
+
+A refusal after step 4 deletes what was stored. Only a crash leaves it behind: the same request sent again writes the
+same keys, and the bucket's lifecycle expires the rest.
+"""
+
+import time
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from core.budgets import Spending
+from core.callers.model import Caller
+from core.catalog import Operation
+from core.errors import InvalidRequest, PermissionDenied
+from core.jobs.model import DEADLINE_SECONDS, Job, new_job
+from core.pricing import Quote, quote
+from core.purchases.inputs import InputCollector, InputFolder
+from core.purchases.submission import JobSubmission, SubmissionContext
+from core.requests import CheckedRequest, Request
+from core.requests.bodies import ImageRequest
+from core.requests.resolver import Resolver
+from core.webhooks.destinations import Receivers
+
+__all__ = ["Purchases", "SubmissionContext"]
+
+
+class Purchases:
+    """Buys images, once for each request."""
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        inputs: InputCollector,
+        spending: Spending,
+        destinations: Receivers,
+        submission: JobSubmission,
+        retention_seconds: int,
+    ) -> None:
+        self._resolver = resolver
+        self._inputs = inputs
+        self._spending = spending
+        self._destinations = destinations
+        self._submission = submission
+        self._retention_seconds = retention_seconds
+
+    def generate(self, caller: Caller, asked: ImageRequest, context: SubmissionContext) -> Job:
+        """The queued job of a generation, or the job that the same request started before.
+
+        Raises:
+            InvalidRequest, ModelNotFound: the model's rules, the deadline or the webhook's URL; or a budget applies
+                and the price is not known.
+            PermissionDenied: the caller may not use the model, or a browser token sets a webhook.
+            Conflict: the Idempotency-Key was used for another request.
+            BudgetExceeded, RateLimited: a limit of the caller or of the deployment has too little left.
+            BuyingStopped: the operator has stopped all buying.
+            ServiceUnavailable: the queue cannot be reached, or too many requests are booked at once.
+        """
+        checked = self._checked("generation", caller, asked, context)
+        return self._submission.submit(caller, checked, self._new_job(caller, checked, asked, context))
+
+    def edit(self, caller: Caller, asked: ImageRequest, context: SubmissionContext) -> Job:
+        """The queued job of an edit, or the job that the same request started before.
+
+        Raises:
+            InvalidRequest: also for an input that cannot be read, or that the model does not take.
+            NotFound: an input's id is not one of the caller's.
+            EaselError: whatever `generate` raises.
+        """
+        checked = self._checked("edit", caller, asked, context)
+        job = self._new_job(caller, checked, asked, context)
+        earlier = self._submission.earlier(job)
+        if earlier is not None and not earlier.may_be_revived_by(caller):
+            return earlier
+        self._spending.precheck(caller, checked.request, job.quote, priced=checked.priced)
+        folder = InputFolder.of(job.id, earlier)
+        try:
+            inputs, warnings = self._inputs.collect(caller, asked, checked.asked, folder)
+            request = replace(job.request, inputs=inputs, warnings=job.request.warnings + warnings)
+            submitted = self._submission.submit(caller, checked, replace(job, request=request))
+        except BaseException:
+            self._discard_after_refusal(folder)
+            raise
+        self._inputs.discard(folder, submitted)
+        return submitted
+
+    def quote(self, operation: Operation, asked: ImageRequest) -> tuple[Request, Quote]:
+        """What the request would cost. Nothing is bought or stored.
+
+        The upper bound is what a purchase of the same request reserves.
+
+        Raises:
+            InvalidRequest, ModelNotFound: the model's rules.
+        """
+        checked = self._resolver.check(operation, asked, _today())
+        return checked.request, _quoted(checked, asked)
+
+    def find(self, dedupe_key: str) -> Job | None:
+        """The job of an earlier request with this `SubmissionContext.dedupe_key`."""
+        return self._submission.find(dedupe_key)
+
+    def _checked(
+        self, operation: Operation, caller: Caller, asked: ImageRequest, context: SubmissionContext
+    ) -> CheckedRequest:
+        """The request, held against everything that neither its inputs nor the ledger have to be read for."""
+        checked = self._resolver.check(operation, asked, _today())
+        if allowed := caller.allowed_models((checked.model.name, checked.asked.name)):
+            who = "This browser token" if caller.token else f"The API key '{caller.name}'"
+            raise PermissionDenied(
+                f"{who} may not use '{checked.model.name}'. It may use: {', '.join(allowed)}.",
+                param="model",
+                code="model_not_allowed",
+            )
+        if context.webhook is not None:
+            if caller.token is not None:
+                raise PermissionDenied("A browser token may not set webhooks.", code="token_not_allowed")
+            self._destinations.check(caller, context.webhook)
+        if asked.deadline_seconds is not None and not 1 <= asked.deadline_seconds <= DEADLINE_SECONDS:
+            raise InvalidRequest(
+                f"The deadline must be from 1 to {DEADLINE_SECONDS} seconds from now.", param="deadline"
+            )
+        return checked
+
+    def _new_job(self, caller: Caller, checked: CheckedRequest, asked: ImageRequest, context: SubmissionContext) -> Job:
+        return new_job(
+            checked.request,
+            _quoted(checked, asked),
+            job_id=self._submission.job_id(caller, checked.fingerprint, context),
+            fingerprint=checked.fingerprint,
+            caller_id=caller.id,
+            request_id=context.request_id,
+            now=time.time(),
+            retention_seconds=self._retention_seconds,
+            origin=context.origin,
+            webhook=context.webhook,
+            token_id=caller.token.id if caller.token else None,
+            deadline_seconds=DEADLINE_SECONDS if asked.deadline_seconds is None else asked.deadline_seconds,
+        )
+
+    def _discard_after_refusal(self, folder: InputFolder) -> None:
+        """Delete what was stored, unless an equal request has a job that is going to read it; if in doubt, it stays."""
+        with suppress(BotoCoreError, ClientError):
+            job = self._submission.job(folder.job_id)
+            self._inputs.discard(folder, None if job is None or job.finished else job)
+
+
+def _quoted(checked: CheckedRequest, asked: ImageRequest) -> Quote:
+    return quote(checked.request, checked.model.rules, len(asked.sources))
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

@@ -1,29 +1,37 @@
-"""How the input images of an edit are gathered: taken from where they are, checked, and kept with the job.
+"""The input images of an edit: found where the caller says they are, inspected, and stored with the job.
 
-A caller gives bytes, a data URL, an https URL, an upload (file_…) or an earlier image (img_…), or drops an object into
-the inbox. Every one is checked by its bytes before any money is spent, and copied, so that the job finds it as it was
-however long it waits.
+A caller gives bytes, an https URL, an upload (file_…) or an earlier image (img_…), or drops an object into the inbox.
+All are checked by their bytes before any money is spent, and stored as the job's own, so that it finds them as they
+were however long it waits. They are read one at a time: a large one is never in memory as a whole, and sixteen of them
+take no more than one.
 """
 
 import hashlib
-import secrets
+import io
+import logging
 import time
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from tempfile import TemporaryFile
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from core.callers.model import Caller
-from core.catalog import Inputs, Model
+from core.catalog import Model
 from core.errors import InvalidRequest, NotFound
-from core.images.data_urls import decode_data_url, is_data_url
 from core.images.download import fetch
 from core.images.input_storage import InputGone, InputStore
 from core.images.inspection import MAX_BYTES, HeaderIncomplete, Inspected, check_size, inspect
 from core.images.masks import MASK_CONVERTED, MAX_MASK_BYTES, check_markup, prepare_mask
 from core.images.stored_object import StoredObject
 from core.jobs.library import Library
+from core.jobs.model import Job
 from core.outbound.addresses import TrustedHosts
 from core.requests import Input, Role, Warning
-from core.requests.bodies import Pointer, Wish
+from core.requests.bodies import ImageRequest, NamedSource
 from core.uploads import Uploads
+
+log = logging.getLogger(__name__)
 
 # Downloads have to leave time for an answer before the gateway's 29 seconds are over.
 FETCH_BUDGET_SECONDS = 18.0
@@ -32,16 +40,54 @@ _LONG_HEADER_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class _Material:
-    """An input as it was found: its bytes, or the stored object they are in. `source` is stable for equal inputs."""
+class InputFolder:
+    """Where the inputs of one job are stored, and the keys that this request or an earlier try of it has written there.
 
-    source: str
-    data: bytes | None = None
-    stored: StoredObject | None = None
+    Keys are `inputs/{job id}/{hash}`: equal inputs of one job have one key, however often they are sent.
+    """
+
+    job_id: str
+    stored: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, job_id: str, earlier: Job | None) -> "InputFolder":
+        """The folder of a job, which failed before if there is an `earlier` one."""
+        return cls(job_id, {image.key for image in earlier.request.inputs} if earlier else set())
+
+    def key(self, digest: str) -> str:
+        """The key of an input with that SHA-256."""
+        return f"inputs/{self.job_id}/{digest}"
 
 
-class Gatherer:
-    """Gathers inputs for one caller at a time."""
+@dataclass(frozen=True)
+class _Found:
+    """An input where it was found: an object in a bucket of ours, or a file in memory or on disk."""
+
+    name: str
+    place: StoredObject | io.BytesIO | io.BufferedRandom
+    on_disk: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        if isinstance(self.place, StoredObject):
+            return self.place.size
+        return self.place.seek(0, io.SEEK_END)
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """An input that may be stored."""
+
+    role: Role
+    found: _Found
+    content_type: str
+    width: int
+    height: int
+
+
+class InputCollector:
+    """Collects the inputs of edits."""
 
     def __init__(self, library: Library, uploads: Uploads, store: InputStore, trusted_hosts: TrustedHosts) -> None:
         self._library = library
@@ -49,151 +95,158 @@ class Gatherer:
         self._store = store
         self._trusted_hosts = trusted_hosts
 
-    def gather(self, caller: Caller, wish: Wish, model: Model) -> tuple[tuple[Input, ...], tuple[Warning, ...]]:
-        """Every input of an edit, kept, with what has to be said about them.
+    def collect(
+        self, caller: Caller, asked: ImageRequest, model: Model, folder: InputFolder
+    ) -> tuple[tuple[Input, ...], tuple[Warning, ...]]:
+        """Every input of an edit, stored in the folder, and what has to be said about them.
+
+        Nothing is stored before all are checked, except for downloads: those would not fit on the disk together.
 
         Raises:
-            InvalidRequest: an input is not what the model takes, or cannot be had.
-            NotFound: an id that is not the caller's.
+            InvalidRequest: an input is not what the model takes, or cannot be read.
+            NotFound: an id is not one of the caller's.
         """
-        rules = model.rules.inputs
-        if rules is None:
-            raise InvalidRequest(f"The model '{model.name}' does not support images.edit.", param="model")
         until = time.monotonic() + FETCH_BUDGET_SECONDS
-        folder = f"inputs/{secrets.token_hex(16)}"
-        inputs, warnings = [], []
-        found = []
-        for position, pointer in enumerate(wish.images, start=1):
-            param = "image" if len(wish.images) == 1 else f"image[{position - 1}]"
-            material = self._find(caller, pointer, param, until)
-            inspected = self._inspect(material, f"image {position}", param)
-            _check(inspected, rules, model, f"image {position}", param)
-            found.append((material, inspected))
-        for position, (material, inspected) in enumerate(found, start=1):
-            inputs.append(self._keep("image", material, inspected, f"{folder}/{position}.{inspected.extension}"))
-        first = found[0][1]
-        if wish.mask:
-            kept, warned = self._mask(caller, wish.mask, first, folder, until)
-            inputs.append(kept)
-            warnings += warned
-        if wish.markup:
-            inputs.append(self._markup(caller, wish.markup, first, folder, until))
-        return tuple(inputs), tuple(warnings)
+        stored: dict[str, Input] = {}
+        waiting: dict[str, _Checked] = {}
+        warnings: list[Warning] = []
+        first: Inspected | None = None
+        for source in _in_order_of_checks(asked):
+            with ExitStack() as files:
+                found = self._find(caller, source, until, files)
+                if source.role == "image":
+                    inspected = self._inspect(found, source)
+                    _check(inspected, model, source)
+                    first = first or inspected
+                    checked = _Checked("image", found, inspected.content_type, inspected.width, inspected.height)
+                else:
+                    assert first is not None  # noqa: S101 - the first image is checked first
+                    found, more = self._overlay(found, source.role, first)
+                    warnings += more
+                    checked = _Checked(source.role, found, "image/png", first.width, first.height)
+                if found.on_disk:
+                    stored[source.param] = self._keep(checked, folder)
+                else:
+                    waiting[source.param] = checked
+        stored |= {param: self._keep(checked, folder) for param, checked in waiting.items()}
+        return tuple(stored[source.param] for source in asked.sources), tuple(warnings)
 
-    def _mask(
-        self, caller: Caller, pointer: Pointer, first: Inspected, folder: str, until: float
-    ) -> tuple[Input, list[Warning]]:
-        material = self._find(caller, pointer, "mask", until)
-        mask = prepare_mask(self._bytes(material, MAX_MASK_BYTES), first.width, first.height)
-        kept = self._keep_overlay("mask", material.source, mask.data, first, f"{folder}/mask.png")
-        return kept, [Warning("mask_converted", MASK_CONVERTED, "mask")] if mask.converted else []
+    def discard(self, folder: InputFolder, job: Job | None) -> None:
+        """Delete what this request stored and the job, if there is one, does not need.
 
-    def _markup(self, caller: Caller, pointer: Pointer, first: Inspected, folder: str, until: float) -> Input:
-        material = self._find(caller, pointer, "markup", until)
-        data = self._bytes(material, MAX_BYTES)
-        check_markup(data, first.upright_width, first.upright_height)
-        return self._keep_overlay("markup", material.source, data, first, f"{folder}/markup.png")
+        What S3 does not let us delete is left to the bucket's lifecycle.
+        """
+        needed = {image.key for image in job.request.inputs} if job else set()
+        for key in folder.stored - needed:
+            try:
+                self._store.delete(key)
+            except (BotoCoreError, ClientError) as error:
+                log.warning("an unused input was not deleted", extra={"error": type(error).__name__})
 
-    def _find(self, caller: Caller, pointer: Pointer, param: str, until: float) -> _Material:
-        if pointer.data is not None:
-            return _inline(pointer.data)
-        if pointer.stored is not None:
-            return _Material(source=pointer.stored.name, stored=pointer.stored)
-        reference = pointer.reference or ""
-        if is_data_url(reference):
-            return _inline(decode_data_url(reference, param=param))
+    def _find(self, caller: Caller, source: NamedSource, until: float, files: ExitStack) -> _Found:
+        image, param = source.image, source.param
+        if image.data is not None:
+            return _Found(source.label, io.BytesIO(image.data))
+        if image.stored is not None:
+            return _Found(image.stored.key, image.stored)
+        reference = image.reference or ""
         if reference.startswith("img_"):
-            return self._look(self._library.read(caller, reference).key, reference, param)
+            try:
+                return _Found(reference, self._store.look(self._library.read(caller, reference).key))
+            except InputGone:
+                raise NotFound(f"The image '{reference}' of '{param}' is no longer stored.", param=param) from None
         if reference.startswith("file_"):
             upload = self._uploads.open(caller, reference)
-            return _Material(
-                source=f"{reference} {upload.etag}", stored=StoredObject(upload.key, upload.etag, upload.size)
-            )
-        if "://" in reference:
-            timeout = max(1.0, until - time.monotonic())
-            return _inline(fetch(reference, param=param, timeout=timeout, trusted_hosts=self._trusted_hosts))
-        raise InvalidRequest(
-            f"'{param}' must be a file, a data URL, an https URL, the id of an upload (file_…) or of an earlier image "
-            "(img_…).",
-            param=param,
-        )
+            return _Found(reference, StoredObject(upload.key, upload.etag, upload.size))
+        file = files.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
+        timeout = max(1.0, until - time.monotonic())
+        fetch(reference, file, param=param, timeout=timeout, trusted_hosts=self._trusted_hosts)
+        return _Found(source.label, file, on_disk=True)
 
-    def _look(self, key: str, source: str, param: str) -> _Material:
-        try:
-            return _Material(source=source, stored=self._store.look(key))
-        except InputGone:
-            raise NotFound(f"The image '{source}' of '{param}' is no longer stored.", param=param) from None
-
-    def _inspect(self, material: _Material, name: str, param: str) -> Inspected:
-        if material.stored is None:
-            return inspect(material.data or b"", name=name, param=param)
-        size = material.stored.size
-        check_size(size, name=name, param=param)
-        for most in (_HEADER_BYTES, _LONG_HEADER_BYTES):
+    def _inspect(self, found: _Found, source: NamedSource) -> Inspected:
+        size = found.size
+        check_size(size, name=source.label, param=source.param)
+        for limit in (_HEADER_BYTES, _LONG_HEADER_BYTES):
             try:
-                return inspect(self._bytes(material, most), name=name, param=param, size=size)
+                return inspect(self._read(found, limit), name=source.label, param=source.param, size=size)
             except HeaderIncomplete:
                 continue
-        raise InvalidRequest(f"The header of {name} is too long to be read.", param=param, code="invalid_image_file")
-
-    def _bytes(self, material: _Material, most: int) -> bytes:
-        """The bytes, or the first `most` of a stored object; one more would be too many anyway."""
-        if material.stored is None:
-            return material.data or b""
-        try:
-            return self._store.read(material.stored, most)
-        except InputGone:
-            raise _changed(material) from None
-
-    def _keep(self, role: Role, material: _Material, inspected: Inspected, key: str) -> Input:
-        if material.stored is None:
-            self._store.put(key, material.data or b"", inspected.content_type)
-        else:
-            try:
-                self._store.copy(material.stored, key, inspected.content_type)
-            except InputGone:
-                raise _changed(material) from None
-        return Input(
-            role=role,
-            key=key,
-            content_type=inspected.content_type,
-            size=inspected.size,
-            width=inspected.width,
-            height=inspected.height,
-            source=material.source,
+        raise InvalidRequest(
+            f"The header of {source.label} is too long to be read.", param=source.param, code="invalid_image_file"
         )
 
-    def _keep_overlay(self, role: Role, source: str, data: bytes, first: Inspected, key: str) -> Input:
-        self._store.put(key, data, "image/png")
-        return Input(role, key, "image/png", len(data), first.width, first.height, source)
+    def _overlay(self, found: _Found, role: Role, first: Inspected) -> tuple[_Found, list[Warning]]:
+        """A mask or markup that fits the first image: as it was found, or a mask converted."""
+        if role == "markup":
+            check_markup(self._read(found, MAX_BYTES), first.upright_width, first.upright_height)
+            return found, []
+        mask = prepare_mask(self._read(found, MAX_MASK_BYTES), first.width, first.height)
+        if not mask.converted:
+            return found, []
+        return _Found(found.name, io.BytesIO(mask.data)), [Warning("mask_converted", MASK_CONVERTED, "mask")]
+
+    def _read(self, found: _Found, limit: int) -> bytes:
+        """The first `limit` bytes; one more would be too many anyway."""
+        if not isinstance(found.place, StoredObject):
+            found.place.seek(0)
+            return found.place.read(limit)
+        try:
+            return self._store.read(found.place, limit)
+        except InputGone:
+            raise _changed(found) from None
+
+    def _keep(self, checked: _Checked, folder: InputFolder) -> Input:
+        """Store an input; one that is an object already is copied inside S3."""
+        found = checked.found
+        if isinstance(found.place, StoredObject):
+            key = folder.key(hashlib.sha256(found.place.name.encode()).hexdigest())
+            folder.stored.add(key)
+            try:
+                self._store.copy(found.place, key, checked.content_type)
+            except InputGone:
+                raise _changed(found) from None
+        else:
+            found.place.seek(0)
+            key = folder.key(hashlib.file_digest(found.place, "sha256").hexdigest())
+            folder.stored.add(key)
+            found.place.seek(0)
+            self._store.put(key, found.place, checked.content_type)
+        return Input(checked.role, key, checked.content_type, found.size, checked.width, checked.height)
 
 
-def _inline(data: bytes) -> _Material:
-    return _Material(source=f"sha256:{hashlib.sha256(data).hexdigest()}", data=data)
+def _in_order_of_checks(asked: ImageRequest) -> list[NamedSource]:
+    """The first image, what is laid over it, then the others: a wrong mask is known before others are downloaded."""
+    first, *others = asked.sources
+    return [
+        first,
+        *(each for each in others if each.role != "image"),
+        *(each for each in others if each.role == "image"),
+    ]
 
 
-def _changed(material: _Material) -> InvalidRequest:
-    return InvalidRequest(
-        f"'{material.source.partition(' ')[0]}' changed or was deleted while it was read.", code="upload_changed"
-    )
+def _changed(found: _Found) -> InvalidRequest:
+    return InvalidRequest(f"'{found.name}' changed or was deleted while it was read.", code="upload_changed")
 
 
-def _check(inspected: Inspected, rules: Inputs, model: Model, name: str, param: str) -> None:
+def _check(inspected: Inspected, model: Model, source: NamedSource) -> None:
     """Hold an input against what the model takes, where that is narrower than what Easel takes."""
+    rules, name = model.rules.inputs, source.label.capitalize()
+    if rules is None:
+        return
     if inspected.content_type not in rules.formats:
         raise InvalidRequest(
-            f"{name.capitalize()} is {inspected.content_type}; '{model.name}' takes {', '.join(rules.formats)}.",
-            param=param,
+            f"{name} is {inspected.content_type}; '{model.name}' takes {', '.join(rules.formats)}.",
+            param=source.param,
             code="unsupported_image_media_type",
         )
     if inspected.size >= rules.max_bytes:
         raise InvalidRequest(
-            f"{name.capitalize()} has {inspected.size} bytes; '{model.name}' takes less than {rules.max_bytes}.",
-            param=param,
+            f"{name} has {inspected.size} bytes; '{model.name}' takes less than {rules.max_bytes}.",
+            param=source.param,
             code="image_file_too_large",
         )
     if rules.square and inspected.width != inspected.height:
         raise InvalidRequest(
-            f"{name.capitalize()} is {inspected.width}x{inspected.height}; '{model.name}' takes square images only.",
-            param=param,
+            f"{name} is {inspected.width}x{inspected.height}; '{model.name}' takes square images only.",
+            param=source.param,
         )

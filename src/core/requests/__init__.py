@@ -1,17 +1,15 @@
-"""What callers wish for: bodies as they come in, rules they are held to, and requests that passed them.
+"""What callers ask for: bodies as they come in, the rules they are held to, and requests that passed them.
 
-multipart  from a form's bytes to its fields and files
-bodies     JSON and form fields as typed wishes; nothing is checked against a model yet
-rules      the rules of a model, one function each
-resolver   from a wish to a Request: model, lifecycle, translation, rules
+multipart   from a form's bytes to its fields and files
+bodies      JSON and form fields as an ImageRequest; nothing is checked against a model yet
+rules       the rules of a model, one function each
+resolver    from an ImageRequest to a CheckedRequest: model, lifecycle, translation, rules
 """
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from core.catalog import Operation
+from core.catalog import Model, Operation
 
 Role = Literal["image", "mask", "markup"]
 # Parameters are JSON: strings, whole numbers, and the nested settings of SVG.
@@ -29,7 +27,7 @@ class Warning:
 
 @dataclass(frozen=True)
 class Input:
-    """An image to work on, kept with the job. `source` says where the caller took it from; `size` in bytes."""
+    """An image to work on, stored with the job; `size` in bytes."""
 
     role: Role
     key: str
@@ -37,12 +35,11 @@ class Input:
     size: int
     width: int
     height: int
-    source: str
 
 
 @dataclass(frozen=True)
 class Request:
-    """A wish that has passed every check.
+    """A request that has passed every check.
 
     `requested` holds the parameters as the caller gave them (without the prompt), `model` and `parameters` what is
     sent to the provider.
@@ -61,12 +58,28 @@ class Request:
         """How many images are asked for."""
         return int(self.parameters.get("n", 1))
 
-    def fingerprint(self) -> str:
-        """SHA-256 over what the caller asked for: equal wishes have equal fingerprints."""
-        sources = [(image.role, image.source) for image in self.inputs]
-        wish = [self.operation, self.prompt, self.requested, sources]
-        return hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()
-
     def applied(self) -> Parameters:
         """The parameters that reach the provider, without the prompt."""
         return {"model": self.model, **self.parameters}
+
+
+@dataclass(frozen=True)
+class CheckedRequest:
+    """A request with the model that runs it, the model that was named, and the fingerprint of what was asked for.
+
+    `asked` differs from `model` where a retired model is translated into its successor. Requests that ask for the same
+    have the same fingerprint, a SHA-256: the same parameters and the same inputs, by their bytes or by their names.
+    """
+
+    request: Request
+    model: Model
+    asked: Model
+    fingerprint: str
+
+    @property
+    def priced(self) -> bool:
+        """Whether the upper bound of its price is certain.
+
+        An unknown model is priced by a guess, and the author of an SVG by a list that Easel does not have.
+        """
+        return self.model.known and "svg" not in self.request.parameters

@@ -1,5 +1,6 @@
-"""Request bodies as typed wishes: JSON with null for absent, and the text fields of forms."""
+"""Request bodies: JSON with null for absent, and the text fields and files of forms, as one typed ImageRequest."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -10,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from core.errors import InvalidRequest
+from core.images.data_urls import decode_data_url, is_data_url
 from core.images.stored_object import StoredObject
+from core.requests import Parameters, Role
 
 _EXAMPLE = '{"model": "gpt-image-2.6-flare", "prompt": "A cute baby sea otter"}'
 
@@ -110,11 +113,11 @@ class ImageReference(_Body):
     file_id: str | None = None
     """The id of an upload (`file_…`) or of an earlier image (`img_…`)."""
 
-    def pointer(self, param: str) -> str:
-        """The URL or id.
+    def source(self, param: str) -> "ImageSource":
+        """The image that the URL or id names.
 
         Raises:
-            InvalidRequest: both or neither are given.
+            InvalidRequest: both or neither are given, or it is not one that Easel can take an image from.
         """
         if (self.image_url is None) == (self.file_id is None):
             raise InvalidRequest(
@@ -122,7 +125,7 @@ class ImageReference(_Body):
                 "an upload or an img_ id of an earlier image).",
                 param=param,
             )
-        return self.image_url or self.file_id or ""
+        return ImageSource.named(self.image_url or self.file_id or "", param)
 
 
 class EditBody(GenerationBody):
@@ -139,23 +142,79 @@ class EditBody(GenerationBody):
 
 
 @dataclass(frozen=True)
-class Pointer:
-    """An input image as it was given: bytes, a URL or id to take them from, or an object in a bucket of ours."""
+class ImageSource:
+    """An input image as it was given: its bytes, an id or URL to take it from, or an object in a bucket of ours."""
 
     data: bytes | None = None
     reference: str | None = None
     stored: StoredObject | None = None
 
+    @classmethod
+    def named(cls, reference: str, param: str) -> "ImageSource":
+        """The image that a text names.
+
+        Raises:
+            InvalidRequest: the text is not a data URL, a URL or an id of an image or upload.
+        """
+        if is_data_url(reference):
+            return cls(data=decode_data_url(reference, param=param))
+        if reference.startswith(("img_", "file_")) or "://" in reference:
+            return cls(reference=reference)
+        raise InvalidRequest(
+            f"'{param}' must be a file, a data URL, an https URL, the id of an upload (file_…) or of an earlier image "
+            "(img_…).",
+            param=param,
+        )
+
+    @property
+    def name(self) -> str:
+        """The same for equal sources: of equal bytes, of the same URL or id, or of the same version of an object."""
+        if self.data is not None:
+            return f"sha256:{hashlib.sha256(self.data).hexdigest()}"
+        return self.stored.name if self.stored else self.reference or ""
+
 
 @dataclass(frozen=True)
-class Wish:
-    """What an edit asks for, before anything is checked against a model; `deadline` is the body's easel_deadline."""
+class NamedSource:
+    """A source with what it is for, the parameter it came in, and what a message calls it, for example "image 2"."""
 
-    parameters: dict[str, Any]
-    images: tuple[Pointer, ...]
-    mask: Pointer | None = None
-    markup: Pointer | None = None
-    deadline: int | None = None
+    role: Role
+    param: str
+    label: str
+    image: ImageSource
+
+
+@dataclass(frozen=True)
+class ImageRequest:
+    """What was asked for, before anything is checked against a model.
+
+    `parameters` include the prompt and the model's name. With `images` it is an edit. `deadline_seconds` bounds how
+    long it may take until the purchase begins; None leaves that to the deployment.
+    """
+
+    parameters: Parameters
+    images: tuple[ImageSource, ...] = ()
+    mask: ImageSource | None = None
+    markup: ImageSource | None = None
+    deadline_seconds: int | None = None
+
+    @property
+    def sources(self) -> tuple[NamedSource, ...]:
+        """All input images in the order in which the provider gets them."""
+        images = [
+            NamedSource("image", image_param(index, len(self.images)), f"image {index + 1}", image)
+            for index, image in enumerate(self.images)
+        ]
+        if self.mask:
+            images.append(NamedSource("mask", "mask", "the mask", self.mask))
+        if self.markup:
+            images.append(NamedSource("markup", "markup", "the markup", self.markup))
+        return tuple(images)
+
+
+def image_param(index: int, count: int) -> str:
+    """What errors call one of several input images."""
+    return "image" if count == 1 else f"image[{index}]"
 
 
 def parse_json(raw: str | bytes | None) -> Mapping[str, Any]:
@@ -177,59 +236,78 @@ def parse_json(raw: str | bytes | None) -> Mapping[str, Any]:
     return document
 
 
-def edit_of_json(document: Mapping[str, Any]) -> Wish:
-    """The wish of a JSON edit.
+def generation_of_json(document: Mapping[str, Any]) -> ImageRequest:
+    """The request of a JSON generation.
 
     Raises:
         InvalidRequest: wrong shape.
     """
+    body = GenerationBody.read(document)
+    return ImageRequest(body.parameters(), deadline_seconds=body.easel_deadline)
+
+
+def edit_of_json(document: Mapping[str, Any]) -> ImageRequest:
+    """The request of a JSON edit.
+
+    Raises:
+        InvalidRequest: wrong shape, or an image cannot be taken from where it is said to be.
+    """
     body = EditBody.read(document)
-    return Wish(
+    images = body.images or []
+    return ImageRequest(
         parameters=body.parameters(),
-        images=tuple(
-            Pointer(reference=image.pointer(f"images[{index}]")) for index, image in enumerate(body.images or ())
-        ),
-        mask=Pointer(reference=body.mask.pointer("mask")) if body.mask else None,
-        markup=Pointer(reference=body.markup.pointer("markup")) if body.markup else None,
-        deadline=body.easel_deadline,
+        images=tuple(image.source(image_param(index, len(images))) for index, image in enumerate(images)),
+        mask=body.mask.source("mask") if body.mask else None,
+        markup=body.markup.source("markup") if body.markup else None,
+        deadline_seconds=body.easel_deadline,
     )
 
 
 _INTEGERS = ("n", "output_compression", "partial_images", "frame_count", "frame_duration_ms", "easel_deadline")
 
 
-def edit_of_form(fields: Iterable[tuple[str, str]], files: Iterable[tuple[str, bytes]]) -> Wish:
-    """The wish of a multipart edit: `image`, repeated `image` or `image[]`, `mask`, `markup`, and text fields.
+def edit_of_form(fields: Iterable[tuple[str, str]], files: Iterable[tuple[str, bytes]]) -> ImageRequest:
+    """The request of a multipart edit: `image`, repeated `image` or `image[]`, `mask`, `markup`, and text fields.
 
     An image may be a file, or a text field that holds an id or a URL.
 
     Raises:
-        InvalidRequest: wrong shape.
+        InvalidRequest: wrong shape, or an image cannot be taken from where it is said to be.
     """
-    images: list[Pointer] = []
-    single: dict[str, Pointer] = {}
+    images: list[bytes | str] = []
+    overlays: dict[str, bytes | str] = {}
     document: dict[str, Any] = {}
-    parts = [(name, Pointer(data=data)) for name, data in files]
+    parts: list[tuple[str, bytes | str]] = list(files)
     for name, text in fields:
         if name in ("image", "image[]", "mask", "markup"):
-            parts.append((name, Pointer(reference=text)))
+            parts.append((name, text))
         else:
             _put(document, name, text)
-    for name, pointer in parts:
+    for name, part in parts:
         if name in ("image", "image[]"):
-            images.append(pointer)
+            images.append(part)
         elif name not in ("mask", "markup"):
             raise InvalidRequest(
                 f"Unknown file field: '{name[:64]}'. Files are 'image' or 'image[]', 'mask' and 'markup'.",
                 param=name[:64],
                 code="unknown_parameter",
             )
-        elif name in single:
+        elif name in overlays:
             raise _duplicate(name)
         else:
-            single[name] = pointer
+            overlays[name] = part
     body = _FormBody.read(document)
-    return Wish(body.parameters(), tuple(images), single.get("mask"), single.get("markup"), body.easel_deadline)
+    return ImageRequest(
+        body.parameters(),
+        tuple(_source_of_part(part, image_param(index, len(images))) for index, part in enumerate(images)),
+        mask=_source_of_part(overlays["mask"], "mask") if "mask" in overlays else None,
+        markup=_source_of_part(overlays["markup"], "markup") if "markup" in overlays else None,
+        deadline_seconds=body.easel_deadline,
+    )
+
+
+def _source_of_part(part: bytes | str, param: str) -> ImageSource:
+    return ImageSource.named(part, param) if isinstance(part, str) else ImageSource(data=part)
 
 
 class _FormBody(GenerationBody):

@@ -1,14 +1,14 @@
-"""From a wish to a Request: which model runs, what is translated, and that all rules hold."""
+"""From an ImageRequest to a CheckedRequest: which model runs, what is translated, and that all rules hold."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import hashlib
+import json
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from core.catalog import Catalog, Model, Operation, Successor
 from core.errors import InvalidRequest, ModelNotFound
-from core.requests import Input, Parameters, Request, Warning
-from core.requests.bodies import GenerationBody, Wish
+from core.requests import CheckedRequest, Parameters, Request, Warning
+from core.requests.bodies import ImageRequest
 from core.requests.rules import check, check_inputs, not_allowed
 from core.settings import RetiredPolicy
 
@@ -28,38 +28,19 @@ class ModelPolicy:
 
 @dataclass(frozen=True)
 class Resolver:
-    """Checks wishes against the catalog."""
+    """Checks requests against the catalog."""
 
     catalog: Catalog
     policy: ModelPolicy
 
-    def generation(self, document: Mapping[str, Any], today: date) -> Request:
-        """The request of a generation's JSON.
+    def check(self, operation: Operation, image_request: ImageRequest, today: date) -> CheckedRequest:
+        """The request, still without its inputs, with the model that runs it.
 
         Raises:
             InvalidRequest: with the parameter at fault and what is allowed.
             ModelNotFound: there is no such model, or it is retired and the policy rejects.
         """
-        return self._resolve("generation", GenerationBody.read(document).parameters(), today)[0]
-
-    def edit(self, wish: Wish, today: date) -> tuple[Request, Model]:
-        """The request of an edit, still without its inputs, and the model whose rules those have to meet.
-
-        Raises:
-            InvalidRequest, ModelNotFound: as for a generation.
-        """
-        request, models = self._resolve("edit", wish.parameters, today)
-        for model in models:
-            check_inputs(
-                model,
-                len(wish.images),
-                mask=wish.mask is not None,
-                markup=wish.markup is not None,
-                output_format=request.parameters.get("output_format"),
-            )
-        return request, models[0]
-
-    def _resolve(self, operation: Operation, given: Parameters, today: date) -> tuple[Request, tuple[Model, ...]]:
+        given = dict(image_request.parameters)
         _refuse_what_easel_answers_otherwise(given)
         if "prompt" not in given:
             raise InvalidRequest(
@@ -72,6 +53,15 @@ class Resolver:
         model, parameters, warnings = self._apply_lifecycle(asked, given, today)
         if model.name != asked.name:
             check(operation, model, prompt, parameters)
+        if operation == "edit":
+            for each in (asked, model):
+                check_inputs(
+                    each,
+                    len(image_request.images),
+                    mask=image_request.mask is not None,
+                    markup=image_request.markup is not None,
+                    output_format=parameters.get("output_format"),
+                )
         request = Request(
             operation=operation,
             prompt=prompt,
@@ -80,7 +70,7 @@ class Resolver:
             requested={"model": name, **given},
             warnings=warnings + _doubts(model, parameters),
         )
-        return request, (asked,) if model.name == asked.name else (asked, model)
+        return CheckedRequest(request, model, asked, _fingerprint(request, image_request))
 
     def find(self, name: str, today: date) -> Model:
         """The model of that name.
@@ -126,9 +116,10 @@ class Resolver:
         return model, parameters, (warning,)
 
 
-def with_inputs(request: Request, inputs: tuple[Input, ...], warnings: tuple[Warning, ...]) -> Request:
-    """The request of an edit, complete."""
-    return replace(request, inputs=inputs, warnings=request.warnings + warnings)
+def _fingerprint(request: Request, image_request: ImageRequest) -> str:
+    sources = [(source.role, source.image.name) for source in image_request.sources]
+    stated = [request.operation, request.prompt, request.requested, sources]
+    return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()
 
 
 def _translated(successor: Successor, given: Parameters) -> tuple[Parameters, list[str]]:

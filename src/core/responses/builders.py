@@ -251,11 +251,11 @@ class Answers:
 
     def _cost(self, job: Job) -> "schemas.Cost":
         return {
-            "quote_micro_usd": job.quote.expected if job.quote else None,
-            "upper_bound_micro_usd": job.quote.upper_bound if job.quote else None,
+            "quote_micro_usd": job.quote.expected,
+            "upper_bound_micro_usd": job.quote.upper_bound,
             "actual_micro_usd": job.cost,
             "currency": "USD",
-            "price_date": job.quote.price_date if job.quote else None,
+            "price_date": job.quote.price_date,
             "budget_left_micro_usd": self._budget_left(),
         }
 

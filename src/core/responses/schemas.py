@@ -514,5 +514,7 @@ class Health(TypedDict):
     """The state of this deployment."""
 
     status: Literal["ok"]
+    version: str
+    """The release of Easel that answers."""
     models: list[str]
     """The names that can be bought today, newest first."""

@@ -15,6 +15,7 @@ from composition.services import Doors
 from core.callers.authentication import holder_of_key
 from core.callers.model import Caller
 from core.errors import EaselError, InvalidRequest
+from core.purchases import SubmissionContext
 from core.responses.builders import Answers, error_document
 
 POLL_SECONDS = 2
@@ -134,6 +135,20 @@ class Call:
         """How many tries of the same request an OpenAI SDK has made before this one; None for other clients."""
         text = self.header("x-stainless-retry-count")
         return int(text) if text and re.fullmatch(r"[0-9]{1,3}", text) else None
+
+    @property
+    def submission_context(self) -> SubmissionContext:
+        """How this request came.
+
+        Raises:
+            InvalidRequest: its Idempotency-Key is malformed.
+        """
+        return SubmissionContext(
+            self.request_id,
+            idempotency_key=self.idempotency_key,
+            sdk_attempt=self.sdk_attempt,
+            webhook=self.header("easel-webhook"),
+        )
 
     def deadline_seconds(self, of_body: int | None) -> int | None:
         """Seconds within which the purchase must begin, by the header Easel-Deadline or by the body.

@@ -16,9 +16,9 @@ def job(job_id: str) -> Response[str]:
     """A job's state, or its result with freshly signed URLs; `?wait=` seconds for it to finish."""
     call = Call(routes.current_event)
     caller = call.caller(doors())
-    found = doors().acceptor.read(caller, job_id)
+    found = doors().job_lookup.read(caller, job_id)
     wait = call.whole_number("wait", default=0, least=0, most=900)
-    found = doors().acceptor.wait(found, until=call.started_at + min(wait, doors().settings.max_wait_seconds))
+    found = doors().job_lookup.wait(found, until=call.started_at + min(wait, doors().settings.max_wait_seconds))
     answers = call.answers(doors(), caller)
     if found.finished:
         message = doors().messages.get(message_id(found)) if found.webhook else None
@@ -35,9 +35,7 @@ def jobs() -> Response[str]:
     call = Call(routes.current_event)
     caller = call.key_holder(doors())
     limit = call.whole_number("limit", default=20, least=1, most=100)
-    after = call.query("after")
-    last = doors().acceptor.read(caller, after) if after is not None else None
-    found, has_more = doors().jobs.list_of(caller.id, limit, last)
+    found, has_more = doors().job_lookup.page(caller, limit, call.query("after"))
     return answer(200, call.answers(doors(), caller).job_list(found, has_more))
 
 
@@ -46,7 +44,7 @@ def cancel(job_id: str) -> Response[str]:
     """Cancel a job of which nothing was bought yet."""
     call = Call(routes.current_event)
     caller = call.caller(doors())
-    canceled = doors().canceler.cancel(doors().acceptor.read(caller, job_id))
+    canceled = doors().canceler.cancel(doors().job_lookup.read(caller, job_id))
     return answer(200, call.answers(doors(), caller).job(canceled))
 
 
@@ -54,5 +52,5 @@ def cancel(job_id: str) -> Response[str]:
 def delete_inputs(job_id: str) -> Response[str]:
     """Delete the images that a finished job worked on."""
     call = Call(routes.current_event)
-    doors().library.delete_inputs(doors().acceptor.read(call.caller(doors()), job_id))
+    doors().library.delete_inputs(doors().job_lookup.read(call.caller(doors()), job_id))
     return answer(200, deleted("job.inputs.deleted", job_id))

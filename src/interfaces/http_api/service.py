@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from composition.services import doors
+from core import __version__
 from interfaces.http_api.call import answer
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 routes = Router()
 
-# Written by `make openapi`.
+# `make openapi` writes openapi.json, and `make build` puts docs.html beside it.
 _FILES = Path(__file__).parent
 _CACHE = {"Cache-Control": "public, max-age=300"}
 # The page has neither scripts nor anything from elsewhere, and can only be read.
@@ -28,7 +29,7 @@ _PAGE_POLICY = (
 def health() -> Response[str]:
     """Whether this deployment can answer."""
     models = doors().catalog.live_models(datetime.now(UTC).date())
-    document: schemas.Health = {"status": "ok", "models": models}
+    document: schemas.Health = {"status": "ok", "version": __version__, "models": models}
     return answer(200, document)
 
 

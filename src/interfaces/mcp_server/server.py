@@ -29,14 +29,13 @@ from mcp.types import (
     ReadResourceResult,
 )
 
+from core import __version__
 from core.errors import EaselError, ServerError
 from core.jobs.model import Job
 from core.logs import logger
 from interfaces.mcp_server import completions, errors, icons, prompts, resources, tasks
 from interfaces.mcp_server.session import Visit, current
 from interfaces.mcp_server.tools import TOOLS
-
-VERSION = "0.1.0"
 
 INSTRUCTIONS = """\
 Easel makes and edits pictures, and keeps them behind lasting links. generate_image and edit_image cost money: \
@@ -138,7 +137,7 @@ def build() -> Server:
     """The server of this process."""
     server = Server(
         "easel",
-        version=VERSION,
+        version=__version__,
         title="Easel",
         instructions=INSTRUCTIONS,
         icons=[icons.of("easel")],

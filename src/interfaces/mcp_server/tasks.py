@@ -71,7 +71,7 @@ def cancel(visit: Visit, task_id: str) -> dict[str, Any]:
 
 def _read(visit: Visit, task_id: str) -> Job:
     try:
-        return doors().acceptor.read(visit.caller, task_id)
+        return doors().job_lookup.read(visit.caller, task_id)
     except NotFound as error:
         raise MCPError(INVALID_PARAMS, in_tool_words(error.problem.message)) from None
 

@@ -89,7 +89,7 @@ def generate_image(visit: Visit, given: Generate, watch: Watch) -> CallToolResul
     """Make pictures from a prompt. Costs money (quote_image says how much). Answers within wait_seconds: with links to
     the pictures, or with a job_id to give to get_image_job. Repeating a call never buys twice.
     """
-    job = purchases.generation(visit, given)
+    job = purchases.generate(visit, given)
     return _watched(visit, job, given, watch, buying=True)
 
 
@@ -106,18 +106,18 @@ def get_image_job(visit: Visit, given: GetJob, watch: Watch) -> CallToolResult:
     """The pictures of a job, or how far it is. Waits up to wait_seconds for it to finish. Costs nothing. A job and its
     pictures are kept for as long as its expires_at says, and only the key that bought it can read it.
     """
-    return _watched(visit, doors().acceptor.read(visit.caller, given.job_id), given, watch)
+    return _watched(visit, doors().job_lookup.read(visit.caller, given.job_id), given, watch)
 
 
 def cancel_image_job(visit: Visit, given: CancelJob, watch: Watch) -> CallToolResult:
     """Cancel a job of which nothing was bought yet. Refused once the purchase has been started."""
-    job = doors().canceler.cancel(doors().acceptor.read(visit.caller, given.job_id))
+    job = doors().canceler.cancel(doors().job_lookup.read(visit.caller, given.job_id))
     return told(job_result(job, visit))
 
 
 def quote_image(visit: Visit, given: Quote, watch: Watch) -> CallToolResult:
     """What generate_image or, with images, edit_image would cost with the same arguments. Buys nothing."""
-    request, price = purchases.price(visit, given)
+    request, price = purchases.quote(given)
     return told(
         QuoteResult(
             model=request.model,
@@ -183,7 +183,7 @@ def _watched(
     """A job after waiting for it, counted from the moment the gateway took the call: a cold start is part of it."""
     watch(job)
     wait = min(given.wait_seconds, doors().settings.max_wait_seconds)
-    job = doors().acceptor.wait(job, until=visit.started_at + wait, watch=watch)
+    job = doors().job_lookup.wait(job, until=visit.started_at + wait, watch=watch)
     pictures = previews_of(job.images) if given.preview and job.status == "succeeded" else []
     return result_of(job, visit, pictures, buying=buying)
 

@@ -1,5 +1,6 @@
 """What AWS does by itself: delivers messages, repeats and buries them, sweeps each minute, while the clock moves."""
 
+import base64
 import importlib.util
 import json
 import time
@@ -8,14 +9,15 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.machinery import ModuleSpec
 from typing import Any
+from uuid import uuid4
 
 import boto3
 import pytest
 import time_machine
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
+from botocore.exceptions import BotoCoreError, ClientError
 from moto.backends import get_backend
 
-from composition import services
 from core import aws
 from core.jobs.model import Job
 from core.jobs.recovery import RESTORING_PATIENCE_SECONDS
@@ -26,6 +28,7 @@ from tests.support.faults.wire import Crash, Planned, Wire, watching
 from tests.support.world import World, deployed
 from tests.support.world.http_api import Answer
 from tests.support.world.invocations import PUBLIC_URL, TEMPLATE, Context, message, sample_event
+from tests.support.world.mcp_server import META
 from tests.support.world.queues import queue_url
 
 SECRET = "sk-simulated"
@@ -128,11 +131,48 @@ class Cloud:
             answers.append(self.world.api.call(method, path, body, door=door, **more))
         return answers[0] if answers else None
 
-    def form(self, path: str, fields: dict[str, Any], files: list[tuple[str, Any]]) -> Answer | None:
+    def form(
+        self,
+        path: str,
+        fields: dict[str, Any],
+        files: list[tuple[str, Any]],
+        *,
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer | None:
         """A form of a caller, whose job is not waited for."""
         with self._door(_API_SECONDS) as answers:
-            answers.append(self.world.api.form(path, fields, files))
+            answers.append(self.world.api.form(path, fields, files, key=key, headers=headers))
         return answers[0] if answers else None
+
+    def tool(self, name: str, arguments: dict[str, Any]) -> Any:
+        """The result of a tool that an assistant calls; None when the function died."""
+        event = sample_event("mcp")
+        params = {"name": name, "arguments": arguments, "_meta": META}
+        event["headers"] |= {
+            "authorization": f"Bearer {self.world.api.key}",
+            "mcp-method": "tools/call",
+            "mcp-name": name,
+        }
+        event["requestContext"] |= {"timeEpoch": int(time.time() * 1000), "requestId": str(uuid4())}
+        event["body"] = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+        try:
+            with self.wire.process("mcp", _API_SECONDS) as process:
+                answered = _handler("mcp")(event, _Remaining(process.time_left))
+        except Crash:
+            self.restart()
+            return None
+        except (
+            ClientError,
+            BotoCoreError,
+        ):  # Who calls could not be looked up: Lambda answers in the function's place.
+            return None
+        if process.dead:  # The server's threads have their own way to end.
+            self.restart()
+            return None
+        text = answered["body"]
+        text = base64.b64decode(text).decode() if answered.get("isBase64Encoded") else text
+        return json.loads(text)["result"]
 
     @contextmanager
     def _door(self, seconds: int) -> Iterator[list[Answer]]:
@@ -259,12 +299,12 @@ class Cloud:
 
     def jobs(self) -> list[Job]:
         """All jobs, oldest first."""
-        found = [services.doors().jobs.get(item_id) for item_id in self._job_items()]
+        found = [_job_store().get(item_id) for item_id in self._job_items()]
         return sorted((job for job in found if job), key=lambda job: job.created_ms)
 
     def open_jobs(self) -> list[Job]:
         """Jobs that are not finished."""
-        return [job for item_id in self._open_ids() if (job := services.doors().jobs.get(item_id))]
+        return [job for item_id in self._open_ids() if (job := _job_store().get(item_id))]
 
     def _open_ids(self) -> list[str]:
         return [item_id for item_id, mark in self._marks().items() if mark == "yes"]
@@ -286,7 +326,7 @@ class Cloud:
 
     def ledger(self) -> tuple[LedgerStore, JobStore]:
         """What an audit looks at."""
-        return LedgerStore(aws.dynamodb(), "ledger"), services.doors().jobs
+        return LedgerStore(aws.dynamodb(), "ledger"), _job_store()
 
     def told(self) -> set[str]:
         """Ids of the jobs whose end came over the event bus."""
@@ -297,6 +337,10 @@ class Cloud:
         """What lies in the images bucket."""
         keys = _backend("s3", "aws").buckets["images"].keys
         return {name: keys[name].value for name in keys}
+
+
+def _job_store() -> JobStore:
+    return JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger"))
 
 
 def _backend(service: Any, region: str = "us-east-1") -> Any:

@@ -42,6 +42,11 @@ class Caller:
         self.answers.append(answer := self.cloud.call(method, path, body, key=self.key, **more))
         return answer
 
+    def edit(self, headers: dict[str, str], files: list[tuple[str, Any]] | None = None) -> Answer | None:
+        answer = self.cloud.form("/images/edits", _EDIT, files or _files(), key=self.key, headers=headers)
+        self.answers.append(answer)
+        return answer
+
     def generate(self, headers: dict[str, str] | None = None, **body: Any) -> Answer | None:
         sent = {"prefer": "respond-async"} | (headers or {})
         return self.call("POST", "/images/generations", WISH | body, headers=sent)
@@ -114,8 +119,72 @@ def _generate_and_cancel(caller: Caller) -> None:
 
 
 def _edit_files(caller: Caller) -> None:
-    files = [("image", ("photo.png", picture(), "image/png")), ("mask", ("mask.png", _mask(), "image/png"))]
-    caller.answers.append(caller.cloud.form("/images/edits", _EDIT, files))
+    caller.edit({})
+
+
+def _files(mask: bytes | None = None, colour: str = "teal") -> list[tuple[str, Any]]:
+    return [
+        ("image", ("photo.png", picture(colour), "image/png")),
+        ("mask", ("mask.png", mask or _mask(), "image/png")),
+    ]
+
+
+def _edit_with_a_key(caller: Caller) -> None:
+    """Repeats the edit, with the same Idempotency-Key, until it is answered."""
+    for _ in range(_PATIENT_RETRIES):
+        answer = caller.edit({"idempotency-key": "order-7"})
+        if answer is not None and answer.status < 500:
+            return
+        caller.cloud.wire.let_pass(2)
+
+
+def _edit_twice_with_a_key(caller: Caller) -> None:
+    for _ in range(2):
+        caller.edit({"idempotency-key": "order-8"})
+
+
+def _edit_as_an_sdk(caller: Caller) -> None:
+    """Repeats as OpenAI's clients do."""
+    for attempt in range(_SDK_RETRIES + 1):
+        answer = caller.edit({"x-stainless-retry-count": str(attempt)})
+        if answer is not None and (answer.status < 400 or answer.headers.get("x-should-retry") != "true"):
+            return
+        caller.cloud.wire.let_pass(1)
+
+
+def _edit_twice_on_a_budget(caller: Caller) -> None:
+    """Asks for two and has money for one, whichever that is. They share no picture: they are no repetition."""
+    for colour in ("teal", "red"):
+        caller.edit({}, _files(colour=colour)[:1])
+
+
+def _edit_budget_for_one(cloud: Cloud) -> str:
+    """A key that may spend exactly what one edit can cost at most."""
+    quoted = cloud.form("/images/quote", _EDIT, _files()[:1])
+    assert quoted is not None
+    budget = Budget(total=quoted.json()["upper_bound_micro_usd"])
+    with cloud.wire.outside():
+        return keys.create(cloud.world.stack, "of small means", None, [], [], budget)[0]
+
+
+def _edit_others_with_a_key(caller: Caller) -> None:
+    """The second edit has another picture: it is refused, and leaves the first one its inputs."""
+    for colour in ("teal", "red"):
+        caller.edit({"idempotency-key": "order-9"}, _files(colour=colour))
+
+
+def _edit_with_a_wrong_mask(caller: Caller) -> None:
+    caller.edit({}, _files(mask=picture()))
+
+
+def _edit_by_a_tool(caller: Caller) -> None:
+    """Calls again, as an assistant does that got no answer."""
+    images = [base64.b64encode(picture(colour)).decode() for colour in ("teal", "red")]
+    for _ in range(_PATIENT_RETRIES):
+        result = caller.cloud.tool("edit_image", _EDIT | {"image_data": images, "wait_seconds": 0})
+        if result is not None and not result.get("isError"):
+            return
+        caller.cloud.wire.let_pass(2)
 
 
 def _edit_image(caller: Caller) -> None:
@@ -150,9 +219,9 @@ def _with_the_key_again(caller: Caller) -> None:
     caller.generate({"idempotency-key": "order-7", "prefer": "wait=20"})
 
 
-def picture() -> bytes:
+def picture(colour: str = "teal") -> bytes:
     """A small photograph."""
-    return _png(Image.new("RGB", (64, 48), "teal"))
+    return _png(Image.new("RGB", (64, 48), colour))
 
 
 def _mask() -> bytes:
@@ -188,6 +257,13 @@ EDIT_FILES = Entry("edit of files with a mask", _edit_files)
 EDIT_DATA_URL = Entry("edit of a data URL", _edit_data_url)
 EDIT_IMAGE = Entry("edit of an earlier image", _edit_image, _earlier_image)
 EDIT_UPLOAD = Entry("edit of an upload", _edit_image, _upload)
+EDIT_KEYED = Entry("edit with Idempotency-Key", _edit_with_a_key)
+EDIT_TWICE = Entry("the same edit twice, one Idempotency-Key", _edit_twice_with_a_key)
+EDIT_SDK = Entry("edit by an SDK", _edit_as_an_sdk)
+EDIT_OTHERS = Entry("two edits, one Idempotency-Key", _edit_others_with_a_key)
+EDIT_REFUSED = Entry("edit with a wrong mask", _edit_with_a_wrong_mask)
+EDIT_BUDGET = Entry("edit twice, on a budget for one", _edit_twice_on_a_budget, _edit_budget_for_one)
+EDIT_TOOL = Entry("edit by an assistant", _edit_by_a_tool)
 BUDGET = Entry("twice, on a budget for one", _generate_twice_on_a_budget, _budget_for_one)
 DROP = Entry("drop into the inbox", _drop, _owner_of_drops)
 
@@ -203,6 +279,13 @@ ENTRIES = (
     EDIT_DATA_URL,
     EDIT_IMAGE,
     EDIT_UPLOAD,
+    EDIT_KEYED,
+    EDIT_TWICE,
+    EDIT_SDK,
+    EDIT_OTHERS,
+    EDIT_REFUSED,
+    EDIT_BUDGET,
+    EDIT_TOOL,
     DROP,
     BUDGET,
 )

@@ -141,7 +141,7 @@ def _crashes(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
     """The process dies around each of its requests."""
     both = [mishaps.crash("before"), mishaps.crash("after")]
     for entry in entries.ENTRIES:
-        functions: tuple[str, ...] = ("api", "drop", "worker") if entry in _WHOLE else ("api", "drop")
+        functions: tuple[str, ...] = ("api", "mcp", "drop", "worker") if entry in _WHOLE else ("api", "mcp", "drop")
         if entry in (entries.GENERATE, entries.DROP):
             functions += ("announcer",)
         yield from _at_each("crash", entry, numbered(clean[entry.name], *functions), lambda _: both)
@@ -163,7 +163,7 @@ def _aws_errors(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
     moves_files = ((number, step) for number, step in numbered(clean[entry.name], "worker") if step.service == "s3")
     yield from _at_each("AWS error", entry, moves_files, lambda step: _worst_ways(step) + _other_ways(step))
     for entry in entries.ENTRIES[1:]:
-        functions = ("drop", "announcer") if entry is entries.DROP else ("api",)
+        functions = ("drop", "announcer") if entry is entries.DROP else ("api", "mcp")
         yield from _at_each("AWS error", entry, numbered(clean[entry.name], *functions), _worst_ways)
 
 

@@ -1,6 +1,7 @@
 """What has to be true when all is quiet again, checked against the provider's own count of calls."""
 
 import hashlib
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,9 @@ from tests.support.faults.cloud import Cloud
 from tests.support.faults.entries import Caller
 from tests.support.world.http_api import Answer
 
+_JOB_ID = re.compile(r"job_[0-9a-f]{32}")
+# What a mishap is called after which nothing was written for certain.
+_CERTAIN = ("throttled", "denied", "transaction conflict")
 _ERROR_FIELDS = {"message", "type", "param", "code", "retryable", "charged", "request_id"}
 
 
@@ -53,6 +57,7 @@ def judge(cloud: Cloud, caller: Caller, earlier: set[str], quiet: bool, may_lose
     if lost and not may_lose:
         found.append(f"{lost} images lost for no good reason")
     found += _strays(cloud)
+    found += _inputs_of_nobody(cloud)
     found += _wrong_books(cloud, jobs, bought)
     found += [f"nobody was told that a job is '{job.status}'" for job in jobs if job.id not in cloud.told()]
     for answer in caller.answers:
@@ -122,6 +127,43 @@ def _strays(cloud: Cloud) -> list[str]:
     return [f"{len(stray)} stored images belong to no result"] if stray else []
 
 
+def _inputs_of_nobody(cloud: Cloud) -> list[str]:
+    """Every object under inputs/ belongs to a job, and every input of a job is there: nobody deletes any here.
+
+    A job keeps its inputs until it expires, however it ended: a free failure can be tried again with them. An object of
+    no job is left only where nobody could take it away (see docs/faults.md), and then once, and where another attempt
+    at the same purchase finds it.
+    """
+    stored = {key: data for key, data in cloud.stored().items() if key.startswith("inputs/")}
+    needed = {image.key for job in cloud.jobs() for image in job.request.inputs}
+    found = [f"{len(missing)} inputs of a job are gone"] if (missing := needed - stored.keys()) else []
+    orphans = sorted(stored.keys() - needed)
+    if orphans and not _could_not_clear_up(cloud):
+        found.append(f"{len(orphans)} inputs of no job")
+    folders = [key.split("/")[1] for key in orphans]
+    if lost := [folder for folder in folders if not _JOB_ID.fullmatch(folder)]:
+        found.append(f"{len(lost)} inputs of no job, where no other attempt finds them")
+    copies = Counter(stored[key] for key in orphans)
+    kept = {stored[key] for key in needed & stored.keys()}
+    if twice := sum(count > 1 or data in kept for data, count in copies.items()):
+        found.append(f"{twice} inputs of no job that are there twice")
+    return found
+
+
+def _could_not_clear_up(cloud: Cloud) -> bool:
+    """Whether whoever stored an input died, or could not reach the bucket, or cannot know whether the job was written.
+
+    Then the input must stay, since the job may need it.
+    """
+    if not {"api", "mcp", "drop"}.isdisjoint(cloud.wire.died) or cloud.wire.was_out("s3", "dynamodb"):
+        return True
+    return any(": s3 DELETE" in where or _left_in_doubt(where) for where in cloud.wire.struck)
+
+
+def _left_in_doubt(where: str) -> bool:
+    return ": dynamodb TransactWriteItems: " in where and not where.partition("Items: ")[2].startswith(_CERTAIN)
+
+
 def _wrong_books(cloud: Cloud, jobs: list[Job], bought: list[Any]) -> list[str]:
     """The ledger agrees with itself, with the jobs, and with what the provider charged."""
     ledger, store = cloud.ledger()
@@ -186,6 +228,6 @@ def _broken_promise(caller: Caller, bought: list[Any]) -> list[str]:
     if last is None or last.status < 400:
         return []
     error = last.json()["error"]
-    if error["code"] == "budget_exceeded":  # It speaks of this request; an earlier one has what there was.
+    if error["code"] in ("budget_exceeded", "idempotency_key_reused"):  # It speaks of this request, not of an earlier.
         return []
     return ["was told that it is free, and it was bought"] if error["charged"] is False and bought else []

@@ -115,6 +115,7 @@ class Wire:
         self.steps: list[Step] = []
         self.struck: list[str] = []  # where mishaps struck, for people
         self.purchases: list[Purchase] = []
+        self.died: list[str] = []  # functions whose process ended on the spot
 
     @contextmanager
     def process(self, function: str, seconds: float) -> Iterator[Process]:
@@ -142,6 +143,10 @@ class Wire:
     def start_over(self) -> None:
         """Set the clock back to where it was at first, so that each scenario meets the same day."""
         self._clock.move_to(self._start)
+
+    def was_out(self, *services: str) -> bool:
+        """Whether one of these services failed for everybody."""
+        return not self._outages.keys().isdisjoint(services)
 
     def outage_until(self) -> float:
         """When the last outage ends or ended."""
@@ -172,6 +177,7 @@ class Wire:
     def kill(self, process: Process) -> None:
         """End a process on the spot."""
         process.dead = True
+        self.died.append(process.function)
         raise Crash
 
     def aws(self, request: AWSPreparedRequest, carry_out: CarryOut) -> Any:

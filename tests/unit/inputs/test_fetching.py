@@ -1,5 +1,6 @@
 """Images are fetched from the public internet only, from the address that was checked, and never without bounds."""
 
+import io
 import socket
 import time
 from typing import Any
@@ -52,6 +53,12 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     return tried
 
 
+def fetched(url: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    fetch(url, file, **options)
+    return file.getvalue()
+
+
 def ok(body: bytes, *headers: str) -> bytes:
     return "\r\n".join(["HTTP/1.1 200 OK", *headers, "", ""]).encode() + body
 
@@ -66,7 +73,7 @@ def redirect(location: str, status: int = 302) -> bytes:
 
 def refusal(url: str, **options: Any) -> tuple[str, str]:
     with pytest.raises(InvalidRequest) as caught:
-        fetch(url, **{"param": PARAM, "trusted_hosts": TRUSTED, "timeout": 5, **options})
+        fetched(url, **{"param": PARAM, "trusted_hosts": TRUSTED, "timeout": 5, **options})
     problem = caught.value.problem
     assert problem.param == PARAM
     for secret in ("s3cr3t", "path", "someone", "127.0.0", "169.254", "internal"):
@@ -79,13 +86,13 @@ def refusal(url: str, **options: Any) -> tuple[str, str]:
 
 def test_an_image_is_fetched(server: Server, names: Names) -> None:
     server.replies = [with_length(PNG)]
-    assert fetch(server.url + "/a.png?b=c#d", param=PARAM, trusted_hosts=TRUSTED) == PNG
+    assert fetched(server.url + "/a.png?b=c#d", param=PARAM, trusted_hosts=TRUSTED) == PNG
     assert server.requests[0].startswith("GET /a.png?b=c HTTP/1.1\r\n")
 
 
 def test_the_server_is_asked_by_its_name_and_told_nothing_of_us(server: Server, names: Names) -> None:
     server.replies = [with_length(PNG)]
-    fetch(server.url, param=PARAM, trusted_hosts=TRUSTED)
+    fetched(server.url, param=PARAM, trusted_hosts=TRUSTED)
     headers = dict(line.split(": ", 1) for line in server.requests[0].strip().split("\r\n")[1:])
     assert server.names == [SERVER_NAME]
     assert headers == {
@@ -98,7 +105,7 @@ def test_the_server_is_asked_by_its_name_and_told_nothing_of_us(server: Server, 
 
 def test_an_address_in_a_url_needs_no_name_server(server: Server, names: Names) -> None:
     server.replies = [with_length(PNG)]
-    assert fetch(f"https://{SERVER_ADDRESS}:{server.port}/", param=PARAM, trusted_hosts=TRUSTED) == PNG
+    assert fetched(f"https://{SERVER_ADDRESS}:{server.port}/", param=PARAM, trusted_hosts=TRUSTED) == PNG
     assert names[""] == []
 
 
@@ -114,18 +121,18 @@ def test_an_address_in_a_url_needs_no_name_server(server: Server, names: Names) 
 )
 def test_an_image_is_read_however_it_is_framed(server: Server, names: Names, reply: bytes) -> None:
     server.replies = [reply]
-    assert fetch(server.url, param=PARAM, trusted_hosts=TRUSTED) == PNG
+    assert fetched(server.url, param=PARAM, trusted_hosts=TRUSTED) == PNG
 
 
 def test_an_image_of_exactly_the_limit_is_read(server: Server, names: Names) -> None:
     server.replies = [with_length(b"x" * 300_000)]
-    assert len(fetch(server.url, param=PARAM, trusted_hosts=TRUSTED, max_bytes=300_000)) == 300_000
+    assert len(fetched(server.url, param=PARAM, trusted_hosts=TRUSTED, max_bytes=300_000)) == 300_000
 
 
 def test_the_next_address_is_tried_when_one_does_not_answer(server: Server, names: Names) -> None:
     names[SERVER_NAME] = ["127.0.0.3", SERVER_ADDRESS]
     server.replies = [with_length(PNG)]
-    assert fetch(server.url, param=PARAM, trusted_hosts=TrustedHosts.parse(["127.0.0.0/8"])) == PNG
+    assert fetched(server.url, param=PARAM, trusted_hosts=TrustedHosts.parse(["127.0.0.0/8"])) == PNG
 
 
 # Where it may come from
@@ -210,13 +217,13 @@ def test_a_name_is_resolved_once_so_that_it_cannot_change_after_the_check(
     answers = iter([SERVER_ADDRESS, "127.0.0.1"])
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", (next(answers), 0))])
     server.replies = [with_length(PNG)]
-    assert fetch(server.url, param=PARAM, trusted_hosts=TRUSTED) == PNG
+    assert fetched(server.url, param=PARAM, trusted_hosts=TRUSTED) == PNG
     assert next(answers) == "127.0.0.1"
 
 
 def test_a_host_may_be_trusted_by_its_name(server: Server, names: Names) -> None:
     server.replies = [with_length(PNG)]
-    assert fetch(server.url, param=PARAM, trusted_hosts=TrustedHosts.parse([SERVER_NAME])) == PNG
+    assert fetched(server.url, param=PARAM, trusted_hosts=TrustedHosts.parse([SERVER_NAME])) == PNG
 
 
 def test_trust_in_one_address_opens_no_other(names: Names, connections: list[tuple[str, int]]) -> None:
@@ -231,19 +238,19 @@ def test_trust_in_one_address_opens_no_other(names: Names, connections: list[tup
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_followed(server: Server, names: Names, status: int) -> None:
     server.replies = [redirect("/b.png", status), with_length(PNG)]
-    assert fetch(server.url + "/a.png", param=PARAM, trusted_hosts=TRUSTED) == PNG
+    assert fetched(server.url + "/a.png", param=PARAM, trusted_hosts=TRUSTED) == PNG
     assert server.requests[1].startswith("GET /b.png HTTP/1.1\r\n")
 
 
 def test_a_redirect_to_a_name_beyond_ascii_in_its_path_is_followed(server: Server, names: Names) -> None:
     server.replies = [redirect("/bücher.png"), with_length(PNG)]
-    assert fetch(server.url, param=PARAM, trusted_hosts=TRUSTED) == PNG
+    assert fetched(server.url, param=PARAM, trusted_hosts=TRUSTED) == PNG
     assert server.requests[1].startswith("GET /b%C3%BCcher.png HTTP/1.1\r\n")
 
 
 def test_three_redirects_are_the_most(server: Server, names: Names) -> None:
     server.replies = [redirect("/1"), redirect("/2"), redirect("/3"), with_length(PNG)]
-    assert fetch(server.url, param=PARAM, trusted_hosts=TRUSTED) == PNG
+    assert fetched(server.url, param=PARAM, trusted_hosts=TRUSTED) == PNG
     server.replies = [redirect("/1"), redirect("/2"), redirect("/3"), redirect("/4")]
     code, message = refusal(server.url + SECRET)
     assert code == "failed_to_download_image"

@@ -1,0 +1,50 @@
+"""Jobs as their callers look them up: one by its id, a page of them, or one that is waited for."""
+
+import time
+from collections.abc import Callable
+
+from core.callers.model import Caller
+from core.errors import NotFound
+from core.jobs.model import Job
+from core.jobs.store import JobStore
+
+_FIRST_POLL_SECONDS = 0.2
+_LAST_POLL_SECONDS = 1.0
+
+
+class JobLookup:
+    """The jobs of callers."""
+
+    def __init__(self, jobs: JobStore) -> None:
+        self._jobs = jobs
+
+    def read(self, caller: Caller, job_id: str) -> Job:
+        """A caller's job.
+
+        Raises:
+            NotFound: no such job, or another caller's.
+        """
+        job = self._jobs.get(job_id) if job_id.startswith("job_") else None
+        if job is None or not caller.owns(job):
+            raise NotFound(f"There is no job '{job_id[:64]}'. Ids of your jobs are listed by GET /v1/jobs.", param="id")
+        return job
+
+    def page(self, caller: Caller, limit: int, after: str | None) -> tuple[list[Job], bool]:
+        """A caller's jobs, newest first, and whether there are more; `after` is the last id of the page before.
+
+        Raises:
+            NotFound: `after` is not a job of the caller.
+        """
+        last = self.read(caller, after) if after is not None else None
+        return self._jobs.list_of(caller.id, limit, last)
+
+    def wait(self, job: Job, until: float, watch: Callable[[Job], None] | None = None) -> Job:
+        """The job once it is finished, or as it is at `until` (Unix seconds); `watch` sees it each time it is read."""
+        pause = _FIRST_POLL_SECONDS
+        while not job.finished and (remaining := until - time.time()) > 0:
+            time.sleep(min(pause, remaining))
+            pause = min(pause * 1.3, _LAST_POLL_SECONDS)
+            job = self._jobs.get(job.id) or job
+            if watch:
+                watch(job)
+        return job
