@@ -23,9 +23,8 @@ from core.jobs.model import Job
 from core.jobs.recovery import RESTORING_PATIENCE_SECONDS
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
-from local.simulator import Simulator
 from tests.support.faults.wire import Crash, Planned, Wire, watching
-from tests.support.world import World, deployed
+from tests.support.world import World, deployed, simulated
 from tests.support.world.http_api import Answer
 from tests.support.world.invocations import PUBLIC_URL, TEMPLATE, Context, message, sample_event
 from tests.support.world.mcp_server import META
@@ -378,7 +377,7 @@ def clouds() -> Iterator[Cloud]:
     """A cloud for any number of scenarios, one after the other."""
     with (
         pytest.MonkeyPatch.context() as patch,
-        Simulator(plain=True) as simulator,
+        simulated() as simulator,
         time_machine.travel(datetime.now(UTC), tick=False) as clock,
         deployed(simulator) as world,
     ):
