@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 
+from composition.process import once
 from composition.results import drop_results
 from core import aws
 from core.budgets import Spending
@@ -24,7 +25,7 @@ from core.settings import AnnouncerSettings
 from core.webhooks.store import MessageStore
 
 
-@cache
+@once
 def announcer() -> Announcer:
     """The announcer of this process, built from its environment."""
     settings = AnnouncerSettings.from_environment()

@@ -1,7 +1,6 @@
 """What the S3 door is made of."""
 
-from functools import cache
-
+from composition.process import once
 from composition.results import drop_results
 from composition.services import doors
 from core import aws
@@ -15,7 +14,7 @@ from core.queues import DropsQueue
 from core.settings import DropSettings
 
 
-@cache
+@once
 def drop_taker() -> DropTaker:
     """The taker of drops of this process, built from its environment."""
     settings = DropSettings.from_environment()

@@ -1,7 +1,6 @@
 """What the check of models is made of: beside the worker the only one that reads the provider's key."""
 
-from functools import cache
-
+from composition.process import once
 from composition.worker import provider
 from core import aws, catalog
 from core.budgets import Spending
@@ -10,7 +9,7 @@ from core.providers.retirements import ModelCheck
 from core.settings import ModelCheckSettings
 
 
-@cache
+@once
 def model_check() -> ModelCheck:
     """The check of this process, built from its environment."""
     settings = ModelCheckSettings.from_environment()

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
+from composition.process import once
 from core import aws, catalog
 from core.budgets import Spending
 from core.callers.authentication import Gate
@@ -60,14 +60,19 @@ class Doors:
     links: ImageLinks
 
 
-@cache
+@once
+def _settings() -> ApiSettings:
+    return ApiSettings.from_environment()
+
+
+@once
 def tokens() -> "Tokens":
     """The browser tokens of this process. Built when the first one comes: most calls bring a key, and load less."""
     from core.callers.browser_token_store import TokenStore  # noqa: PLC0415 - loaded with the first token only
     from core.callers.browser_tokens import LONGEST_SECONDS, Tokens  # noqa: PLC0415 - loaded with the first token only
     from core.callers.signing_keys import SigningSecret  # noqa: PLC0415 - loaded with the first token only
 
-    settings = ApiSettings.from_environment()
+    settings = _settings()
     return Tokens(
         TokenStore(aws.dynamodb(), settings.jobs_table),
         CallerStore(aws.dynamodb(), settings.callers_table),
@@ -76,7 +81,7 @@ def tokens() -> "Tokens":
     )
 
 
-@cache
+@once
 def bearers() -> "Bearers":
     """What recognises signed tokens in this process: browser tokens, and those of the operator's sign-in.
 
@@ -85,7 +90,7 @@ def bearers() -> "Bearers":
     from core.callers.oidc import IssuerKeys, OidcPolicy, OidcTokens  # noqa: PLC0415 - loaded with the first token only
     from core.callers.signed_tokens import Bearers  # noqa: PLC0415 - loaded with the first token only
 
-    settings = ApiSettings.from_environment()
+    settings = _settings()
     if not settings.oidc_issuer:
         return Bearers(tokens(), None)
     policy = OidcPolicy(
@@ -99,10 +104,10 @@ def bearers() -> "Bearers":
     return Bearers(tokens(), OidcTokens(policy, IssuerKeys(settings.oidc_issuer)))
 
 
-@cache
+@once
 def doors() -> Doors:
     """The doors of this process, built from its environment."""
-    settings = ApiSettings.from_environment()
+    settings = _settings()
     ledger = LedgerStore(aws.dynamodb(), settings.ledger_table)
     jobs = JobStore(aws.dynamodb(), settings.jobs_table, ledger)
     spending = Spending(ledger, settings.budget)

@@ -1,7 +1,6 @@
 """What the webhook function is made of."""
 
-from functools import cache
-
+from composition.process import once
 from core import aws
 from core.outbound.addresses import TrustedHosts
 from core.queues import JobQueue
@@ -11,7 +10,7 @@ from core.webhooks.secret_store import SecretStore
 from core.webhooks.store import MessageStore
 
 
-@cache
+@once
 def deliverer() -> Deliverer:
     """The deliverer of this process, built from its environment."""
     settings = WebhookSettings.from_environment()

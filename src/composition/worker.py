@@ -6,6 +6,7 @@ from functools import cache
 
 import httpx
 
+from composition.process import once
 from core import aws, catalog
 from core.images.input_storage import InputStore
 from core.images.storage import ImageStore
@@ -20,17 +21,17 @@ from core.settings import WorkerSettings
 
 @cache
 def http_client() -> httpx.Client:
-    """The one connection pool to providers."""
+    """The one connection pool to providers. It depends on no setting, so its connections outlive a restart."""
     return httpx.Client(headers={"User-Agent": "easel"}, follow_redirects=False)
 
 
-@cache
+@once
 def provider(name: str) -> ImageProvider:
     """The adapter that the catalog calls by that name."""
     return connect(name, os.environ, http_client(), aws.secretsmanager())
 
 
-@cache
+@once
 def performer() -> Performer:
     """The performer of this process, built from its environment."""
     settings = WorkerSettings.from_environment()

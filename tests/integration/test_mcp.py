@@ -5,7 +5,6 @@ import io
 import json
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any, Literal, cast
 
 import anyio.to_thread
@@ -17,7 +16,7 @@ from mcp.types import CallToolResult, ImageContent, ResourceLink, Result
 from PIL import Image
 
 from cli import keys
-from composition import mcp, services
+from composition import services
 from core import __version__, aws, catalog
 from core.jobs.store import JobStore, RetryPointer
 from core.ledger.store import LedgerStore
@@ -32,17 +31,15 @@ WISH = {"prompt": "A beautiful sunset over mountains", "model": "gpt-image-2", "
 
 
 @pytest.fixture
-def door(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[McpDoor]:
+def door(world: World, monkeypatch: pytest.MonkeyPatch) -> McpDoor:
     monkeypatch.setenv("EASEL_PUBLIC_URL", "https://images.example.com/v1")
     monkeypatch.setenv("EASEL_MAX_WAIT_SECONDS", "45")
     monkeypatch.setenv("EASEL_MCP_HOSTS", "mcp.example.com, mcp2.example.com")
     monkeypatch.setenv("EASEL_MCP_ORIGINS", "https://inspector.example.com")
     monkeypatch.setenv("EASEL_OIDC_ISSUER", "https://login.example.com")
     monkeypatch.setenv("EASEL_OIDC_AUDIENCE", "easel")
-    mcp.settings.cache_clear()
-    services.doors.cache_clear()
-    yield McpDoor(world.api.key)
-    mcp.settings.cache_clear()
+    world.restart()
+    return McpDoor(world.api.key)
 
 
 def picture(size: tuple[int, int] = (1024, 1024)) -> str:

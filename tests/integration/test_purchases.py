@@ -22,7 +22,6 @@ from botocore.awsrequest import AWSPreparedRequest
 from moto.core.botocore_stubber import BotocoreStubber
 from PIL import Image
 
-from composition import mcp
 from core.ledger.model import Budget
 from core.outbound.connection import tls_context
 from tests.support.edits import (
@@ -65,12 +64,10 @@ def host(world: World, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setenv("EASEL_TRUSTED_IMAGE_HOSTS", f"{SERVER_ADDRESS}/32")
     monkeypatch.setenv("EASEL_PUBLIC_URL", "https://images.example.com/v1")
     tls_context.cache_clear()
-    mcp.settings.cache_clear()
     world.restart()
     with serving(certificate) as server:
         yield server
     tls_context.cache_clear()
-    mcp.settings.cache_clear()
 
 
 @pytest.fixture
