@@ -5,11 +5,14 @@ import io
 import json
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, cast
 
 import anyio.to_thread
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from mcp import Client
 from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
 from mcp.types import CallToolResult, ImageContent, ResourceLink, Result
@@ -40,6 +43,22 @@ def door(world: World, monkeypatch: pytest.MonkeyPatch) -> McpDoor:
     monkeypatch.setenv("EASEL_OIDC_AUDIENCE", "easel")
     world.restart()
     return McpDoor(world.api.key)
+
+
+@contextmanager
+def failing_table(table: str) -> Iterator[None]:
+    """Each request to a table is denied."""
+
+    def deny(params: dict[str, Any], **_: Any) -> Any:
+        if f'"{table}"' not in str(params["body"]):
+            return None
+        denied = {"Error": {"Code": "AccessDeniedException", "Message": "AccessDenied"}}
+        return AWSResponse("", 400, {}, None), denied
+
+    client = aws.dynamodb()
+    client.meta.events.register_first("before-call.dynamodb", deny)
+    yield
+    client.meta.events.unregister("before-call.dynamodb", deny)
 
 
 def picture(size: tuple[int, int] = (1024, 1024)) -> str:
@@ -335,6 +354,38 @@ def test_a_fault_of_ours_is_an_answer_without_detail(
     error = door.call("list_available_models").error
     assert error["code"] == "internal_error"
     assert "division" not in json.dumps(error)
+
+
+def test_a_caller_who_cannot_be_looked_up_gets_an_error_of_ours(world: World, door: McpDoor) -> None:
+    with failing_table("callers"):
+        answer = door.ask("tools/list")
+    assert answer.status == 500
+    assert answer.json()["error"]["code"] == "internal_error"
+    assert answer.headers["x-request-id"] == answer.json()["error"]["request_id"]
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "params"),
+    [
+        ("resources/list", "", {}),
+        ("resources/read", "easel://images/img_1", {"uri": "easel://images/img_1"}),
+        (
+            "completion/complete",
+            "",
+            {
+                "ref": {"type": "ref/resource", "uri": "easel://images/{image_id}"},
+                "argument": {"name": "image_id", "value": ""},
+            },
+        ),
+    ],
+)
+def test_a_fault_outside_of_tools_is_an_error_of_the_protocol(
+    door: McpDoor, method: str, name: str, params: dict[str, Any]
+) -> None:
+    with failing_table("jobs"):
+        answer = door.ask(method, name, **params)
+    assert answer.json()["error"]["code"] == -32603
+    assert "AccessDenied" not in answer.text
 
 
 def test_an_unknown_tool_is_an_error_of_the_protocol(door: McpDoor) -> None:

@@ -11,7 +11,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY, RequestParams
 
 from composition.services import doors
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, NotFound, ServiceUnavailable
 from core.jobs.model import Job
 from interfaces.mcp_server.errors import MCP_HINTS
 from interfaces.mcp_server.results import POLL_SECONDS, iso, result_of
@@ -64,8 +64,8 @@ def cancel(visit: Visit, task_id: str) -> dict[str, Any]:
     """Cancel if it is not too late; the acknowledgement promises nothing, as the extension has it."""
     try:
         doors().canceler.cancel(_read(visit, task_id))
-    except Conflict:
-        return {}
+    except (Conflict, ServiceUnavailable):
+        pass
     return {}
 
 
