@@ -114,7 +114,8 @@ def doors() -> Doors:
     queue = JobQueue(aws.sqs(), settings.jobs_queue_url)
     uploads = Uploads(UploadStore(aws.dynamodb(), settings.jobs_table), UploadBucket(aws.s3(), settings.images_bucket))
     pictures = ImageStore(aws.s3(), settings.images_bucket)
-    library = Library(jobs, pictures)
+    lookup = JobLookup(jobs)
+    library = Library(jobs, pictures, lookup)
     signing_secrets = SecretStore(aws.dynamodb(), settings.callers_table)
     return Doors(
         settings=settings,
@@ -133,12 +134,12 @@ def doors() -> Doors:
             submission=JobSubmission(jobs, queue, spending),
             retention_seconds=settings.retention_days * _DAY_SECONDS,
         ),
-        canceler=Canceler(jobs),
+        canceler=Canceler(jobs, lookup),
         spending=spending,
         library=library,
         uploads=uploads,
         tokens=tokens,
-        job_lookup=JobLookup(jobs),
+        job_lookup=lookup,
         estimator=Estimator(queue, settings.worker_concurrency),
         pictures=pictures,
         messages=MessageStore(aws.dynamodb(), settings.jobs_table),

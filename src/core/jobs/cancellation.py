@@ -6,9 +6,10 @@ buys; when the cancellation was written first, that write fails and nothing is b
 
 import logging
 import time
-from collections.abc import Callable
 
-from core.errors import Conflict, Hint, NotFound, ServiceUnavailable
+from core.callers.model import Caller
+from core.errors import Conflict, Hint, ServiceUnavailable
+from core.jobs.lookup import JobLookup
 from core.jobs.model import Job
 from core.jobs.store import JobChanged, JobStore, StoreBusy
 
@@ -21,37 +22,33 @@ _ATTEMPTS = 8
 class Canceler:
     """Cancels jobs."""
 
-    def __init__(self, jobs: JobStore, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, jobs: JobStore, lookup: JobLookup) -> None:
         self._jobs = jobs
-        self._clock = clock
+        self._lookup = lookup
 
-    def cancel(self, job: Job) -> Job:
+    def cancel(self, caller: Caller, job_id: str) -> Job:
         """The canceled job. Canceling it again changes nothing.
 
         Raises:
+            NotFound: no such job, or another caller's.
             Conflict: it is too late; the error says what is known of the purchase.
+            ServiceUnavailable: the job is being written all the time.
         """
         for _ in range(_ATTEMPTS):
+            job = self._lookup.read(caller, job_id)
             if job.status == "canceled":
                 return job
             if not job.may_be_canceled:
                 raise _too_late(job)
             try:
-                canceled = self._jobs.save(job.canceled(int(self._clock())))
+                canceled = self._jobs.save(job.canceled(int(time.time())))
             except JobChanged:
-                job = self._read_again(job)
                 continue
             except StoreBusy:
                 break
             log.info("job canceled", extra={"job_id": job.id, "stage": job.stage})
             return canceled
         raise ServiceUnavailable("The job is changing just now.", hint=Hint.SEND_AGAIN, retry_after=1)
-
-    def _read_again(self, job: Job) -> Job:
-        found = self._jobs.get(job.id)
-        if found is None:
-            raise NotFound("The job has just expired.", param="id", job_id=job.id)
-        return found
 
 
 def _too_late(job: Job) -> Conflict:

@@ -12,13 +12,12 @@ the bucket's lifecycle and the table's TTL.
 
 import logging
 import time
-from collections.abc import Callable
 
 from core.callers.model import Caller
 from core.errors import Conflict, Hint, NotFound, ServiceUnavailable
 from core.images.model import Image
 from core.images.storage import ImageStore
-from core.jobs.model import Job
+from core.jobs.lookup import JobLookup
 from core.jobs.store import JobChanged, JobStore
 
 log = logging.getLogger(__name__)
@@ -30,10 +29,10 @@ _ATTEMPTS = 12
 class Library:
     """The images of callers."""
 
-    def __init__(self, jobs: JobStore, images: ImageStore, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, jobs: JobStore, images: ImageStore, lookup: JobLookup) -> None:
         self._jobs = jobs
         self._images = images
-        self._clock = clock
+        self._lookup = lookup
 
     def list_of(self, caller: Caller, limit: int, after: str | None) -> tuple[list[Image], bool]:
         """A caller's images, newest first, and whether there are more; `after` is the last id of the page before.
@@ -42,7 +41,7 @@ class Library:
             NotFound: `after` is no image of the caller.
         """
         last = self.read(caller, after) if after is not None else None
-        return self._jobs.images_of(caller.id, limit, self._clock(), last)
+        return self._jobs.images_of(caller.id, limit, time.time(), last)
 
     def read(self, caller: Caller, image_id: str) -> Image:
         """A caller's image.
@@ -51,7 +50,7 @@ class Library:
             NotFound: no such image, another caller's, deleted or expired.
         """
         image = self._owned(caller, image_id)
-        if image.gone(self._clock()):
+        if image.gone(time.time()):
             raise _no_image(image_id)
         return image
 
@@ -62,7 +61,7 @@ class Library:
             NotFound: no such image, deleted or expired.
         """
         image = self._find(image_id)
-        if image is None or image.gone(self._clock()):
+        if image is None or image.gone(time.time()):
             raise NotFound("There is no such image: it has expired, or it was deleted.")
         return image
 
@@ -77,12 +76,14 @@ class Library:
         self._jobs.forget_image(image)
         log.info("image deleted", extra={"job_id": image.job_id})
 
-    def delete_inputs(self, job: Job) -> None:
+    def delete_inputs(self, caller: Caller, job_id: str) -> None:
         """Delete the stored input images of a finished job.
 
         Raises:
+            NotFound: no such job, or another caller's.
             Conflict: the job still needs them.
         """
+        job = self._lookup.read(caller, job_id)
         if not job.finished:
             raise Conflict(
                 "The job still needs its inputs. Cancel it or wait until it has ended.",
@@ -98,7 +99,7 @@ class Library:
             image = self._owned(caller, image_id)
             try:
                 if image.deleted_at is None:
-                    self._jobs.hide_image(image, int(self._clock()))
+                    self._jobs.hide_image(image, int(time.time()))
             except JobChanged:
                 continue
             return image

@@ -44,7 +44,7 @@ def cancel(job_id: str) -> Response[str]:
     """Cancel a job of which nothing was bought yet."""
     call = Call(routes.current_event)
     caller = call.caller(doors())
-    canceled = doors().canceler.cancel(doors().job_lookup.read(caller, job_id))
+    canceled = doors().canceler.cancel(caller, job_id)
     return answer(200, call.answers(doors(), caller).job(canceled))
 
 
@@ -52,5 +52,5 @@ def cancel(job_id: str) -> Response[str]:
 def delete_inputs(job_id: str) -> Response[str]:
     """Delete the images that a finished job worked on."""
     call = Call(routes.current_event)
-    doors().library.delete_inputs(doors().job_lookup.read(call.caller(doors()), job_id))
+    doors().library.delete_inputs(call.caller(doors()), job_id)
     return answer(200, deleted("job.inputs.deleted", job_id))

@@ -4,6 +4,8 @@ A task is a job and has its id; nothing else is stored. A client that does not k
 through get_image_job.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from mcp.server.context import ServerRequestContext
@@ -62,16 +64,21 @@ def update(visit: Visit, task_id: str) -> dict[str, Any]:
 
 def cancel(visit: Visit, task_id: str) -> dict[str, Any]:
     """Cancel if it is not too late; the acknowledgement promises nothing, as the extension has it."""
-    try:
-        doors().canceler.cancel(_read(visit, task_id))
-    except (Conflict, ServiceUnavailable):
-        pass
+    with suppress(Conflict, ServiceUnavailable), _known():
+        doors().canceler.cancel(visit.caller, task_id)
     return {}
 
 
 def _read(visit: Visit, task_id: str) -> Job:
-    try:
+    with _known():
         return doors().job_lookup.read(visit.caller, task_id)
+
+
+@contextmanager
+def _known() -> Iterator[None]:
+    """A task that there is not is an error of the protocol."""
+    try:
+        yield
     except NotFound as error:
         raise MCPError(INVALID_PARAMS, error.text(MCP_HINTS)) from None
 

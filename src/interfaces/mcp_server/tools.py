@@ -111,7 +111,7 @@ def get_image_job(visit: Visit, given: GetJob, watch: Watch) -> CallToolResult:
 
 def cancel_image_job(visit: Visit, given: CancelJob, watch: Watch) -> CallToolResult:
     """Cancel a job of which nothing was bought yet. Refused once the purchase has been started."""
-    job = doors().canceler.cancel(doors().job_lookup.read(visit.caller, given.job_id))
+    job = doors().canceler.cancel(visit.caller, given.job_id)
     return told(job_result(job, visit))
 
 
