@@ -14,6 +14,7 @@ from core.callers import browser_tokens
 from core.catalog import Parameter
 from core.jobs.model import DEADLINE_SECONDS
 from core.requests import bodies
+from core.requests.json_schema import untitled
 from core.requests.rules import IDENTIFIER_MAX, SVG_EFFORTS
 from core.responses import schemas as documents
 
@@ -69,7 +70,7 @@ def schemas() -> dict[str, Schema]:
         for field, declared in schema["properties"].items():
             if text := described[name.partition("_")[0]].get(field):
                 declared["description"] = text
-        found[names.get(name, name)] = _plain(schema, names)
+        found[names.get(name, name)] = _plain(untitled(schema), names)
     _limit(found)
     found["EditForm"] = _form(found["EditRequest"])
     return dict(sorted(found.items()))
@@ -96,7 +97,7 @@ def _docstrings_under_fields(body: list[ast.stmt]) -> dict[str, str]:
 
 
 def _plain(schema: Any, names: Mapping[str, str]) -> Any:
-    """The schema without pydantic's titles and null defaults, with null as a type."""
+    """The schema with references between the components, and with null as a type."""
     if isinstance(schema, list):
         return [_plain(entry, names) for entry in schema]
     if not isinstance(schema, dict):
@@ -109,7 +110,7 @@ def _plain(schema: Any, names: Mapping[str, str]) -> Any:
             plain |= reference(names.get(value, value))
         elif key == "description":
             plain[key] = " ".join(value.split())
-        elif key != "title" and (key, value) != ("default", None):
+        else:
             plain[key] = _plain(value, names)
     match plain.get("anyOf"):
         case [{"type": str(kind)} as only, {"type": "null"}]:

@@ -10,10 +10,11 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import NullableSchema
 
 from core.requests.bodies import Svg
+from core.requests.json_schema import untitled
 from core.uploads import MAX_BYTES
 
 WAIT_SECONDS = 25
-MOST_SECONDS = 45
+MAX_WAIT_SECONDS = 45
 
 
 class _PlainSchema(GenerateJsonSchema):
@@ -36,33 +37,15 @@ class Arguments(BaseModel):
     @classmethod
     def schema_for_models(cls) -> dict[str, Any]:
         """Their JSON Schema, without what a model has no use for."""
-        return shortened(cls.model_json_schema(schema_generator=_PlainSchema))
+        return untitled(cls.model_json_schema(schema_generator=_PlainSchema))
 
 
-def shortened(schema: dict[str, Any]) -> dict[str, Any]:
-    """Without titles that repeat a name, and without defaults that mean absence."""
-    short: dict[str, Any] = {}
-    for name, value in schema.items():
-        if (name == "title" and isinstance(value, str)) or (name == "default" and value is None):
-            continue
-        match value:
-            case dict() if name in ("properties", "$defs"):
-                short[name] = {key: shortened(each) for key, each in value.items()}
-            case dict():
-                short[name] = shortened(value)
-            case list():
-                short[name] = [shortened(each) if isinstance(each, dict) else each for each in value]
-            case _:
-                short[name] = value
-    return short
-
-
-class _Wish(Arguments):
+class _Prompt(Arguments):
     prompt: str = Field(min_length=1, max_length=32000)
     """What the picture shall show: subject, style, composition, light, and text to be written in it, in quotes."""
 
 
-class _Settings(_Wish):
+class _Settings(_Prompt):
     model: str | None = Field(default=None, max_length=128)
     """Which model draws, by a name from list_available_models. Leave it out for this deployment's default."""
     n: int | None = Field(default=None, ge=1, le=10)
@@ -99,7 +82,7 @@ _SETTINGS = set(_Settings.model_fields) | {"input_fidelity"}
 
 
 class _Watch(Arguments):
-    wait_seconds: int = Field(default=WAIT_SECONDS, ge=0, le=MOST_SECONDS)
+    wait_seconds: int = Field(default=WAIT_SECONDS, ge=0, le=MAX_WAIT_SECONDS)
     """How long to wait for the pictures before the answer is a job to ask for later."""
     preview: bool = False
     """true adds small WebP previews, for you to look at. The links always lead to the full pictures."""

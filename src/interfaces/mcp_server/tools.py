@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from composition.services import doors
 from core.jobs.model import Job
+from core.requests.json_schema import untitled
 from interfaces.mcp_server import errors, icons, purchases
 from interfaces.mcp_server.arguments import (
     Arguments,
@@ -22,7 +23,6 @@ from interfaces.mcp_server.arguments import (
     ListImages,
     ListModels,
     Quote,
-    shortened,
 )
 from interfaces.mcp_server.models import ModelsResult, models_result
 from interfaces.mcp_server.previews import previews_of
@@ -79,7 +79,7 @@ class Tool[Given: Arguments]:
             title=self.title,
             description=" ".join((self.run.__doc__ or "").split()),
             input_schema=self.takes.schema_for_models(),
-            output_schema=shortened(self.answers.model_json_schema(mode="serialization")),
+            output_schema=untitled(self.answers.model_json_schema(mode="serialization")),
             annotations=self.annotations,
             icons=[icons.of(self.name)],
         )
