@@ -1,4 +1,4 @@
-"""What the HTTP doors are made of."""
+"""What the HTTP API, the MCP server and the inbox share: the services behind their entry points."""
 
 import time
 from collections.abc import Callable
@@ -42,22 +42,22 @@ _DAY_SECONDS = 86400
 
 @dataclass(frozen=True)
 class Doors:
-    """Everything a door hands its requests to."""
+    """What the entry points call: the use cases first, then what they read directly."""
 
-    settings: ApiSettings
-    catalog: Catalog
-    gate: Gate
+    authentication: Gate
     purchases: Purchases
-    canceler: Canceler
-    spending: Spending
-    library: Library
+    jobs: JobLookup
+    cancellation: Canceler
+    images: Library
     uploads: Uploads
     tokens: "Callable[[], Tokens]"
-    job_lookup: JobLookup
-    estimator: Estimator
-    pictures: ImageStore
-    messages: MessageStore
-    links: ImageLinks
+    spending: Spending
+    wait_estimates: Estimator
+    catalog: Catalog
+    image_store: ImageStore
+    image_links: ImageLinks
+    webhook_messages: MessageStore
+    settings: ApiSettings
 
 
 @once
@@ -67,7 +67,7 @@ def _settings() -> ApiSettings:
 
 @once
 def tokens() -> "Tokens":
-    """The browser tokens of this process. Built when the first one comes: most calls bring a key, and load less."""
+    """The browser tokens of this process, built when the first one arrives: most calls bring a key, and load less."""
     from core.callers.browser_token_store import TokenStore  # noqa: PLC0415 - loaded with the first token only
     from core.callers.browser_tokens import LONGEST_SECONDS, Tokens  # noqa: PLC0415 - loaded with the first token only
     from core.callers.signing_keys import SigningSecret  # noqa: PLC0415 - loaded with the first token only
@@ -83,9 +83,9 @@ def tokens() -> "Tokens":
 
 @once
 def bearers() -> "Bearers":
-    """What recognises signed tokens in this process: browser tokens, and those of the operator's sign-in.
+    """What recognises signed tokens in this process: browser tokens, and those of the operator's identity provider.
 
-    Built when the first one comes, like the former.
+    Built when the first one arrives, too.
     """
     from core.callers.oidc import IssuerKeys, OidcPolicy, OidcTokens  # noqa: PLC0415 - loaded with the first token only
     from core.callers.signed_tokens import Bearers  # noqa: PLC0415 - loaded with the first token only
@@ -106,25 +106,23 @@ def bearers() -> "Bearers":
 
 @once
 def doors() -> Doors:
-    """The doors of this process, built from its environment."""
+    """The services of this process, built from its environment."""
     settings = _settings()
     ledger = LedgerStore(aws.dynamodb(), settings.ledger_table)
     jobs = JobStore(aws.dynamodb(), settings.jobs_table, ledger)
     spending = Spending(ledger, settings.budget)
     queue = JobQueue(aws.sqs(), settings.jobs_queue_url)
     uploads = Uploads(UploadStore(aws.dynamodb(), settings.jobs_table), UploadBucket(aws.s3(), settings.images_bucket))
-    pictures = ImageStore(aws.s3(), settings.images_bucket)
+    image_store = ImageStore(aws.s3(), settings.images_bucket)
     lookup = JobLookup(jobs)
-    library = Library(jobs, pictures, lookup)
+    images = Library(jobs, image_store, lookup)
     signing_secrets = SecretStore(aws.dynamodb(), settings.callers_table)
     return Doors(
-        settings=settings,
-        catalog=catalog.load(),
-        gate=Gate(CallerStore(aws.dynamodb(), settings.callers_table), bearers, time.time),
+        authentication=Gate(CallerStore(aws.dynamodb(), settings.callers_table), bearers, time.time),
         purchases=Purchases(
             resolver=Resolver(catalog.load(), ModelPolicy(settings.default_model, settings.retired_models)),
             inputs=InputCollector(
-                library,
+                images,
                 uploads,
                 InputStore(aws.s3(), settings.images_bucket),
                 TrustedHosts.parse(settings.trusted_hosts),
@@ -134,14 +132,16 @@ def doors() -> Doors:
             submission=JobSubmission(jobs, queue, spending),
             retention_seconds=settings.retention_days * _DAY_SECONDS,
         ),
-        canceler=Canceler(jobs, lookup),
-        spending=spending,
-        library=library,
+        jobs=lookup,
+        cancellation=Canceler(jobs, lookup),
+        images=images,
         uploads=uploads,
         tokens=tokens,
-        job_lookup=lookup,
-        estimator=Estimator(queue, settings.worker_concurrency),
-        pictures=pictures,
-        messages=MessageStore(aws.dynamodb(), settings.jobs_table),
-        links=ImageLinks(aws.s3(), settings.images_bucket, settings.url_ttl_seconds),
+        spending=spending,
+        wait_estimates=Estimator(queue, settings.worker_concurrency),
+        catalog=catalog.load(),
+        image_store=image_store,
+        image_links=ImageLinks(aws.s3(), settings.images_bucket, settings.url_ttl_seconds),
+        webhook_messages=MessageStore(aws.dynamodb(), settings.jobs_table),
+        settings=settings,
     )

@@ -344,7 +344,7 @@ def test_a_refused_picture_is_an_error_with_its_reason(world: World, door: McpDo
     told = answer.result["structuredContent"]
     assert answer.result["isError"]
     assert (told["status"], told["error"]["code"]) == ("failed", "moderation_blocked")
-    assert "Change what the error names" in told["next_step"]
+    assert "Fix what the error names" in told["next_step"]
 
 
 def test_a_fault_of_ours_is_an_answer_without_detail(

@@ -187,7 +187,7 @@ class Call:
             Unauthenticated: no key, or one that is unknown, revoked or expired.
             PermissionDenied: it may not be used from this page's origin.
         """
-        return doors.gate.caller_of(
+        return doors.authentication.caller_of(
             self.header("authorization"),
             self.header("origin"),
             reads_only=self.event.http_method in ("GET", "HEAD"),
@@ -208,7 +208,7 @@ class Call:
     def answers(self, doors: Doors, caller: Caller) -> Answers:
         """The shaper of this call's answers."""
         base_url = doors.settings.public_url or self._base_url()
-        return Answers(doors.links, base_url, self.now, lambda: doors.spending.left(caller))
+        return Answers(doors.image_links, base_url, self.now, lambda: doors.spending.left(caller))
 
     def _base_url(self) -> str:
         context = self.event["requestContext"]

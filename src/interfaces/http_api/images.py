@@ -19,7 +19,7 @@ def images() -> Response[str]:
     call = Call(routes.current_event)
     caller = call.key_holder(doors())
     limit = call.whole_number("limit", default=20, least=1, most=100)
-    found, has_more = doors().library.list_of(caller, limit, call.query("after"))
+    found, has_more = doors().images.list_of(caller, limit, call.query("after"))
     return answer(200, call.answers(doors(), caller).image_list(found, has_more))
 
 
@@ -28,7 +28,7 @@ def image(image_id: str) -> Response[str]:
     """What is known of an image, with a URL that is signed at this moment."""
     call = Call(routes.current_event)
     caller = call.caller(doors())
-    found = doors().library.read(caller, image_id)
+    found = doors().images.read(caller, image_id)
     return answer(200, call.answers(doors(), caller).image(found))
 
 
@@ -36,7 +36,7 @@ def image(image_id: str) -> Response[str]:
 def delete(image_id: str) -> Response[str]:
     """Delete an image for good."""
     call = Call(routes.current_event)
-    doors().library.delete(call.caller(doors()), image_id)
+    doors().images.delete(call.caller(doors()), image_id)
     return answer(200, deleted("image.deleted", image_id))
 
 
@@ -44,5 +44,5 @@ def delete(image_id: str) -> Response[str]:
 def link(image_id: str) -> Response[str]:
     """The lasting link: whoever knows the image's id is sent to a URL that is signed at this moment."""
     call = Call(routes.current_event)
-    found = doors().library.shared(image_id)
-    return redirect(doors().links.sign(found, call.now, head=call.event.http_method == "HEAD").url)
+    found = doors().images.shared(image_id)
+    return redirect(doors().image_links.sign(found, call.now, head=call.event.http_method == "HEAD").url)

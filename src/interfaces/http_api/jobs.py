@@ -16,15 +16,15 @@ def job(job_id: str) -> Response[str]:
     """A job's state, or its result with freshly signed URLs; `?wait=` seconds for it to finish."""
     call = Call(routes.current_event)
     caller = call.caller(doors())
-    found = doors().job_lookup.read(caller, job_id)
+    found = doors().jobs.read(caller, job_id)
     wait = call.whole_number("wait", default=0, least=0, most=900)
-    found = doors().job_lookup.wait(found, until=call.started_at + min(wait, doors().settings.max_wait_seconds))
+    found = doors().jobs.wait(found, until=call.started_at + min(wait, doors().settings.max_wait_seconds))
     answers = call.answers(doors(), caller)
     if found.finished:
-        message = doors().messages.get(message_id(found)) if found.webhook else None
+        message = doors().webhook_messages.get(message_id(found)) if found.webhook else None
         return answer(200, answers.job(found, message))
     if found.status == "queued":
-        waiting = answers.queued_job(found, doors().estimator.of(found))
+        waiting = answers.queued_job(found, doors().wait_estimates.of(found))
         return pending(200, waiting, answers.job_url(found))
     return pending(200, answers.job(found), answers.job_url(found))
 
@@ -35,7 +35,7 @@ def jobs() -> Response[str]:
     call = Call(routes.current_event)
     caller = call.key_holder(doors())
     limit = call.whole_number("limit", default=20, least=1, most=100)
-    found, has_more = doors().job_lookup.page(caller, limit, call.query("after"))
+    found, has_more = doors().jobs.page(caller, limit, call.query("after"))
     return answer(200, call.answers(doors(), caller).job_list(found, has_more))
 
 
@@ -44,7 +44,7 @@ def cancel(job_id: str) -> Response[str]:
     """Cancel a job of which nothing was bought yet."""
     call = Call(routes.current_event)
     caller = call.caller(doors())
-    canceled = doors().canceler.cancel(caller, job_id)
+    canceled = doors().cancellation.cancel(caller, job_id)
     return answer(200, call.answers(doors(), caller).job(canceled))
 
 
@@ -52,5 +52,5 @@ def cancel(job_id: str) -> Response[str]:
 def delete_inputs(job_id: str) -> Response[str]:
     """Delete the images that a finished job worked on."""
     call = Call(routes.current_event)
-    doors().library.delete_inputs(call.caller(doors()), job_id)
+    doors().images.delete_inputs(call.caller(doors()), job_id)
     return answer(200, deleted("job.inputs.deleted", job_id))

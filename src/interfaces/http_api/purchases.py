@@ -73,7 +73,7 @@ def _timed(call: Call, asked: ImageRequest) -> ImageRequest:
 
 def _awaited(call: Call, caller: Caller, job: Job) -> Response[str]:
     logger.append_keys(job_id=job.id)
-    job = doors().job_lookup.wait(job, until=call.started_at + call.patience(doors().settings.max_wait_seconds))
+    job = doors().jobs.wait(job, until=call.started_at + call.patience(doors().settings.max_wait_seconds))
     answers = call.answers(doors(), caller)
     if job.finished:
         return answer(200, answers.result(job))

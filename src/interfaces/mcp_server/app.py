@@ -1,4 +1,4 @@
-"""One invocation of the MCP function: who may call, and what is answered before and by the server."""
+"""One invocation of the MCP function: authentication, then the server."""
 
 import logging
 
@@ -12,7 +12,7 @@ from core.logs import logger
 from interfaces.mcp_server import adapter, authorization, server, session
 from interfaces.mcp_server.adapter import Answer, Event
 
-# The SDK tells what it refuses; what it was sent stays out of the logs.
+# The SDK logs what it refuses as warnings; what it was sent stays out of the logs.
 for _name in ("mcp", "mangum"):
     logging.getLogger(_name).handlers = [logger.registered_handler]
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -22,7 +22,7 @@ _server = server.build()
 
 
 def answer(event: Event, context: LambdaContext) -> Answer:
-    """Answer one HTTP request: of the protocol, or about who may speak it."""
+    """Answer one HTTP request: of the protocol, or of a client that looks for its authorization server."""
     request_id = event["requestContext"]["requestId"]
     logger.append_keys(request_id=request_id)
     try:
@@ -31,8 +31,8 @@ def answer(event: Event, context: LambdaContext) -> Answer:
         answered = authorization.refusal(error, event, settings().hosts, request_id)
     except Exception as error:  # noqa: BLE001 - Lambda would answer in our place, in a shape that no client reads
         logger.exception("unhandled error", extra={"error": type(error).__name__})
-        sorry = ServerError("Easel failed to answer. Nothing is known to have been bought.")
-        answered = authorization.refusal(sorry, event, settings().hosts, request_id)
+        fault = ServerError("Easel failed to answer. Nothing is known to have been bought.")
+        answered = authorization.refusal(fault, event, settings().hosts, request_id)
     answered["headers"] |= {"x-request-id": request_id, **adapter.shared_with(event, settings().origins)}
     logger.info("answered", extra={"status": answered["statusCode"]})
     return answered
@@ -42,11 +42,11 @@ def _answer(event: Event, context: LambdaContext) -> Answer:
     hosts, origins = settings().hosts, settings().origins
     if event["rawPath"] in authorization.METADATA_PATHS:
         return authorization.metadata(event, hosts, settings().oidc_issuer)
-    if answered := adapter.unanswerable(event, origins):
+    if answered := adapter.answered_without_server(event, origins):
         return answered
     requested = event["requestContext"]
     caller = holder_of_key(
-        doors().gate.caller_of(
+        doors().authentication.caller_of(
             authorization.credential(event),
             event["headers"].get("origin"),
             source=requested["http"].get("sourceIp"),

@@ -1,4 +1,4 @@
-"""Errors as a model can use them: what was wrong, what is allowed, what to do. Never what was sent."""
+"""Errors that a model can act on: what was wrong, what is allowed, what to do. They never quote what was sent."""
 
 import json
 from collections.abc import Mapping
@@ -24,27 +24,27 @@ MCP_HINTS: Hints = {
 
 
 def of_arguments(error: ValidationError, schema: Mapping[str, Any]) -> InvalidRequest:
-    """The first fault in a call's arguments. pydantic's own text would hold what was sent."""
+    """The first fault in a call's arguments, without pydantic's own text, which would quote what was sent."""
     fault = error.errors(include_input=False, include_url=False, include_context=False)[0]
     name = ".".join(str(part) for part in fault["loc"])[:64]
     if fault["type"] == "extra_forbidden":
         known = ", ".join(schema["properties"])
         return InvalidRequest(
-            f"There is no argument '{name}'. There are: {known}.", param=name, code="unknown_parameter"
+            f"There is no argument '{name}'. The arguments are: {known}.", param=name, code="unknown_parameter"
         )
     if fault["type"] == "missing":
         return InvalidRequest(f"The argument '{name}' is missing.", param=name, code="missing_required_parameter")
     what = schema["properties"].get(str(fault["loc"][0]), {}).get("description", "")
-    return InvalidRequest(f"The argument '{name}' is wrong: {_said(fault)}. It is for: {what}", param=name)
+    return InvalidRequest(f"The argument '{name}' is not valid: {_reason(fault)}. It means: {what}", param=name)
 
 
-def _said(fault: ErrorDetails) -> str:
-    """What pydantic says of a fault, without regular expressions."""
-    return "it has another form" if fault["type"] == "string_pattern_mismatch" else fault["msg"]
+def _reason(fault: ErrorDetails) -> str:
+    """What pydantic says about a fault, without regular expressions."""
+    return "its format is different" if fault["type"] == "string_pattern_mismatch" else fault["msg"]
 
 
-def told(error: EaselError, request_id: str) -> CallToolResult:
-    """An error that a tool ran into, for the model to read and act upon."""
+def tool_error(error: EaselError, request_id: str) -> CallToolResult:
+    """An error as the result of a tool, for the model to read and act upon."""
     problem = error.problem
     document: dict[str, object] = {
         "message": error.text(MCP_HINTS),

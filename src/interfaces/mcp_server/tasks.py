@@ -1,7 +1,7 @@
 """The protocol's Tasks extension: a job as a task, for clients that declare it (SEP-2663, revision 2026-07-28).
 
-A task is a job and has its id; nothing else is stored. A client that does not know the extension meets the same job
-through get_image_job.
+A task is a job and has its id; nothing else is stored. A client that does not know the extension reads the same job
+with get_image_job.
 """
 
 from collections.abc import Iterator
@@ -24,31 +24,31 @@ METHODS = ("tasks/get", "tasks/update", "tasks/cancel")
 
 
 class TaskParams(RequestParams):
-    """Names a task."""
+    """The parameters of the three methods."""
 
     task_id: str
 
 
 def declared(context: ServerRequestContext) -> bool:
-    """Whether this request's client knows tasks; only such a one may be given any."""
+    """Whether the client supports tasks; only then may it be given any."""
     able = context.session.client_capabilities
     return IDENTIFIER in ((able and able.extensions) or {})
 
 
-def demand(context: ServerRequestContext) -> None:
+def require_declared(context: ServerRequestContext) -> None:
     """Raises MCPError for a client that has not declared the extension."""
     if not declared(context):
         needed: dict[str, object] = {"requiredCapabilities": {"extensions": {IDENTIFIER: {}}}}
-        raise MCPError(MISSING_REQUIRED_CLIENT_CAPABILITY, "The client has to declare the tasks extension.", needed)
+        raise MCPError(MISSING_REQUIRED_CLIENT_CAPABILITY, "The client must declare the tasks extension.", needed)
 
 
 def created(job: Job) -> dict[str, Any]:
-    """A job that is not finished, in place of a tool's result."""
+    """An unfinished job, in place of a tool's result."""
     return {"resultType": "task", **_task(job)}
 
 
 def get(visit: Visit, task_id: str) -> dict[str, Any]:
-    """The state of a task, with what its tool would have answered once that is known."""
+    """The state of a task, and its tool's result once it has one."""
     job = _read(visit, task_id)
     if not job.finished or job.status == "canceled":
         return _task(job)
@@ -57,26 +57,25 @@ def get(visit: Visit, task_id: str) -> dict[str, Any]:
 
 
 def update(visit: Visit, task_id: str) -> dict[str, Any]:
-    """Acknowledge answers to questions; a job asks none."""
+    """Acknowledge input for a task; a job asks for none."""
     _read(visit, task_id)
     return {}
 
 
 def cancel(visit: Visit, task_id: str) -> dict[str, Any]:
-    """Cancel if it is not too late; the acknowledgement promises nothing, as the extension has it."""
-    with suppress(Conflict, ServiceUnavailable), _known():
-        doors().canceler.cancel(visit.caller, task_id)
+    """Cancel if it is not too late. As the extension says, the acknowledgement promises nothing."""
+    with suppress(Conflict, ServiceUnavailable), _not_found_as_protocol_error():
+        doors().cancellation.cancel(visit.caller, task_id)
     return {}
 
 
 def _read(visit: Visit, task_id: str) -> Job:
-    with _known():
-        return doors().job_lookup.read(visit.caller, task_id)
+    with _not_found_as_protocol_error():
+        return doors().jobs.read(visit.caller, task_id)
 
 
 @contextmanager
-def _known() -> Iterator[None]:
-    """A task that there is not is an error of the protocol."""
+def _not_found_as_protocol_error() -> Iterator[None]:
     try:
         yield
     except NotFound as error:
