@@ -1,4 +1,4 @@
-"""The JSON schema of recipes for the S3 door: made from the code, and given to editors and pipelines."""
+"""The JSON schema of recipes for the inbox: made from the code, for editors and pipelines."""
 
 from typing import Any
 

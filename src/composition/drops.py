@@ -1,4 +1,4 @@
-"""What the S3 door is made of."""
+"""What the drop function is made of."""
 
 from composition.process import once
 from composition.results import drop_results
@@ -16,7 +16,7 @@ from core.settings import DropSettings
 
 @once
 def drop_taker() -> DropTaker:
-    """The taker of drops of this process, built from its environment."""
+    """The intake of drops, built from the environment."""
     settings = DropSettings.from_environment()
     callers_table = doors().settings.callers_table
     return DropTaker(

@@ -1,4 +1,4 @@
-"""What the check of models is made of: beside the worker the only one that reads the provider's key."""
+"""What the model check is made of. Besides the worker, only it reads the provider's key."""
 
 from composition.process import once
 from composition.worker import provider
@@ -11,7 +11,7 @@ from core.settings import ModelCheckSettings
 
 @once
 def model_check() -> ModelCheck:
-    """The check of this process, built from its environment."""
+    """The model check, built from the environment."""
     settings = ModelCheckSettings.from_environment()
     spending = Spending(LedgerStore(aws.dynamodb(), settings.ledger_table), settings.budget)
     return ModelCheck(catalog.load(), spending, provider, settings.default_model)

@@ -14,7 +14,7 @@ from core.webhooks.store import MessageStore
 
 @once
 def redelivery() -> Redelivery:
-    """The redelivery of webhooks of this process, built from its environment."""
+    """The redelivery of webhooks, built from the environment."""
     settings = WebhookSettings.from_environment()
     messages = MessageStore(aws.dynamodb(), settings.jobs_table)
     return Redelivery(messages, JobQueue(aws.sqs(), settings.webhooks_queue_url))
@@ -29,7 +29,7 @@ def spending() -> Spending:
 
 @once
 def recovery() -> Recovery:
-    """The recovery of this process, built from its environment."""
+    """The recovery of jobs, built from the environment."""
     settings = JobSettings.from_environment()
     ledger = LedgerStore(aws.dynamodb(), settings.ledger_table)
     jobs = JobStore(aws.dynamodb(), settings.jobs_table, ledger)

@@ -12,7 +12,7 @@ from core.webhooks.store import MessageStore
 
 @once
 def deliverer() -> Deliverer:
-    """The deliverer of this process, built from its environment."""
+    """The delivery of webhooks, built from the environment."""
     settings = WebhookSettings.from_environment()
     return Deliverer(
         MessageStore(aws.dynamodb(), settings.jobs_table),

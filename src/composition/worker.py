@@ -1,4 +1,4 @@
-"""What the worker is made of: the only function that knows the provider."""
+"""What the worker is made of: its stores, and the providers."""
 
 import os
 import time
@@ -27,13 +27,13 @@ def http_client() -> httpx.Client:
 
 @once
 def provider(name: str) -> ImageProvider:
-    """The adapter that the catalog calls by that name."""
+    """The adapter of the provider that the catalog calls by that name."""
     return connect(name, os.environ, http_client(), aws.secretsmanager())
 
 
 @once
 def performer() -> Performer:
-    """The performer of this process, built from its environment."""
+    """The worker, built from the environment."""
     settings = WorkerSettings.from_environment()
     ledger = LedgerStore(aws.dynamodb(), settings.ledger_table)
     return Performer(

@@ -13,11 +13,11 @@ routes = Router()
 
 @routes.get("/jobs/<job_id>")
 def job(job_id: str) -> Response[str]:
-    """A job's state, or its result with freshly signed URLs; `?wait=` seconds for it to finish."""
+    """A job's state, or its result with freshly signed URLs; `?wait=` is how many seconds to wait for it to finish."""
     call = Call(routes.current_event)
     caller = call.caller(doors())
     found = doors().jobs.read(caller, job_id)
-    wait = call.whole_number("wait", default=0, least=0, most=900)
+    wait = call.whole_number("wait", default=0, minimum=0, maximum=900)
     found = doors().jobs.wait(found, until=call.started_at + min(wait, doors().settings.max_wait_seconds))
     answers = call.answers(doors(), caller)
     if found.finished:
@@ -31,17 +31,16 @@ def job(job_id: str) -> Response[str]:
 
 @routes.get("/jobs")
 def jobs() -> Response[str]:
-    """The caller's jobs, newest first; `?after=` the last id of the page before."""
+    """The caller's jobs, newest first; `?after=` is the last id of the previous page."""
     call = Call(routes.current_event)
     caller = call.key_holder(doors())
-    limit = call.whole_number("limit", default=20, least=1, most=100)
-    found, has_more = doors().jobs.page(caller, limit, call.query("after"))
+    found, has_more = doors().jobs.page(caller, call.page_limit, call.query("after"))
     return answer(200, call.answers(doors(), caller).job_list(found, has_more))
 
 
 @routes.post("/jobs/<job_id>/cancel")
 def cancel(job_id: str) -> Response[str]:
-    """Cancel a job of which nothing was bought yet."""
+    """Cancel a job before its purchase starts."""
     call = Call(routes.current_event)
     caller = call.caller(doors())
     canceled = doors().cancellation.cancel(caller, job_id)
@@ -50,7 +49,7 @@ def cancel(job_id: str) -> Response[str]:
 
 @routes.delete("/jobs/<job_id>/inputs")
 def delete_inputs(job_id: str) -> Response[str]:
-    """Delete the images that a finished job worked on."""
+    """Delete the input images of a finished job."""
     call = Call(routes.current_event)
     doors().images.delete_inputs(call.caller(doors()), job_id)
     return answer(200, deleted("job.inputs.deleted", job_id))
