@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -13,13 +14,13 @@ import anyio.to_thread
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from mcp import Client
 from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
 from mcp.types import CallToolResult, ImageContent, ResourceLink, Result
 from PIL import Image
 
 from cli import keys
-from composition import services
 from core import __version__, aws, catalog
 from core.jobs.store import JobStore, RetryPointer
 from core.ledger.store import LedgerStore
@@ -53,7 +54,7 @@ def failing_table(table: str) -> Iterator[None]:
         if f'"{table}"' not in str(params["body"]):
             return None
         denied = {"Error": {"Code": "AccessDeniedException", "Message": "AccessDenied"}}
-        return AWSResponse("", 400, {}, None), denied
+        return AWSResponse("", 400, HTTPHeaders(), None), denied
 
     client = aws.dynamodb()
     client.meta.events.register_first("before-call.dynamodb", deny)

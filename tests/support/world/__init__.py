@@ -18,7 +18,7 @@ import pytest
 
 from cli import keys
 from cli.stack import Stack
-from composition import process
+from composition import process, worker
 from core import aws as clients
 from local.simulator import Simulator
 from tests.support.world import aws
