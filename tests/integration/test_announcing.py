@@ -32,6 +32,12 @@ def stored(job_id: str) -> Job:
     return job
 
 
+def stored(job_id: str) -> Job:
+    job = store().get(job_id)
+    assert job is not None
+    return job
+
+
 def is_due(world: World, job_id: str) -> None:
     """Let time pass until the sweep looks at the job."""
     world.jobs.set_numbers(job_id, check_at=int(time.time()) - 1)
@@ -204,18 +210,17 @@ def test_what_is_written_while_an_end_is_announced_is_announced_too(world: World
 
 
 def test_an_end_is_announced_whatever_the_time_of_the_next_look(world: World) -> None:
-    """The time at which the sweep looks for an open doubt is also a time at which an announcement may be due."""
+    """The time at which the sweep checks an open doubt is also a time at which an announcement may be due."""
     job_id = world.api.accepted()
     world.simulator.plan("cut_body")
     world.jobs.work()
-    job = store().get(job_id)
-    assert job is not None
+    job = stored(job_id)
     assert job.check_after_announcement is not None
     store().redispatch(job, job.check_after_announcement)
-    assert store().get(job_id).unannounced
+    assert stored(job_id).unannounced
     world.ends.announce()
-    assert store().get(job_id).check_at == job.check_after_announcement
-    assert not store().get(job_id).unannounced
+    assert stored(job_id).check_at == job.check_after_announcement
+    assert not stored(job_id).unannounced
 
 
 def test_an_announcement_does_not_disturb_a_late_acknowledgement(world: World) -> None:
