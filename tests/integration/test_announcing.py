@@ -32,12 +32,6 @@ def stored(job_id: str) -> Job:
     return job
 
 
-def stored(job_id: str) -> Job:
-    job = store().get(job_id)
-    assert job is not None
-    return job
-
-
 def is_due(world: World, job_id: str) -> None:
     """Let time pass until the sweep looks at the job."""
     world.jobs.set_numbers(job_id, check_at=int(time.time()) - 1)
