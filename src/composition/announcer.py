@@ -51,8 +51,8 @@ def _leaving_results(settings: AnnouncerSettings, spending: Spending) -> Reactio
     results = drop_results(settings)
 
     def left(job: Job) -> int | None:
-        payer = owners.payer_of(job)
-        return spending.remaining(payer) if payer else None
+        caller = owners.caller_of(job)
+        return spending.remaining(caller) if caller else None
 
     return lambda job: results.write(job, _answers(settings, partial(left, job)))
 

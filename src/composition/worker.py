@@ -42,5 +42,5 @@ def performer() -> Performer:
         queue=JobQueue(aws.sqs(), settings.jobs_queue_url),
         catalog=catalog.load(),
         provider=provider,
-        turns=TurnStore(aws.dynamodb(), settings.jobs_table, settings.caller_concurrency),
+        slots=TurnStore(aws.dynamodb(), settings.jobs_table, settings.caller_concurrency),
     )

@@ -17,7 +17,9 @@ processor = BatchProcessor(event_type=EventType.SQS, logger=core_logger)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Bury each job of the batch."""
 
-    def bury(record: SQSRecord) -> None:
-        recovery().bury(record.body)
+    def fail_undeliverable(record: SQSRecord) -> None:
+        recovery().fail_undeliverable(record.body)
 
-    return process_partial_response(event=event, record_handler=bury, processor=processor, context=context)
+    return process_partial_response(
+        event=event, record_handler=fail_undeliverable, processor=processor, context=context
+    )

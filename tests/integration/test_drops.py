@@ -81,7 +81,7 @@ def test_a_mask_and_references_are_taken_from_the_inbox(world: World) -> None:
     world.jobs.work()
     (call,) = world.simulator.calls()
     assert call["input_images"] == 2
-    assert left_behind() == [], "a mask is no drop"
+    assert left_behind() == [], "a mask is not a drop"
 
 
 @pytest.mark.parametrize("reference", ["./photo.png", "team/a/photo.png", "./style.png"])
@@ -246,7 +246,7 @@ def test_a_drop_that_failed_is_not_bought_for_another_key_or_by_another_recipe(w
     assert (len(jobs(world)), world.provider.bought(), left_behind()) == (1, 0, [])
 
 
-# ---------------------------------------------------------------- what S3 tells beside
+# ---------------------------------------------------------------- other messages of S3
 
 
 def test_folders_and_tests_are_no_drops(world: World) -> None:
@@ -256,7 +256,7 @@ def test_folders_and_tests_are_no_drops(world: World) -> None:
     assert left_behind() == []
 
 
-def test_a_message_of_nobody_is_delivered_again_until_it_is_given_up(world: World) -> None:
+def test_an_unknown_message_is_redelivered_until_it_is_dead_lettered(world: World) -> None:
     poison = sample_event("drop")
     poison["Records"][0]["body"] = "hello"
     assert world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"), poison) == ["message-1"]
@@ -271,7 +271,7 @@ def test_what_may_pass_is_delivered_again(world: World) -> None:
     assert left_behind() == []
 
 
-def test_a_drop_waits_while_buying_is_stopped_and_not_for_ever(world: World) -> None:
+def test_a_drop_waits_while_buying_is_stopped_and_not_forever(world: World) -> None:
     notice = world.inbox.put("team/photo.png", picture(), prompt="x")
     control = {"owner": {"S": "deployment"}, "name": {"S": "control"}, "stopped_at": {"N": "1"}}
     boto3.client("dynamodb").put_item(TableName="ledger", Item=control)
@@ -285,7 +285,7 @@ def test_a_drop_waits_while_buying_is_stopped_and_not_for_ever(world: World) -> 
     assert error_of("team/photo")["error"]["code"] == "buying_stopped"
 
 
-# ---------------------------------------------------------------- what is no image
+# ---------------------------------------------------------------- what is not an image
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_what_is_no_image_is_refused_by_its_bytes(world: World, data: bytes, cod
     world.inbox.deliver(world.inbox.put("team/photo.png", data))
     assert error_of("team/photo")["error"]["code"] == code
     assert "PNG, JPEG and WebP" in error_of("team/photo")["error"]["message"]
-    assert world.inbox.delayed() == [], "nobody waits for the recipe of something that is no image"
+    assert world.inbox.delayed() == [], "what is not an image does not wait for a recipe"
 
 
 def test_a_huge_object_is_refused_without_being_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,7 +329,7 @@ def test_a_huge_object_is_refused_without_being_read(world: World, monkeypatch: 
 # ---------------------------------------------------------------- owners
 
 
-def test_nobody_owns_a_prefix_that_is_not_mapped(world: World) -> None:
+def test_a_prefix_that_is_not_mapped_has_no_owner(world: World) -> None:
     world.inbox.deliver(world.inbox.put("other/photo.png", picture(), prompt="x"))
     error = error_of("other/photo")["error"]
     assert error["code"] == "drop_without_owner"
@@ -376,10 +376,10 @@ def test_a_drop_beyond_a_budget_gets_an_error_that_says_what_is_left(world: Worl
     world.inbox.deliver(world.inbox.put("thrifty/photo.png", picture(), prompt="x", quality="low"))
     error = error_of("thrifty/photo")["error"]
     assert (error["code"], error["charged"], error["retryable"]) == ("budget_exceeded", False, False)
-    told = error["budget"]
-    assert (told["scope"], told["period"], told["left_micro_usd"]) == (whose, "day", 10)
-    assert told["asked_micro_usd"] > 10
-    assert told["renews_at"] is not None
+    budget = error["budget"]
+    assert (budget["scope"], budget["period"], budget["left_micro_usd"]) == (whose, "day", 10)
+    assert budget["asked_micro_usd"] > 10
+    assert budget["renews_at"] is not None
     assert (world.jobs.messages(), world.inbox.delayed()) == ([], [])
 
 
@@ -439,7 +439,7 @@ def test_an_image_and_a_manifest_are_left(world: World) -> None:
     assert "X-Amz-Signature" not in json.dumps(result)
 
 
-def test_a_manifest_tells_what_the_budget_of_its_owner_has_left(world: World) -> None:
+def test_a_manifest_shows_the_remaining_budget_of_its_owner(world: World) -> None:
     key, caller = keys.create(world.stack, "thrifty", None, [], [], budget=Budget(day=2_000_000))
     drops.map_prefix(world.stack, "thrifty", caller.id)
     world.inbox.deliver(world.inbox.put("thrifty/photo.png", picture(), prompt="x"))
@@ -449,7 +449,7 @@ def test_a_manifest_tells_what_the_budget_of_its_owner_has_left(world: World) ->
     assert (left, spent) == (2_000_000 - spent, result_of("thrifty/photo")["easel"]["cost"]["actual_micro_usd"])
 
 
-def test_a_manifest_tells_nothing_of_the_budget_of_a_new_owner(world: World) -> None:
+def test_a_manifest_hides_the_budget_of_a_new_owner(world: World) -> None:
     world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"))
     _, other = keys.create(world.stack, "other", None, [], [], budget=Budget(day=2_000_000))
     drops.map_prefix(world.stack, "team", other.id)
@@ -476,7 +476,7 @@ def test_a_job_that_fails_leaves_its_error(world: World) -> None:
     assert (error["error"]["code"], error["error"]["job_id"]) == ("moderation_blocked", job["id"])
 
 
-def test_a_folder_tells_of_the_newest_drop_alone(world: World) -> None:
+def test_a_folder_shows_only_the_newest_drop(world: World) -> None:
     world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x", n="3"))
     finish(world)
     world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"))

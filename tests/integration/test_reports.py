@@ -240,7 +240,18 @@ def test_the_check_finds_what_is_wrong(
 
 
 FAULTS = ["reset", "wrong_bytes", "moderation_blocked", "rate_limit", "no_usage", "cut_body", "insufficient_quota"]
-STEPS = ["accept", "deliver", "deliver", "deliver again", "cancel", "sweep late", "bury", "fault", "resolve", "retry"]
+STEPS = [
+    "accept",
+    "deliver",
+    "deliver",
+    "deliver again",
+    "cancel",
+    "sweep late",
+    "fail undeliverable",
+    "fault",
+    "resolve",
+    "retry",
+]
 
 
 @settings(
@@ -269,8 +280,8 @@ def test_no_course_of_events_makes_ledger_and_provider_disagree(world: World, st
                 world.jobs.deliver(job_id)
             case "cancel" if known:
                 world.api.call("POST", f"/jobs/{job_id}/cancel", key=key)
-            case "bury" if known:
-                world.jobs.bury(job_id)
+            case "fail undeliverable" if known:
+                world.jobs.fail_undeliverable(job_id)
             case "sweep late" if known and (job := jobs.get(job_id)) and not job.finished:
                 world.jobs.set_numbers(job_id, deadline=1, check_at=1)
                 world.jobs.sweep()

@@ -160,7 +160,7 @@ def test_every_answer_has_its_meaning_for_the_money(
 
 
 @respx.mock
-def test_a_moderated_request_tells_its_categories(http: httpx.Client) -> None:
+def test_a_moderated_request_has_its_categories(http: httpx.Client) -> None:
     route = respx.post("https://provider.test/v1/images/generations")
     route.mock(return_value=error(400, "moderation_blocked", "Rejected. safety_violations=[violence, self-harm]."))
     with pytest.raises(Refused) as raised:

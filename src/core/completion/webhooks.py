@@ -1,4 +1,4 @@
-"""The webhook message that the end of a job makes, for jobs whose request asked for one."""
+"""The webhook message about the end of a job, if its request asked for one."""
 
 import json
 import time
@@ -12,7 +12,7 @@ from core.webhooks.store import MessageStore
 
 
 class Notifier:
-    """Makes the messages of jobs that ended, and has them delivered."""
+    """Creates the messages about the ends of jobs, and queues them for delivery."""
 
     def __init__(self, messages: MessageStore, queue: JobQueue, answers: Answers) -> None:
         self._messages = messages
@@ -20,10 +20,10 @@ class Notifier:
         self._answers = answers
 
     def notify(self, job: Job) -> None:
-        """Keep the message about a job's end, once, and send it on its way.
+        """Store the message about a job's end, once, and queue it.
 
         Raises:
-            QueueUnavailable: it is kept, and the sweep sends it.
+            QueueUnavailable: the message is stored, and the sweep queues it.
         """
         if job.webhook is None:
             return

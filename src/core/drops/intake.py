@@ -1,8 +1,8 @@
-"""How a drop is taken: from a notice of S3 to a job, or to an error.json that says what is allowed.
+"""How a drop is taken in: from a notification of S3 to a job, or to an error.json that says what is allowed.
 
-A version of an object is bought once, whatever its recipe becomes later: the job's id follows from bucket, key and
-version, so every duplicate of a notice finds the same job. What may pass waits in the queue; what cannot pass is
-refused. Anything unforeseen is raised, and the queue delivers the notice again.
+A version of an object is bought once, even if its recipe changes later: the job's id is derived from bucket, key and
+version, so every duplicate of a notification finds the same job. A drop that a temporary error holds up waits in the
+queue; other errors refuse it. Unexpected errors are raised, so the queue delivers the notification again.
 """
 
 import logging
@@ -27,14 +27,14 @@ from core.responses.builders import error_document
 log = logging.getLogger(__name__)
 
 DROP_REFUSED = "Drop Refused"
-# How long a drop waits for its owner's limits, for the operator's switch, or for a service that is out of reach.
+# How long a drop waits for its owner's limits, for stopped buying, or for a service that is unavailable.
 PATIENCE_SECONDS = 6 * 3600
 _DEFAULT_RETRY_SECONDS = 60
 _MAGIC_BYTES = 4096
 
 
 class _NotYet(Exception):
-    """Something that the drop needs may still come, within the seconds given."""
+    """Something that the drop needs may still arrive, within `patience` seconds of waiting in all."""
 
     def __init__(self, patience: int) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class _NotYet(Exception):
 
 
 class DropTaker:
-    """Takes drops."""
+    """Turns drops into jobs."""
 
     def __init__(
         self,
@@ -63,11 +63,11 @@ class DropTaker:
         self._wait_seconds = wait_seconds
 
     def take(self, notice: Notice, request_id: str) -> None:
-        """Do what a notice asks for. Safe to call any number of times."""
+        """Process a notification. Safe to call any number of times."""
         if notice.bucket != self._inbox.bucket:
-            log.error("a notice of another bucket", extra={"bucket": notice.bucket})
+            log.error("a notification of another bucket", extra={"bucket": notice.bucket})
         elif naming.is_recipe(notice.key):
-            _tell("a recipe changes nothing by itself", notice)
+            _log("a recipe changes nothing by itself", notice)
         elif naming.is_json(notice.key):
             for key in self._images_of(notice.key):
                 self._take_image(Notice(notice.bucket, key), request_id)
@@ -82,10 +82,10 @@ class DropTaker:
     def _take_image(self, notice: Notice, request_id: str) -> None:
         dropped = self._find(notice)
         if dropped is None:
-            _tell("the drop is gone", notice)
+            _log("the drop is gone", notice)
             return
         if notice.key.endswith("/") and not dropped.stored.size:
-            _tell("a folder", notice)
+            _log("a folder", notice)
             return
         try:
             self._accept(notice, dropped, request_id)
@@ -99,13 +99,13 @@ class DropTaker:
                 self._refuse(notice, dropped, error, request_id)
 
     def _refuse(self, notice: Notice, dropped: Dropped, error: EaselError, request_id: str) -> None:
-        _tell("refused", notice, code=error.problem.code)
+        _log("refused", notice, code=error.problem.code)
         origin = self._results.refuse(self._origin(dropped, None), error, request_id)
-        detail = {"drop": origin.told(), "error": error_document(error, request_id, DROP_HINTS)["error"]}
+        detail = {"drop": origin.to_event(), "error": error_document(error, request_id, DROP_HINTS)["error"]}
         self._bus.put(DROP_REFUSED, detail, int(time.time()))
 
     def _find(self, notice: Notice) -> Dropped | None:
-        """The object that the notice is about, unless it was deleted since: what is deleted is not wanted."""
+        """The object of the notification, unless it was deleted since: deleted objects are not edited."""
         current = self._inbox.find(notice.key)
         if current is None:
             return None
@@ -119,7 +119,7 @@ class DropTaker:
         dedupe_key = f"drop {dropped.stored.name}"
         known = self._purchases.find(dedupe_key)
         if known is not None and not known.may_be_revived_by(caller):
-            _tell("the drop has its job", notice, job_id=known.id)
+            _log("the drop has its job", notice, job_id=known.id)
             return
         self._check(dropped)
         found = self._recipe_of(dropped)
@@ -127,20 +127,20 @@ class DropTaker:
         if found is None:
             raise _no_recipe(notice.key)
         if found.is_for_others:
-            _tell("material for others", notice)
+            _log("material for others", notice)
             return
-        asked = self._asked(caller, dropped, found, notice)
+        asked = self._image_request(caller, dropped, found, notice)
         origin = self._results.claim(self._origin(dropped, found))
         context = SubmissionContext(request_id, dedupe_key=dedupe_key, origin=origin, webhook=found.recipe.webhook)
         try:
             job = self._purchases.edit(caller, asked, context)
         except Conflict:
-            _tell("the drop has its job, by another recipe", notice)
+            _log("the drop has its job, by another recipe", notice)
             return
-        _tell("accepted", notice, job_id=job.id)
+        _log("accepted", notice, job_id=job.id)
 
     def _check(self, dropped: Dropped) -> None:
-        """Refuse what is no image before anything is waited for."""
+        """Refuse what is not an image before waiting for anything."""
         name = f"'{dropped.stored.key}'"
         check_size(dropped.stored.size, name=name, param="image")
         beginning = self._inbox.beginning(dropped.stored, _MAGIC_BYTES)
@@ -161,7 +161,7 @@ class DropTaker:
         return None
 
     def _check_patience(self, found: FoundRecipe | None, notice: Notice) -> None:
-        """A sidecar may come after its image."""
+        """A sidecar may arrive after its image."""
         if found is None:
             patience = self._wait_seconds
         else:
@@ -169,7 +169,7 @@ class DropTaker:
         if notice.waited < patience:
             raise _NotYet(patience)
 
-    def _asked(self, caller: Caller, dropped: Dropped, found: FoundRecipe, notice: Notice) -> ImageRequest:
+    def _image_request(self, caller: Caller, dropped: Dropped, found: FoundRecipe, notice: Notice) -> ImageRequest:
         def source(reference: str, param: str) -> ImageSource:
             return self._source(caller, found.resolve(reference), param, notice)
 
@@ -184,7 +184,7 @@ class DropTaker:
         )
 
     def _source(self, caller: Caller, key: str, param: str, notice: Notice) -> ImageSource:
-        """Another object of the same owner: a recipe must not reach what its author may not see."""
+        """Another object of the same owner: a recipe must not reach objects that its author cannot see."""
         try:
             owner = self._owners.owner_of(key)
         except PermissionDenied:
@@ -201,15 +201,15 @@ class DropTaker:
             raise _NotYet(self._wait_seconds)
         if found is None:
             raise NotFound(
-                f"'{param}' names '{key}', which is not in the inbox. Keys start at the root of the inbox, or with ./ "
-                "at the folder of the recipe.",
+                f"'{param}' names '{key}', which is not in the inbox. Keys are relative to the root of the inbox or, "
+                "with ./, to the folder of the recipe.",
                 param=param,
             )
         return ImageSource(stored=found.stored)
 
     def _wait(self, notice: Notice, seconds: int) -> None:
         self._queue.send(notice.after(seconds).message(), seconds)
-        _tell("the drop waits", notice, seconds=seconds)
+        _log("the drop waits", notice, seconds=seconds)
 
     def _origin(self, dropped: Dropped, found: FoundRecipe | None) -> Origin:
         return Origin(
@@ -226,13 +226,13 @@ class DropTaker:
 def _no_recipe(key: str) -> InvalidRequest:
     sidecar, above = naming.sidecars_of(key)[-1], next(iter(naming.recipes_above(key)))
     return InvalidRequest(
-        f"Nothing says what to do with '{key}'. Give it a prompt: as metadata (--metadata prompt=...), in the "
+        f"There is no recipe for '{key}'. Give it a prompt: in its metadata (--metadata prompt=...), in the "
         f"sidecar '{sidecar}', or for all images of the folder in '{above}', such as "
-        '{"prompt": "as a watercolour"}. A sidecar that comes later still counts; otherwise drop the image again.',
+        '{"prompt": "as a watercolour"}. A sidecar that you add now still counts; otherwise drop the image again.',
         param="prompt",
         code="recipe_missing",
     )
 
 
-def _tell(what: str, notice: Notice, **extra: object) -> None:
+def _log(what: str, notice: Notice, **extra: object) -> None:
     log.info(what, extra={"drop": notice.key, "version": notice.version, **extra})

@@ -1,4 +1,4 @@
-"""What S3 says of the inbox: at least once, in no order, with encoded keys."""
+"""What S3 reports about the inbox: at least once, in no particular order, with encoded keys."""
 
 import json
 from collections.abc import Iterator
@@ -7,17 +7,17 @@ from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
 _CREATED = "ObjectCreated:"
-# Ours, in a notice that was sent again to be looked at later.
+# Our own field, in a notification that was sent again to be processed later.
 _WAITED = "easelWaitedSeconds"
 
 
 class NotANotice(Exception):
-    """A message that no bucket sent."""
+    """A message that does not come from a bucket."""
 
 
 @dataclass(frozen=True)
 class Notice:
-    """An object was created. `waited` are the seconds that it has waited for a recipe or for its owner's turn."""
+    """An object was created. `waited`: the seconds it has waited for a recipe, its owner's limits or a service."""
 
     bucket: str
     key: str
@@ -26,11 +26,11 @@ class Notice:
     waited: int = 0
 
     def after(self, seconds: int) -> "Notice":
-        """The same, having waited longer."""
+        """The same notification after waiting for more seconds."""
         return replace(self, waited=self.waited + seconds)
 
     def message(self) -> str:
-        """The notice as S3 sends it, for waiting in the queue."""
+        """The notification as S3 sends it, for waiting in the queue."""
         found = {"key": quote_plus(self.key, safe="/"), "eTag": self.etag, "versionId": self.version}
         record = {
             "eventSource": "aws:s3",
@@ -48,7 +48,7 @@ def read_notices(message: str) -> list[Notice]:
     """The objects that a message says were created; none for S3's test message and for deletions.
 
     Raises:
-        NotANotice: it is no notification of S3.
+        NotANotice: it is not a notification of S3.
     """
     try:
         document = json.loads(message)

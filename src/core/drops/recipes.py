@@ -1,6 +1,6 @@
-"""What is to be done with a dropped image: read from metadata, from a sidecar or from a folder's recipe.
+"""What to do with a dropped image: read from its metadata, a sidecar or the recipe of a folder.
 
-A recipe is found whole in one place; nothing is merged from several.
+A recipe comes whole from one place; several are never merged.
 """
 
 import binascii
@@ -26,36 +26,36 @@ _EXAMPLE = '{"prompt": "as a watercolour", "quality": "low"}'
 
 
 class Recipe(ImageSettings):
-    """What is to be done with an image that is dropped into the inbox.
+    """What to do with an image that is dropped into the inbox.
 
-    It stands in the object's metadata, in a sidecar or in the recipe.json of a folder. Keys of other objects start at
-    the root of the inbox, or with ./ at the folder of the recipe.
+    It is read from the object's metadata, a sidecar or the recipe.json of a folder. Keys of other objects are relative
+    to the root of the inbox or, with ./, to the folder of the recipe.
     """
 
     references: list[str] | None = None
-    """Keys of more images in the inbox, which come after the dropped one."""
+    """Keys of more input images in the inbox; they follow the dropped one."""
     mask: str | None = None
-    """Key of a PNG in the inbox, of the size of the image: what is transparent in it is edited."""
+    """Key of a PNG in the inbox, of the same size as the image; its transparent areas are edited."""
     markup: str | None = None
     """Key of a PNG in the inbox, drawn over the image to show what to change."""
     input_fidelity: str | None = None
-    """How closely the inputs are kept, for models that know it."""
+    """How closely the inputs are preserved, for models that support it."""
     webhook: str | None = None
-    """A URL that is told when the job ends, as the header Easel-Webhook of the HTTP API."""
+    """A URL that is notified when the job ends, like the header Easel-Webhook of the HTTP API."""
     material: bool | None = None
-    """The image is there for the recipes of others: it is not edited, and needs no prompt."""
+    """Images here are only used by other recipes: they are not edited, and need no prompt."""
     deadline: int | None = None
-    """Seconds from when it is accepted within which the purchase must begin; an hour if absent."""
+    """Seconds from acceptance within which the purchase must begin; 3600 by default."""
     wait_for_sidecar: int | None = Field(default=None, ge=0, le=MAX_WAIT_SECONDS)
-    """In a recipe.json: seconds an image waits for a sidecar of its own before this recipe is used."""
+    """In a recipe.json: seconds that an image waits for a sidecar of its own before this recipe is used."""
 
     def parameters(self) -> dict[str, Any]:
-        """What is asked of the provider."""
+        """The parameters for the provider."""
         own = {"references", "mask", "markup", "webhook", "material", "deadline", "wait_for_sidecar"}
         return self.model_dump(exclude_none=True, exclude=own)
 
     def stated(self) -> dict[str, Any]:
-        """What it says, without the prompt and without the webhook, whose URL may hold a secret."""
+        """What it says, without the prompt and the webhook, whose URL may contain a secret."""
         return self.model_dump(exclude_none=True, exclude={"prompt", "webhook"})
 
 
@@ -68,7 +68,7 @@ class FoundRecipe:
     key: str
 
     def resolve(self, reference: str) -> str:
-        """The key that the recipe means: from the root of the inbox, or with ./ from the folder of the recipe."""
+        """The key that the recipe means; see naming.resolve. The folder of metadata is that of the object."""
         return naming.resolve(reference, self.key if self.place == METADATA else self.place)
 
     @property
@@ -85,9 +85,9 @@ class FoundRecipe:
 
 
 def of_metadata(metadata: Mapping[str, str]) -> Recipe | None:
-    """The recipe in an object's metadata; None when nothing there belongs to one.
+    """The recipe in an object's metadata; None if nothing there belongs to one.
 
-    Values are percent-encoded, since S3 takes ASCII only. Names that are no part of a recipe are other tools' business.
+    Values are percent-encoded, since S3 accepts only ASCII. Names that are not part of a recipe belong to other tools.
 
     Raises:
         InvalidRequest: a value cannot be read, or there is no prompt.
@@ -104,7 +104,7 @@ def of_json(data: bytes, place: str) -> Recipe:
     """The recipe in a JSON file.
 
     Raises:
-        InvalidRequest: it is no JSON, not of the right shape, or has no prompt.
+        InvalidRequest: it is not JSON, does not fit the schema, or has no prompt.
     """
     where = f"the recipe '{place}'"
     if len(data) > MAX_RECIPE_BYTES:
@@ -125,13 +125,13 @@ def _read(document: dict[str, Any], where: str) -> Recipe:
     except InvalidRequest as error:
         raise _wrong(where, error.problem.message, error.problem.param) from None
     if not recipe.prompt and not recipe.material:
-        raise _wrong(where, "it has no prompt, and a recipe is never put together from several places", "prompt")
+        raise _wrong(where, "it has no prompt, and recipes from several places are never merged", "prompt")
     return recipe
 
 
 def _wrong(where: str, fault: str, param: str | None) -> InvalidRequest:
     return InvalidRequest(
-        f"Easel cannot follow {where}: {fault.rstrip('.')}. Write for example {_EXAMPLE}; all fields are in "
+        f"Easel cannot use {where}: {fault.rstrip('.')}. For example, write {_EXAMPLE}; all fields are described in "
         "docs/recipe.schema.json.",
         param=param,
         code="invalid_recipe",
@@ -139,7 +139,7 @@ def _wrong(where: str, fault: str, param: str | None) -> InvalidRequest:
 
 
 def _unwrapped(value: str) -> str:
-    """The text that S3 hands back for text outside ASCII: encoded by RFC 2047."""
+    """The text of a value that S3 returns encoded by RFC 2047, because it was not ASCII."""
     if not (value.startswith("=?") and value.endswith("?=")):
         return value
     try:
@@ -150,7 +150,7 @@ def _unwrapped(value: str) -> str:
 
 
 def _typed(field: str, value: str) -> Any:
-    """A value of metadata as JSON would have it."""
+    """A value of metadata, with the type it would have in JSON."""
     if field == "references":
         return [_decoded(field, key) for key in value.split(",")]
     text = _decoded(field, value)

@@ -1,7 +1,7 @@
-"""How a job is canceled: while it is certain that nothing was bought, at once and free of charge; later not at all.
+"""Cancellation of jobs: at once and free of charge while it is certain that nothing was bought, later not at all.
 
 The race with the worker is decided by the job's version. A worker that has claimed a job writes it once more before it
-buys; when the cancellation was written first, that write fails and nothing is bought.
+buys; if the cancellation was written first, that write fails and nothing is bought.
 """
 
 import logging
@@ -13,7 +13,7 @@ from core.jobs.store import JobChanged, JobStore, StoreBusy
 
 log = logging.getLogger(__name__)
 
-# A job is written by somebody else a few times in its whole life.
+# Others write a job only a few times in its life.
 _ATTEMPTS = 8
 
 
@@ -27,7 +27,9 @@ class Canceler:
         """The canceled job. Canceling it again changes nothing.
 
         Raises:
-            Conflict: it is too late; the error says what is known of the purchase.
+            Conflict: it is too late; the error says what is known about the purchase.
+            NotFound: the job expired in the meantime.
+            ServiceUnavailable: other writes keep getting in first.
         """
         for _ in range(_ATTEMPTS):
             if job.status == "canceled":

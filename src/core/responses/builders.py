@@ -67,7 +67,7 @@ def error_document(error: EaselError, request_id: str, hints: Hints = HTTP_HINTS
 
 
 def quote_document(request: Request, quoted: Quote, budget_left: int | None) -> "schemas.Quote":
-    """A quote: what would run, what it would cost, and what the budgets have left (micro-dollars, None without one)."""
+    """A quote: what would run, what it would cost, and how much budget is left (micro-dollars; None without one)."""
     return {
         "object": "quote",
         "model": request.model,
@@ -90,7 +90,7 @@ def quote_document(request: Request, quoted: Quote, budget_left: int | None) -> 
 def usage_report(
     states: Iterable[BudgetState], rows: Iterable[Spent], first: date, last: date
 ) -> "schemas.UsageReport":
-    """What a key spent from day to day, and where its budgets stand."""
+    """What a key spent, by day and model, and the state of its budgets."""
     data: list[schemas.UsageRow] = [
         {
             "date": row.day,
@@ -128,17 +128,17 @@ def _budget(state: BudgetState) -> "schemas.BudgetState":
 
 
 class Links(Protocol):
-    """Where the bytes of an image can be had."""
+    """Where the bytes of an image can be downloaded."""
 
     def sign(self, image: Image, now: float) -> SignedUrl:
-        """A URL of the image, and when it ends."""
+        """A URL of the image, and when it expires."""
 
 
 class Answers:
-    """Shapes jobs for one request.
+    """Builds the JSON of jobs and images for one request.
 
-    `base_url` is where lasting links start, without a slash at the end; `budget_left` tells what the caller can still
-    spend (micro-dollars, None without a budget), and is asked once, by answers that have a cost.
+    `base_url` is the start of permalinks, without a trailing slash; `budget_left` returns what the caller can still
+    spend (micro-dollars, None without a budget), and is called at most once, by answers that show a cost.
     """
 
     def __init__(self, links: Links, base_url: str, now: float, budget_left: Callable[[], int | None]) -> None:
@@ -184,7 +184,7 @@ class Answers:
         return document
 
     def queued_job(self, job: Job, estimate: Estimate | None) -> "schemas.Job":
-        """A job that waits, with how long that may take."""
+        """A queued job, with its estimated wait."""
         queue: schemas.Queue | None = None
         if estimate:
             queue = {"jobs_waiting": estimate.jobs_waiting, "eta_seconds": estimate.seconds}
@@ -351,11 +351,10 @@ def _missing(job: Job) -> Iterator[Warning]:
     if lost := job.bought - len(job.images) - job.deleted:
         yield Warning(
             IMAGES_LOST,
-            f"{lost} of {job.bought} images were bought but could not be kept: they came broken, or a "
-            "crash came before they were stored.",
+            f"{lost} of {job.bought} images were bought but not stored: they arrived corrupt, or a crash prevented it.",
         )
     if job.deleted:
-        yield Warning(IMAGES_DELETED, f"{job.deleted} of {job.bought} images were deleted by their caller.")
+        yield Warning(IMAGES_DELETED, f"{job.deleted} of {job.bought} images have been deleted by their caller.")
 
 
 def _warnings(warnings: Iterable[Warning]) -> "list[schemas.Warning]":

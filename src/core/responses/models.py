@@ -1,4 +1,4 @@
-"""Models as callers see them: OpenAI's shape, and from the catalog what each can do, costs, and how long it lives."""
+"""Models as callers see them: OpenAI's shape, with capabilities, prices and lifecycle from the catalog."""
 
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def model_list(catalog: Catalog, today: date) -> "schemas.ModelList":
-    """Every model of the catalog, newest first; the retired ones too, since their names may still be sent."""
+    """Every model of the catalog, newest first, including retired ones, since their names may still be sent."""
     names = sorted(catalog.models, key=lambda name: catalog.models[name].released, reverse=True)
     return {"object": "list", "data": [model_named(name, catalog, today) for name in names]}
 

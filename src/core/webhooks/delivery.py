@@ -1,4 +1,4 @@
-"""How webhook messages reach their receivers: signed, to public addresses only, again and again for a day."""
+"""Delivery of webhook messages: signed, to public addresses only, retried for a day."""
 
 import http.client
 import logging
@@ -18,7 +18,7 @@ from core.webhooks.store import MessageChanged, MessageStore
 
 log = logging.getLogger(__name__)
 
-# For the whole call; each step of it, such as the wait for the answer, has core.outbound.connection.STEP_SECONDS.
+# For the whole call; each of its steps, such as waiting for the answer, has core.outbound.connection.STEP_SECONDS.
 TIMEOUT_SECONDS = 12.0
 # A lease outlives the attempt it covers.
 LEASE_SECONDS = 60
@@ -41,7 +41,7 @@ class Deliverer:
         self._trusted_hosts = trusted_hosts
 
     def deliver(self, message_id: str) -> None:
-        """Attempt a message if it is due. Safe to call any number of times, by any number of functions."""
+        """Attempt to deliver a message if it is due. Safe to call any number of times, by any number of functions."""
         message = self._messages.get(message_id)
         now = int(time.time())
         if message is None or not message.is_due(now):
@@ -67,7 +67,7 @@ class Deliverer:
             measure("WebhooksGivenUp", 1)
         pause = message.next_at - int(time.time())
         if message.state == "pending" and pause <= MAX_DELAY_SECONDS:
-            self._queue.send(message.id, max(0, pause))  # What waits longer, and what fails here, the sweep sends.
+            self._queue.send(message.id, max(0, pause))  # The sweep queues what waits longer or fails here.
 
     def _attempt(self, message: Message) -> Message:
         now = int(time.time())
@@ -98,7 +98,7 @@ class Deliverer:
 
 
 class Redelivery:
-    """Finds messages whose attempt is due and was lost, or comes later than a queue can delay it."""
+    """Finds messages whose next attempt was lost, or was too far ahead for the delay of a queue."""
 
     def __init__(self, messages: MessageStore, queue: JobQueue) -> None:
         self._messages = messages
@@ -113,16 +113,18 @@ class Redelivery:
             if message is None or not message.is_due(now):
                 continue
             try:
-                self._messages.save(message.looked_at(now + max(PATIENCE_SECONDS, now - message.next_at)))
+                self._messages.save(message.rescheduled(now + max(PATIENCE_SECONDS, now - message.next_at)))
                 self._queue.send(message_id)
                 queued += 1
             except (MessageChanged, QueueUnavailable) as error:
-                log.warning("webhook left", extra={"message_id": message_id, "error": type(error).__name__})
+                log.warning(
+                    "webhook left for the next sweep", extra={"message_id": message_id, "error": type(error).__name__}
+                )
         return queued
 
 
 def _fault(error: Exception) -> str:
-    """Why there was no answer, in a word, and without anything of the URL."""
+    """Why there was no answer, as a code, without any part of the URL."""
     match error:
         case ForbiddenUrl():
             return "forbidden_address"

@@ -19,7 +19,7 @@ _message_data = TypeAdapter(Message)
 
 
 class MessageChanged(Exception):
-    """Somebody else wrote the message since it was read."""
+    """The message was written by another process since it was read."""
 
 
 class MessageStore:
@@ -30,12 +30,12 @@ class MessageStore:
         self._table = table
 
     def add(self, message: Message) -> None:
-        """Keep a new message; one of that id that is there already stays as it is."""
+        """Store a new message, unless there is one of that id."""
         with suppress(MessageChanged):
             self.save(message)
 
     def get(self, message_id: str) -> Message | None:
-        """The message of that id as it is at this moment."""
+        """The message of that id (a strongly consistent read)."""
         answer = self._client.get_item(TableName=self._table, Key={"id": {"S": message_id}}, ConsistentRead=True)
         return _message_data.validate_python(from_item(answer["Item"])) if "Item" in answer else None
 
@@ -43,7 +43,7 @@ class MessageStore:
         """Write a message that was read before, or a new one.
 
         Raises:
-            MessageChanged: somebody else wrote it since.
+            MessageChanged: it was written since.
         """
         saved = replace(message, version=message.version + 1)
         document: dict[str, Any] = _message_data.dump_python(saved, mode="json", exclude_none=True)
@@ -56,7 +56,7 @@ class MessageStore:
         return saved
 
     def due(self, now: float, limit: int) -> list[str]:
-        """Ids of pending messages that somebody has to look at, the longest overdue first."""
+        """Ids of pending messages that have to be checked, the longest overdue first."""
         page = self._client.query(
             TableName=self._table,
             IndexName="by_check",

@@ -64,6 +64,6 @@ def test_a_message_may_tell_of_several_objects() -> None:
     "body",
     ["", "hello", "[]", "null", "{}", '{"Records": 1}', '{"Records": [{}]}', message(key="%FF"), message(key=3)],
 )
-def test_what_no_bucket_sent_is_told_apart(body: str) -> None:
+def test_a_message_that_no_bucket_sent_is_recognized(body: str) -> None:
     with pytest.raises(NotANotice):
         read_notices(body)
