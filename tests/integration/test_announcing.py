@@ -212,10 +212,14 @@ def test_an_end_is_announced_whatever_the_time_of_the_next_look(world: World) ->
     assert job is not None
     assert job.check_after_announcement is not None
     store().redispatch(job, job.check_after_announcement)
-    assert store().get(job_id).unannounced
+    moved = store().get(job_id)
+    assert moved
+    assert moved.unannounced
     world.ends.announce()
-    assert store().get(job_id).check_at == job.check_after_announcement
-    assert not store().get(job_id).unannounced
+    announced = store().get(job_id)
+    assert announced
+    assert announced.check_at == job.check_after_announcement
+    assert not announced.unannounced
 
 
 def test_an_announcement_does_not_disturb_a_late_acknowledgement(world: World) -> None:
