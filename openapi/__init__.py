@@ -6,7 +6,7 @@
 schemas       JSON schemas of what is sent and answered
 errors        every error code, as docs/http-api.md has them
 examples      sample answers, built by the code that answers
-operations    what the code cannot tell of its routes: their parameters, statuses and samples
+operations    what the code does not say about its routes: their parameters, statuses and samples
 description   the OpenAPI document
 page          the same as one HTML page, which `make build` puts into the package
 changes       what breaks clients of the last release

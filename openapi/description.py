@@ -21,20 +21,20 @@ from openapi.operations import (
 from openapi.schemas import Schema, reference, schemas
 
 _ABOUT = """\
-The OpenAI Images API on your own AWS account: a request is checked, bought once, kept in S3 and answered with URLs \
-instead of base64. An application written for OpenAI works after changing its base URL and its key. What Easel adds \
-to OpenAI's answers stands under `easel`."""
+The OpenAI Images API on your own AWS account: requests are validated, images bought once, stored in S3, and returned \
+as URLs instead of base64. An application written for OpenAI works after changing its base URL and its key. What Easel \
+adds to OpenAI's answers is under `easel`."""
 
 _TAGS = {
-    "Buy images": "Requests as OpenAI's Images API takes them. What a model does not support is refused before money "
-    "is spent; nothing is rewritten in silence.",
-    "Jobs": "A job is one paid unit of work. It can be polled, waited for, and canceled until it is bought.",
-    "Images": "Stored images belong to the key that bought them. The lasting link needs no key.",
-    "Uploads": "Inputs that are too large for a request body are sent straight to the bucket, up to 50 MB.",
+    "Buy images": "Requests as OpenAI's Images API accepts them. What a model does not support is refused before money "
+    "is spent; nothing is rewritten silently.",
+    "Jobs": "A job is one paid unit of work. It can be polled, waited for, and canceled until its purchase starts.",
+    "Images": "Stored images belong to the key that bought them. The permalink needs no key.",
+    "Uploads": "Inputs that are too large for a request body are sent directly to the bucket, up to 50 MB.",
     "Browser tokens": "A web page gets a token instead of a key: short-lived, for a few images, from its own origin.",
-    "Models": "What can be named as `model`: what each can do, what it costs, how long it lives.",
-    "Usage": "What a key spent, and what its budgets have left.",
-    "Service": "About this deployment itself.",
+    "Models": "The values of `model`: what each model accepts, what it costs, and when it is shut down.",
+    "Usage": "What a key spent, and what remains of its budgets.",
+    "Service": "About the deployment itself.",
 }
 
 _REGION = {"default": "eu-central-1", "description": "The region of the deployment."}

@@ -1,4 +1,4 @@
-"""What the code cannot tell of its routes. The routes themselves, and what they do, come from the routers."""
+"""What the code does not say about its routes. The routes and their descriptions come from the routers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -56,24 +56,24 @@ PARAMETERS: dict[str, Schema] = {
         "name": "Prefer",
         "in": "header",
         "description": (
-            "`respond-async` answers 202 at once; `wait=N` waits up to N seconds, but never longer than the door can. "
-            "Without it Easel waits as long as the door can: 25 seconds behind API Gateway, 14 minutes on the direct "
-            "URL."
+            "`respond-async` answers 202 at once; `wait=N` waits up to N seconds, but never longer than the gateway "
+            "allows. By default Easel waits as long as the gateway allows: 25 seconds behind API Gateway, 14 minutes "
+            "on the direct URL."
         ),
         "schema": {"type": "string", "examples": ["respond-async", "wait=10"]},
     },
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "The same key with the same request is the same job, with another request it is refused.",
+        "description": "The same key returns the job of the same request; with a different request it is refused.",
         "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
     },
     "EaselWebhook": {
         "name": "Easel-Webhook",
         "in": "header",
         "description": (
-            "An https URL that is told when the job ends, by a signed POST as Standard Webhooks describes it. The key "
-            "needs a secret for it, which the operator makes."
+            "An https URL that receives a signed POST when the job ends, as defined by Standard Webhooks. The API key "
+            "needs a webhook secret, which the operator creates."
         ),
         "schema": {"type": "string", "format": "uri", "maxLength": 2048},
     },
@@ -81,7 +81,7 @@ PARAMETERS: dict[str, Schema] = {
         "name": "Easel-Deadline",
         "in": "header",
         "description": (
-            "Seconds, 1 to 3600, within which the purchase must begin; past them the job ends free of charge. The "
+            "Seconds, 1 to 3600, within which the purchase must start; otherwise the job ends free of charge. The "
             "body's `easel_deadline` does the same."
         ),
         "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,3}$", "examples": ["30"]},
@@ -89,43 +89,43 @@ PARAMETERS: dict[str, Schema] = {
     "Wait": {
         "name": "wait",
         "in": "query",
-        "description": "Seconds to wait for the job to finish; never longer than the door can.",
+        "description": "Seconds to wait for the job to finish; never longer than the gateway allows.",
         "schema": {"type": "integer", "minimum": 0, "maximum": 900, "default": 0},
     },
     "Limit": {
         "name": "limit",
         "in": "query",
-        "description": "How many at most.",
+        "description": "How many entries at most.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
     },
     "AfterJob": {
         "name": "after",
         "in": "query",
-        "description": "The `last_id` of the page before.",
+        "description": "The `last_id` of the previous page.",
         "schema": {"type": "string", "pattern": "^job_[0-9a-f]{32}$"},
     },
     "From": {
         "name": "from",
         "in": "query",
-        "description": "The first UTC day; by default the first of the month of `to`. At most 92 days before `to`.",
+        "description": "The first day (UTC); by default the first of the month of `to`. At most 92 days before `to`.",
         "schema": {"type": "string", "format": "date"},
     },
     "To": {
         "name": "to",
         "in": "query",
-        "description": "The last UTC day, which is included; by default today.",
+        "description": "The last day (UTC), inclusive; by default today.",
         "schema": {"type": "string", "format": "date"},
     },
     "AfterToken": {
         "name": "after",
         "in": "query",
-        "description": "The `last_id` of the page before.",
+        "description": "The `last_id` of the previous page.",
         "schema": {"type": "string", "pattern": "^tok_[0-9a-f]{32}$"},
     },
     "AfterImage": {
         "name": "after",
         "in": "query",
-        "description": "The `last_id` of the page before.",
+        "description": "The `last_id` of the previous page.",
         "schema": {"type": "string", "pattern": "^img_[0-9a-f]{32}$"},
     },
 }
@@ -140,20 +140,20 @@ PATH_PARAMETERS: dict[str, Schema] = {
 
 HEADERS: dict[str, Schema] = {
     "X-Request-Id": {
-        "description": "The gateway's id of the request, which is in the logs, too.",
+        "description": "The gateway's id of the request, which is also in the logs.",
         "schema": {"type": "string"},
     },
     "Location": {"description": "Where to go.", "schema": {"type": "string"}},
     "Retry-After": {
-        "description": "When to ask again, in seconds.",
+        "description": "When to try again, in seconds.",
         "schema": {"type": "string", "pattern": "^[0-9]+$"},
     },
     "x-should-retry": {
-        "description": "Tells OpenAI's SDKs whether to try again; they look at the status alone otherwise.",
+        "description": "Tells OpenAI's SDKs whether to retry; otherwise they look only at the status.",
         "schema": {"type": "string", "enum": ["true", "false"]},
     },
-    "Allow": {"description": "The methods that the path answers.", "schema": {"type": "string"}},
-    "Cache-Control": {"description": "Who may remember the answer.", "schema": {"type": "string"}},
+    "Allow": {"description": "The methods that the path accepts.", "schema": {"type": "string"}},
+    "Cache-Control": {"description": "Who may cache the answer.", "schema": {"type": "string"}},
 }
 
 _BUYING = (
@@ -203,7 +203,7 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
     ),
     purchases.quote: Operation(
         id="quoteImage",
-        summary="Ask for the price",
+        summary="Quote the price",
         body={"application/json": {"anyOf": [reference("GenerationRequest"), reference("EditRequest")]}, **_FORM},
         example={"model": MODEL, "prompt": PROMPT, "quality": "high", "n": 4},
         answers={"200": Answer("The price.", "Quote", "Quote")},
@@ -229,7 +229,7 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
         id="retrieveJob",
         summary="Read a job, or wait for it",
         parameters=("Wait",),
-        answers={"200": Answer("The job. While it is not finished, headers say when to ask again.", "Job", "Job")},
+        answers={"200": Answer("The job. While it is not finished, headers say when to poll again.", "Job", "Job")},
         curl=f"""curl {_EASEL}/jobs/{JOB_ID}?wait=20" {_KEY}""",
     ),
     jobs.jobs: Operation(
@@ -249,7 +249,7 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
     jobs.delete_inputs: Operation(
         id="deleteJobInputs",
         summary="Delete a job's inputs",
-        answers={"200": Answer("They are gone.", "Deleted", "DeletedInputs")},
+        answers={"200": Answer("The inputs are deleted.", "Deleted", "DeletedInputs")},
         errors=(errors.ANY_CALL, errors.WHAT_IS_THERE, errors.THE_GATEWAY),
         curl=f"""curl -X DELETE {_EASEL}/jobs/{JOB_ID}/inputs" {_KEY}""",
     ),
@@ -262,32 +262,32 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
     ),
     images.image: Operation(
         id="retrieveImage",
-        summary="Read an image's record",
-        answers={"200": Answer("The record.", "Image", "Image")},
+        summary="Read an image's metadata",
+        answers={"200": Answer("The metadata.", "Image", "Image")},
         curl=f"""curl {_EASEL}/images/{IMAGE_ID}" {_KEY}""",
     ),
     images.delete: Operation(
         id="deleteImage",
         summary="Delete an image",
-        answers={"200": Answer("It is gone.", "Deleted", "DeletedImage")},
+        answers={"200": Answer("The image is deleted.", "Deleted", "DeletedImage")},
         curl=f"""curl -X DELETE {_EASEL}/images/{IMAGE_ID}" {_KEY}""",
     ),
     images.link: Operation(
         id="openImage",
-        summary="Open an image by its lasting link",
+        summary="Open an image by its permalink",
         answers={
-            "302": Answer("To the image.", media_type="text/plain", headers=("Location", "Cache-Control")),
+            "302": Answer("Redirects to the image.", media_type="text/plain", headers=("Location", "Cache-Control")),
         },
         curl=f"""curl -L {_EASEL}/i/{IMAGE_ID}" -o lighthouse.png""",
         needs_key=False,
     ),
     uploads.create: Operation(
         id="createUpload",
-        summary="Start an upload",
+        summary="Create an upload",
         body={"application/json": reference("UploadRequest")},
         example={"content_type": "image/png", "filename": "otter.png"},
         answers={
-            "201": Answer("The upload, and the form that sends its bytes.", "NewUpload", "NewUpload", links=_OF_UPLOAD)
+            "201": Answer("The upload, with the form that sends its bytes.", "NewUpload", "NewUpload", links=_OF_UPLOAD)
         },
         errors=(errors.ANY_CALL, errors.A_BODY, errors.THE_GATEWAY),
         curl=f"""curl {_EASEL}/uploads" {_KEY} {_JSON} \\
@@ -295,19 +295,19 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
     ),
     uploads.upload: Operation(
         id="retrieveUpload",
-        summary="See whether an upload has arrived",
+        summary="Read an upload's state",
         answers={"200": Answer("The upload.", "Upload", "Upload")},
         curl=f"""curl {_EASEL}/uploads/{UPLOAD_ID}" {_KEY}""",
     ),
     uploads.delete: Operation(
         id="deleteUpload",
         summary="Delete an upload",
-        answers={"200": Answer("It is gone.", "Deleted", "DeletedUpload")},
+        answers={"200": Answer("The upload is deleted.", "Deleted", "DeletedUpload")},
         curl=f"""curl -X DELETE {_EASEL}/uploads/{UPLOAD_ID}" {_KEY}""",
     ),
     tokens.create: Operation(
         id="createToken",
-        summary="Make a browser token",
+        summary="Create a browser token",
         body={"application/json": reference("TokenRequest")},
         example={"images": 3, "origins": ["https://shop.example"], "expires_in": 600},
         answers={
@@ -333,7 +333,7 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
     tokens.revoke: Operation(
         id="revokeToken",
         summary="Revoke a browser token",
-        answers={"200": Answer("It is worth nothing any more.", "Deleted", "DeletedToken")},
+        answers={"200": Answer("The token is revoked.", "Deleted", "DeletedToken")},
         curl=f"""curl -X DELETE {_EASEL}/tokens/{TOKEN_ID}" {_KEY}""",
     ),
     models.models: Operation(
@@ -344,35 +344,35 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
     ),
     models.model: Operation(
         id="retrieveModel",
-        summary="Read what a model can do",
+        summary="Read a model's capabilities",
         answers={"200": Answer("The model.", "Model", "Model")},
         errors=(errors.ANY_CALL, errors.A_MODEL_NAME, errors.THE_GATEWAY),
         curl=f"""curl {_EASEL}/models/{MODEL}" {_KEY}""",
     ),
     usage.usage: Operation(
         id="retrieveUsage",
-        summary="See what the key spent",
+        summary="Read what the key spent",
         parameters=("From", "To"),
-        answers={"200": Answer("What it spent, and where its budgets stand.", "UsageReport", "UsageReport")},
+        answers={"200": Answer("What it spent, and the state of its budgets.", "UsageReport", "UsageReport")},
         curl=f"""curl {_EASEL}/usage?from=2026-11-01" {_KEY}""",
     ),
     service.health: Operation(
         id="health",
         summary="Health",
-        answers={"200": Answer("All is well.", "Health", "Health")},
+        answers={"200": Answer("The deployment can answer.", "Health", "Health")},
         curl=f"""curl {_EASEL}/health\"""",
         needs_key=False,
     ),
     service.description: Operation(
         id="openapi",
-        summary="This description for programs",
+        summary="This description as OpenAPI",
         answers={"200": Answer("An OpenAPI 3.1 document.", headers=("Cache-Control",))},
         curl=f"""curl {_EASEL}/openapi.json\"""",
         needs_key=False,
     ),
     service.page: Operation(
         id="docs",
-        summary="This description for people",
+        summary="This description as a page",
         answers={"200": Answer("A page.", media_type="text/html", headers=("Cache-Control",))},
         curl=f"""curl {_EASEL}/docs\"""",
         needs_key=False,

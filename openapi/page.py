@@ -181,15 +181,15 @@ def _facts(schema: Document) -> Iterator[str]:
         yield "one of " + " ".join(f"<code>{html.escape(_word(value))}</code>" for value in allowed)
     if "const" in schema:
         yield f"always <code>{html.escape(_word(schema['const']))}</code>"
-    for least, most, unit in (
+    for minimum, maximum, unit in (
         ("minimum", "maximum", ""),
         ("minLength", "maxLength", " characters"),
         ("minItems", "maxItems", " entries"),
     ):
-        if least in schema and most in schema:
-            yield f"{schema[least]:,} to {schema[most]:,}{unit}"
-        elif most in schema:
-            yield f"at most {schema[most]:,}{unit}"
+        if minimum in schema and maximum in schema:
+            yield f"{schema[minimum]:,} to {schema[maximum]:,}{unit}"
+        elif maximum in schema:
+            yield f"at most {schema[maximum]:,}{unit}"
     if "pattern" in schema:
         yield f"<code>{html.escape(schema['pattern'])}</code>"
     if schema.get("default") is not None:

@@ -1,10 +1,11 @@
-"""The JSON schema of recipes for the S3 door: made from the code, and given to editors and pipelines."""
+"""The JSON schema of recipes for the inbox: made from the code, for editors and pipelines."""
 
 from typing import Any
 
 from core.drops import recipes
 from core.drops.recipes import Recipe
 from core.requests import bodies
+from core.requests.json_schema import untitled
 from openapi.schemas import field_docstrings
 
 Schema = dict[str, Any]
@@ -12,7 +13,7 @@ Schema = dict[str, Any]
 
 def recipe_schema() -> Schema:
     """The schema of a sidecar or a recipe.json."""
-    schema: Schema = _untitled(Recipe.model_json_schema())
+    schema: Schema = untitled(Recipe.model_json_schema())
     described = field_docstrings(bodies)
     described["Recipe"] = described["ImageSettings"] | field_docstrings(recipes)["Recipe"]
     for name, of in {"Recipe": schema, **schema["$defs"]}.items():
@@ -25,16 +26,3 @@ def recipe_schema() -> Schema:
         {"required": ["material"], "properties": {"material": {"const": True}}},
     ]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Recipe", **schema}
-
-
-def _untitled(schema: Any) -> Any:
-    """The schema without the titles and null defaults that pydantic gives to everything."""
-    if isinstance(schema, list):
-        return [_untitled(entry) for entry in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: {name: _untitled(field) for name, field in value.items()} if key == "properties" else _untitled(value)
-        for key, value in schema.items()
-        if key != "title" and (key, value) != ("default", None)
-    }

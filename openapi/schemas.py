@@ -14,6 +14,7 @@ from core.callers import browser_tokens
 from core.catalog import Parameter
 from core.jobs.model import DEADLINE_SECONDS
 from core.requests import bodies
+from core.requests.json_schema import untitled
 from core.requests.rules import IDENTIFIER_MAX, SVG_EFFORTS
 from core.responses import schemas as documents
 
@@ -69,7 +70,7 @@ def schemas() -> dict[str, Schema]:
         for field, declared in schema["properties"].items():
             if text := described[name.partition("_")[0]].get(field):
                 declared["description"] = text
-        found[names.get(name, name)] = _plain(schema, names)
+        found[names.get(name, name)] = _plain(untitled(schema), names)
     _limit(found)
     found["EditForm"] = _form(found["EditRequest"])
     return dict(sorted(found.items()))
@@ -96,7 +97,7 @@ def _docstrings_under_fields(body: list[ast.stmt]) -> dict[str, str]:
 
 
 def _plain(schema: Any, names: Mapping[str, str]) -> Any:
-    """The schema without pydantic's titles and null defaults, with null as a type."""
+    """The schema with references between the components, and with null as a type."""
     if isinstance(schema, list):
         return [_plain(entry, names) for entry in schema]
     if not isinstance(schema, dict):
@@ -109,7 +110,7 @@ def _plain(schema: Any, names: Mapping[str, str]) -> Any:
             plain |= reference(names.get(value, value))
         elif key == "description":
             plain[key] = " ".join(value.split())
-        elif key != "title" and (key, value) != ("default", None):
+        else:
             plain[key] = _plain(value, names)
     match plain.get("anyOf"):
         case [{"type": str(kind)} as only, {"type": "null"}]:
@@ -123,7 +124,7 @@ def _plain(schema: Any, names: Mapping[str, str]) -> Any:
 def _limit(found: dict[str, Schema]) -> None:
     """What no model accepts anyway: the rules of a single model are narrower."""
     families = catalog.load().families.values()
-    lasting = [name for name, row in catalog.load().models.items() if row.retired_on is None]
+    current = [name for name, row in catalog.load().models.items() if row.retired_on is None]
     for name in ("GenerationRequest", "EditRequest"):
         fields = found[name]["properties"]
         for field, declared in fields.items():
@@ -135,7 +136,7 @@ def _limit(found: dict[str, Schema]) -> None:
         }
         fields["easel_deadline"] |= {"minimum": 1, "maximum": DEADLINE_SECONDS}
         fields["n"] |= {"minimum": 1, "maximum": max(family.n_max for family in families)}
-        fields["model"] |= {"maxLength": 128, "examples": lasting}
+        fields["model"] |= {"maxLength": 128, "examples": current}
         fields["size"]["examples"] = ["1024x1024", "1536x1024", "auto"]
         fields["response_format"]["enum"] = ["url", None]
         fields["stream"]["enum"] = [False, None]
@@ -156,20 +157,20 @@ def _limit(found: dict[str, Schema]) -> None:
 def _narrow(field: Schema, rules: Sequence[Parameter]) -> None:
     if values := list(dict.fromkeys(value for rule in rules for value in rule.values)):
         field["enum"] = [*values, None]
-    least = [rule.min for rule in rules if rule.min is not None]
-    most = [rule.max for rule in rules if rule.max is not None]
-    if least and most:
-        field |= {"minimum": min(least), "maximum": max(most)}
+    minima = [rule.min for rule in rules if rule.min is not None]
+    maxima = [rule.max for rule in rules if rule.max is not None]
+    if minima and maxima:
+        field |= {"minimum": min(minima), "maximum": max(maxima)}
 
 
 def _form(edit: Schema) -> Schema:
     """The multipart form of an edit: the fields of its JSON as text, the images as files, nested names in brackets."""
     file = {"type": "string", "format": "binary"}
-    most = edit["properties"]["images"]["maxItems"]
-    images = {"type": "array", "items": file, "minItems": 1, "maxItems": most}
+    maximum = edit["properties"]["images"]["maxItems"]
+    images = {"type": "array", "items": file, "minItems": 1, "maxItems": maximum}
     fields: dict[str, Schema] = {
-        "image": images | {"description": "The images to work on: files, or ids or URLs as text. Repeat it for more."},
-        "image[]": images | {"description": "The same by the name that some SDKs use."},
+        "image": images | {"description": "The images to edit: files, or ids or URLs as text. Repeat it for more."},
+        "image[]": images | {"description": "The same under the name that some SDKs use."},
     }
     for name, field in edit["properties"].items():
         match name:

@@ -1,9 +1,10 @@
-"""What the announcer is made of: whoever is to learn of the end of a job is named here."""
+"""What the announcer is made of: everything that reacts to the end of a job."""
 
 import time
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 
+from composition.process import once
 from composition.results import drop_results
 from core import aws
 from core.budgets import Spending
@@ -24,9 +25,9 @@ from core.settings import AnnouncerSettings
 from core.webhooks.store import MessageStore
 
 
-@cache
+@once
 def announcer() -> Announcer:
-    """The announcer of this process, built from its environment."""
+    """The announcer, built from the environment."""
     settings = AnnouncerSettings.from_environment()
     ledger = LedgerStore(aws.dynamodb(), settings.ledger_table)
     return Announcer(JobStore(aws.dynamodb(), settings.jobs_table, ledger), _reactions(settings, ledger))
@@ -37,25 +38,25 @@ def _reactions(settings: AnnouncerSettings, ledger: LedgerStore) -> dict[str, Re
     messages = MessageStore(aws.dynamodb(), settings.jobs_table)
     webhooks = JobQueue(aws.sqs(), settings.webhooks_queue_url)
     return {
-        # First, so that whoever hears of the event finds them there.
-        "results of drops": _leaving_results(settings, Spending(ledger, settings.budget)),
+        # First, so that whoever receives the event finds them.
+        "results of drops": _result_writer(settings, Spending(ledger, settings.budget)),
         "event bus": Publisher(EventBus(aws.events(), settings.event_bus), answers).publish,
         "webhook": Notifier(messages, webhooks, answers).notify,
     }
 
 
-def _leaving_results(settings: AnnouncerSettings, spending: Spending) -> Reaction:
-    """Manifests tell, as the doors' answers do, what the caller's budget has left."""
+def _result_writer(settings: AnnouncerSettings, spending: Spending) -> Reaction:
+    """Writes manifests, which say what remains of the caller's budget, as answers do."""
     callers = CallerStore(aws.dynamodb(), settings.callers_table)
     owners = Owners(PrefixStore(aws.dynamodb(), settings.callers_table), callers)
     results = drop_results(settings)
 
-    def left(job: Job) -> int | None:
+    def remaining(job: Job) -> int | None:
         caller = owners.caller_of(job)
         return spending.remaining(caller) if caller else None
 
-    return lambda job: results.write(job, _answers(settings, partial(left, job)))
+    return lambda job: results.write(job, _answers(settings, partial(remaining, job)))
 
 
-def _answers(settings: AnnouncerSettings, left: Callable[[], int | None]) -> Answers:
-    return Answers(LastingLinks(settings.public_url), settings.public_url, time.time(), left)
+def _answers(settings: AnnouncerSettings, budget_left: Callable[[], int | None]) -> Answers:
+    return Answers(LastingLinks(settings.public_url), settings.public_url, time.time(), budget_left)

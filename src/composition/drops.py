@@ -1,7 +1,6 @@
-"""What the S3 door is made of."""
+"""What the drop function is made of."""
 
-from functools import cache
-
+from composition.process import once
 from composition.results import drop_results
 from composition.services import doors
 from core import aws
@@ -15,9 +14,9 @@ from core.queues import DropsQueue
 from core.settings import DropSettings
 
 
-@cache
+@once
 def drop_taker() -> DropTaker:
-    """The taker of drops of this process, built from its environment."""
+    """The intake of drops, built from the environment."""
     settings = DropSettings.from_environment()
     callers_table = doors().settings.callers_table
     return DropTaker(

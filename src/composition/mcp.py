@@ -1,11 +1,10 @@
-"""What the MCP door is made of beside the doors' common parts: who may reach it, and how it is called."""
+"""What the MCP server needs besides the common services: its settings."""
 
-from functools import cache
-
+from composition.process import once
 from core.settings import McpSettings
 
 
-@cache
+@once
 def settings() -> McpSettings:
-    """The settings of this process, read from its environment."""
+    """The settings, read from the environment."""
     return McpSettings.from_environment()

@@ -1,7 +1,6 @@
-"""What the check of models is made of: beside the worker the only one that reads the provider's key."""
+"""What the model check is made of. Besides the worker, only it reads the provider's key."""
 
-from functools import cache
-
+from composition.process import once
 from composition.worker import provider
 from core import aws, catalog
 from core.budgets import Spending
@@ -10,9 +9,9 @@ from core.providers.retirements import ModelCheck
 from core.settings import ModelCheckSettings
 
 
-@cache
+@once
 def model_check() -> ModelCheck:
-    """The check of this process, built from its environment."""
+    """The model check, built from the environment."""
     settings = ModelCheckSettings.from_environment()
     spending = Spending(LedgerStore(aws.dynamodb(), settings.ledger_table), settings.budget)
     return ModelCheck(catalog.load(), spending, provider, settings.default_model)

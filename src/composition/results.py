@@ -1,4 +1,4 @@
-"""What leaves the results of drops: for the S3 door, and for the announcer of jobs that ended."""
+"""The results of drops, which the drop function and the announcer write."""
 
 from core import aws
 from core.drops.result_store import FolderClaims, ResultBucket
@@ -9,7 +9,7 @@ _DAY_SECONDS = 86400
 
 
 def drop_results(settings: ApiSettings | AnnouncerSettings) -> Results:
-    """Where drops leave their results."""
+    """Writes the results of drops."""
     return Results(
         ResultBucket(aws.s3(), settings.images_bucket),
         FolderClaims(aws.dynamodb(), settings.jobs_table),

@@ -1,10 +1,10 @@
-"""What the HTTP doors are made of."""
+"""What the HTTP API, the MCP server and the inbox share: the services behind their entry points."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
+from composition.process import once
 from core import aws, catalog
 from core.budgets import Spending
 from core.callers.authentication import Gate
@@ -41,32 +41,37 @@ _DAY_SECONDS = 86400
 
 @dataclass(frozen=True)
 class Doors:
-    """Everything a door hands its requests to."""
+    """What the entry points call: the use cases first, then what they read directly."""
 
-    settings: ApiSettings
-    catalog: Catalog
-    gate: Gate
+    authentication: Gate
     purchases: Purchases
-    canceler: Canceler
-    spending: Spending
-    library: Library
+    jobs: JobLookup
+    cancellation: Canceler
+    images: Library
     uploads: Uploads
     tokens: "Callable[[], Tokens]"
-    job_lookup: JobLookup
-    estimator: Estimator
-    pictures: ImageStore
-    messages: MessageStore
-    links: ImageLinks
+    spending: Spending
+    wait_estimates: Estimator
+    catalog: Catalog
+    image_store: ImageStore
+    image_links: ImageLinks
+    webhook_messages: MessageStore
+    settings: ApiSettings
 
 
-@cache
+@once
+def _settings() -> ApiSettings:
+    return ApiSettings.from_environment()
+
+
+@once
 def tokens() -> "Tokens":
-    """The browser tokens of this process. Built when the first one comes: most calls bring a key, and load less."""
+    """The browser tokens of this process, built when the first one arrives: most calls bring a key, and load less."""
     from core.callers.browser_token_store import TokenStore  # noqa: PLC0415 - loaded with the first token only
     from core.callers.browser_tokens import MAX_SECONDS, Tokens  # noqa: PLC0415 - loaded with the first token only
     from core.callers.signing_keys import SigningSecret  # noqa: PLC0415 - loaded with the first token only
 
-    settings = ApiSettings.from_environment()
+    settings = _settings()
     return Tokens(
         TokenStore(aws.dynamodb(), settings.jobs_table),
         CallerStore(aws.dynamodb(), settings.callers_table),
@@ -75,16 +80,16 @@ def tokens() -> "Tokens":
     )
 
 
-@cache
+@once
 def bearers() -> "Bearers":
-    """What recognises signed tokens in this process: browser tokens, and those of the operator's sign-in.
+    """What recognises signed tokens in this process: browser tokens, and those of the operator's identity provider.
 
-    Built when the first one comes, like the former.
+    Built when the first one arrives, too.
     """
     from core.callers.oidc import IssuerKeys, OidcPolicy, OidcTokens  # noqa: PLC0415 - loaded with the first token only
     from core.callers.signed_tokens import Bearers  # noqa: PLC0415 - loaded with the first token only
 
-    settings = ApiSettings.from_environment()
+    settings = _settings()
     if not settings.oidc_issuer:
         return Bearers(tokens(), None)
     policy = OidcPolicy(
@@ -98,26 +103,25 @@ def bearers() -> "Bearers":
     return Bearers(tokens(), OidcTokens(policy, IssuerKeys(settings.oidc_issuer)))
 
 
-@cache
+@once
 def doors() -> Doors:
-    """The doors of this process, built from its environment."""
-    settings = ApiSettings.from_environment()
+    """The services of this process, built from its environment."""
+    settings = _settings()
     ledger = LedgerStore(aws.dynamodb(), settings.ledger_table)
     jobs = JobStore(aws.dynamodb(), settings.jobs_table, ledger)
     spending = Spending(ledger, settings.budget)
     queue = JobQueue(aws.sqs(), settings.jobs_queue_url)
     uploads = Uploads(UploadStore(aws.dynamodb(), settings.jobs_table), UploadBucket(aws.s3(), settings.images_bucket))
-    pictures = ImageStore(aws.s3(), settings.images_bucket)
-    library = Library(jobs, pictures)
+    image_store = ImageStore(aws.s3(), settings.images_bucket)
+    lookup = JobLookup(jobs)
+    images = Library(jobs, image_store, lookup)
     signing_secrets = SecretStore(aws.dynamodb(), settings.callers_table)
     return Doors(
-        settings=settings,
-        catalog=catalog.load(),
-        gate=Gate(CallerStore(aws.dynamodb(), settings.callers_table), bearers),
+        authentication=Gate(CallerStore(aws.dynamodb(), settings.callers_table), bearers),
         purchases=Purchases(
             resolver=Resolver(catalog.load(), ModelPolicy(settings.default_model, settings.retired_models)),
             inputs=InputCollector(
-                library,
+                images,
                 uploads,
                 InputStore(aws.s3(), settings.images_bucket),
                 TrustedHosts.parse(settings.trusted_hosts),
@@ -127,14 +131,16 @@ def doors() -> Doors:
             submission=JobSubmission(jobs, queue, spending),
             retention_seconds=settings.retention_days * _DAY_SECONDS,
         ),
-        canceler=Canceler(jobs),
-        spending=spending,
-        library=library,
+        jobs=lookup,
+        cancellation=Canceler(jobs, lookup),
+        images=images,
         uploads=uploads,
         tokens=tokens,
-        job_lookup=JobLookup(jobs),
-        estimator=Estimator(queue, settings.worker_concurrency),
-        pictures=pictures,
-        messages=MessageStore(aws.dynamodb(), settings.jobs_table),
-        links=ImageLinks(aws.s3(), settings.images_bucket, settings.url_ttl_seconds),
+        spending=spending,
+        wait_estimates=Estimator(queue, settings.worker_concurrency),
+        catalog=catalog.load(),
+        image_store=image_store,
+        image_links=ImageLinks(aws.s3(), settings.images_bucket, settings.url_ttl_seconds),
+        webhook_messages=MessageStore(aws.dynamodb(), settings.jobs_table),
+        settings=settings,
     )

@@ -1,7 +1,6 @@
 """What the sweep and the dead-letter function are made of."""
 
-from functools import cache
-
+from composition.process import once
 from core import aws
 from core.budgets import Spending
 from core.jobs.recovery import Recovery
@@ -13,24 +12,24 @@ from core.webhooks.delivery import Redelivery
 from core.webhooks.store import MessageStore
 
 
-@cache
+@once
 def redelivery() -> Redelivery:
-    """The redelivery of webhooks of this process, built from its environment."""
+    """The redelivery of webhooks, built from the environment."""
     settings = WebhookSettings.from_environment()
     messages = MessageStore(aws.dynamodb(), settings.jobs_table)
     return Redelivery(messages, JobQueue(aws.sqs(), settings.webhooks_queue_url))
 
 
-@cache
+@once
 def spending() -> Spending:
     """The deployment's budgets, to be measured."""
     settings = SpendingSettings.from_environment()
     return Spending(LedgerStore(aws.dynamodb(), settings.ledger_table), settings.budget)
 
 
-@cache
+@once
 def recovery() -> Recovery:
-    """The recovery of this process, built from its environment."""
+    """The recovery of jobs, built from the environment."""
     settings = JobSettings.from_environment()
     ledger = LedgerStore(aws.dynamodb(), settings.ledger_table)
     jobs = JobStore(aws.dynamodb(), settings.jobs_table, ledger)

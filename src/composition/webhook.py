@@ -1,7 +1,6 @@
 """What the webhook function is made of."""
 
-from functools import cache
-
+from composition.process import once
 from core import aws
 from core.outbound.addresses import TrustedHosts
 from core.queues import JobQueue
@@ -11,9 +10,9 @@ from core.webhooks.secret_store import SecretStore
 from core.webhooks.store import MessageStore
 
 
-@cache
+@once
 def deliverer() -> Deliverer:
-    """The deliverer of this process, built from its environment."""
+    """The delivery of webhooks, built from the environment."""
     settings = WebhookSettings.from_environment()
     return Deliverer(
         MessageStore(aws.dynamodb(), settings.jobs_table),

@@ -1,10 +1,11 @@
-"""What the worker is made of: the only function that knows the provider."""
+"""What the worker is made of: its stores, and the providers."""
 
 import os
 from functools import cache
 
 import httpx
 
+from composition.process import once
 from core import aws, catalog
 from core.images.input_storage import InputStore
 from core.images.storage import ImageStore
@@ -19,19 +20,19 @@ from core.settings import WorkerSettings
 
 @cache
 def http_client() -> httpx.Client:
-    """The one connection pool to providers."""
+    """The one connection pool to providers. It depends on no setting, so its connections outlive a restart."""
     return httpx.Client(headers={"User-Agent": "easel"}, follow_redirects=False)
 
 
-@cache
+@once
 def provider(name: str) -> ImageProvider:
-    """The adapter that the catalog calls by that name."""
+    """The adapter of the provider that the catalog calls by that name."""
     return connect(name, os.environ, http_client(), aws.secretsmanager())
 
 
-@cache
+@once
 def performer() -> Performer:
-    """The performer of this process, built from its environment."""
+    """The worker, built from the environment."""
     settings = WorkerSettings.from_environment()
     ledger = LedgerStore(aws.dynamodb(), settings.ledger_table)
     return Performer(

@@ -1,23 +1,23 @@
-"""Every error a caller can meet, as one hierarchy.
+"""Every error that callers can see, as one hierarchy.
 
 EaselError
-├── InvalidRequest        400  the request cannot be bought as it stands
+├── InvalidRequest        400  the request cannot be bought as it is
 │   ├── ModelNotFound     404  no such model, or a retired one under the policy "reject"
-│   └── EndpointRetired   400  the provider has shut the endpoint down for good
+│   └── EndpointRetired   400  the provider has shut down the endpoint
 ├── Unauthenticated       401  no key, or one that is unknown, revoked or expired
-├── BudgetExceeded        402  a budget has too little left for the most that the request can cost
-├── PermissionDenied      403  the key is not allowed this
-├── NotFound              404  no such thing, or another caller's
+├── BudgetExceeded        402  what remains of a budget does not cover the upper bound of the request
+├── PermissionDenied      403  the key does not allow this
+├── NotFound              404  there is no such thing, or it is another caller's
 ├── MethodNotAllowed      405
-├── Conflict              409  it does not go together with what is there, such as a key that stands for another request
-├── RateLimited           429  a key has used up what it may do in a minute
-├── ServerError           500  Easel's own fault
+├── Conflict              409  it contradicts what is stored, such as a key that belongs to another request
+├── RateLimited           429  the key has reached a limit per minute
+├── ServerError           500  a fault of Easel
 ├── ServiceUnavailable    503  nothing was bought; the same request may be sent again
 ├── BuyingStopped         503  the operator has stopped all buying
-└── JobFailed             any  the error that ended a job, told again
+└── JobFailed             any  the error that ended a job, raised again
 
 The wire shape is OpenAI's, {"error": {"message", "type", "param", "code"}}, with Easel's additions inside the
-same object (an SDK hands exactly that object to its user): retryable, charged, request_id, job_id.
+same object (SDKs pass exactly that object to their users): retryable, charged, request_id, job_id.
 """
 
 from collections.abc import Mapping
@@ -29,8 +29,10 @@ Charged = bool | Literal["unknown"]
 
 
 class Hint(StrEnum):
-    """What a caller can do about an error. A message states the fault in neutral words; each interface adds the hint in
-    its own: a route of the HTTP API, a tool of the MCP server, another drop.
+    """What a caller can do about an error.
+
+    A message states the fault in neutral words, and each interface renders the hint in its own: a route of the HTTP
+    API, a tool of the MCP server, another drop.
     """
 
     SEND_AGAIN = "send_again"
@@ -75,9 +77,9 @@ class BudgetRefusal:
 
 @dataclass(frozen=True)
 class Problem:
-    """An error as data: what a job stores and an answer shows.
+    """An error as data, as jobs store it and answers show it.
 
-    `hint` names what to do, where the message does not say so itself, as in jobs that an older version stored.
+    `hint` says what to do. It is None where the message says so itself, as in the jobs that an older version stored.
     `charged` says whether the provider was paid: True, False, or "unknown".
     `retryable` says whether sending the same request again may succeed.
     """
@@ -215,7 +217,7 @@ class BuyingStopped(EaselError):
 
 
 class JobFailed(EaselError):
-    """The problem that ended a job, raised again for whoever waits for its result."""
+    """The problem that ended a job, raised again for those who wait for its result."""
 
     def __init__(self, problem: Problem, job_id: str) -> None:
         Exception.__init__(self, problem.message)

@@ -15,7 +15,7 @@ processor = BatchProcessor(event_type=EventType.DynamoDBStreams, logger=core_log
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Announce the job of each record. What it says is old; only the id is taken from it."""
+    """Announce the job of each record. The record is outdated by now; only the id is taken from it."""
 
     def announce(record: DynamoDBRecord) -> None:
         announcer().announce(record["dynamodb"]["Keys"]["id"]["S"])

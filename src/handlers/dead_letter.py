@@ -1,4 +1,4 @@
-"""Ends the job whose message was given up, so that nobody polls it for ever."""
+"""Ends the jobs whose messages became dead letters, so that they are not polled forever."""
 
 from typing import Any
 
@@ -15,11 +15,9 @@ processor = BatchProcessor(event_type=EventType.SQS, logger=core_logger)
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Bury each job of the batch."""
+    """End each job of the batch."""
 
-    def fail_undeliverable(record: SQSRecord) -> None:
+    def end(record: SQSRecord) -> None:
         recovery().fail_undeliverable(record.body)
 
-    return process_partial_response(
-        event=event, record_handler=fail_undeliverable, processor=processor, context=context
-    )
+    return process_partial_response(event=event, record_handler=end, processor=processor, context=context)

@@ -1,4 +1,4 @@
-"""Takes what was dropped into the inbox."""
+"""Takes the objects that were dropped into the inbox."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ processor = BatchProcessor(event_type=EventType.SQS, logger=core_logger)
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Take each drop of the batch; what fails for no foreseen reason is delivered again."""
+    """Take each drop of the batch; one that fails unexpectedly is delivered again."""
 
     def take(record: SQSRecord) -> None:
         logger.append_keys(request_id=record.message_id)

@@ -1,4 +1,4 @@
-"""Runs every day and looks for models in use that are going to be shut down."""
+"""Runs every day, and looks for models in use that are going to be shut down."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ from core.logs import logger
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Check once; the answer lists the models in use that have an end."""
-    ends = model_check().check()
+    """Check once; the result lists the models in use that have a shutdown date."""
+    found = model_check().check()
     return {
         "models": [
             {
-                "model": end.model,
-                "shut_down_on": end.shut_down_on.isoformat(),
-                "days_left": end.days_left,
-                "successor": end.successor,
+                "model": model.model,
+                "shut_down_on": model.shut_down_on.isoformat(),
+                "days_left": model.days_left,
+                "successor": model.successor,
             }
-            for end in ends
+            for model in found
         ]
     }

@@ -1,4 +1,4 @@
-"""Runs every minute and decides about jobs that nobody works on any more."""
+"""Runs every minute, and decides about the jobs that no worker holds any more."""
 
 from typing import Any
 

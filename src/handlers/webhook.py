@@ -15,7 +15,7 @@ processor = BatchProcessor(event_type=EventType.SQS, logger=core_logger)
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Attempt each message of the batch. Only a failure of our own brings it back to the queue."""
+    """Attempt each message of the batch. Only a fault of our own returns it to the queue."""
 
     def deliver(record: SQSRecord) -> None:
         deliverer().deliver(record.body)

@@ -341,7 +341,7 @@ class FunctionUrl(BaseHTTPRequestHandler):
             "isBase64Encoded": False,
         }
         host = f"localhost:{self.server.server_port}"
-        answer = adapter.unanswerable(event, [])
+        answer = adapter.answered_without_server(event, [])
         if answer is None:
             answer = adapter.answer(server, event, None, hosts=[host], origins=[f"http://{host}"])
         content = answer["body"].encode()

@@ -7,18 +7,20 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, cast
 
 import anyio.to_thread
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from mcp import Client
 from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
 from mcp.types import CallToolResult, ImageContent, ResourceLink, Result
 from PIL import Image
 
 from cli import keys
-from composition import mcp, services
 from core import __version__, aws, catalog
 from core.jobs.store import JobStore, RetryPointer
 from core.ledger.store import LedgerStore
@@ -33,17 +35,31 @@ WISH = {"prompt": "A beautiful sunset over mountains", "model": "gpt-image-2", "
 
 
 @pytest.fixture
-def door(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[McpDoor]:
+def door(world: World, monkeypatch: pytest.MonkeyPatch) -> McpDoor:
     monkeypatch.setenv("EASEL_PUBLIC_URL", "https://images.example.com/v1")
     monkeypatch.setenv("EASEL_MAX_WAIT_SECONDS", "45")
     monkeypatch.setenv("EASEL_MCP_HOSTS", "mcp.example.com, mcp2.example.com")
     monkeypatch.setenv("EASEL_MCP_ORIGINS", "https://inspector.example.com")
     monkeypatch.setenv("EASEL_OIDC_ISSUER", "https://login.example.com")
     monkeypatch.setenv("EASEL_OIDC_AUDIENCE", "easel")
-    mcp.settings.cache_clear()
-    services.doors.cache_clear()
-    yield McpDoor(world.api.key)
-    mcp.settings.cache_clear()
+    world.restart()
+    return McpDoor(world.api.key)
+
+
+@contextmanager
+def failing_table(table: str) -> Iterator[None]:
+    """Each request to a table is denied."""
+
+    def deny(params: dict[str, Any], **_: Any) -> Any:
+        if f'"{table}"' not in str(params["body"]):
+            return None
+        denied = {"Error": {"Code": "AccessDeniedException", "Message": "AccessDenied"}}
+        return AWSResponse("", 400, HTTPHeaders(), None), denied
+
+    client = aws.dynamodb()
+    client.meta.events.register_first("before-call.dynamodb", deny)
+    yield
+    client.meta.events.unregister("before-call.dynamodb", deny)
 
 
 def picture(size: tuple[int, int] = (1024, 1024)) -> str:
@@ -329,7 +345,7 @@ def test_a_refused_picture_is_an_error_with_its_reason(world: World, door: McpDo
     told = answer.result["structuredContent"]
     assert answer.result["isError"]
     assert (told["status"], told["error"]["code"]) == ("failed", "moderation_blocked")
-    assert "Change what the error names" in told["next_step"]
+    assert "Fix what the error names" in told["next_step"]
 
 
 def test_a_fault_of_ours_is_an_answer_without_detail(world: World, door: McpDoor) -> None:
@@ -338,6 +354,38 @@ def test_a_fault_of_ours_is_an_answer_without_detail(world: World, door: McpDoor
     error = door.call("get_image_job", job_id=job_id).error
     assert error["code"] == "internal_error"
     assert not {"JSON", "request", "Traceback"} & set(re.findall(r"\w+", error["message"]))
+
+
+def test_a_caller_who_cannot_be_looked_up_gets_an_error_of_ours(world: World, door: McpDoor) -> None:
+    with failing_table("callers"):
+        answer = door.ask("tools/list")
+    assert answer.status == 500
+    assert answer.json()["error"]["code"] == "internal_error"
+    assert answer.headers["x-request-id"] == answer.json()["error"]["request_id"]
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "params"),
+    [
+        ("resources/list", "", {}),
+        ("resources/read", "easel://images/img_1", {"uri": "easel://images/img_1"}),
+        (
+            "completion/complete",
+            "",
+            {
+                "ref": {"type": "ref/resource", "uri": "easel://images/{image_id}"},
+                "argument": {"name": "image_id", "value": ""},
+            },
+        ),
+    ],
+)
+def test_a_fault_outside_of_tools_is_an_error_of_the_protocol(
+    door: McpDoor, method: str, name: str, params: dict[str, Any]
+) -> None:
+    with failing_table("jobs"):
+        answer = door.ask(method, name, **params)
+    assert answer.json()["error"]["code"] == -32603
+    assert "AccessDenied" not in answer.text
 
 
 def test_an_unknown_tool_is_an_error_of_the_protocol(door: McpDoor) -> None:

@@ -9,7 +9,6 @@ import boto3
 import pytest
 
 from cli import keys, webhooks
-from composition import services, upkeep
 from core import aws
 from core.jobs.store import JobStore
 from core.ledger.model import Budget
@@ -101,7 +100,7 @@ def test_the_sweep_measures_the_deployments_budget(
     world.jobs.sweep()
     assert measured() == {}, "there is no budget"
     monkeypatch.setenv("EASEL_DAILY_BUDGET_USD", "2")
-    _forget_spending()
+    world.restart()
     job_id = world.api.accepted()
     world.jobs.work()
     cost = world.api.job(job_id)["easel"]["cost"]["actual_micro_usd"]
@@ -139,7 +138,7 @@ def test_a_budget_that_is_reached_is_measured(
     world: World, measured: Measured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EASEL_DAILY_BUDGET_USD", "0.000001")
-    _forget_spending()
+    world.restart()
     assert world.api.generate().status == 402
     assert measured()["BudgetRefusals deployment"] == [1]
 
@@ -170,9 +169,3 @@ def test_webhooks_that_are_given_up_are_measured(world: World, measured: Measure
 def test_only_what_is_declared_can_be_measured() -> None:
     with pytest.raises(KeyError):
         measure("Surprises", 1)
-
-
-def _forget_spending() -> None:
-    """Let the composition roots read the budget from the environment again."""
-    services.doors.cache_clear()
-    upkeep.spending.cache_clear()

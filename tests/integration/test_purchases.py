@@ -23,7 +23,6 @@ from botocore.awsrequest import AWSPreparedRequest
 from moto.core.botocore_stubber import BotocoreStubber
 from PIL import Image
 
-from composition import mcp
 from core.ledger.model import Budget
 from core.outbound.connection import tls_context
 from tests.support.edits import (
@@ -67,12 +66,10 @@ def host(world: World, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setenv("EASEL_TRUSTED_IMAGE_HOSTS", f"{SERVER_ADDRESS}/32")
     monkeypatch.setenv("EASEL_PUBLIC_URL", "https://images.example.com/v1")
     tls_context.cache_clear()
-    mcp.settings.cache_clear()
     world.restart()
     with serving(certificate) as server:
         yield server
     tls_context.cache_clear()
-    mcp.settings.cache_clear()
 
 
 @pytest.fixture
@@ -582,6 +579,24 @@ def test_what_is_tried_again_after_a_failure_that_was_free_has_one_copy_of_each_
     assert_the_inputs_are_of(first.job_id, 2)
     world.jobs.work()
     assert world.api.call("GET", f"/jobs/{first.job_id}", key=buyer.key).json()["status"] == "succeeded"
+
+
+def test_a_job_that_failed_keeps_its_inputs_when_trying_it_again_is_refused(
+    world: World, entries: Entries, buyer: Buyer
+) -> None:
+    edit = Edit(headers={"idempotency-key": "order-7"})
+    request = entries.prepared(JSON_UPLOADS, edit, buyer)
+    world.simulator.plan("rate_limit", retry_after=7200)
+    first = entries.send(JSON_UPLOADS, edit, buyer, request)
+    world.jobs.work()
+    assert first.job_id
+    kept = stored()
+    for item in items("jobs"):
+        if item["id"]["S"].startswith("file_"):
+            assert world.api.call("DELETE", f"/uploads/{item['id']['S']}", key=buyer.key).status == 200
+    assert entries.send(JSON_UPLOADS, edit, buyer, request).job_id is None
+    assert stored() == kept
+    assert_the_inputs_are_of(first.job_id, 2)
 
 
 @pytest.mark.parametrize("way", [*HTTP_WAYS, MCP_HTTPS, MCP_UPLOADS, MCP_VALUES, DROP], ids=str)

@@ -35,7 +35,7 @@ def arrive(upload: Any, data: bytes = b"first") -> None:
 
 
 def caller_of(world: World, key: str | None = None) -> Caller:
-    return doors().gate.caller_of(f"Bearer {key or world.api.key}")
+    return doors().authentication.caller_of(f"Bearer {key or world.api.key}")
 
 
 def other_key(world: World) -> str:

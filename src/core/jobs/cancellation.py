@@ -7,7 +7,9 @@ buys; if the cancellation was written first, that write fails and nothing is bou
 import logging
 import time
 
-from core.errors import Conflict, Hint, NotFound, ServiceUnavailable
+from core.callers.model import Caller
+from core.errors import Conflict, Hint, ServiceUnavailable
+from core.jobs.lookup import JobLookup
 from core.jobs.model import Job
 from core.jobs.store import JobChanged, JobStore, StoreBusy
 
@@ -20,18 +22,20 @@ _ATTEMPTS = 8
 class Canceler:
     """Cancels jobs."""
 
-    def __init__(self, jobs: JobStore) -> None:
+    def __init__(self, jobs: JobStore, lookup: JobLookup) -> None:
         self._jobs = jobs
+        self._lookup = lookup
 
-    def cancel(self, job: Job) -> Job:
+    def cancel(self, caller: Caller, job_id: str) -> Job:
         """The canceled job. Canceling it again changes nothing.
 
         Raises:
+            NotFound: there is no such job, it is another caller's, or it expired in the meantime.
             Conflict: it is too late; the error says what is known about the purchase.
-            NotFound: the job expired in the meantime.
             ServiceUnavailable: other writes keep getting in first.
         """
         for _ in range(_ATTEMPTS):
+            job = self._lookup.read(caller, job_id)
             if job.status == "canceled":
                 return job
             if not job.may_be_canceled:
@@ -39,19 +43,12 @@ class Canceler:
             try:
                 canceled = self._jobs.save(job.canceled(int(time.time())))
             except JobChanged:
-                job = self._read_again(job)
                 continue
             except StoreBusy:
                 break
             log.info("job canceled", extra={"job_id": job.id, "stage": job.stage})
             return canceled
         raise ServiceUnavailable("The job is changing just now.", hint=Hint.SEND_AGAIN, retry_after=1)
-
-    def _read_again(self, job: Job) -> Job:
-        found = self._jobs.get(job.id)
-        if found is None:
-            raise NotFound("The job has just expired.", param="id", job_id=job.id)
-        return found
 
 
 def _too_late(job: Job) -> Conflict:

@@ -17,7 +17,7 @@ from core.callers.model import Caller
 from core.errors import Conflict, Hint, NotFound, ServiceUnavailable
 from core.images.model import Image
 from core.images.storage import ImageStore
-from core.jobs.model import Job
+from core.jobs.lookup import JobLookup
 from core.jobs.store import JobChanged, JobStore
 
 log = logging.getLogger(__name__)
@@ -29,9 +29,10 @@ _ATTEMPTS = 12
 class Library:
     """The images of callers."""
 
-    def __init__(self, jobs: JobStore, images: ImageStore) -> None:
+    def __init__(self, jobs: JobStore, images: ImageStore, lookup: JobLookup) -> None:
         self._jobs = jobs
         self._images = images
+        self._lookup = lookup
 
     def list_of(self, caller: Caller, limit: int, after: str | None) -> tuple[list[Image], bool]:
         """A caller's images, newest first, and whether there are more; `after` is the last id of the page before.
@@ -75,12 +76,14 @@ class Library:
         self._jobs.forget_image(image)
         log.info("image deleted", extra={"job_id": image.job_id})
 
-    def delete_inputs(self, job: Job) -> None:
+    def delete_inputs(self, caller: Caller, job_id: str) -> None:
         """Delete the stored input images of a finished job.
 
         Raises:
+            NotFound: no such job, or another caller's.
             Conflict: the job still needs them.
         """
+        job = self._lookup.read(caller, job_id)
         if not job.finished:
             raise Conflict(
                 "The job still needs its inputs. Cancel it or wait until it has ended.",

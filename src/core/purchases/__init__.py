@@ -1,15 +1,15 @@
-"""The purchase: generate images, edit images, or quote what that would cost. Every entry point makes one call of it.
+"""The purchase: generate images, edit images, or quote the price. Every entry point makes one call of it.
 
 A request passes these steps. The cheap ones come first, so that a refusal costs little and leaves nothing behind:
 
     1. what needs no bytes     the model's rules, permission, the webhook, the deadline
-    2. identity                a request that was sent before finds its job, and goes no further
-    3. money                   the switch, and whether every limit has room for the upper bound
+    2. identity                a request that was sent before finds its job and goes no further
+    3. money                   the stop switch, and whether every limit has room for the upper bound
     4. the inputs of an edit   inspected one at a time, then stored under inputs/{job id}/
-    5. the job                 its money reserved and its record written in one transaction, then queued
+    5. the job                 its money is reserved and its record written in one transaction; then it is queued
 
 A refusal after step 4 deletes what was stored. Only a crash leaves it behind: the same request sent again writes the
-same keys, and the bucket's lifecycle expires the rest.
+same keys, and the rest expires with the bucket's lifecycle.
 """
 
 import time
@@ -36,7 +36,7 @@ __all__ = ["Purchases", "SubmissionContext"]
 
 
 class Purchases:
-    """Buys images, once for each request."""
+    """Buys images, once per request."""
 
     def __init__(
         self,
@@ -55,26 +55,26 @@ class Purchases:
         self._retention_seconds = retention_seconds
 
     def generate(self, caller: Caller, asked: ImageRequest, context: SubmissionContext) -> Job:
-        """The queued job of a generation, or the job that the same request started before.
+        """The queued job of a generation, or the job that the same request started earlier.
 
         Raises:
             InvalidRequest, ModelNotFound: the model's rules, the deadline or the webhook's URL; or a budget applies
                 and the price is not known.
             PermissionDenied: the caller may not use the model, or a browser token sets a webhook.
-            Conflict: the Idempotency-Key was used for another request.
-            BudgetExceeded, RateLimited: a limit of the caller or of the deployment has too little left.
+            Conflict: the idempotency key was used for a different request.
+            BudgetExceeded, RateLimited: a limit of the caller or of the deployment has too little room.
             BuyingStopped: the operator has stopped all buying.
-            ServiceUnavailable: the queue cannot be reached, or too many requests are booked at once.
+            ServiceUnavailable: the queue cannot be reached, or too many requests are being booked.
         """
         checked = self._checked("generation", caller, asked, context)
         return self._submission.submit(caller, checked, self._new_job(caller, checked, asked, context))
 
     def edit(self, caller: Caller, asked: ImageRequest, context: SubmissionContext) -> Job:
-        """The queued job of an edit, or the job that the same request started before.
+        """The queued job of an edit, or the job that the same request started earlier.
 
         Raises:
-            InvalidRequest: also for an input that cannot be read, or that the model does not take.
-            NotFound: an input's id is not one of the caller's.
+            InvalidRequest: also for an input that cannot be read, or that the model does not accept.
+            NotFound: an input's id is not the caller's.
             EaselError: whatever `generate` raises.
         """
         checked = self._checked("edit", caller, asked, context)
@@ -95,7 +95,7 @@ class Purchases:
         return submitted
 
     def quote(self, operation: Operation, asked: ImageRequest) -> tuple[Request, Quote]:
-        """What the request would cost. Nothing is bought or stored.
+        """The price of the request. Nothing is bought or stored.
 
         The upper bound is what a purchase of the same request reserves.
 
@@ -112,7 +112,7 @@ class Purchases:
     def _checked(
         self, operation: Operation, caller: Caller, asked: ImageRequest, context: SubmissionContext
     ) -> CheckedRequest:
-        """The request, held against everything that neither its inputs nor the ledger have to be read for."""
+        """The request, checked against everything that needs neither its inputs nor the ledger."""
         checked = self._resolver.check(operation, asked, _today())
         if allowed := caller.allowed_models((checked.model.name, checked.asked.name)):
             who = "This browser token" if caller.token else f"The API key '{caller.name}'"
@@ -123,7 +123,7 @@ class Purchases:
             )
         if context.webhook is not None:
             if caller.token is not None:
-                raise PermissionDenied("A browser token may not set webhooks.", code="token_not_allowed")
+                raise PermissionDenied("A browser token cannot set webhooks.", code="token_not_allowed")
             self._destinations.check(caller, context.webhook)
         if asked.deadline_seconds is not None and not 1 <= asked.deadline_seconds <= DEADLINE_SECONDS:
             raise InvalidRequest(
@@ -148,10 +148,9 @@ class Purchases:
         )
 
     def _discard_after_refusal(self, folder: InputFolder) -> None:
-        """Delete what was stored, unless an equal request has a job that is going to read it; if in doubt, it stays."""
+        """Delete what was stored, but for the inputs of a job that an equal request has; if in doubt, it stays."""
         with suppress(BotoCoreError, ClientError):
-            job = self._submission.job(folder.job_id)
-            self._inputs.discard(folder, None if job is None or job.finished else job)
+            self._inputs.discard(folder, self._submission.job(folder.job_id))
 
 
 def _quoted(checked: CheckedRequest, asked: ImageRequest) -> Quote:

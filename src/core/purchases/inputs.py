@@ -1,9 +1,9 @@
-"""The input images of an edit: found where the caller says they are, inspected, and stored with the job.
+"""The input images of an edit: found where the caller says, inspected, and stored with the job.
 
 A caller gives bytes, an https URL, an upload (file_…) or an earlier image (img_…), or drops an object into the inbox.
-All are checked by their bytes before any money is spent, and stored as the job's own, so that it finds them as they
-were however long it waits. They are read one at a time: a large one is never in memory as a whole, and sixteen of them
-take no more than one.
+All are checked by their bytes before any money is spent, and copied to the job, so that it finds them unchanged however
+long it waits. They are read one at a time: a large one is never in memory as a whole, and sixteen take no more memory
+than one.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ from core.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
-# Downloads have to leave time for an answer before the gateway's 29 seconds are over.
+# Downloads must leave time for an answer within the gateway's 29 seconds.
 FETCH_BUDGET_SECONDS = 18.0
 _HEADER_BYTES = 256 * 1024
 _LONG_HEADER_BYTES = 8 * 1024 * 1024
@@ -41,9 +41,9 @@ _LONG_HEADER_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class InputFolder:
-    """Where the inputs of one job are stored, and the keys that this request or an earlier try of it has written there.
+    """Where the inputs of one job are stored, and the keys that this request or an earlier attempt wrote there.
 
-    Keys are `inputs/{job id}/{hash}`: equal inputs of one job have one key, however often they are sent.
+    Keys are `inputs/{job id}/{hash}`: equal inputs of a job have one key, however often they are sent.
     """
 
     job_id: str
@@ -51,7 +51,7 @@ class InputFolder:
 
     @classmethod
     def of(cls, job_id: str, earlier: Job | None) -> "InputFolder":
-        """The folder of a job, which failed before if there is an `earlier` one."""
+        """The folder of a job; `earlier` is its record if it failed before."""
         return cls(job_id, {image.key for image in earlier.request.inputs} if earlier else set())
 
     def key(self, digest: str) -> str:
@@ -61,7 +61,7 @@ class InputFolder:
 
 @dataclass(frozen=True)
 class _Found:
-    """An input where it was found: an object in a bucket of ours, or a file in memory or on disk."""
+    """An input where it was found: an object in one of our buckets, or a file in memory or on disk."""
 
     name: str
     place: StoredObject | io.BytesIO | io.BufferedRandom
@@ -98,13 +98,13 @@ class InputCollector:
     def collect(
         self, caller: Caller, asked: ImageRequest, model: Model, folder: InputFolder
     ) -> tuple[tuple[Input, ...], tuple[Warning, ...]]:
-        """Every input of an edit, stored in the folder, and what has to be said about them.
+        """All inputs of an edit, stored in the folder, and the warnings about them.
 
-        Nothing is stored before all are checked, except for downloads: those would not fit on the disk together.
+        Nothing is stored before all are checked, except for downloads, which would not fit on the disk together.
 
         Raises:
-            InvalidRequest: an input is not what the model takes, or cannot be read.
-            NotFound: an id is not one of the caller's.
+            InvalidRequest: an input is not what the model accepts, or cannot be read.
+            NotFound: an id is not the caller's.
         """
         until = time.monotonic() + FETCH_BUDGET_SECONDS
         stored: dict[str, Input] = {}
@@ -121,8 +121,8 @@ class InputCollector:
                     checked = _Checked("image", found, inspected.content_type, inspected.width, inspected.height)
                 else:
                     assert first is not None  # noqa: S101 - the first image is checked first
-                    found, more = self._overlay(found, source.role, first)
-                    warnings += more
+                    found, overlay_warnings = self._overlay(found, source.role, first)
+                    warnings += overlay_warnings
                     checked = _Checked(source.role, found, "image/png", first.width, first.height)
                 if found.on_disk:
                     stored[source.param] = self._keep(checked, folder)
@@ -132,7 +132,7 @@ class InputCollector:
         return tuple(stored[source.param] for source in asked.sources), tuple(warnings)
 
     def discard(self, folder: InputFolder, job: Job | None) -> None:
-        """Delete what this request stored and the job, if there is one, does not need.
+        """Delete what is stored in the folder and is not an input of the job, if there is one.
 
         What S3 does not let us delete is left to the bucket's lifecycle.
         """
@@ -172,11 +172,11 @@ class InputCollector:
             except HeaderIncomplete:
                 continue
         raise InvalidRequest(
-            f"The header of {source.label} is too long to be read.", param=source.param, code="invalid_image_file"
+            f"The header of {source.label} is too long to read.", param=source.param, code="invalid_image_file"
         )
 
     def _overlay(self, found: _Found, role: Role, first: Inspected) -> tuple[_Found, list[Warning]]:
-        """A mask or markup that fits the first image: as it was found, or a mask converted."""
+        """A mask or markup that fits the first image: as it was found, or as a converted mask."""
         if role == "markup":
             check_markup(self._read(found, MAX_BYTES), first.upright_width, first.upright_height)
             return found, []
@@ -186,7 +186,7 @@ class InputCollector:
         return _Found(found.name, io.BytesIO(mask.data)), [Warning("mask_converted", MASK_CONVERTED, "mask")]
 
     def _read(self, found: _Found, limit: int) -> bytes:
-        """The first `limit` bytes; one more would be too many anyway."""
+        """The first `limit` bytes."""
         if not isinstance(found.place, StoredObject):
             found.place.seek(0)
             return found.place.read(limit)
@@ -196,7 +196,7 @@ class InputCollector:
             raise _changed(found) from None
 
     def _keep(self, checked: _Checked, folder: InputFolder) -> Input:
-        """Store an input; one that is an object already is copied inside S3."""
+        """Store an input; one that is already an object is copied within S3."""
         found = checked.found
         if isinstance(found.place, StoredObject):
             key = folder.key(hashlib.sha256(found.place.name.encode()).hexdigest())
@@ -215,7 +215,7 @@ class InputCollector:
 
 
 def _in_order_of_checks(asked: ImageRequest) -> list[NamedSource]:
-    """The first image, what is laid over it, then the others: a wrong mask is known before others are downloaded."""
+    """The first image, its overlays, then the others: a wrong mask is found before others are downloaded."""
     first, *others = asked.sources
     return [
         first,
@@ -225,28 +225,28 @@ def _in_order_of_checks(asked: ImageRequest) -> list[NamedSource]:
 
 
 def _changed(found: _Found) -> InvalidRequest:
-    return InvalidRequest(f"'{found.name}' changed or was deleted while it was read.", code="upload_changed")
+    return InvalidRequest(f"'{found.name}' was changed or deleted while it was being read.", code="upload_changed")
 
 
 def _check(inspected: Inspected, model: Model, source: NamedSource) -> None:
-    """Hold an input against what the model takes, where that is narrower than what Easel takes."""
+    """Check an input against what the model accepts, where that is narrower than what Easel accepts."""
     rules, name = model.rules.inputs, source.label.capitalize()
     if rules is None:
         return
     if inspected.content_type not in rules.formats:
         raise InvalidRequest(
-            f"{name} is {inspected.content_type}; '{model.name}' takes {', '.join(rules.formats)}.",
+            f"{name} is {inspected.content_type}; '{model.name}' accepts {', '.join(rules.formats)}.",
             param=source.param,
             code="unsupported_image_media_type",
         )
     if inspected.size >= rules.max_bytes:
         raise InvalidRequest(
-            f"{name} has {inspected.size} bytes; '{model.name}' takes less than {rules.max_bytes}.",
+            f"{name} has {inspected.size} bytes; '{model.name}' accepts less than {rules.max_bytes}.",
             param=source.param,
             code="image_file_too_large",
         )
     if rules.square and inspected.width != inspected.height:
         raise InvalidRequest(
-            f"{name} is {inspected.width}x{inspected.height}; '{model.name}' takes square images only.",
+            f"{name} is {inspected.width}x{inspected.height}; '{model.name}' accepts only square images.",
             param=source.param,
         )

@@ -1,4 +1,4 @@
-"""Submission: which job a request is, the job's record with the money it reserves, and its message to the workers."""
+"""Submission: which job a request belongs to, the job's record with the money it reserves, and its queue message."""
 
 import logging
 import time
@@ -25,22 +25,22 @@ from core.requests import CheckedRequest
 
 log = logging.getLogger(__name__)
 
-# An SDK that got no answer sends the same request again: after its read time-out, 10 minutes by default, and a pause of
+# An SDK that got no answer sends the same request again: after its read timeout, 10 minutes by default, and a pause of
 # up to 2 minutes.
 RETRY_WINDOW_SECONDS = 900
 # In place of a caller's id, none of which is empty.
-_ANYBODY = ""
+_ANY_CALLER = ""
 
 
 @dataclass(frozen=True)
 class SubmissionContext:
-    """How a request came: what decides whether it was sent before, and who is told of its end.
+    """How a request arrived: what decides whether it was sent before, and who is notified of its end.
 
-    `idempotency_key` is the caller's. `sdk_attempt` counts an OpenAI SDK's tries from 0 (its header
+    `idempotency_key` is the caller's. `sdk_attempt` counts an OpenAI SDK's attempts from 0 (its header
     x-stainless-retry-count); None for other clients. `repeat_seconds` is for clients that send a request again without
-    saying so: for that long an equal request of the caller is the same purchase. `dedupe_key` is an entry point's own
-    name for the purchase, whoever pays for it; it takes the place of the three. `webhook` is the URL that is notified
-    of the job's end, `origin` the dropped object that the request was made from.
+    saying so: for that long, an equal request of the caller is the same purchase. `dedupe_key` is an entry point's own
+    name for the purchase, whoever pays for it, and replaces the other three. `webhook` is the URL that is notified of
+    the job's end, `origin` the dropped object that the request came from.
     """
 
     request_id: str
@@ -61,9 +61,9 @@ class JobSubmission:
         self._spending = spending
 
     def job_id(self, caller: Caller, fingerprint: str, context: SubmissionContext) -> str:
-        """The id of a request's job: the same one for the same purchase, as far as its client lets that be known."""
+        """The id of a request's job: the same for the same purchase, as far as the client lets us recognise it."""
         if context.dedupe_key is not None:
-            return new_job_id(_ANYBODY, context.dedupe_key)
+            return new_job_id(_ANY_CALLER, context.dedupe_key)
         if context.idempotency_key is not None:
             return new_job_id(caller.subject, context.idempotency_key)
         if context.repeat_seconds is not None:
@@ -74,20 +74,20 @@ class JobSubmission:
 
     def find(self, dedupe_key: str) -> Job | None:
         """The job of an earlier request with that dedupe key."""
-        return self._jobs.get(new_job_id(_ANYBODY, dedupe_key))
+        return self._jobs.get(new_job_id(_ANY_CALLER, dedupe_key))
 
     def job(self, job_id: str) -> Job | None:
-        """The job of that id, whoever's it is."""
+        """The job with that id, of any caller."""
         return self._jobs.get(job_id)
 
     def submit(self, caller: Caller, checked: CheckedRequest, job: Job) -> Job:
-        """Reserve a job's money, write it and queue it; or return the job that has its id already.
+        """Reserve a job's money, write it and queue it; or return the job that already has its id.
 
         Raises:
-            Conflict: the job that has its id is of another request.
+            Conflict: the job that has its id belongs to a different request.
             BudgetExceeded, RateLimited, BuyingStopped: the reservation is refused.
             InvalidRequest: a budget applies, and the price is not known.
-            ServiceUnavailable: the queue cannot be reached, or too many requests are booked at once; nothing is left
+            ServiceUnavailable: the queue cannot be reached, or too many requests are being booked; nothing is left
                 behind.
         """
         try:
@@ -100,10 +100,10 @@ class JobSubmission:
         return submitted
 
     def earlier(self, job: Job) -> Job | None:
-        """The job that was submitted before under the id of `job`.
+        """The job that was submitted earlier under the id of `job`.
 
         Raises:
-            Conflict: it is of another request.
+            Conflict: it belongs to a different request.
         """
         existing = self._jobs.get(job.id)
         if existing is not None and existing.fingerprint != job.fingerprint:
@@ -115,7 +115,7 @@ class JobSubmission:
         return existing
 
     def _rejoin(self, caller: Caller, checked: CheckedRequest, job: Job) -> Job:
-        """The job that was submitted before; a failure that was free and may pass is tried again, with these inputs."""
+        """The job that was submitted earlier; one that failed free of charge and may succeed now is tried again."""
         existing = self.earlier(job)
         if existing is None:
             raise ServiceUnavailable("The job of this request has just expired.", hint=Hint.SEND_AGAIN)
@@ -134,7 +134,7 @@ class JobSubmission:
         return revived
 
     def _retried_job_id(self, caller: Caller, fingerprint: str, attempt: int) -> str:
-        """The id of the job that the SDK's first try started."""
+        """The id of the job that the SDK's first attempt started."""
         pointer = retry_pointer_id(caller.subject, fingerprint)
         now = time.time()
         if attempt > 0 and (first := self._jobs.job_of_retry(pointer, now)):
@@ -144,9 +144,9 @@ class JobSubmission:
         return job_id
 
     def _repeated_job_id(self, caller: Caller, fingerprint: str, seconds: int) -> str:
-        """The id of an equal request's job; a new one if that ended free of charge, so that it can be bought after all.
+        """The id of an equal request's job; a new one if that job ended free of charge, so that it can be bought.
 
-        The pointer is moved by a conditional write: two equal requests at the same moment find one job.
+        The pointer is moved by a conditional write, so two equal requests at the same moment find one job.
         """
         now = time.time()
         pointer = RetryPointer(
@@ -162,7 +162,7 @@ class JobSubmission:
         return job.reserving(self._spending.reservation(caller, job.request, job.quote, priced=checked.priced))
 
     def _write(self, caller: Caller, write: Callable[[Job], Job], job: Job) -> Job:
-        """Write a job that reserves; what refuses the reservation becomes the caller's error."""
+        """Write a job with its reservation; a refused reservation becomes the caller's error."""
         try:
             return write(job)
         except BoundReached as reached:
@@ -171,7 +171,7 @@ class JobSubmission:
             raise buying_stopped(stopped.reason) from None
         except StoreBusy:
             raise ServiceUnavailable(
-                "Too many requests are being booked at this moment. Nothing was bought.",
+                "Too many requests are being booked at the moment. Nothing was bought.",
                 hint=Hint.SEND_AGAIN,
                 retry_after=2,
             ) from None

@@ -1,4 +1,4 @@
-"""The routes put together, for both event formats, and what is answered when a route raises."""
+"""All routes, for both event formats, and the answers when a route raises."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from core.errors import EaselError, MethodNotAllowed, NotFound, ServerError
+from core.errors import EaselError, Hint, MethodNotAllowed, NotFound, ServerError
 from core.logs import logger
 from interfaces.http_api import images, jobs, models, purchases, service, tokens, uploads, usage
 from interfaces.http_api.call import CORS_HEADERS, Call, failure
@@ -17,25 +17,25 @@ errors = Router()
 
 @errors.exception_handler(EaselError)
 def refused(error: EaselError) -> Response[str]:
-    """An error of the core, in the shape that every error has."""
-    return _told(error)
+    """An error of the core, in the shape of every error."""
+    return _failure(error)
 
 
 @errors.exception_handler(NotFoundError)
 def no_route(_: NotFoundError) -> Response[str]:
     """No such path, or not with this method."""
     event = errors.current_event
-    asked = f"There is no {event.http_method} {event.path[:100]}."
+    fault = f"There is no {event.http_method} {event.path[:100]}."
     if not (methods := _methods_of_path()):
-        return _told(NotFound(f"{asked} GET /v1/docs shows what there is."))
+        return _failure(NotFound(f"{fault} GET /v1/docs describes this API."))
     allowed = ", ".join(methods)
-    response = _told(MethodNotAllowed(f"{asked} The path takes {allowed}."))
+    response = _failure(MethodNotAllowed(f"{fault} The path accepts {allowed}."))
     response.headers["Allow"] = allowed
     return response
 
 
 def _methods_of_path() -> list[str]:
-    """What the path of this call can be asked with; every path takes OPTIONS."""
+    """The methods of this call's path; every path accepts OPTIONS."""
     path = _rest._remove_prefix(errors.current_event.path)
     routes = [*_rest._static_routes, *_rest._dynamic_routes]
     methods = {route.method for route in routes if route.rule.match(path)}
@@ -44,12 +44,12 @@ def _methods_of_path() -> list[str]:
 
 @errors.exception_handler(Exception)
 def broken(error: Exception) -> Response[str]:
-    """A fault of ours: the log gets its trace, the caller a request id and no detail."""
+    """A fault of ours: the log gets the traceback, the caller a request id and no details."""
     logger.exception("unhandled error", extra={"error": type(error).__name__})
-    return _told(ServerError("Easel failed to answer. Nothing is known to have been bought; see GET /v1/jobs."))
+    return _failure(ServerError("Easel failed to answer. Nothing is known to have been bought.", hint=Hint.LIST_JOBS))
 
 
-def _told(error: EaselError) -> Response[str]:
+def _failure(error: EaselError) -> Response[str]:
     return failure(error, Call(errors.current_event).request_id)
 
 

@@ -1,4 +1,4 @@
-"""One HTTP call as its handler sees it, whichever gateway it came through, and the answers to it."""
+"""One HTTP call, whichever gateway it came through, and the answers to it."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ from core.responses.builders import Answers, error_document
 
 POLL_SECONDS = 2
 
-# Every answer can be read by a page on any origin; a key decides from where it may be used.
+# A page on any origin can read the answers; the key decides which origins may use it.
 CORS_HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE, OPTIONS",
@@ -30,8 +30,8 @@ CORS_HEADERS = {
     "Access-Control-Max-Age": "86400",
 }
 
-# An SDK gives up after its read time-out; the answer has to leave a little before that.
-_PATIENCE_MARGIN_SECONDS = 5
+# An SDK gives up after its read timeout; the answer has to leave a little before that.
+_TIMEOUT_MARGIN_SECONDS = 5
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -48,14 +48,14 @@ class Call:
 
     @property
     def started_at(self) -> float:
-        """When the gateway took the request (Unix seconds), so that a cold start counts as waiting."""
+        """When the gateway accepted the request (Unix seconds), so that a cold start counts as waiting."""
         context = self.event["requestContext"]
         milliseconds = context.get("requestTimeEpoch") or context.get("timeEpoch")
         return min(milliseconds / 1000, self.now) if milliseconds else self.now
 
     @property
     def request_id(self) -> str:
-        """The gateway's id of this request, which is in the logs and in every error."""
+        """The gateway's id of this request, which is also in the logs and in every error."""
         return str(self.event["requestContext"].get("requestId", "unknown"))
 
     @property
@@ -77,31 +77,40 @@ class Call:
         """A query parameter's value."""
         return (self.event.query_string_parameters or {}).get(name)
 
-    def whole_number(self, name: str, *, default: int, least: int, most: int) -> int:
+    @property
+    def page_limit(self) -> int:
+        """How many entries a page may have.
+
+        Raises:
+            InvalidRequest: it is not a whole number, or out of bounds.
+        """
+        return self.whole_number("limit", default=20, minimum=1, maximum=100)
+
+    def whole_number(self, name: str, *, default: int, minimum: int, maximum: int) -> int:
         """A query parameter that is a whole number.
 
         Raises:
-            InvalidRequest: it is none, or out of bounds.
+            InvalidRequest: it is not, or out of bounds.
         """
         text = self.query(name)
         if text is None:
             return default
-        if not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most:
-            raise InvalidRequest(f"'{name}' must be a whole number from {least} to {most}.", param=name)
+        if not re.fullmatch(r"[0-9]{1,6}", text) or not minimum <= int(text) <= maximum:
+            raise InvalidRequest(f"'{name}' must be a whole number from {minimum} to {maximum}.", param=name)
         return int(text)
 
-    def days(self, first_name: str, last_name: str, *, most: int) -> tuple[date, date]:
-        """Two query parameters that are the first and the last UTC day of a range: by default this month until today.
+    def days(self, first_name: str, last_name: str, *, maximum: int) -> tuple[date, date]:
+        """Two query parameters, the first and the last UTC day of a range; by default this month until today.
 
         Raises:
-            InvalidRequest: one is no day, or they are out of order or too far apart.
+            InvalidRequest: one is not a date, or they are out of order or too far apart.
         """
         today = datetime.now(UTC).date()
         last = self._day(last_name) or today
         first = self._day(first_name) or last.replace(day=1)
-        if not 0 <= (last - first).days < most:
+        if not 0 <= (last - first).days < maximum:
             raise InvalidRequest(
-                f"'{first_name}' must be a day up to '{last_name}' ({last}), at most {most} days in all.",
+                f"'{first_name}' must be a date up to '{last_name}' ({last}), for at most {maximum} days in total.",
                 param=first_name,
             )
         return first, last
@@ -113,7 +122,7 @@ class Call:
         try:
             return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
         except ValueError:
-            raise InvalidRequest(f"'{name}' must be a day such as 2026-11-22.", param=name) from None
+            raise InvalidRequest(f"'{name}' must be a date such as 2026-11-22.", param=name) from None
 
     @property
     def idempotency_key(self) -> str | None:
@@ -132,13 +141,13 @@ class Call:
 
     @property
     def sdk_attempt(self) -> int | None:
-        """How many tries of the same request an OpenAI SDK has made before this one; None for other clients."""
+        """How many attempts at the same request an OpenAI SDK made before this one; None for other clients."""
         text = self.header("x-stainless-retry-count")
         return int(text) if text and re.fullmatch(r"[0-9]{1,3}", text) else None
 
     @property
     def submission_context(self) -> SubmissionContext:
-        """How this request came.
+        """How this request arrived.
 
         Raises:
             InvalidRequest: its Idempotency-Key is malformed.
@@ -150,44 +159,44 @@ class Call:
             webhook=self.header("easel-webhook"),
         )
 
-    def deadline_seconds(self, of_body: int | None) -> int | None:
-        """Seconds within which the purchase must begin, by the header Easel-Deadline or by the body.
+    def deadline_seconds(self, in_body: int | None) -> int | None:
+        """Seconds within which the purchase must start, from the header Easel-Deadline or the body.
 
         Raises:
-            InvalidRequest: the header is no whole number, or both say something.
+            InvalidRequest: the header is not a whole number, or both are given.
         """
         text = self.header("easel-deadline")
         if text is None:
-            return of_body
-        if not re.fullmatch(r"[0-9]{1,6}", text) or of_body is not None:
+            return in_body
+        if not re.fullmatch(r"[0-9]{1,6}", text) or in_body is not None:
             raise InvalidRequest(
-                "'Easel-Deadline' must be a whole number of seconds, and stand in the header or as 'easel_deadline' in "
-                "the body, not in both.",
+                "'Easel-Deadline' must be a whole number of seconds, and must not be combined with 'easel_deadline' in "
+                "the body.",
                 param="Easel-Deadline",
             )
         return int(text)
 
-    def patience(self, most: int) -> float:
-        """Seconds to wait for a job: what `Prefer` asks for (RFC 7240), at most what door and client can bear."""
+    def wait_seconds(self, maximum: int) -> float:
+        """Seconds to wait for a job: what `Prefer` (RFC 7240) asks for, within the limits of gateway and client."""
         preferences = [part.strip().lower() for part in (self.header("prefer") or "").split(",")]
         for preference in preferences:
             if wait := re.fullmatch(r"wait\s*=\s*\"?([0-9]{1,6})\"?", preference):
-                return min(int(wait[1]), most)
+                return min(int(wait[1]), maximum)
         if "respond-async" in preferences:
             return 0
         client = self.header("x-stainless-read-timeout") or self.header("x-stainless-timeout")
         if client and re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", client):
-            return max(0.0, min(most, float(client) - _PATIENCE_MARGIN_SECONDS))
-        return most
+            return max(0.0, min(maximum, float(client) - _TIMEOUT_MARGIN_SECONDS))
+        return maximum
 
     def caller(self, doors: Doors) -> Caller:
-        """Whose key or browser token came with this call.
+        """The caller whose key or token came with this call.
 
         Raises:
             Unauthenticated: no key, or one that is unknown, revoked or expired.
-            PermissionDenied: it may not be used from this page's origin.
+            PermissionDenied: it cannot be used from this page's origin.
         """
-        return doors.gate.caller_of(
+        return doors.authentication.caller_of(
             self.header("authorization"),
             self.header("origin"),
             reads_only=self.event.http_method in ("GET", "HEAD"),
@@ -202,13 +211,13 @@ class Call:
         return address
 
     def key_holder(self, doors: Doors) -> Caller:
-        """Whose key came with this call, where a browser token is not enough; raises as `caller` does."""
+        """The caller, where a browser token is not enough; raises as `caller` does."""
         return require_key(self.caller(doors))
 
     def answers(self, doors: Doors, caller: Caller) -> Answers:
-        """The shaper of this call's answers."""
+        """Builds the documents that answer this call."""
         base_url = doors.settings.public_url or self._base_url()
-        return Answers(doors.links, base_url, self.now, lambda: doors.spending.remaining(caller))
+        return Answers(doors.image_links, base_url, self.now, lambda: doors.spending.remaining(caller))
 
     def _base_url(self) -> str:
         context = self.event["requestContext"]
@@ -224,17 +233,17 @@ def answer(status: int, document: Mapping[str, object], headers: dict[str, str] 
 
 
 def pending(status: int, document: Mapping[str, object], url: str) -> Response[str]:
-    """A job that is not finished: where and when to ask again."""
+    """An unfinished job: where and when to poll."""
     return answer(status, document, {"Location": url, "Retry-After": str(POLL_SECONDS)})
 
 
 def redirect(url: str) -> Response[str]:
-    """A redirect that nobody may remember, since it is signed for now only."""
+    """An uncacheable redirect: the URL is signed for this moment only."""
     return Response(302, "text/plain", "", headers={"Location": url, "Cache-Control": "no-store"})
 
 
 def failure(error: EaselError, request_id: str) -> Response[str]:
-    """An error answer, which tells OpenAI's SDKs whether to try again (they look at the status alone otherwise)."""
+    """An error, with a header that tells OpenAI's SDKs whether to retry; otherwise they look only at the status."""
     headers = {"x-should-retry": "true" if error.problem.retryable else "false"}
     if error.retry_after:
         headers["Retry-After"] = str(error.retry_after)

@@ -13,44 +13,43 @@ routes = Router()
 
 @routes.get("/jobs/<job_id>")
 def job(job_id: str) -> Response[str]:
-    """A job's state, or its result with freshly signed URLs; `?wait=` seconds for it to finish."""
+    """A job's state, or its result with freshly signed URLs; `?wait=` is how many seconds to wait for it to finish."""
     call = Call(routes.current_event)
     caller = call.caller(doors())
-    found = doors().job_lookup.read(caller, job_id)
-    wait = call.whole_number("wait", default=0, least=0, most=900)
-    found = doors().job_lookup.wait(found, until=call.started_at + min(wait, doors().settings.max_wait_seconds))
+    found = doors().jobs.read(caller, job_id)
+    wait = call.whole_number("wait", default=0, minimum=0, maximum=900)
+    found = doors().jobs.wait(found, until=call.started_at + min(wait, doors().settings.max_wait_seconds))
     answers = call.answers(doors(), caller)
     if found.finished:
-        message = doors().messages.get(message_id(found)) if found.webhook else None
+        message = doors().webhook_messages.get(message_id(found)) if found.webhook else None
         return answer(200, answers.job(found, message))
     if found.status == "queued":
-        waiting = answers.queued_job(found, doors().estimator.of(found))
+        waiting = answers.queued_job(found, doors().wait_estimates.of(found))
         return pending(200, waiting, answers.job_url(found))
     return pending(200, answers.job(found), answers.job_url(found))
 
 
 @routes.get("/jobs")
 def jobs() -> Response[str]:
-    """The caller's jobs, newest first; `?after=` the last id of the page before."""
+    """The caller's jobs, newest first; `?after=` is the last id of the previous page."""
     call = Call(routes.current_event)
     caller = call.key_holder(doors())
-    limit = call.whole_number("limit", default=20, least=1, most=100)
-    found, has_more = doors().job_lookup.page(caller, limit, call.query("after"))
+    found, has_more = doors().jobs.page(caller, call.page_limit, call.query("after"))
     return answer(200, call.answers(doors(), caller).job_list(found, has_more))
 
 
 @routes.post("/jobs/<job_id>/cancel")
 def cancel(job_id: str) -> Response[str]:
-    """Cancel a job of which nothing was bought yet."""
+    """Cancel a job before its purchase starts."""
     call = Call(routes.current_event)
     caller = call.caller(doors())
-    canceled = doors().canceler.cancel(doors().job_lookup.read(caller, job_id))
+    canceled = doors().cancellation.cancel(caller, job_id)
     return answer(200, call.answers(doors(), caller).job(canceled))
 
 
 @routes.delete("/jobs/<job_id>/inputs")
 def delete_inputs(job_id: str) -> Response[str]:
-    """Delete the images that a finished job worked on."""
+    """Delete the input images of a finished job."""
     call = Call(routes.current_event)
-    doors().library.delete_inputs(doors().job_lookup.read(call.caller(doors()), job_id))
+    doors().images.delete_inputs(call.caller(doors()), job_id)
     return answer(200, deleted("job.inputs.deleted", job_id))

@@ -1,4 +1,4 @@
-"""Routes of the models that can be named in a request."""
+"""Routes of the models."""
 
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ routes = Router()
 
 @routes.get("/models")
 def models() -> Response[str]:
-    """All models, newest first: what they can do, what they cost, how long they live."""
+    """All models, newest first: what they accept, what they cost, and when they are shut down."""
     call = Call(routes.current_event)
     call.caller(doors())
     return answer(200, model_list(doors().catalog, datetime.now(UTC).date()))

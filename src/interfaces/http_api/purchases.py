@@ -1,4 +1,4 @@
-"""Routes that buy images, or say what they would cost."""
+"""Routes that buy images, or quote their price."""
 
 from dataclasses import replace
 
@@ -20,25 +20,25 @@ routes = Router()
 
 @routes.post("/images/generations")
 def generate() -> Response[str]:
-    """Generate images, and wait for the result as long as the caller and the gateway can."""
+    """Generate images and wait for the result, as long as the caller and the gateway can."""
     call = Call(routes.current_event)
     caller = call.caller(doors())
-    asked = _timed(call, generation_of_json(parse_json(call.body)))
+    asked = _with_deadline(call, generation_of_json(parse_json(call.body)))
     return _awaited(call, caller, doors().purchases.generate(caller, asked, call.submission_context))
 
 
 @routes.post("/images/edits")
 def edit() -> Response[str]:
-    """Generate images from others, given in a form as the SDKs send it or referred to in JSON."""
+    """Edit images, sent in a form as the SDKs do or referred to in JSON."""
     call = Call(routes.current_event)
     caller = call.caller(doors())
-    asked = _timed(call, _edit(call))
+    asked = _with_deadline(call, _edit(call))
     return _awaited(call, caller, doors().purchases.edit(caller, asked, call.submission_context))
 
 
 @routes.post("/images/quote")
 def quote() -> Response[str]:
-    """What the same body would cost as a generation or, with images in it, as an edit. Nothing is bought or stored."""
+    """What the same body would cost as a generation or, with images, as an edit. Nothing is bought or stored."""
     call = Call(routes.current_event)
     caller = call.caller(doors())
     if call.is_form or parse_json(call.body).get("images"):
@@ -50,7 +50,7 @@ def quote() -> Response[str]:
 
 @routes.post("/images/variations")
 def vary() -> Response[str]:
-    """Retired by OpenAI; edits do what it did."""
+    """Retired by OpenAI; use edits instead."""
     call = Call(routes.current_event)
     call.caller(doors())
     raise EndpointRetired(
@@ -66,14 +66,14 @@ def _edit(call: Call) -> ImageRequest:
     return edit_of_form(form.fields, [(file.name, file.data) for file in form.files])
 
 
-def _timed(call: Call, asked: ImageRequest) -> ImageRequest:
-    """The request with the deadline of the call's header, if it has one."""
+def _with_deadline(call: Call, asked: ImageRequest) -> ImageRequest:
+    """The request with the deadline from the header, if there is one."""
     return replace(asked, deadline_seconds=call.deadline_seconds(asked.deadline_seconds))
 
 
 def _awaited(call: Call, caller: Caller, job: Job) -> Response[str]:
     logger.append_keys(job_id=job.id)
-    job = doors().job_lookup.wait(job, until=call.started_at + call.patience(doors().settings.max_wait_seconds))
+    job = doors().jobs.wait(job, until=call.started_at + call.wait_seconds(doors().settings.max_wait_seconds))
     answers = call.answers(doors(), caller)
     if job.finished:
         return answer(200, answers.result(job))

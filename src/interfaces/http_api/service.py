@@ -1,4 +1,4 @@
-"""Routes about this deployment itself; they need no key."""
+"""Routes about the deployment itself; they need no key."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ routes = Router()
 # `make openapi` writes openapi.json, and `make build` puts docs.html beside it.
 _FILES = Path(__file__).parent
 _CACHE = {"Cache-Control": "public, max-age=300"}
-# The page has neither scripts nor anything from elsewhere, and can only be read.
+# The page is static: no scripts, nothing from other origins.
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
@@ -27,7 +27,7 @@ _PAGE_POLICY = (
 
 @routes.get("/health")
 def health() -> Response[str]:
-    """Whether this deployment can answer."""
+    """Whether the deployment can answer, its version and its models."""
     models = doors().catalog.live_models(datetime.now(UTC).date())
     document: schemas.Health = {"status": "ok", "version": __version__, "models": models}
     return answer(200, document)
@@ -35,18 +35,18 @@ def health() -> Response[str]:
 
 @routes.get("/openapi.json")
 def description() -> Response[str]:
-    """What this API takes and answers, as an OpenAPI document."""
+    """The description of this API, as an OpenAPI document."""
     return Response(200, "application/json", (_FILES / "openapi.json").read_text(), headers={**_CACHE})
 
 
 @routes.get("/docs")
 def page() -> Response[str]:
-    """What this API takes and answers, as one page that loads nothing else."""
+    """The description of this API, as one page that loads nothing else."""
     headers = {**_CACHE, "Content-Security-Policy": _PAGE_POLICY, "X-Content-Type-Options": "nosniff"}
     return Response(200, "text/html; charset=utf-8", (_FILES / "docs.html").read_text(), headers=headers)
 
 
 @routes.route(".+", method="OPTIONS")
 def preflight() -> Response[str]:
-    """A browser's question before the real request; the headers that answer it are on every answer."""
+    """A browser's preflight request; the headers that answer it are on every response."""
     return Response(204, body="")

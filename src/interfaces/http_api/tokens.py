@@ -1,4 +1,4 @@
-"""Routes of browser tokens, which let a web page buy a few images without knowing a key."""
+"""Routes of browser tokens, which let a web page buy a few images without a key."""
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
@@ -13,7 +13,7 @@ routes = Router()
 
 @routes.post("/tokens")
 def create() -> Response[str]:
-    """A new browser token of the calling key: short-lived, for a few images, from the web origins it names."""
+    """A new browser token of the calling key: short-lived, for a few images, from the origins it names."""
     call = Call(routes.current_event)
     made, text = doors().tokens().mint(call.key_holder(doors()), parse_json(call.body))
     return answer(201, builders.new_token(made, text), {"Cache-Control": "no-store"})
@@ -21,11 +21,10 @@ def create() -> Response[str]:
 
 @routes.get("/tokens")
 def tokens() -> Response[str]:
-    """The key's valid tokens, newest first; `?after=` the last id of the page before."""
+    """The key's valid tokens, newest first; `?after=` is the last id of the previous page."""
     call = Call(routes.current_event)
     caller = call.key_holder(doors())
-    limit = call.whole_number("limit", default=20, least=1, most=100)
-    return answer(200, builders.token_list(*doors().tokens().list_of(caller, limit, call.query("after"))))
+    return answer(200, builders.token_list(*doors().tokens().list_of(caller, call.page_limit, call.query("after"))))
 
 
 @routes.get("/tokens/<token_id>")
@@ -37,7 +36,7 @@ def token(token_id: str) -> Response[str]:
 
 @routes.delete("/tokens/<token_id>")
 def revoke(token_id: str) -> Response[str]:
-    """Revoke a token at once. Jobs that it started go on; they belong to the key."""
+    """Revoke a token at once. Jobs that it started continue; they belong to the key."""
     call = Call(routes.current_event)
     doors().tokens().revoke(call.key_holder(doors()), token_id)
     return answer(200, builders.deleted("token.deleted", token_id))

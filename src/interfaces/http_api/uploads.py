@@ -13,7 +13,7 @@ routes = Router()
 
 @routes.post("/uploads")
 def create() -> Response[str]:
-    """A new upload, with the form that sends its bytes straight to the bucket."""
+    """A new upload, with the form that sends its bytes directly to the bucket."""
     call = Call(routes.current_event)
     upload, form = doors().uploads.create(call.caller(doors()), parse_json(call.body))
     return answer(201, builders.new_upload(upload, form))

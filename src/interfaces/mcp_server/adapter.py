@@ -1,4 +1,4 @@
-"""One Lambda invocation as one request to an MCP server: Function URL event in, Function URL answer out.
+"""One Lambda invocation as one request to an MCP server: Function URL event in, Function URL response out.
 
 The server lives as long as the process; its HTTP app and Mangum are made for each call, since the SDK's session manager
 can run only once (reference: python-sdk#3121). Nothing is kept between calls, so any process can answer any of them.
@@ -17,13 +17,13 @@ from core.errors import EaselError, MethodNotAllowed, NotFound
 from core.responses.builders import error_document
 
 PATH = "/mcp"
-# A Function URL takes 6 MB, and the SDK answers a larger body with 413.
+# A Function URL accepts 6 MB; the SDK answers a larger body than this with 413.
 BODY_BYTES = 4 * 1024 * 1024
 
-_SENT = ("authorization", "x-api-key", "content-type", "mcp-protocol-version", "mcp-method", "mcp-name")
+_REQUEST_HEADERS = ("authorization", "x-api-key", "content-type", "mcp-protocol-version", "mcp-method", "mcp-name")
 _PREFLIGHT = {
     "access-control-allow-methods": "POST, OPTIONS",
-    "access-control-allow-headers": ", ".join(_SENT),
+    "access-control-allow-headers": ", ".join(_REQUEST_HEADERS),
     "access-control-max-age": "86400",
 }
 
@@ -32,7 +32,7 @@ Answer = dict[str, Any]
 
 
 class McpServer(Protocol):
-    """What the adapter asks of a server of the SDK, be it the low-level one or MCPServer."""
+    """What the adapter needs of an SDK server, low-level or MCPServer."""
 
     def streamable_http_app(
         self,
@@ -45,10 +45,10 @@ class McpServer(Protocol):
         """The server as an ASGI app, good for one lifespan."""
 
 
-def unanswerable(event: Event, origins: Sequence[str]) -> Answer | None:
-    """What has to be said to a request that no MCP server gets to see; None for one that it does.
+def answered_without_server(event: Event, origins: Sequence[str]) -> Answer | None:
+    """The answer to a request that does not reach the MCP server; None for one that does.
 
-    A GET would ask for a stream that lasts until the function's time-out (python-sdk#2474), and stateless servers have
+    A GET would open a stream that lasts until the function times out (python-sdk#2474), and a stateless server has
     nothing to DELETE.
     """
     method = event["requestContext"]["http"]["method"]
@@ -57,7 +57,7 @@ def unanswerable(event: Event, origins: Sequence[str]) -> Answer | None:
     if method == "OPTIONS" and shared_with(event, origins):
         return {"statusCode": 204, "headers": {**_PREFLIGHT}, "body": ""}
     if method != "POST":
-        return _refused(event, MethodNotAllowed("This MCP server is stateless: it takes POST only."))
+        return _refused(event, MethodNotAllowed("This MCP server is stateless: it accepts only POST."))
     return None
 
 
@@ -70,7 +70,7 @@ def _refused(event: Event, error: EaselError) -> Answer:
 
 
 def shared_with(event: Event, origins: Sequence[str]) -> dict[str, str]:
-    """The headers that let a page of an allowed origin read the answer."""
+    """The headers that let a page from an allowed origin read the answer."""
     origin = event["headers"].get("origin", "")
     if origin not in origins:
         return {}
@@ -82,25 +82,25 @@ def shared_with(event: Event, origins: Sequence[str]) -> dict[str, str]:
 
 
 def answer(server: McpServer, event: Event, context: Any, *, hosts: Sequence[str], origins: Sequence[str]) -> Answer:
-    """What the server says to a POST.
+    """The server's answer to a POST.
 
     Args:
         server: the server.
-        event: a Function URL's event, payload format 2.0.
-        context: the invocation's, of which Powertools and Mangum have types of their own.
-        hosts: names it may be called by beside the Function URL's own, which the event tells.
-        origins: origins of pages that may call it.
+        event: a Function URL event, payload format 2.0.
+        context: the invocation's context, which Powertools and Mangum type differently.
+        hosts: host names it may be called by, besides the Function URL's own.
+        origins: origins of the pages that may call it.
     """
     security = TransportSecuritySettings(
         allowed_hosts=[event["requestContext"]["domainName"], *hosts], allowed_origins=[*origins]
     )
     app = server.streamable_http_app(
         stateless_http=True,
-        json_response=False,  # progress can be told then
+        json_response=False,  # so that progress can be reported
         max_request_body_size=BODY_BYTES,
         transport_security=security,
     )
-    # Mangum runs on its thread's loop. A loop for each call ends with whatever a broken one left running.
+    # Mangum uses its thread's event loop. One loop per call ends whatever a failed call left running.
     with asyncio.Runner() as runner:
         runner.get_loop()
         answered: Answer = Mangum(app)(event, context)

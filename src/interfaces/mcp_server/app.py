@@ -1,4 +1,4 @@
-"""One invocation of the MCP function: who may call, and what is answered before and by the server."""
+"""One invocation of the MCP function: authentication, then the server."""
 
 import logging
 
@@ -7,12 +7,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from composition.mcp import settings
 from composition.services import doors
 from core.callers.authentication import require_key
-from core.errors import EaselError
+from core.errors import EaselError, ServerError
 from core.logs import logger
 from interfaces.mcp_server import adapter, authorization, server, session
 from interfaces.mcp_server.adapter import Answer, Event
 
-# The SDK tells what it refuses; what it was sent stays out of the logs.
+# The SDK logs what it refuses as warnings; what it was sent stays out of the logs.
 for _name in ("mcp", "mangum"):
     logging.getLogger(_name).handlers = [logger.registered_handler]
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -22,27 +22,35 @@ _server = server.build()
 
 
 def answer(event: Event, context: LambdaContext) -> Answer:
-    """Answer one HTTP request: of the protocol, or about who may speak it."""
+    """Answer one HTTP request: of the protocol, or of a client that looks for its authorization server."""
     request_id = event["requestContext"]["requestId"]
     logger.append_keys(request_id=request_id)
-    answered = _answer(event, context, request_id)
+    try:
+        answered = _answer(event, context)
+    except EaselError as error:
+        answered = authorization.refusal(error, event, settings().hosts, request_id)
+    except Exception as error:  # noqa: BLE001 - Lambda would answer in our place, in a shape that no client reads
+        logger.exception("unhandled error", extra={"error": type(error).__name__})
+        fault = ServerError("Easel failed to answer. Nothing is known to have been bought.")
+        answered = authorization.refusal(fault, event, settings().hosts, request_id)
     answered["headers"] |= {"x-request-id": request_id, **adapter.shared_with(event, settings().origins)}
     logger.info("answered", extra={"status": answered["statusCode"]})
     return answered
 
 
-def _answer(event: Event, context: LambdaContext, request_id: str) -> Answer:
+def _answer(event: Event, context: LambdaContext) -> Answer:
     hosts, origins = settings().hosts, settings().origins
     if event["rawPath"] in authorization.METADATA_PATHS:
         return authorization.metadata(event, hosts, settings().oidc_issuer)
-    if said := adapter.unanswerable(event, origins):
-        return said
-    try:
-        credential = authorization.credential(event)
-        source = event["requestContext"]["http"].get("sourceIp")
-        origin = event["headers"].get("origin")
-        caller = require_key(doors().gate.caller_of(credential, origin, source=source))
-    except EaselError as error:
-        return authorization.refusal(error, event, hosts, request_id)
-    session.begin(session.Visit(caller, event["requestContext"]["timeEpoch"] / 1000, request_id))
+    if answered := adapter.answered_without_server(event, origins):
+        return answered
+    requested = event["requestContext"]
+    caller = require_key(
+        doors().authentication.caller_of(
+            authorization.credential(event),
+            event["headers"].get("origin"),
+            source=requested["http"].get("sourceIp"),
+        )
+    )
+    session.begin(session.Visit(caller, requested["timeEpoch"] / 1000, requested["requestId"]))
     return adapter.answer(_server, event, context, hosts=hosts, origins=origins)

@@ -1,6 +1,6 @@
-"""What the tools take. The docstrings are read by models: they say what to send, and what to send rather.
+"""What the tools accept. The docstrings are read by models: they say what to send, and what to prefer.
 
-The values are those that any model of the catalog takes; which of them a certain model takes, the core decides.
+The values are those that any model of the catalog accepts; what the requested model accepts, the core decides.
 """
 
 from typing import Any, Literal, Self
@@ -11,20 +11,21 @@ from pydantic_core.core_schema import NullableSchema
 
 from core.images.inspection import MAX_BYTES
 from core.requests.bodies import Svg
+from core.requests.json_schema import untitled
 
 WAIT_SECONDS = 25
-MOST_SECONDS = 45
+MAX_WAIT_SECONDS = 45
 
 
 class _PlainSchema(GenerateJsonSchema):
-    """Optional parameters as plain ones that need not be sent: shorter, and understood by every client."""
+    """Optional parameters without null as a type: shorter, and understood by every client."""
 
     def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
 
 
 class Arguments(BaseModel):
-    """Base of all arguments. What is null counts as left out."""
+    """Base of all arguments. null means omitted."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
@@ -35,63 +36,45 @@ class Arguments(BaseModel):
 
     @classmethod
     def schema_for_models(cls) -> dict[str, Any]:
-        """Their JSON Schema, without what a model has no use for."""
-        return shortened(cls.model_json_schema(schema_generator=_PlainSchema))
+        """Their JSON schema, without what a model does not need."""
+        return untitled(cls.model_json_schema(schema_generator=_PlainSchema))
 
 
-def shortened(schema: dict[str, Any]) -> dict[str, Any]:
-    """Without titles that repeat a name, and without defaults that mean absence."""
-    short: dict[str, Any] = {}
-    for name, value in schema.items():
-        if (name == "title" and isinstance(value, str)) or (name == "default" and value is None):
-            continue
-        match value:
-            case dict() if name in ("properties", "$defs"):
-                short[name] = {key: shortened(each) for key, each in value.items()}
-            case dict():
-                short[name] = shortened(value)
-            case list():
-                short[name] = [shortened(each) if isinstance(each, dict) else each for each in value]
-            case _:
-                short[name] = value
-    return short
-
-
-class _Wish(Arguments):
+class _Prompt(Arguments):
     prompt: str = Field(min_length=1, max_length=32000)
-    """What the picture shall show: subject, style, composition, light, and text to be written in it, in quotes."""
+    """What the image shows: subject, style, composition, light, and any text in it, in quotes."""
 
 
-class _Settings(_Wish):
+class _Settings(_Prompt):
     model: str | None = Field(default=None, max_length=128)
-    """Which model draws, by a name from list_available_models. Leave it out for this deployment's default."""
+    """A model from list_available_models. Omit it for this deployment's default."""
     n: int | None = Field(default=None, ge=1, le=10)
-    """How many pictures; 1 if left out. Each is paid for."""
+    """How many images; 1 if omitted. Each one costs money."""
     size: str | None = Field(default=None, pattern=r"^(auto|[1-9][0-9]{1,4}x[1-9][0-9]{1,4})$")
-    """WIDTHxHEIGHT in pixels, or auto. 1024x1024 (square), 1536x1024 (wide) and 1024x1536 (tall) suit most models."""
+    """WIDTHxHEIGHT in pixels, or auto. Most models accept 1024x1024, 1536x1024 (landscape) and 1024x1536 (portrait)."""
     quality: Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"] | None = None
-    """low is quick and cheap, for drafts; high for finals. standard and hd are dall-e-3's words."""
+    """low is quick and cheap, for drafts; high for final images. standard and hd are for dall-e-3."""
     background: Literal["auto", "opaque", "transparent"] | None = None
-    """transparent needs output_format png or webp."""
+    """transparent requires output_format png or webp."""
     output_format: Literal["png", "jpeg", "webp", "gif", "svg"] | None = None
-    """png if left out. gif and svg only with models that draw them."""
+    """png if omitted. gif and svg only with models that support them."""
     output_compression: int | None = Field(default=None, ge=0, le=100)
-    """Quality of jpeg and webp in percent."""
+    """Compression level of jpeg and webp in percent."""
     moderation: Literal["auto", "low"] | None = None
     """How strict the provider's filter is."""
     style: Literal["vivid", "natural"] | None = None
     """Only for dall-e-3."""
     complexity: Literal["low", "medium", "high"] | None = None
-    """How much detail is drawn, only with models that know it."""
+    """Level of detail, only with models that support it."""
     frame_count: int | None = Field(default=None, ge=2, le=16)
-    """Frames of a gif."""
+    """Number of frames of a gif."""
     frame_duration_ms: int | None = Field(default=None, ge=1, le=655350)
-    """Milliseconds that a frame of a gif is shown."""
+    """How long a frame of a gif is shown, in milliseconds."""
     svg: Svg | None = None
-    """Which model writes an svg; needed for output_format svg."""
+    """Which model writes an svg; required for output_format svg."""
 
     def parameters(self) -> dict[str, Any]:
-        """What the core's bodies know of it."""
+        """The parameters as the core knows them."""
         return self.model_dump(exclude_none=True, include=_SETTINGS)
 
 
@@ -99,19 +82,19 @@ _SETTINGS = set(_Settings.model_fields) | {"input_fidelity"}
 
 
 class _Watch(Arguments):
-    wait_seconds: int = Field(default=WAIT_SECONDS, ge=0, le=MOST_SECONDS)
-    """How long to wait for the pictures before the answer is a job to ask for later."""
+    wait_seconds: int = Field(default=WAIT_SECONDS, ge=0, le=MAX_WAIT_SECONDS)
+    """How long to wait for the images before returning a job to poll."""
     preview: bool = False
-    """true adds small WebP previews, for you to look at. The links always lead to the full pictures."""
+    """true adds small WebP previews for you to look at. The links always lead to the full images."""
 
 
 class _Purchase(_Watch):
     request_id: str | None = Field(default=None, pattern=r"^[\x21-\x7e]{1,200}$")
-    """A name of your choice for this purchase; the same name never buys twice. Without it, a call that repeats the
-    arguments of one of the last ten minutes gets that one's pictures. To buy another picture with the same arguments,
-    send a new request_id."""
+    """A name of your choice for this purchase; the same name never buys twice. Without it, a call with the same
+    arguments as one of the last ten minutes returns the images of that one. To buy another image with the same
+    arguments, send a new request_id."""
     deadline_seconds: int | None = Field(default=None, ge=1, le=3600)
-    """Give up, free of charge, when the purchase has not begun within so many seconds; an hour if left out."""
+    """Give up, free of charge, if the purchase has not started within this many seconds; 3600 if omitted."""
 
 
 class Generate(_Purchase, _Settings):
@@ -120,18 +103,18 @@ class Generate(_Purchase, _Settings):
 
 class _Images(_Settings):
     images: list[str] | None = Field(default=None, min_length=1, max_length=16)
-    """The pictures to work on: ids of earlier pictures (img_…), ids from create_upload (file_…), or https URLs. The
-    first one sets the scene."""
+    """The images to edit: ids of earlier images (img_…), ids from create_upload (file_…), or https URLs. The mask and
+    the markup apply to the first one."""
     image_data: str | list[str] | None = None
-    """The same, by value: base64 or a data URL, for pictures under 3 MB in all. Prefer `images`."""
+    """The images by value: base64 or a data URL, less than 3 MB in total. Prefer `images`."""
     mask: str | None = None
-    """A PNG as large as the first picture, whose transparent part is to be changed: img_… or file_… id or https URL."""
+    """A PNG of the size of the first image; its transparent part is edited. An img_… or file_… id or https URL."""
     mask_data: str | None = None
-    """The same, by value: base64 or a data URL."""
+    """The mask by value: base64 or a data URL."""
     markup: str | None = None
-    """A PNG drawn over the first picture that shows what to change: img_… or file_… id or https URL."""
+    """A PNG drawn over the first image that shows what to change. An img_… or file_… id or https URL."""
     input_fidelity: Literal["high", "low"] | None = None
-    """How closely the pictures are kept, only with models that know it."""
+    """How closely the input images are followed, only with models that support it."""
 
 
 class Edit(_Purchase, _Images):
@@ -146,34 +129,34 @@ class GetJob(_Watch):
     """get_image_job."""
 
     job_id: str = Field(pattern=r"^job_[0-9a-f]{32}$")
-    """What generate_image or edit_image answered."""
+    """The job_id from generate_image or edit_image."""
 
 
 class CancelJob(Arguments):
     """cancel_image_job."""
 
     job_id: str = Field(pattern=r"^job_[0-9a-f]{32}$")
-    """What generate_image or edit_image answered."""
+    """The job_id from generate_image or edit_image."""
 
 
 class ListImages(Arguments):
     """list_images."""
 
     limit: int = Field(default=10, ge=1, le=50)
-    """How many."""
+    """How many images at most."""
     after: str | None = Field(default=None, pattern=r"^img_[0-9a-f]{32}$")
-    """For the next page: next_after of the page before."""
+    """For the next page: next_after of the previous one."""
 
 
 class CreateUpload(Arguments):
     """create_upload."""
 
     content_type: Literal["image/png", "image/jpeg", "image/webp"]
-    """What the file is."""
+    """The media type of the file."""
     bytes: int | None = Field(default=None, ge=1, le=MAX_BYTES)
-    """Its exact or greatest size."""
+    """Its exact or maximum size."""
     filename: str | None = Field(default=None, min_length=1, max_length=255)
-    """For people only."""
+    """Free-form label; not interpreted."""
 
 
 class ListModels(Arguments):

@@ -1,4 +1,4 @@
-"""How a client learns who it has to be: protected-resource metadata (RFC 9728) and refusals that say what to do."""
+"""How a client learns to authenticate: protected-resource metadata (RFC 9728), and refusals that point to it."""
 
 import json
 from collections.abc import Sequence
@@ -9,16 +9,16 @@ from interfaces.mcp_server.adapter import PATH, Answer, Event
 
 _WELL_KNOWN = "/.well-known/oauth-protected-resource"
 _JSON = {"content-type": "application/json"}
-# Clients look at the place with the resource's path first (RFC 9728, section 3.1), some only at the root.
+# Clients try the URL with the resource's path first (RFC 9728, section 3.1); some try only the root.
 METADATA_PATHS = (_WELL_KNOWN, f"{_WELL_KNOWN}{PATH}")
 _READABLE = {**_JSON, "access-control-allow-origin": "*", "cache-control": "public, max-age=300"}
 
 
 def credential(event: Event) -> str | None:
-    """What an Authorization header would hold.
+    """The value of the Authorization header, or its equivalent.
 
-    Clients that sign their requests for AWS need that header for the signature, and some hosts offer no other than
-    X-Api-Key: a key may stand there as well.
+    Clients that sign their requests for AWS need that header for the signature, and some hosts can set only
+    X-Api-Key, so a key is accepted there as well.
     """
     given: str | None = event["headers"].get("authorization")
     key = event["headers"].get("x-api-key")
@@ -26,7 +26,7 @@ def credential(event: Event) -> str | None:
 
 
 def metadata(event: Event, hosts: Sequence[str], issuer: str) -> Answer:
-    """What this resource is called, and who issues tokens for it, if anybody does."""
+    """The resource's name, and who issues tokens for it, if anyone does."""
     document: dict[str, object] = {
         "resource": f"{_base_url(event, hosts)}{PATH}",
         "resource_name": "Easel",
@@ -38,7 +38,7 @@ def metadata(event: Event, hosts: Sequence[str], issuer: str) -> Answer:
 
 
 def refusal(error: EaselError, event: Event, hosts: Sequence[str], request_id: str) -> Answer:
-    """An error that came before the protocol; a 401 names the metadata, as RFC 9728 and MCP ask for."""
+    """An error raised before the server was reached; a 401 names the metadata, as RFC 9728 and MCP require."""
     headers = {**_JSON}
     if error.problem.status == 401:
         given = bool(credential(event))
@@ -54,6 +54,6 @@ def refusal(error: EaselError, event: Event, hosts: Sequence[str], request_id: s
 
 
 def _base_url(event: Event, hosts: Sequence[str]) -> str:
-    """Where the client called, if that is a name of ours."""
+    """The base URL that the client called, if the host is one of ours."""
     host = event["headers"].get("host", "")
     return f"https://{host if host in hosts else event['requestContext']['domainName']}"

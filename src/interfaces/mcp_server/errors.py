@@ -1,4 +1,4 @@
-"""Errors as a model can use them: what was wrong, what is allowed, what to do. Never what was sent."""
+"""Errors that a model can act on: what was wrong, what is allowed, what to do. They never quote what was sent."""
 
 import json
 from collections.abc import Mapping
@@ -30,16 +30,16 @@ def of_arguments(error: ValidationError, schema: Mapping[str, Any]) -> InvalidRe
     if fault["type"] == "extra_forbidden":
         known = ", ".join(schema["properties"])
         return InvalidRequest(
-            f"There is no argument '{name}'. There are: {known}.", param=name, code="unknown_parameter"
+            f"There is no argument '{name}'. The arguments are: {known}.", param=name, code="unknown_parameter"
         )
     if fault["type"] == "missing":
         return InvalidRequest(f"The argument '{name}' is missing.", param=name, code="missing_required_parameter")
     what = schema["properties"].get(str(fault["loc"][0]), {}).get("description", "")
-    return InvalidRequest(f"The argument '{name}' is wrong: it {requirement(fault)}. It is for: {what}", param=name)
+    return InvalidRequest(f"The argument '{name}' is not valid: it {requirement(fault)}. It means: {what}", param=name)
 
 
-def told(error: EaselError, request_id: str) -> CallToolResult:
-    """An error that a tool ran into, for the model to read and act upon."""
+def tool_error(error: EaselError, request_id: str) -> CallToolResult:
+    """An error as the result of a tool, for the model to read and act upon."""
     problem = error.problem
     document: dict[str, object] = {
         "message": error.text(MCP_HINTS),

@@ -1,4 +1,4 @@
-"""Icons of the server and its tools: small SVGs that need no download."""
+"""Icons of the server and its tools: small inline SVGs."""
 
 from base64 import b64encode
 

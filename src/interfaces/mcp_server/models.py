@@ -1,4 +1,4 @@
-"""The models as an assistant needs them: what each takes, what it costs, and how long it lives."""
+"""The models as an assistant needs them: what each accepts, what it costs, and when it is shut down."""
 
 from datetime import date
 from typing import Any
@@ -20,18 +20,18 @@ class ModelInfo(Result):
     """generation: generate_image. edit: edit_image."""
     lifecycle: LifecycleState
     days_left: int | None
-    """Until it is shut down; null while no day is known."""
+    """Days until it is shut down; null while no date is known."""
     successor: str | None
     prompt_max: int
     """Characters."""
     n_max: int
-    """Pictures of one call."""
+    """Images per call."""
     sizes: list[str]
-    """What `size` takes."""
+    """What `size` accepts."""
     parameters: dict[str, Any]
-    """What the other arguments take: a list of values, or a range."""
+    """What the other arguments accept: a list of values, or a range."""
     input_images_max: int | None
-    """How many pictures edit_image takes."""
+    """How many images edit_image accepts."""
     prices: schemas.Prices
 
 
@@ -39,25 +39,25 @@ class ModelsResult(Result):
     """Models, newest first."""
 
     default_model: str
-    """What runs when a call names none."""
+    """Used when a call names no model."""
     models: list[ModelInfo]
     retired: dict[str, str | None] = Field(default_factory=dict)
-    """Names that are gone, with the model that takes over."""
+    """Retired names, each with the model that replaces it."""
 
 
 def models_result(name: str | None, today: date) -> ModelsResult:
-    """Every model that can be bought, or one of any state.
+    """Every model that can be used, or the named one whatever its state.
 
     Raises:
-        ModelNotFound: there is none of that name.
+        ModelNotFound: there is no model of that name.
     """
     catalog = doors().catalog
-    every = [model_named(name, catalog, today)] if name else model_list(catalog, today)["data"]
-    living = [model for model in every if name or model["lifecycle"]["state"] != "retired"]
+    rows = [model_named(name, catalog, today)] if name else model_list(catalog, today)["data"]
+    available = [model for model in rows if name or model["lifecycle"]["state"] != "retired"]
     return ModelsResult(
         default_model=doors().settings.default_model,
-        models=[_info(model) for model in living],
-        retired={model["id"]: model["lifecycle"]["successor"] for model in every if model not in living},
+        models=[_info(model) for model in available],
+        retired={model["id"]: model["lifecycle"]["successor"] for model in rows if model not in available},
     )
 
 

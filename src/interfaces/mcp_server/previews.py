@@ -1,4 +1,4 @@
-"""Small WebP copies of pictures, for a model to look at, kept far under what clients bear in an answer."""
+"""Small WebP copies of images for a model to look at, well below what clients accept in a result."""
 
 import base64
 import io
@@ -9,16 +9,16 @@ from mcp.types import Annotations, ImageContent
 from composition.services import doors
 from core.images.model import Image
 
-# Claude Code cuts an answer at 25,000 tokens, and counts the base64 of a picture as text: some 3 characters a token.
+# Claude Code truncates a result at 25,000 tokens, and counts the base64 of an image as text: 3 characters a token.
 MAX_CHARACTERS = 45_000
 _EDGE_PIXELS = 512
 _QUALITIES = (70, 45, 20)
-# Larger originals than any provider's are not decoded here.
+# Anything larger than what providers make is not decoded here.
 _MAX_PIXELS = 3840 * 3840
 
 
 def previews_of(images: Sequence[Image]) -> list[ImageContent]:
-    """A preview of each picture that can be drawn small; all of them together stay under MAX_CHARACTERS."""
+    """A preview of each image that has one; together they stay under MAX_CHARACTERS."""
     return [
         ImageContent(type="image", data=data, mime_type="image/webp", annotations=Annotations(audience=["assistant"]))
         for image in images
@@ -27,14 +27,14 @@ def previews_of(images: Sequence[Image]) -> list[ImageContent]:
 
 
 def _preview(image: Image, characters: int) -> Iterator[str]:
-    """The preview as base64, if the picture has one: SVG is no raster image."""
+    """The preview as base64, if the image has one: an SVG is not a raster image."""
     if image.content_type == "image/svg+xml" or image.width * image.height > _MAX_PIXELS:
         return
-    from PIL import Image as Pictures  # noqa: PLC0415 # 30 ms that only a preview is worth
+    from PIL import Image as Raster  # noqa: PLC0415 # takes 30 ms, and only previews need it
 
-    with Pictures.open(io.BytesIO(doors().pictures.read(image))) as picture:
-        picture.thumbnail((_EDGE_PIXELS, _EDGE_PIXELS))
-        small = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    with Raster.open(io.BytesIO(doors().image_store.read(image))) as original:
+        original.thumbnail((_EDGE_PIXELS, _EDGE_PIXELS))
+        small = original.convert("RGBA" if original.has_transparency_data else "RGB")
     for quality in _QUALITIES:
         written = io.BytesIO()
         small.save(written, "WEBP", quality=quality)

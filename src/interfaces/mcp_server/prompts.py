@@ -1,7 +1,6 @@
-"""Ten prompts: words that make good pictures for common needs, ready to be handed to generate_image.
+"""Ten prompts that make good images for common needs, ready for generate_image.
 
-Getting one costs nothing; the model that reads it decides to buy. The kinds are those of the source project, the words
-are in prompts.json.
+Getting one costs nothing; the model that reads it decides to buy. The texts are in prompts.json.
 """
 
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from core.errors import InvalidRequest
 
 _ARGUMENT_MAX = 4000
-_MODEL = PromptArgument(name="model", description="Which model draws (the default one if left out)", required=False)
+_MODEL = PromptArgument(name="model", description="Which model to use (the default model if omitted)", required=False)
 
 
 class _Row(BaseModel):
@@ -22,14 +21,14 @@ class _Row(BaseModel):
 
 
 class Argument(_Row):
-    """What an argument is; without a default it must be given."""
+    """What an argument means; without a default it is required."""
 
     about: str
     default: str | None = None
 
 
 class Prompt(_Row):
-    """A template: `words` with the arguments in braces, and the settings the picture should be made with."""
+    """A template: `words` with the arguments in braces, and the settings to use."""
 
     name: str
     title: str
@@ -45,7 +44,7 @@ class Prompt(_Row):
         known = [
             PromptArgument(
                 name=name,
-                description=f"{what.about} ({what.default.strip()} if left out)" if what.default else what.about,
+                description=f"{what.about} ({what.default.strip()} if omitted)" if what.default else what.about,
                 required=what.default is None,
             )
             for name, what in self.arguments.items()
@@ -53,15 +52,15 @@ class Prompt(_Row):
         return Description(name=self.name, title=self.title, description=self.about, arguments=[*known, _MODEL])
 
 
-def filled_in(name: str, given: Mapping[str, str]) -> GetPromptResult:
+def render(name: str, given: Mapping[str, str]) -> GetPromptResult:
     """A prompt's message.
 
     Raises:
-        InvalidRequest: no such prompt, an argument is missing, unknown or too long.
+        InvalidRequest: there is no such prompt, or an argument is missing, unknown or too long.
     """
     prompt = PROMPTS.get(name)
     if prompt is None:
-        raise InvalidRequest(f"There is no prompt '{name[:64]}'. There are: {', '.join(PROMPTS)}.")
+        raise InvalidRequest(f"There is no prompt '{name[:64]}'. The prompts are: {', '.join(PROMPTS)}.")
     known = (*prompt.arguments, _MODEL.name)
     for argument, value in given.items():
         if argument not in known:
@@ -77,9 +76,9 @@ def filled_in(name: str, given: Mapping[str, str]) -> GetPromptResult:
         if setting
     )
     text = (
-        f"Make a picture with the generate_image tool: {settings}, and this prompt:\n\n"
+        f"Make an image with the generate_image tool: {settings}, and this prompt:\n\n"
         f"{prompt.words.format_map(values)}\n\n"
-        "Show me the url of the picture, as it is."
+        "Show me the url of the image exactly as it is."
     )
     message = PromptMessage(role="user", content=TextContent(type="text", text=text))
     return GetPromptResult(description=prompt.about, messages=[message])

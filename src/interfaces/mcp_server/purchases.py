@@ -1,4 +1,4 @@
-"""From a tool's arguments to a job: the core's purchases, with images by name or by value."""
+"""From a tool's arguments to the core's purchases, with images by reference or by value."""
 
 import binascii
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ from core.requests.bodies import ImageRequest, ImageSource, image_param
 from interfaces.mcp_server.arguments import Edit, Generate, Quote
 from interfaces.mcp_server.session import Visit
 
-# A client that lost an answer calls again after its time-out, of minutes at most.
+# A client that lost a result calls again after its timeout, which is minutes at most.
 REPEAT_SECONDS = 600
-_BY_NAME = ("img_", "file_", "data:")
-_EXPECTED = "Send base64 or a data URL; better, an img_… or file_… id or an https URL in 'images'."
+_REFERENCES = ("img_", "file_", "data:")
+_EXPECTED = "Send base64 or a data URL, or preferably an img_… or file_… id or an https URL in 'images'."
 
 
 def generate(visit: Visit, arguments: Generate) -> Job:
@@ -40,10 +40,10 @@ def quote(arguments: Quote) -> tuple[Request, Price]:
 
 
 def _edit(arguments: Edit | Quote, deadline_seconds: int | None) -> ImageRequest:
-    """The images of a call, wherever they are.
+    """The request of a call, with its images wherever they are.
 
     Raises:
-        InvalidRequest: an image or a mask is given both by name and by value, or its base64 is broken.
+        InvalidRequest: the mask is given both by reference and by value, or the base64 of an image is not valid.
     """
     return ImageRequest(
         parameters=arguments.parameters(),
@@ -58,8 +58,8 @@ def _images(arguments: Edit | Quote) -> Iterator[ImageSource]:
     references = arguments.images or []
     for index, reference in enumerate(references):
         yield ImageSource.named(reference, image_param(index, len(references)))
-    given = arguments.image_data
-    for text in [given] if isinstance(given, str) else given or ():
+    values = arguments.image_data
+    for text in [values] if isinstance(values, str) else values or ():
         yield _by_value(text, "image_data")
 
 
@@ -72,8 +72,8 @@ def _mask(arguments: Edit | Quote) -> ImageSource | None:
 
 
 def _by_value(text: str, param: str) -> ImageSource:
-    """An image in the arguments themselves; a name is taken there too, since models put it there."""
-    if text.startswith(_BY_NAME) or "://" in text:
+    """An image in the arguments themselves, or a reference to one, since models put those there, too."""
+    if text.startswith(_REFERENCES) or "://" in text:
         return ImageSource.named(text, param)
     try:
         return ImageSource(data=pybase64.b64decode(text, validate=True))
@@ -84,7 +84,7 @@ def _by_value(text: str, param: str) -> ImageSource:
 
 
 def _context(visit: Visit, arguments: Generate | Edit) -> SubmissionContext:
-    """How the call came. A name that the caller gave keeps apart from the HTTP API's Idempotency-Keys."""
+    """How the call arrived. Its request_id is kept apart from the HTTP API's Idempotency-Keys."""
     return SubmissionContext(
         visit.request_id,
         idempotency_key=f"mcp {arguments.request_id}" if arguments.request_id else None,

@@ -1,4 +1,4 @@
-"""The resources: a picture by id, the pictures made last, the models."""
+"""The resources: an image by id, the latest images, the models."""
 
 from mcp.types import BlobResourceContents, Resource, ResourceTemplate, TextResourceContents
 
@@ -23,23 +23,23 @@ Contents = list[TextResourceContents | BlobResourceContents]
 IMAGE_TEMPLATE = ResourceTemplate(
     uri_template=f"{_IMAGE}{{image_id}}",
     name="image",
-    title="A picture by its id",
-    description="What is known of a picture, with its lasting link, and a small WebP preview.",
+    title="An image by id",
+    description="An image's metadata and permalink, and a small WebP preview.",
 )
 
 
 def listed(visit: Visit) -> list[Resource]:
-    """What there is to read: the models, the history, and the newest pictures one by one."""
-    newest, _ = doors().library.list_of(visit.caller, _LISTED_IMAGES, None)
+    """The models, the history, and each of the newest images."""
+    newest, _ = doors().images.list_of(visit.caller, _LISTED_IMAGES, None)
     return [
-        Resource(uri=_MODELS, name="models", title="Models that can draw", mime_type=_JSON),
-        Resource(uri=_RECENT, name="recent", title="Pictures made last", mime_type=_JSON),
+        Resource(uri=_MODELS, name="models", title="Available models", mime_type=_JSON),
+        Resource(uri=_RECENT, name="recent", title="Latest images", mime_type=_JSON),
         *(_described(image) for image in newest),
     ]
 
 
 def _described(image: Image) -> Resource:
-    title = f"Picture, {image.width} x {image.height}"
+    title = f"Image, {image.width} x {image.height}"
     return Resource(uri=f"{_IMAGE}{image.id}", name=image.id, title=title, mime_type=_JSON)
 
 
@@ -47,7 +47,7 @@ def read(visit: Visit, uri: str) -> Contents:
     """The contents of a resource.
 
     Raises:
-        NotFound: there is none of that URI, or it is another caller's.
+        NotFound: there is no resource with that URI, or it is another caller's.
     """
     if uri == _MODELS:
         return [_as_json(uri, models_result(None, visit.today))]
@@ -55,11 +55,11 @@ def read(visit: Visit, uri: str) -> Contents:
         return [_as_json(uri, image_list(visit, _RECENT_IMAGES, None))]
     if uri.startswith(_IMAGE):
         return _image(visit, uri, uri.removeprefix(_IMAGE))
-    raise NotFound(f"There is no such resource. There are {_MODELS}, {_RECENT} and {_IMAGE}ID.")
+    raise NotFound(f"There is no such resource. The resources are {_MODELS}, {_RECENT} and {_IMAGE}ID.")
 
 
 def _image(visit: Visit, uri: str, image_id: str) -> Contents:
-    image = doors().library.read(visit.caller, image_id)
+    image = doors().images.read(visit.caller, image_id)
     preview: Contents = [
         BlobResourceContents(uri=uri, mime_type=block.mime_type, blob=block.data) for block in previews_of([image])
     ]

@@ -30,7 +30,7 @@ from mcp.types import (
 )
 
 from core import __version__
-from core.errors import EaselError, ServerError
+from core.errors import EaselError, Hint, ServerError
 from core.jobs.model import Job
 from core.logs import logger
 from interfaces.mcp_server import completions, errors, icons, prompts, resources, tasks
@@ -38,12 +38,12 @@ from interfaces.mcp_server.session import Visit, current
 from interfaces.mcp_server.tools import TOOLS
 
 INSTRUCTIONS = """\
-Easel makes and edits pictures, and keeps them behind lasting links. generate_image and edit_image cost money: \
-quote_image says how much before, list_available_models what there is. They answer within half a minute, either with \
-pictures or with a job_id; ask for that with get_image_job until its status is succeeded. Show the user each picture's \
-url exactly as it is. To change a picture, give its img_ id to edit_image."""
+Easel generates and edits images, and stores them behind permalinks. generate_image and edit_image cost money: \
+quote_image returns the price in advance, list_available_models the choice of models. Within half a minute they \
+return either images or a job_id; poll the job with get_image_job until its status is succeeded. Show the user each \
+image's url exactly as it is. To change an image, give its img_ id to edit_image."""
 
-# What is the same for every caller, until the next deployment.
+# The same for every caller until the next deployment.
 _FOR_ALL = CacheHint(ttl_ms=3_600_000, scope="public")
 
 Context = ServerRequestContext
@@ -56,10 +56,10 @@ async def list_tools(context: Context, params: Page) -> ListToolsResult:
 
 
 async def call_tool(context: Context, params: CallToolRequestParams) -> CallToolResult | dict[str, Any]:
-    """Run a tool in a thread, since the core waits for its stores. What goes wrong in it is an answer, no exception."""
+    """Run a tool in a thread, since the core blocks on its stores. An error in it is a result, not an exception."""
     tool = TOOLS.get(params.name)
     if tool is None:
-        raise MCPError(INVALID_PARAMS, f"There is no tool '{params.name[:64]}'. There are: {', '.join(TOOLS)}.")
+        raise MCPError(INVALID_PARAMS, f"There is no tool '{params.name[:64]}'. The tools are: {', '.join(TOOLS)}.")
     visit = current()
     logger.append_keys(tool=tool.name)
     latest: list[Job] = []
@@ -67,16 +67,16 @@ async def call_tool(context: Context, params: CallToolRequestParams) -> CallTool
     def watch(job: Job) -> None:
         logger.append_keys(job_id=job.id)
         latest[:] = [job]
-        anyio.from_thread.run(_report, context, visit, job)
+        anyio.from_thread.run(_report_progress, context, visit, job)
 
     try:
         result = await anyio.to_thread.run_sync(tool.call, visit, params.arguments or {}, watch)
     except EaselError as error:
-        return errors.told(error, visit.request_id)
-    except Exception as error:  # noqa: BLE001 # a client must not take a fault of ours for one of the protocol
+        return errors.tool_error(error, visit.request_id)
+    except Exception as error:  # noqa: BLE001 # a client must not mistake a fault of ours for a protocol error
         logger.exception("unhandled error", extra={"error": type(error).__name__})
-        sorry = ServerError("Easel failed to answer. Nothing is known to have been bought; list_images shows what was.")
-        return errors.told(sorry, visit.request_id)
+        fault = ServerError("Easel failed to answer. Nothing is known to have been bought.", hint=Hint.LIST_IMAGES)
+        return errors.tool_error(fault, visit.request_id)
     if tool.buys and latest and not latest[0].finished and tasks.declared(context):
         return tasks.created(latest[0])
     return result
@@ -84,28 +84,28 @@ async def call_tool(context: Context, params: CallToolRequestParams) -> CallTool
 
 async def serve_task(context: Context, params: tasks.TaskParams) -> dict[str, Any]:
     """tasks/get, tasks/update, tasks/cancel."""
-    tasks.demand(context)
+    tasks.require_declared(context)
     serve = {"tasks/get": tasks.get, "tasks/update": tasks.update, "tasks/cancel": tasks.cancel}[context.method]
     return await anyio.to_thread.run_sync(serve, current(), params.task_id)
 
 
-async def _report(context: Context, visit: Visit, job: Job) -> None:
-    """Tell a client that wants to know how far its call is."""
+async def _report_progress(context: Context, visit: Visit, job: Job) -> None:
+    """Report progress to a client that asked for it."""
     await context.session.report_progress(visit.seconds, message=f"{job.id} is {job.status}")
 
 
 async def list_resources(context: Context, params: Page) -> ListResourcesResult:
-    """The models, the history, and the newest pictures."""
+    """The models, the history, and the newest images."""
     return ListResourcesResult(resources=await anyio.to_thread.run_sync(resources.listed, current()))
 
 
 async def list_resource_templates(context: Context, params: Page) -> ListResourceTemplatesResult:
-    """Pictures by id."""
+    """Images by id."""
     return ListResourceTemplatesResult(resource_templates=[resources.IMAGE_TEMPLATE])
 
 
 async def read_resource(context: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
-    """Read one of them."""
+    """One resource."""
     try:
         contents = await anyio.to_thread.run_sync(resources.read, current(), str(params.uri))
     except EaselError as error:
@@ -119,15 +119,15 @@ async def list_prompts(context: Context, params: Page) -> ListPromptsResult:
 
 
 async def get_prompt(context: Context, params: GetPromptRequestParams) -> GetPromptResult:
-    """A prompt, filled in. Costs nothing."""
+    """A prompt with its arguments filled in. Costs nothing."""
     try:
-        return prompts.filled_in(params.name, params.arguments or {})
+        return prompts.render(params.name, params.arguments or {})
     except EaselError as error:
         raise MCPError(INVALID_PARAMS, error.text(errors.MCP_HINTS)) from None
 
 
 async def complete(context: Context, params: CompleteRequestParams) -> CompleteResult:
-    """What an argument may be, given how it begins."""
+    """Possible values of an argument, given its prefix."""
     found = await anyio.to_thread.run_sync(completions.of, current(), params.argument.name, params.argument.value)
     return CompleteResult(completion=found)
 
@@ -147,7 +147,7 @@ def build() -> Server:
             "resources/templates/list": _FOR_ALL,
         },
         on_list_tools=list_tools,
-        on_call_tool=call_tool,  # type: ignore[arg-type] # a task is a result that only the extension knows
+        on_call_tool=call_tool,  # type: ignore[arg-type] # a task is a result type that only the extension defines
         on_list_resources=list_resources,
         on_list_resource_templates=list_resource_templates,
         on_read_resource=read_resource,

@@ -1,4 +1,4 @@
-"""The visit: one call of the MCP door as its tools see it."""
+"""One call of the MCP server as its tools see it."""
 
 import time
 from contextvars import ContextVar
@@ -13,7 +13,7 @@ from core.responses.builders import Answers
 
 @dataclass(frozen=True)
 class Visit:
-    """Who calls, since when (Unix seconds, by the gateway's clock) and under which request id."""
+    """Who is calling, since when (Unix seconds, by the gateway's clock), and with which request id."""
 
     caller: Caller
     started_at: float
@@ -21,18 +21,18 @@ class Visit:
 
     @property
     def today(self) -> date:
-        """The day in UTC, by which models live and die."""
+        """The day in UTC, which decides about the models' lifecycle."""
         return datetime.now(UTC).date()
 
     @property
     def seconds(self) -> float:
-        """Since when it lasts."""
+        """How long it has taken so far."""
         return time.time() - self.started_at
 
     def answers(self) -> Answers:
-        """The shaper of what the HTTP door would answer, with the lasting links that its host serves.
+        """Builds what the HTTP API would answer, with the permalinks that its host serves.
 
-        A model damages the long signed URLs when it copies them.
+        Models damage long signed URLs when they copy them.
         """
         url = doors().settings.public_url
         return Answers(LastingLinks(url), url, time.time(), self.budget_left)
@@ -46,10 +46,10 @@ _current: ContextVar[Visit] = ContextVar("visit")
 
 
 def begin(visit: Visit) -> None:
-    """Make it the visit of this invocation, which the SDK's tasks and threads inherit."""
+    """Make it the current call, which the SDK's tasks and threads inherit."""
     _current.set(visit)
 
 
 def current() -> Visit:
-    """The visit that is being answered."""
+    """The call that is being answered."""
     return _current.get()

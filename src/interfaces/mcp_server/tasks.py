@@ -1,9 +1,11 @@
 """The protocol's Tasks extension: a job as a task, for clients that declare it (SEP-2663, revision 2026-07-28).
 
-A task is a job and has its id; nothing else is stored. A client that does not know the extension meets the same job
-through get_image_job.
+A task is a job and has its id; nothing else is stored. A client that does not know the extension reads the same job
+with get_image_job.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from mcp.server.context import ServerRequestContext
@@ -11,7 +13,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY, RequestParams
 
 from composition.services import doors
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, NotFound, ServiceUnavailable
 from core.jobs.model import Job
 from interfaces.mcp_server.errors import MCP_HINTS
 from interfaces.mcp_server.results import POLL_SECONDS, iso, result_of
@@ -22,31 +24,31 @@ METHODS = ("tasks/get", "tasks/update", "tasks/cancel")
 
 
 class TaskParams(RequestParams):
-    """Names a task."""
+    """The parameters of the three methods."""
 
     task_id: str
 
 
 def declared(context: ServerRequestContext) -> bool:
-    """Whether this request's client knows tasks; only such a one may be given any."""
+    """Whether the client supports tasks; only then may it be given any."""
     able = context.session.client_capabilities
     return IDENTIFIER in ((able and able.extensions) or {})
 
 
-def demand(context: ServerRequestContext) -> None:
+def require_declared(context: ServerRequestContext) -> None:
     """Raises MCPError for a client that has not declared the extension."""
     if not declared(context):
         needed: dict[str, object] = {"requiredCapabilities": {"extensions": {IDENTIFIER: {}}}}
-        raise MCPError(MISSING_REQUIRED_CLIENT_CAPABILITY, "The client has to declare the tasks extension.", needed)
+        raise MCPError(MISSING_REQUIRED_CLIENT_CAPABILITY, "The client must declare the tasks extension.", needed)
 
 
 def created(job: Job) -> dict[str, Any]:
-    """A job that is not finished, in place of a tool's result."""
+    """An unfinished job, in place of a tool's result."""
     return {"resultType": "task", **_task(job)}
 
 
 def get(visit: Visit, task_id: str) -> dict[str, Any]:
-    """The state of a task, with what its tool would have answered once that is known."""
+    """The state of a task, and its tool's result once it has one."""
     job = _read(visit, task_id)
     if not job.finished or job.status == "canceled":
         return _task(job)
@@ -55,23 +57,27 @@ def get(visit: Visit, task_id: str) -> dict[str, Any]:
 
 
 def update(visit: Visit, task_id: str) -> dict[str, Any]:
-    """Acknowledge answers to questions; a job asks none."""
+    """Acknowledge input for a task; a job asks for none."""
     _read(visit, task_id)
     return {}
 
 
 def cancel(visit: Visit, task_id: str) -> dict[str, Any]:
-    """Cancel if it is not too late; the acknowledgement promises nothing, as the extension has it."""
-    try:
-        doors().canceler.cancel(_read(visit, task_id))
-    except Conflict:
-        return {}
+    """Cancel if it is not too late. As the extension says, the acknowledgement promises nothing."""
+    with suppress(Conflict, ServiceUnavailable), _not_found_as_protocol_error():
+        doors().cancellation.cancel(visit.caller, task_id)
     return {}
 
 
 def _read(visit: Visit, task_id: str) -> Job:
+    with _not_found_as_protocol_error():
+        return doors().jobs.read(visit.caller, task_id)
+
+
+@contextmanager
+def _not_found_as_protocol_error() -> Iterator[None]:
     try:
-        return doors().job_lookup.read(visit.caller, task_id)
+        yield
     except NotFound as error:
         raise MCPError(INVALID_PARAMS, error.text(MCP_HINTS)) from None
 

@@ -1,4 +1,4 @@
-"""The tools: what each is called, takes and answers, and the few lines that hand it to the core."""
+"""The tools: what each is called, accepts and returns, and the few lines that call the core."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from composition.services import doors
 from core.jobs.model import Job
+from core.requests.json_schema import untitled
 from interfaces.mcp_server import errors, icons, purchases
 from interfaces.mcp_server.arguments import (
     Arguments,
@@ -22,7 +23,6 @@ from interfaces.mcp_server.arguments import (
     ListImages,
     ListModels,
     Quote,
-    shortened,
 )
 from interfaces.mcp_server.models import ModelsResult, models_result
 from interfaces.mcp_server.previews import previews_of
@@ -36,7 +36,7 @@ from interfaces.mcp_server.results import (
     job_result,
     listed_image,
     result_of,
-    told,
+    tool_result,
 )
 from interfaces.mcp_server.session import Visit
 
@@ -45,7 +45,7 @@ Watch = Callable[[Job], None]
 
 @dataclass(frozen=True)
 class Tool[Given: Arguments]:
-    """A tool. `run` gets checked arguments; its docstring is what a model reads of the tool."""
+    """A tool. `run` gets validated arguments; its docstring is the description that a model reads."""
 
     name: str
     title: str
@@ -56,14 +56,14 @@ class Tool[Given: Arguments]:
 
     @property
     def buys(self) -> bool:
-        """Whether its answer may be a job that is not finished, and with that a task."""
+        """Whether its result may be an unfinished job, and so a task."""
         return self.annotations is _BUYS
 
     def call(self, visit: Visit, arguments: dict[str, Any], watch: Watch) -> CallToolResult:
-        """Run the tool on arguments as they came in; `watch` sees its job whenever that is looked at.
+        """Run the tool on raw arguments; `watch` sees its job each time it is read.
 
         Raises:
-            EaselError: the core, or the tool's schema, refuses it.
+            EaselError: the core or the tool's schema refuses them.
         """
         try:
             given = self.takes.read(arguments)
@@ -79,46 +79,45 @@ class Tool[Given: Arguments]:
             title=self.title,
             description=" ".join((self.run.__doc__ or "").split()),
             input_schema=self.takes.schema_for_models(),
-            output_schema=shortened(self.answers.model_json_schema(mode="serialization")),
+            output_schema=untitled(self.answers.model_json_schema(mode="serialization")),
             annotations=self.annotations,
             icons=[icons.of(self.name)],
         )
 
 
 def generate_image(visit: Visit, given: Generate, watch: Watch) -> CallToolResult:
-    """Make pictures from a prompt. Costs money (quote_image says how much). Answers within wait_seconds: with links to
-    the pictures, or with a job_id to give to get_image_job. Repeating a call never buys twice.
+    """Generate images from a prompt. Costs money (quote_image returns the price). Returns within wait_seconds, with
+    links to the images or with a job_id for get_image_job. Repeating a call never buys twice.
     """
     job = purchases.generate(visit, given)
     return _watched(visit, job, given, watch, buying=True)
 
 
 def edit_image(visit: Visit, given: Edit, watch: Watch) -> CallToolResult:
-    """Make pictures from others and a prompt: change, extend or combine them. Name earlier pictures by their img_ id;
-    send a file of the user's by create_upload, or name it by its https URL. Costs money, and answers, like
-    generate_image.
+    """Generate images from others and a prompt: change, extend or combine them. Refer to earlier images by their img_
+    id; upload a user's file with create_upload, or pass its https URL. Costs money and returns like generate_image.
     """
     job = purchases.edit(visit, given)
     return _watched(visit, job, given, watch, buying=True)
 
 
 def get_image_job(visit: Visit, given: GetJob, watch: Watch) -> CallToolResult:
-    """The pictures of a job, or how far it is. Waits up to wait_seconds for it to finish. Costs nothing. A job and its
-    pictures are kept for as long as its expires_at says, and only the key that bought it can read it.
+    """Read the images of a job, or its progress. Waits up to wait_seconds for it to finish. Free of charge. A job and
+    its images are kept until its expires_at, and only the key that bought it can read it.
     """
-    return _watched(visit, doors().job_lookup.read(visit.caller, given.job_id), given, watch)
+    return _watched(visit, doors().jobs.read(visit.caller, given.job_id), given, watch)
 
 
 def cancel_image_job(visit: Visit, given: CancelJob, watch: Watch) -> CallToolResult:
-    """Cancel a job of which nothing was bought yet. Refused once the purchase has been started."""
-    job = doors().canceler.cancel(doors().job_lookup.read(visit.caller, given.job_id))
-    return told(job_result(job, visit))
+    """Cancel a job before its purchase starts. Refused once it has started."""
+    job = doors().cancellation.cancel(visit.caller, given.job_id)
+    return tool_result(job_result(job, visit))
 
 
 def quote_image(visit: Visit, given: Quote, watch: Watch) -> CallToolResult:
-    """What generate_image or, with images, edit_image would cost with the same arguments. Buys nothing."""
+    """Return what generate_image or, with images, edit_image would cost with the same arguments. Buys nothing."""
     request, price = purchases.quote(given)
-    return told(
+    return tool_result(
         QuoteResult(
             model=request.model,
             n=request.n,
@@ -133,26 +132,26 @@ def quote_image(visit: Visit, given: Quote, watch: Watch) -> CallToolResult:
 
 
 def list_images(visit: Visit, given: ListImages, watch: Watch) -> CallToolResult:
-    """The pictures that were made before with this key, newest first. Costs nothing."""
-    return told(image_list(visit, given.limit, given.after))
+    """List the images bought with this key, newest first. Free of charge."""
+    return tool_result(image_list(visit, given.limit, given.after))
 
 
 def list_available_models(visit: Visit, given: ListModels, watch: Watch) -> CallToolResult:
-    """The models that can draw: what each takes, what it costs, and until when it lives. Costs nothing."""
-    return told(models_result(given.model, visit.today))
+    """List the available models: what each accepts, what it costs, and when it is shut down. Free of charge."""
+    return tool_result(models_result(given.model, visit.today))
 
 
 def create_upload(visit: Visit, given: CreateUpload, watch: Watch) -> CallToolResult:
-    """A form that takes a picture file of up to 50 MB, so that edit_image can work on it. Costs nothing. Whoever has
-    the file sends it; the upload is kept for a day.
+    """Create a form for uploading an image file of up to 50 MB, for use with edit_image. Free of charge. Whoever has
+    the file sends it; the upload is kept for one day.
     """
     upload, form = doors().uploads.create(visit.caller, given.model_dump(exclude_none=True))
-    return told(
+    return tool_result(
         UploadResult(
             upload_id=upload.id,
             next_step=(
-                "POST a multipart/form-data form to url: first all fields, last the file as the field 'file'. It "
-                f'answers 204. Then call edit_image with images ["{upload.id}"].'
+                "POST a multipart/form-data form to url: first all fields, last the file as the field 'file'. The "
+                f'response is 204. Then call edit_image with images ["{upload.id}"].'
             ),
             method="POST",
             url=form.url,
@@ -164,12 +163,12 @@ def create_upload(visit: Visit, given: CreateUpload, watch: Watch) -> CallToolRe
 
 
 def image_list(visit: Visit, limit: int, after: str | None) -> ImageList:
-    """A page of a caller's pictures.
+    """A page of a caller's images.
 
     Raises:
-        NotFound: `after` is no image of the caller.
+        NotFound: `after` is not an image of the caller.
     """
-    found, more = doors().library.list_of(visit.caller, limit, after)
+    found, more = doors().images.list_of(visit.caller, limit, after)
     shown = visit.answers().image_list(found, more)["data"]
     return ImageList(
         images=[listed_image(image) for image in shown],
@@ -180,12 +179,12 @@ def image_list(visit: Visit, limit: int, after: str | None) -> ImageList:
 def _watched(
     visit: Visit, job: Job, given: Generate | Edit | GetJob, watch: Watch, *, buying: bool = False
 ) -> CallToolResult:
-    """A job after waiting for it, counted from the moment the gateway took the call: a cold start is part of it."""
+    """A job after waiting for it, counted from when the gateway accepted the call: a cold start is part of the wait."""
     watch(job)
     wait = min(given.wait_seconds, doors().settings.max_wait_seconds)
-    job = doors().job_lookup.wait(job, until=visit.started_at + wait, watch=watch)
-    pictures = previews_of(job.images) if given.preview and job.status == "succeeded" else []
-    return result_of(job, visit, pictures, buying=buying)
+    job = doors().jobs.wait(job, until=visit.started_at + wait, watch=watch)
+    previews = previews_of(job.images) if given.preview and job.status == "succeeded" else []
+    return result_of(job, visit, previews, buying=buying)
 
 
 _BUYS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
@@ -196,13 +195,13 @@ _PREPARES = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempo
 TOOLS: dict[str, Tool[Any]] = {
     tool.name: tool
     for tool in (
-        Tool("generate_image", "Generate pictures", Generate, JobResult, generate_image, _BUYS),
-        Tool("edit_image", "Edit pictures", Edit, JobResult, edit_image, _BUYS),
-        Tool("get_image_job", "Get a picture job", GetJob, JobResult, get_image_job, _READS),
+        Tool("generate_image", "Generate images", Generate, JobResult, generate_image, _BUYS),
+        Tool("edit_image", "Edit images", Edit, JobResult, edit_image, _BUYS),
+        Tool("get_image_job", "Get an image job", GetJob, JobResult, get_image_job, _READS),
         Tool("list_available_models", "List models", ListModels, ModelsResult, list_available_models, _READS),
         Tool("quote_image", "Quote a price", Quote, QuoteResult, quote_image, _READS),
-        Tool("list_images", "List pictures", ListImages, ImageList, list_images, _READS),
-        Tool("create_upload", "Upload a picture", CreateUpload, UploadResult, create_upload, _PREPARES),
-        Tool("cancel_image_job", "Cancel a picture job", CancelJob, JobResult, cancel_image_job, _CANCELS),
+        Tool("list_images", "List images", ListImages, ImageList, list_images, _READS),
+        Tool("create_upload", "Upload an image", CreateUpload, UploadResult, create_upload, _PREPARES),
+        Tool("cancel_image_job", "Cancel an image job", CancelJob, JobResult, cancel_image_job, _CANCELS),
     )
 }

@@ -15,7 +15,6 @@ import boto3
 import pytest
 import time_machine
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
-from botocore.exceptions import BotoCoreError, ClientError
 from moto.backends import get_backend
 
 from core import aws
@@ -145,7 +144,7 @@ class Cloud:
         return answers[0] if answers else None
 
     def tool(self, name: str, arguments: dict[str, Any]) -> Any:
-        """The result of a tool that an assistant calls; None when the function died."""
+        """The result of a tool that an assistant calls, or the refusal of its call; None when the function died."""
         event = sample_event("mcp")
         params = {"name": name, "arguments": arguments, "_meta": META}
         event["headers"] |= {
@@ -161,17 +160,13 @@ class Cloud:
         except Crash:
             self.restart()
             return None
-        except (
-            ClientError,
-            BotoCoreError,
-        ):  # Who calls could not be looked up: Lambda answers in the function's place.
-            return None
         if process.dead:  # The server's threads have their own way to end.
             self.restart()
             return None
         text = answered["body"]
         text = base64.b64decode(text).decode() if answered.get("isBase64Encoded") else text
-        return json.loads(text)["result"]
+        document = json.loads(text)
+        return document["result"] if "result" in document else {"isError": True, "error": document["error"]["code"]}
 
     @contextmanager
     def _door(self, seconds: int) -> Iterator[list[Answer]]:

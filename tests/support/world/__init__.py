@@ -13,13 +13,12 @@ aws           what moto plays
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import ModuleType
 
 import pytest
 
 from cli import keys
 from cli.stack import Stack
-from composition import announcer, drops, mcp, models_check, services, upkeep, webhook, worker
+from composition import process, worker
 from core import aws as clients
 from local.simulator import Simulator
 from tests.support.world import aws
@@ -45,7 +44,7 @@ class World:
 
     def restart(self) -> None:
         """Let the functions start anew, as after a deployment with other settings."""
-        restart()
+        process.restart()
 
 
 @contextmanager
@@ -75,22 +74,11 @@ def deployed(simulator: Simulator) -> Iterator[World]:
     _begin_anew()
 
 
-def restart() -> None:
-    """Forget what the composition roots have built, but for the open connections to the provider."""
-    _forget(announcer, drops, mcp, models_check, services, upkeep, webhook, worker)
-
-
 def _begin_anew() -> None:
     """A test may have given the AWS clients handlers of its own."""
-    restart()
-    _forget(clients)
-
-
-def _forget(*modules: ModuleType) -> None:
-    for module in modules:
-        for build in vars(module).values():
-            if hasattr(build, "cache_clear") and build is not worker.http_client:
-                build.cache_clear()
+    process.restart()
+    for client in (clients.dynamodb, clients.sqs, clients.events, clients.s3, clients.secretsmanager):
+        client.cache_clear()
 
 
 def _outputs(variables: dict[str, str]) -> dict[str, str]:
