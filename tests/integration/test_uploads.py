@@ -142,7 +142,7 @@ def test_an_upload_is_opened_by_its_owner_once_it_is_there(world: World) -> None
     with pytest.raises(InvalidRequest) as error:
         doors().uploads.open(caller_of(world), upload["id"])
     assert error.value.problem.code == "upload_pending"
-    assert "was not uploaded yet" in error.value.problem.message
+    assert "have not arrived yet" in error.value.problem.message
     arrive(upload)
     opened = doors().uploads.open(caller_of(world), upload["id"])
     assert (opened.key, opened.size, opened.content_type) == (upload["fields"]["key"], 5, "image/png")

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SignedUrl:
-    """A URL that anybody may download until `expires_at` (Unix seconds)."""
+    """A URL that anybody can download from until `expires_at` (Unix seconds)."""
 
     url: str
     expires_at: int
 
 
 class ImageStore:
-    """Keeps the bytes of images, as they were received."""
+    """Stores the bytes of images as they were received."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
@@ -32,7 +32,7 @@ class ImageStore:
         self._client.put_object(
             Bucket=self._bucket,
             Key=image.key,
-            Body=cast(bytes, data),  # botocore takes a bytearray too, its types forgot it
+            Body=cast(bytes, data),  # botocore accepts a bytearray, too; its types do not say so
             ContentType=image.content_type,
             CacheControl="private, max-age=31536000, immutable",
             Metadata={"sha256": image.sha256, "job": image.job_id},
@@ -53,12 +53,12 @@ class ImageStore:
         return True
 
     def delete(self, key: str) -> None:
-        """Delete an object, if it is still there."""
+        """Delete an object, if it exists."""
         self._client.delete_object(Bucket=self._bucket, Key=key)
 
 
 class ImageLinks:
-    """Signs download URLs. They are made for each answer and never stored."""
+    """Signs download URLs, anew for each answer; they are never stored."""
 
     def __init__(self, client: "S3Client", bucket: str, ttl_seconds: int) -> None:
         self._client = client
@@ -66,9 +66,9 @@ class ImageLinks:
         self._ttl_seconds = ttl_seconds
 
     def sign(self, image: Image, now: float, *, head: bool = False) -> SignedUrl:
-        """A URL of the image that works from now for the configured time, or until the image expires.
+        """A URL that works from now for the configured time, or until the image expires.
 
-        It works for GET; with `head` for HEAD instead, since S3 signs the method too.
+        It works for GET, or with `head` for HEAD, since the method is part of the signature.
         """
         ttl = max(1, min(self._ttl_seconds, image.expires_at - int(now)))
         url = self._client.generate_presigned_url(
@@ -83,11 +83,11 @@ def permalink(base_url: str, image: Image) -> str:
 
 
 class LastingLinks:
-    """In place of signed URLs where an answer is kept: links that work for as long as the image lives."""
+    """Permalinks instead of signed URLs, for answers that are kept: they work as long as the image exists."""
 
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url
 
     def sign(self, image: Image, now: float) -> SignedUrl:  # noqa: ARG002 - the same at any time
-        """The lasting link of an image."""
+        """The permalink of an image."""
         return SignedUrl(permalink(self._base_url, image), image.expires_at)

@@ -30,7 +30,7 @@ class Canceler:
         """The canceled job. Canceling it again changes nothing.
 
         Raises:
-            NotFound: no such job, or another caller's.
+            NotFound: there is no such job, it is another caller's, or it expired in the meantime.
             Conflict: it is too late; the error says what is known about the purchase.
             ServiceUnavailable: other writes keep getting in first.
         """

@@ -152,7 +152,7 @@ class InputCollector:
         reference = image.reference or ""
         if reference.startswith("img_"):
             try:
-                return _Found(reference, self._store.look(self._library.read(caller, reference).key))
+                return _Found(reference, self._store.stat(self._library.read(caller, reference).key))
             except InputGone:
                 raise NotFound(f"The image '{reference}' of '{param}' is no longer stored.", param=param) from None
         if reference.startswith("file_"):

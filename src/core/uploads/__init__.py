@@ -1,7 +1,7 @@
-"""Uploads: how a caller sends an input that is too large for a request body, and how it is used safely.
+"""Uploads: how a caller sends an input image that is too large for a request body.
 
-The signed form works several times until it expires, so the bytes behind an id could change between two uses. The first
-use therefore pins the object's ETag, and later uses demand it: an upload stands for one image in effect.
+A signed form can be used several times until it expires, so the bytes behind an id could change between two uses. The
+first use therefore pins the object's ETag, and later uses require it: an upload stands for one image.
 """
 
 import secrets
@@ -28,16 +28,16 @@ class UploadBody(Body):
     example = '{"content_type": "image/png"}'
 
     content_type: Literal["image/png", "image/jpeg", "image/webp"]
-    """What the file is."""
+    """The type of the file."""
     bytes: int | None = Field(default=None, ge=1, le=MAX_BYTES)
-    """Its exact or greatest size, if that is known."""
+    """Its exact or maximum size in bytes, if known."""
     filename: str | None = Field(default=None, min_length=1, max_length=255)
-    """For people only."""
+    """Free-form label; not interpreted."""
 
 
 @dataclass(frozen=True)
 class OpenedUpload:
-    """An upload that may be used: an object of the images bucket. Read it with If-Match on its `etag`."""
+    """An upload that can be used, as an object in the images bucket. Read it with If-Match on its `etag`."""
 
     key: str
     etag: str
@@ -46,7 +46,7 @@ class OpenedUpload:
 
 
 class Uploads:
-    """The uploads of callers."""
+    """Creates, reads and deletes uploads."""
 
     def __init__(self, records: UploadStore, bucket: UploadBucket) -> None:
         self._records = records
@@ -56,7 +56,7 @@ class Uploads:
         """A new upload, and the form that sends its bytes.
 
         Raises:
-            InvalidRequest: the document is no UploadBody.
+            InvalidRequest: the document is not a valid UploadBody.
         """
         body = UploadBody.read(document)
         now = int(time.time())
@@ -74,10 +74,10 @@ class Uploads:
         return upload, self._bucket.form(upload, now, FORM_SECONDS)
 
     def read(self, caller: Caller, upload_id: str) -> tuple[Upload, StoredUpload | None]:
-        """A caller's upload, and what has arrived of it.
+        """A caller's upload, and its bytes if they have arrived.
 
         Raises:
-            NotFound: no such upload, another caller's, deleted or expired.
+            NotFound: there is no such upload, it is another caller's, or it was deleted or has expired.
         """
         upload = self._owned(caller, upload_id)
         return upload, self._bucket.find(upload)
@@ -86,13 +86,13 @@ class Uploads:
         """An upload for use as an input.
 
         Raises:
-            NotFound: no such upload, another caller's, deleted or expired.
-            InvalidRequest: nothing has arrived yet, or other bytes than those that were used first.
+            NotFound: there is no such upload, it is another caller's, or it was deleted or has expired.
+            InvalidRequest: nothing has arrived yet, or the bytes have changed since the first use.
         """
         upload, stored = self.read(caller, upload_id)
         if stored is None:
             raise InvalidRequest(
-                f"'{upload.id}' was not uploaded yet. Send the file with the form that came with this id.",
+                f"The bytes of '{upload.id}' have not arrived yet. Send the file with the form that came with this id.",
                 code="upload_pending",
             )
         if upload.etag != stored.etag:
@@ -100,16 +100,17 @@ class Uploads:
                 self._records.pin(upload, stored.etag)
             except UploadChanged:
                 raise InvalidRequest(
-                    f"'{upload.id}' was changed after its first use. Make a new upload for another file.",
+                    f"The bytes of '{upload.id}' have changed since its first use. Create a new upload for "
+                    "another file.",
                     code="upload_changed",
                 ) from None
         return OpenedUpload(upload.key, stored.etag, stored.size, upload.content_type)
 
     def delete(self, caller: Caller, upload_id: str) -> None:
-        """Delete an upload: first the bytes, so that a crash leaves a record by which it can be done again.
+        """Delete an upload. The bytes go first, so that after a crash the record still allows another attempt.
 
         Raises:
-            NotFound: no such upload, another caller's, or deleted before.
+            NotFound: there is no such upload, it is another caller's, or it was deleted before.
         """
         upload = self._owned(caller, upload_id)
         self._bucket.delete(upload)

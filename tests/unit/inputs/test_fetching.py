@@ -282,7 +282,7 @@ def test_a_redirect_to_a_forbidden_place_is_refused_without_naming_it(
 
 def test_a_redirect_to_nowhere_is_refused(server: Server, names: Names) -> None:
     server.replies = [b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"]
-    assert "redirects to nowhere" in refusal(server.url)[1]
+    assert "redirects without a location" in refusal(server.url)[1]
 
 
 # Bounds
