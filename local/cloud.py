@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from local.build import package
 from local.deployment import REGION, api_url, deploy, store_secret
-from local.ministack import USUAL_PORT, ministack
+from local.ministack import DEFAULT_PORT, ministack
 from local.processes import ROOT, LocalCloudError, service, wait_until
 from local.stack import Stack
 
@@ -58,7 +58,7 @@ class Progress:
 def running_stack(
     name: str = "local",
     *,
-    port: int = USUAL_PORT,
+    port: int = DEFAULT_PORT,
     provider: Provider | None = None,
     plain_simulator: bool = False,
     parameters: Mapping[str, str] | None = None,

@@ -1,4 +1,4 @@
-"""Successful answers: the response body, the stream of events, and what a fault makes of them."""
+"""Successful answers: the response body or the stream of events, as a fault may change them."""
 
 import base64
 import json
@@ -9,10 +9,10 @@ from typing import Any
 from local.simulator.billing import usage_of
 from local.simulator.order import Order
 
-# Stores a picture for a while and returns its URL.
+# Stores an image for a while, and returns its URL.
 Publish = Callable[[bytes], str]
 
-NOT_AN_IMAGE = b"These bytes are no image."
+NOT_AN_IMAGE = b"These bytes are not an image."
 NOT_BASE64 = "!!! this is not base64 !!!"
 GARBAGE = '{"created": 1713833628, "data": [{"b64_'
 
@@ -43,7 +43,7 @@ def json_answer(order: Order, pictures: list[bytes], fault: str | None, publish:
 
 
 def stream_answer(order: Order, drafts: list[bytes], picture: bytes, fault: str | None) -> list[str]:
-    """The server-sent events of a 200 answer: one per draft, then the finished picture."""
+    """The server-sent events of a 200 answer: one for each partial image, then the finished image."""
     prefix = "image_generation" if order.endpoint == "generations" else "image_edit"
     if fault == "garbage_json":
         return [f"event: {prefix}.completed\ndata: {GARBAGE}\n\n"]
@@ -70,8 +70,8 @@ def _settings(order: Order) -> dict[str, Any]:
     return {
         "background": "transparent" if order.transparent else "opaque",
         "output_format": order.format,
-        "quality": order.settled_quality,
-        "size": "{}x{}".format(*order.settled_size),
+        "quality": order.actual_quality,
+        "size": "{}x{}".format(*order.actual_size),
     }
 
 

@@ -1,4 +1,4 @@
-"""Pictures for orders: a seeded scene for the prompt, captioned as simulated, as file bytes."""
+"""Draws the images of an order: a scene for the prompt, with a caption that says it is simulated."""
 
 import hashlib
 
@@ -17,7 +17,7 @@ __all__ = ["draw", "draw_draft"]
 
 
 def draw(order: Order, index: int = 0, *, plain: bool = False) -> bytes:
-    """The index-th picture of an order; `plain` draws a cheap one."""
+    """The image of an order at that index, as a file; `plain` draws a simple one, which is faster."""
     if order.format == "svg":
         return _draw_svg(order, index).encode()
     frames = [_frame(order, index, plain, i / order.frames) for i in range(order.frames)]
@@ -28,7 +28,7 @@ def draw(order: Order, index: int = 0, *, plain: bool = False) -> bytes:
 
 
 def draw_draft(order: Order, number: int, *, plain: bool = False) -> bytes:
-    """An unfinished picture for a stream: blurred, less so with each number."""
+    """A partial image for a stream: blurred, less so with each number."""
     picture = _frame(order, 0, plain, 0.0)
     if picture.mode == "P":
         picture = picture.convert("RGB")
@@ -38,10 +38,10 @@ def draw_draft(order: Order, number: int, *, plain: bool = False) -> bytes:
 
 
 def _frame(order: Order, index: int, plain: bool, phase: float) -> Image.Image:
-    size, seed, label = order.settled_size, _seed(order, index), _label(order, index)
+    size, seed, label = order.actual_size, _seed(order, index), _label(order, index)
     if plain:
         return paint_plain(order, size, seed, label, phase)
-    oversample = 1 if order.settled_quality == "low" or order.frames > 1 else 2
+    oversample = 1 if order.actual_quality == "low" or order.frames > 1 else 2
     scene = compose(order.prompt, size[0] / size[1], seed, phase, frame=hole(order, size))
     if order.inputs:
         picture = retouch(order, scene, size, oversample)
@@ -54,7 +54,7 @@ def _frame(order: Order, index: int, plain: bool, phase: float) -> Image.Image:
 
 
 def _draw_svg(order: Order, index: int) -> str:
-    size = order.settled_size
+    size = order.actual_size
     scene = compose(order.prompt, size[0] / size[1], _seed(order, index))
     base = base_picture(order, size) if order.inputs else None
     lines = wrapped(order.prompt, size)
@@ -67,8 +67,8 @@ def _seed(order: Order, index: int) -> str:
 
 
 def _label(order: Order, index: int) -> str:
-    width, height = order.settled_size
-    parts = ["simulated", order.model, f"{width}x{height}", order.settled_quality]
+    width, height = order.actual_size
+    parts = ["simulated", order.model, f"{width}x{height}", order.actual_quality]
     if order.n > 1:
         parts.append(f"{index + 1}/{order.n}")
     return "  ·  ".join(parts)

@@ -1,4 +1,4 @@
-"""Cheap pictures for tests: a two-colour gradient with a disc, still seeded and captioned."""
+"""Simple images for tests: a two-colour gradient with a disc and the caption."""
 
 from random import Random
 
@@ -13,7 +13,7 @@ _DISC, _BAND, _ACCENT, _TEXT = range(_RAMP, 256)
 
 
 def paint_plain(order: Order, size: tuple[int, int], seed: str, label: str, phase: float) -> Image.Image:
-    """A picture of the right size; generations come in palette mode, which encodes fast."""
+    """An image of the right size; that of a generation is in palette mode, which encodes faster."""
     rng = Random(seed)
     disc = _disc(rng, size, phase)
     if order.inputs:

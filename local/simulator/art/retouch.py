@@ -1,4 +1,4 @@
-"""Edited pictures: what the first input, the others, the mask and the markup turn into."""
+"""Draws edited images from the inputs, the mask and the markup."""
 
 import math
 
@@ -14,7 +14,7 @@ _FRAME = 0.02
 
 
 def retouch(order: Order, scene: Scene, size: tuple[int, int], oversample: int) -> Image.Image:
-    """The inputs under a tint, a frame and the scene's subject; with a mask, repainted in it."""
+    """The inputs with a tint, a frame and the subject of the scene; with a mask, repainted inside it."""
     base = base_picture(order, size)
     if order.mask is not None:
         picture = _repaint(base, order.mask, paint(scene, size, oversample))
@@ -29,7 +29,7 @@ def retouch(order: Order, scene: Scene, size: tuple[int, int], oversample: int) 
 
 
 def hole(order: Order, size: tuple[int, int]) -> Frame | None:
-    """Where a mask asks for new content, in a scene's space; None without a hole."""
+    """The area that the mask leaves to be repainted, in the space of a scene; None if there is none."""
     edges = _holes(order.mask, size).getbbox() if order.mask is not None else None
     if edges is None:
         return None
@@ -38,7 +38,7 @@ def hole(order: Order, size: tuple[int, int]) -> Frame | None:
 
 
 def base_picture(order: Order, size: tuple[int, int]) -> Image.Image:
-    """The inputs as one opaque picture of the asked size: one fills it, several form a grid."""
+    """The inputs as one opaque image of that size: one fills it, several form a grid."""
     first = _opaque(order.inputs[0])
     if order.markup is not None:
         first.paste(order.markup, mask=order.markup.getchannel("A"))

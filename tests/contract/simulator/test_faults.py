@@ -114,7 +114,7 @@ def test_garbage_json(sim: Simulator, generate: Any) -> None:
 
 def test_wrong_bytes(sim: Simulator, generate: Any) -> None:
     data = base64.b64decode(spoiled(sim, generate, "wrong_bytes").json()["data"][0]["b64_json"])
-    assert data == b"These bytes are no image."
+    assert data == b"These bytes are not an image."
 
 
 def test_bad_base64(sim: Simulator, generate: Any) -> None:

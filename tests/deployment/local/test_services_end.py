@@ -71,7 +71,7 @@ def test_the_callers_environment_does_not_reach_a_service(tmp_path: Path, monkey
 
 
 def test_a_failing_command_is_shown_with_the_end_of_its_output(tmp_path: Path) -> None:
-    with pytest.raises(LocalCloudError, match=r"(?s)noisy failed, see .*noisy.log.*the reason"):
+    with pytest.raises(LocalCloudError, match=r"(?s)noisy failed\. The end of .*noisy.log.*the reason"):
         run_logged(["bash", "-c", "seq 1000; echo the reason; exit 3"], tmp_path / "noisy.log", {})
 
 
