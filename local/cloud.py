@@ -61,13 +61,12 @@ def running_stack(
     port: int = DEFAULT_PORT,
     provider: Provider | None = None,
     plain_simulator: bool = False,
-    parameters: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Stack]:
     """Build, start and deploy everything; yields where it is, and stops all of it when the block ends.
 
     Stacks of different names can run side by side; logs are in out/logs/NAME. Without a `provider`, the simulator takes
-    its place; `plain_simulator` makes it draw simple images, which is faster. `parameters` are template parameters.
+    its place; `plain_simulator` makes it draw simple images, which is faster.
 
     Raises:
         LocalCloudError: something did not start, or a stack of that name is running.
@@ -92,7 +91,7 @@ def running_stack(
                 built,
                 aws,
                 f"easel-{name}",
-                {"OpenAiSecretArn": secret_arn, "OpenAiBaseUrl": provider.base_url, **(parameters or {})},
+                {"OpenAiSecretArn": secret_arn, "OpenAiBaseUrl": provider.base_url},
                 logs,
             )
         stack = Stack(
@@ -118,7 +117,6 @@ def running_stack(
             mcp_function=outputs["McpFunctionName"],
             model_check_function=outputs["ModelCheckFunctionName"],
             sweep_function=outputs["SweepFunctionName"],
-            dead_letter_function=outputs["DeadLetterFunctionName"],
             drops_queue_url=outputs["DropsQueueUrl"],
             drops_dead_letter_queue_url=outputs["DropsDeadLetterQueueUrl"],
             drop_function=outputs["DropFunctionName"],

@@ -9,7 +9,6 @@ import httpx
 from local.processes import ROOT, free_port, service, wait_until
 
 DEFAULT_PORT = 4566
-ACCOUNT = "000000000000"
 # For MiniStack, this key is the account's administrator.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 PYTHON = ROOT / ".venv-ministack/bin/python"

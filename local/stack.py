@@ -48,7 +48,6 @@ class Stack:
     mcp_function: str
     sweep_function: str
     model_check_function: str
-    dead_letter_function: str
     drops_queue_url: str
     drops_dead_letter_queue_url: str
     drop_function: str
