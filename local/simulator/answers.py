@@ -19,14 +19,14 @@ GARBAGE = '{"created": 1713833628, "data": [{"b64_'
 _SVG_AUTHOR_TOKENS = 400
 
 
-def json_answer(order: Order, pictures: list[bytes], fault: str | None, publish: Publish) -> str:
+def json_answer(order: Order, images: list[bytes], fault: str | None, publish: Publish) -> str:
     """The body of a 200 answer."""
     if fault == "garbage_json":
         return GARBAGE
     if fault == "wrong_bytes":
-        pictures = [NOT_AN_IMAGE] * len(pictures)
+        images = [NOT_AN_IMAGE] * len(images)
     body: dict[str, Any] = {"created": int(time.time())}
-    body["data"] = [_datum(order, picture, publish) for picture in pictures]
+    body["data"] = [_datum(order, image, publish) for image in images]
     if fault == "empty_data":
         body["data"] = []
     if fault == "bad_base64":
@@ -42,7 +42,7 @@ def json_answer(order: Order, pictures: list[bytes], fault: str | None, publish:
     return json.dumps(body)
 
 
-def stream_answer(order: Order, drafts: list[bytes], picture: bytes, fault: str | None) -> list[str]:
+def stream_answer(order: Order, drafts: list[bytes], image: bytes, fault: str | None) -> list[str]:
     """The server-sent events of a 200 answer: one for each partial image, then the finished image."""
     prefix = "image_generation" if order.endpoint == "generations" else "image_edit"
     if fault == "garbage_json":
@@ -55,7 +55,7 @@ def stream_answer(order: Order, drafts: list[bytes], picture: bytes, fault: str 
         kind = f"{prefix}.partial_image"
         event = {"type": kind, "b64_json": _b64(draft)} | common | {"partial_image_index": index}
         events.append(_event(kind, event))
-    final = NOT_AN_IMAGE if fault == "wrong_bytes" else picture
+    final = NOT_AN_IMAGE if fault == "wrong_bytes" else image
     text = NOT_BASE64 if fault == "bad_base64" else _b64(final)
     kind = f"{prefix}.completed"
     completed: dict[str, Any] = {"type": kind, "b64_json": text} | common
@@ -75,16 +75,16 @@ def _settings(order: Order) -> dict[str, Any]:
     }
 
 
-def _datum(order: Order, picture: bytes, publish: Publish) -> dict[str, str]:
+def _datum(order: Order, image: bytes, publish: Publish) -> dict[str, str]:
     if not order.family.dalle:
-        return {"b64_json": _b64(picture)}
+        return {"b64_json": _b64(image)}
     datum = {}
     if "style" in order.family.generations:
         datum["revised_prompt"] = f"{order.prompt} (simulated, {order.style or 'vivid'} style)"
     if order.response_format == "b64_json":
-        datum["b64_json"] = _b64(picture)
+        datum["b64_json"] = _b64(image)
     else:
-        datum["url"] = publish(picture)
+        datum["url"] = publish(image)
     return datum
 
 

@@ -149,19 +149,19 @@ async def _complete(state: State, request: Request, order: Order, kind: str | No
         return str(request.url_for("file", name=state.publish(data)))
 
     plain = state.settings.plain
-    pictures = await run_in_threadpool(lambda: [art.draw(order, index, plain=plain) for index in range(order.n)])
-    body = json_answer(order, pictures, kind, publish)
+    images = await run_in_threadpool(lambda: [art.draw(order, index, plain=plain) for index in range(order.n)])
+    body = json_answer(order, images, kind, publish)
     answer = Cut if kind == "cut_body" else Response
     return answer(body, media_type="application/json")
 
 
 async def _stream(state: State, order: Order, kind: str | None) -> Response:
     plain = state.settings.plain
-    picture = await run_in_threadpool(art.draw, order, 0, plain=plain)
+    image = await run_in_threadpool(art.draw, order, 0, plain=plain)
     drafts = await run_in_threadpool(
         lambda: [art.draw_draft(order, index, plain=plain) for index in range(order.partial_images or 0)]
     )
-    events = stream_answer(order, drafts, picture, kind)
+    events = stream_answer(order, drafts, image, kind)
     if kind == "cut_body":
         return Cut("".join(events), media_type=_EVENT_STREAM)
 

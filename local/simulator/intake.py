@@ -45,8 +45,8 @@ def take_order(endpoint: Endpoint, fields: Fields, today: date, *, serve_retired
         for name, value in values.items()
         if PARAMETERS[name].kind not in ("images", "image") and name != "model"
     }
-    pictures = _open_pictures(values, fields.image_name, family) if endpoint == "edits" else {}
-    order = Order(endpoint=endpoint, model=model, family=family, **plain, **pictures)
+    images = _open_images(values, fields.image_name, family) if endpoint == "edits" else {}
+    order = Order(endpoint=endpoint, model=model, family=family, **plain, **images)
     if (error := first_conflict(order)) is not None:
         raise error
     return order
@@ -129,13 +129,13 @@ def _with_sources(values: dict[str, Any]) -> dict[str, Any]:
     return values | found
 
 
-def _open_pictures(values: dict[str, Any], image_name: str, family: Family) -> dict[str, Any]:
+def _open_images(values: dict[str, Any], image_name: str, family: Family) -> dict[str, Any]:
     if family.dalle and len(values[image_name]) > 1:
         raise errors.too_long(image_name, "array", 1, len(values[image_name]))
     inputs = open_images(values[image_name], square_png=family.dalle)
-    pictures: dict[str, Any] = {"inputs": tuple(upright(image) for image in inputs)}
+    images: dict[str, Any] = {"inputs": tuple(upright(image) for image in inputs)}
     if "mask" in values:
-        pictures["mask"] = open_mask(values["mask"], inputs[0])
+        images["mask"] = open_mask(values["mask"], inputs[0])
     if "markup" in values:
-        pictures["markup"] = open_markup(values["markup"], inputs[0])
-    return pictures
+        images["markup"] = open_markup(values["markup"], inputs[0])
+    return images
