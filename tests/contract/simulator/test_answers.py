@@ -1,4 +1,4 @@
-"""What a purchase answers and costs, read by the official client."""
+"""Answers and charges, as the official client reads them."""
 
 import base64
 import io
