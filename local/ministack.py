@@ -15,7 +15,7 @@ PYTHON = ROOT / ".venv-ministack/bin/python"
 
 
 @contextlib.contextmanager
-def ministack(log: Path, port: int = 0) -> Iterator[str]:
+def ministack(log: Path, port: int) -> Iterator[str]:
     """Run MiniStack inside the block; yields its endpoint URL.
 
     If `port` is 0 or in use, a free one is taken.

@@ -11,6 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 GUARD = Path(__file__).with_name("guard.py")
+_START_SECONDS = 30
+_TAIL_LINES = 40
 
 
 class LocalCloudError(Exception):
@@ -48,13 +50,13 @@ def service(
         guard.communicate()  # closes its standard input, and waits
 
 
-def wait_until(ready: Callable[[], bool], guard: "subprocess.Popen[bytes]", log: Path, seconds: float = 30) -> None:
+def wait_until(ready: Callable[[], bool], guard: "subprocess.Popen[bytes]", log: Path) -> None:
     """Poll `ready` until it is true.
 
     Raises:
-        LocalCloudError: the service has ended, or takes longer than `seconds`.
+        LocalCloudError: the service has ended, or is not ready in time.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + _START_SECONDS
     while not ready():
         if guard.poll() is not None or time.monotonic() > deadline:
             raise LocalCloudError(f"{log.stem} did not start. The end of {log}:\n{tail(log)}")
@@ -72,12 +74,12 @@ def run_logged(command: Sequence[str | Path], log: Path, environment: Mapping[st
             raise LocalCloudError(f"{log.stem} failed. The end of {log}:\n{tail(log)}")
 
 
-def tail(log: Path, lines: int = 40) -> str:
+def tail(log: Path) -> str:
     """The last lines of a log."""
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+    return "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL_LINES:])
 
 
-def free_port(preferred: int = 0) -> int:
+def free_port(preferred: int) -> int:
     """A free port of 127.0.0.1: the preferred one if possible."""
     for port in (preferred, 0):
         with socket.socket() as probe, contextlib.suppress(OSError):

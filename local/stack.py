@@ -54,15 +54,15 @@ class Stack:
     pid: int
 
     @classmethod
-    def load(cls, path: Path = STACK_FILE) -> Self:
+    def load(cls, path: Path) -> Self:
         """Read a file that `save` wrote."""
         return cls(**json.loads(path.read_text()))
 
-    def save(self, path: Path = STACK_FILE) -> None:
+    def save(self) -> None:
         """Write all fields as JSON, atomically: a reader never sees half a file."""
-        draft = path.with_suffix(".draft")
+        draft = STACK_FILE.with_suffix(".draft")
         draft.write_text(json.dumps(asdict(self), indent=2) + "\n")
-        draft.rename(path)
+        draft.rename(STACK_FILE)
 
     @property
     def environment(self) -> dict[str, str]:
