@@ -8,7 +8,7 @@ from local.simulator.art.caption import BAND, BAND_OVER_TEXT, draw_caption, wrap
 from local.simulator.art.encode import encode
 from local.simulator.art.plain import paint_plain
 from local.simulator.art.raster import paint, paint_subject
-from local.simulator.art.retouch import base_picture, hole, retouch
+from local.simulator.art.retouch import base_image, hole, retouch
 from local.simulator.art.scenes import compose
 from local.simulator.art.vector import write_svg
 from local.simulator.order import Order
@@ -29,11 +29,11 @@ def draw(order: Order, index: int = 0, *, plain: bool = False) -> bytes:
 
 def draw_draft(order: Order, number: int, *, plain: bool = False) -> bytes:
     """A partial image for a stream: blurred, less so with each number."""
-    picture = _frame(order, 0, plain, 0.0)
-    if picture.mode == "P":
-        picture = picture.convert("RGB")
-    small = (max(1, picture.width >> (5 - number)), max(1, picture.height >> (5 - number)))
-    blurred = picture.resize(small, Image.Resampling.BILINEAR).resize(picture.size)
+    image = _frame(order, 0, plain, 0.0)
+    if image.mode == "P":
+        image = image.convert("RGB")
+    small = (max(1, image.width >> (5 - number)), max(1, image.height >> (5 - number)))
+    blurred = image.resize(small, Image.Resampling.BILINEAR).resize(image.size)
     return encode([blurred], order, fast=plain)
 
 
@@ -44,19 +44,19 @@ def _frame(order: Order, index: int, plain: bool, phase: float) -> Image.Image:
     oversample = 1 if order.actual_quality == "low" or order.frames > 1 else 2
     scene = compose(order.prompt, size[0] / size[1], seed, phase, frame=hole(order, size))
     if order.inputs:
-        picture = retouch(order, scene, size, oversample)
+        image = retouch(order, scene, size, oversample)
     elif order.transparent:
-        picture = paint_subject(scene, size, oversample)
+        image = paint_subject(scene, size, oversample)
     else:
-        picture = paint(scene, size, oversample)
-    draw_caption(picture, order.prompt, label, BAND_OVER_TEXT if order.inputs else BAND)
-    return picture
+        image = paint(scene, size, oversample)
+    draw_caption(image, order.prompt, label, BAND_OVER_TEXT if order.inputs else BAND)
+    return image
 
 
 def _draw_svg(order: Order, index: int) -> str:
     size = order.actual_size
     scene = compose(order.prompt, size[0] / size[1], _seed(order, index))
-    base = base_picture(order, size) if order.inputs else None
+    base = base_image(order, size) if order.inputs else None
     lines = wrapped(order.prompt, size)
     return write_svg(scene, size, lines, _label(order, index), base)
 
