@@ -3,11 +3,13 @@
 import sys
 from dataclasses import dataclass
 
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from handlers.worker import handler
 
 
 @dataclass
-class Context:
+class Context(LambdaContext):
     """What Lambda hands to a handler; the time left is that of a function of 60 seconds."""
 
     function_name: str = "worker"
@@ -15,7 +17,7 @@ class Context:
     invoked_function_arn: str = "arn:aws:lambda:us-east-1:000000000000:function:worker"
     aws_request_id: str = "00000000-0000-0000-0000-000000000000"
 
-    def get_remaining_time_in_millis(self) -> int:
+    def get_remaining_time_in_millis(self) -> int:  # type: ignore[override]  # static in Powertools, not in Lambda
         return 60_000
 
 

@@ -324,6 +324,7 @@ class FunctionUrl(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def handle_any(self) -> None:
+        assert isinstance(self.server, ThreadingHTTPServer)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         event = {
             "version": "2.0",

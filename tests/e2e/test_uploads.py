@@ -82,7 +82,7 @@ def test_curl_sends_the_form_as_the_documentation_prints_it(stack: Stack, key: K
     ],
 )
 def test_the_bucket_refuses_what_was_not_signed(
-    stack: Stack, key: Key, changed: dict[str, str], data: bytes, status: int, code: str
+    stack: Stack, key: Key, changed: dict[str, Any], data: bytes, status: int, code: str
 ) -> None:
     upload = create(stack, key, bytes=100)
     refused = send(upload, data, **changed)

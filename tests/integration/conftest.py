@@ -4,18 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from composition import worker
 from local.simulator import Simulator
 from tests.support.moved_time import Clock, moved_time
-from tests.support.world import World, deployed
+from tests.support.world import World, deployed, simulated
 
 
 @pytest.fixture(scope="session")
 def simulator() -> Iterator[Simulator]:
-    with Simulator(plain=True) as running:
+    with simulated() as running:
         yield running
-        worker.http_client().close()
-        worker.http_client.cache_clear()
 
 
 @pytest.fixture

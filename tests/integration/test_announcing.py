@@ -26,6 +26,12 @@ def store() -> JobStore:
     return JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger"))
 
 
+def stored(job_id: str) -> Job:
+    job = store().get(job_id)
+    assert job
+    return job
+
+
 def is_due(world: World, job_id: str) -> None:
     """Let time pass until the sweep looks at the job."""
     world.jobs.set_numbers(job_id, check_at=int(time.time()) - 1)
@@ -54,7 +60,7 @@ def test_the_end_of_a_job_reaches_the_event_bus(world: World) -> None:
     detail = event["detail"]
     assert detail == {
         "job_id": job_id,
-        "caller_id": store().get(job_id).caller_id,
+        "caller_id": stored(job_id).caller_id,
         "status": "succeeded",
         "operation": "generation",
         "model": "gpt-image-2.6-flare",
@@ -113,7 +119,7 @@ def test_an_answer_that_came_after_all_is_announced_again(world: World) -> None:
     job_id = world.api.accepted()
     world.jobs.messages()
     past = int(time.time()) - 1
-    claimed = store().save(store().get(job_id).claimed("a worker", past, past))
+    claimed = store().save(stored(job_id).claimed("a worker", past, past))
     store().save(claimed.calling())
     is_due(world, job_id)
     assert world.jobs.sweep() == {"unknown": 1}

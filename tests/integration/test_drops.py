@@ -299,10 +299,10 @@ def test_a_huge_object_is_refused_without_being_read(world: World, monkeypatch: 
     s3 = boto3.client("s3")
     upload = s3.create_multipart_upload(Bucket="inbox", Key="team/huge.png", Metadata={"prompt": "x"})["UploadId"]
     part = bytes(5 * 1024 * 1024)
-    parts = []
+    parts: list[Any] = []
     for number in range(1, MAX_BYTES // len(part) + 2):
-        place = {"Bucket": "inbox", "Key": "team/huge.png", "UploadId": upload, "PartNumber": number}
-        parts.append({"PartNumber": number, "ETag": s3.upload_part(**place, Body=part)["ETag"]})
+        sent = s3.upload_part(Bucket="inbox", Key="team/huge.png", UploadId=upload, PartNumber=number, Body=part)
+        parts.append({"PartNumber": number, "ETag": sent["ETag"]})
     s3.complete_multipart_upload(Bucket="inbox", Key="team/huge.png", UploadId=upload, MultipartUpload={"Parts": parts})
     event = sample_event("drop")
     body = json.loads(event["Records"][0]["body"])

@@ -2,6 +2,7 @@
 
 import io
 import json
+from typing import Any
 
 import pytest
 
@@ -77,7 +78,7 @@ def test_an_answer_in_one_call_when_it_is_quick(world: World, door: str) -> None
     ],
 )
 def test_what_a_model_does_not_support_is_refused_before_money(
-    world: World, body: dict[str, object], param: str, code: str, says: str
+    world: World, body: dict[str, Any], param: str, code: str, says: str
 ) -> None:
     answer = world.api.generate(**body)
     error = answer.json()["error"]

@@ -210,7 +210,7 @@ def test_a_lost_acknowledgement_reserves_once(world: World) -> None:
     key, caller_id = caller_with(world, Budget(day=upper_bound(world)))
     events, again = aws.dynamodb().meta.events, iter([0])
 
-    def send_again(**_: Any) -> int | None:
+    def send_again(**_: Any) -> Any:
         """As botocore does when an answer does not arrive; the number is the pause in seconds."""
         return next(again, None)
 

@@ -2,6 +2,7 @@
 
 import io
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import boto3
 import pytest
@@ -71,7 +72,7 @@ def test_a_far_end_is_measured_but_wakes_nobody(
     "answer", [{"status_code": 500}, {"status_code": 401}, {"text": "no JSON"}, {"json": []}, {"json": {"data": [7]}}]
 )
 def test_without_the_providers_list_the_catalog_counts(
-    world: World, monkeypatch: pytest.MonkeyPatch, written: io.StringIO, answer: dict[str, object]
+    world: World, monkeypatch: pytest.MonkeyPatch, written: io.StringIO, answer: dict[str, Any]
 ) -> None:
     monkeypatch.setenv("PROVIDERS__OPENAI__BASE_URL", "https://provider.example/v1")
     with respx.mock() as provider:

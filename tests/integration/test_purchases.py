@@ -7,6 +7,7 @@ import gc
 import io
 import json
 import struct
+import time
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
@@ -43,6 +44,7 @@ from tests.support.edits import (
     overlay,
     picture,
 )
+from tests.support.moved_time import Clock
 from tests.support.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
 from tests.support.world import World
 from tests.support.world.queues import queue_url
@@ -175,7 +177,7 @@ def test_a_quote_is_what_the_job_then_reserves(entries: Entries, buyer: Buyer, w
     wrong = {}
     for images in numbers:
         for role in overlays:
-            over = {role: overlay()} if role else {}
+            over: dict[str, Any] = {role: overlay()} if role else {}
             settings = {"model": model, "prompt": f"{images} {role}", "n": 1 if images > 1 else 2}
             if model == "dall-e-2":
                 del settings["n"]
@@ -432,7 +434,7 @@ SENT_AGAIN = [pytest.param(way, sent, id=f"{name}, {way}") for name, (ways, sent
 @pytest.mark.parametrize(("way", "sent"), SENT_AGAIN)
 @pytest.mark.parametrize("over", [{}, {"mask": overlay()}], ids=["images", "with a mask"])
 def test_what_is_sent_three_times_is_one_job_with_one_copy_of_each_input(
-    world: World, entries: Entries, buyer: Buyer, way: Way, sent: list[dict[str, str]], over: dict[str, bytes]
+    world: World, entries: Entries, buyer: Buyer, way: Way, sent: list[dict[str, str]], over: dict[str, Any]
 ) -> None:
     if over and way is JSON_IMAGES:
         pytest.skip("an earlier image has another size than the mask")
@@ -639,24 +641,17 @@ def _fill_the_minute(world: World, monkeypatch: pytest.MonkeyPatch, buyer: Buyer
     _spend(world, monkeypatch, buyer)
 
 
-def _empty_the_minute(buyer: Buyer) -> None:
-    """The next minute has begun."""
-    for item in items("ledger"):
-        if item["owner"]["S"] == buyer.id and item["name"]["S"].startswith("minute#"):
-            key = {"owner": item["owner"], "name": item["name"]}
-            boto3.client("dynamodb").delete_item(TableName="ledger", Key=key)
-
-
-WAITS = {
-    "rate limit": ({"rates": {"images_per_minute": 1}}, _fill_the_minute, _empty_the_minute),
+WAITS: dict[str, tuple[dict[str, Any], Callable[[World, pytest.MonkeyPatch, Buyer], None], Callable[[Clock], None]]] = {
+    "rate limit": ({"rates": {"images_per_minute": 1}}, _fill_the_minute, lambda clock: clock.forward(60)),
     "buying stopped": ({}, _stop_buying, lambda _: _resume_buying()),
 }
 
 
 @pytest.mark.parametrize("why", WAITS)
 def test_a_drop_that_waits_copies_its_images_at_most_once(
-    world: World, entries: Entries, monkeypatch: pytest.MonkeyPatch, why: str
+    world: World, entries: Entries, clock: Clock, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
+    clock.stop_at(time.time())
     limits, close, reopen = WAITS[why]
     buyer = new_buyer(world, **limits)
     request = entries.prepared(DROP, Edit(), buyer)
@@ -671,7 +666,7 @@ def test_a_drop_that_waits_copies_its_images_at_most_once(
         assert entries.send(DROP, Edit(), buyer, request) == Outcome()
         event = _wait(world)
         waiting = len(stored())
-        reopen(buyer)
+        reopen(clock)
         assert world.inbox.deliver(event) == []
     (job,) = [job for job in world.api.call("GET", "/jobs", key=buyer.key).json()["data"] if job["operation"] == "edit"]
     assert_the_inputs_are_of(job["id"], 2)
@@ -681,8 +676,9 @@ def test_a_drop_that_waits_copies_its_images_at_most_once(
 
 @pytest.mark.parametrize("why", WAITS)
 def test_a_drop_that_waited_in_vain_leaves_no_copy(
-    world: World, entries: Entries, monkeypatch: pytest.MonkeyPatch, why: str
+    world: World, entries: Entries, clock: Clock, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
+    clock.stop_at(time.time())
     limits, close, _ = WAITS[why]
     buyer = new_buyer(world, **limits)
     request = entries.prepared(DROP, Edit(), buyer)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from cli import keys
 from cli import main as cli
 from cli.audit import Audit, audit
+from cli.stack import Stack
 from core import aws
 from core.jobs.store import JobStore
 from core.ledger.dollars import usd
@@ -26,7 +27,7 @@ REQUEST = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low
 
 
 def easel(world: World, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(cli.Stack, "find", lambda *_, **__: world.stack)
+    monkeypatch.setattr(Stack, "find", lambda *_, **__: world.stack)
     return cli.main(list(arguments))
 
 

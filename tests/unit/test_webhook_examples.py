@@ -19,6 +19,7 @@ Receive = Callable[[dict[str, str], bytes, str], Any]
 
 
 def example(language: str) -> str:
+    code: str
     (code,) = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
     return code
 
@@ -26,7 +27,8 @@ def example(language: str) -> str:
 def in_python(_: Path) -> Receive:
     names: dict[str, Any] = {}
     exec(example("python"), names)
-    return names["receive"]
+    receive: Receive = names["receive"]
+    return receive
 
 
 def in_javascript(folder: Path) -> Receive:
@@ -44,7 +46,8 @@ def in_javascript(folder: Path) -> Receive:
 
 @pytest.fixture(params=[in_python, in_javascript])
 def receive(request: pytest.FixtureRequest, tmp_path: Path) -> Receive:
-    return request.param(tmp_path)
+    made: Receive = request.param(tmp_path)
+    return made
 
 
 def headers(*secrets: str, timestamp: int | None = None) -> dict[str, str]:

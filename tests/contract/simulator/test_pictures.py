@@ -49,6 +49,13 @@ def decoded(response: httpx.Response) -> list[bytes]:
     return [base64.b64decode(datum["b64_json"]) for datum in response.json()["data"]]
 
 
+def pixel(image: Image.Image, x: int, y: int) -> tuple[int, ...]:
+    """The colour of a pixel, a number for each of the image's channels."""
+    found = image.getpixel((x, y))
+    assert isinstance(found, tuple)
+    return found
+
+
 def opened(data: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(data))
     image.load()
@@ -79,7 +86,7 @@ def test_transparent_means_alpha(generate_pictures: Pictures, kind: str) -> None
     image = opened(generate_pictures(background="transparent", output_format=kind)[0])
     assert image.mode == "RGBA"
     assert image.getchannel("A").getextrema() == (0, 255)
-    assert image.getpixel((1, 1))[3] == 0
+    assert pixel(image, 1, 1)[3] == 0
 
 
 def test_gif_is_animated(generate_pictures: Pictures) -> None:
@@ -110,16 +117,16 @@ def test_any_prompt_can_be_drawn(generate_pictures: Pictures, prompt: str) -> No
 def test_an_edit_derives_from_its_input(edit_picture: Callable[..., Image.Image]) -> None:
     red = edit_picture([("image", picture(color=(220, 20, 20)))]).convert("RGB")
     blue = edit_picture([("image", picture(color=(20, 20, 220)))]).convert("RGB")
-    r, _, b = red.getpixel((200, 60))
+    r, _, b = pixel(red, 200, 60)
     assert r > b
-    r, _, b = blue.getpixel((200, 60))
+    r, _, b = pixel(blue, 200, 60)
     assert b > r
 
 
 def test_several_inputs_form_a_collage(edit_picture: Callable[..., Image.Image]) -> None:
     files = [("image[]", picture(color=(220, 20, 20))), ("image[]", picture(color=(20, 20, 220)))]
     image = edit_picture(files).convert("RGB")
-    left, right = image.getpixel((100, 60)), image.getpixel((924, 60))
+    left, right = pixel(image, 100, 60), pixel(image, 924, 60)
     assert left[0] > left[2]
     assert right[2] > right[0]
 

@@ -17,7 +17,8 @@ def assert_measured(name: str, dimensions: set[str]) -> None:
 def widgets(template: Template) -> list[Any]:
     (dashboard,) = of_type(template, "AWS::CloudWatch::Dashboard").values()
     body = dashboard["DashboardBody"]["Fn::Sub"]
-    return json.loads(body)["widgets"]
+    found: list[Any] = json.loads(body)["widgets"]
+    return found
 
 
 def test_alarms_watch_what_is_measured(transformed: Template) -> None:

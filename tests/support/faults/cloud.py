@@ -23,9 +23,8 @@ from core.jobs.model import Job
 from core.jobs.recovery import RESTORING_PATIENCE_SECONDS
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
-from local.simulator import Simulator
 from tests.support.faults.wire import Crash, Planned, Wire, watching
-from tests.support.world import World, deployed
+from tests.support.world import World, deployed, simulated
 from tests.support.world.http_api import Answer
 from tests.support.world.invocations import PUBLIC_URL, TEMPLATE, Context, message, sample_event
 from tests.support.world.mcp_server import META
@@ -82,11 +81,13 @@ class Cloud:
             "deadLetterTargetArn": arn["QueueArn"],
             "maxReceiveCount": properties["RedrivePolicy"]["maxReceiveCount"],
         }
-        attributes = {
-            "VisibilityTimeout": str(visibility or properties["VisibilityTimeout"]),
-            "RedrivePolicy": json.dumps(policy),
-        }
-        self._sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+        self._sqs.set_queue_attributes(
+            QueueUrl=url,
+            Attributes={
+                "VisibilityTimeout": str(visibility or properties["VisibilityTimeout"]),
+                "RedrivePolicy": json.dumps(policy),
+            },
+        )
         return str(made["QueueUrl"])
 
     def clear(self) -> None:
@@ -175,7 +176,8 @@ class Cloud:
     @contextmanager
     def _door(self, seconds: int) -> Iterator[list[Answer]]:
         # Powertools keeps the event of a process in one place; here several processes share it.
-        event, context = getattr(BaseRouter, "current_event", None), getattr(BaseRouter, "lambda_context", None)
+        event: Any = getattr(BaseRouter, "current_event", None)
+        context: Any = getattr(BaseRouter, "lambda_context", None)
         answers: list[Answer] = []
         try:
             with self.wire.process("api", seconds):
@@ -356,7 +358,7 @@ class _Remaining(Context):
         super().__init__()
         self._time_left = time_left
 
-    def get_remaining_time_in_millis(self) -> int:
+    def get_remaining_time_in_millis(self) -> int:  # type: ignore[override]  # static in Powertools, not in Lambda
         return int(self._time_left() * 1000)
 
 
@@ -375,7 +377,7 @@ def clouds() -> Iterator[Cloud]:
     """A cloud for any number of scenarios, one after the other."""
     with (
         pytest.MonkeyPatch.context() as patch,
-        Simulator(plain=True) as simulator,
+        simulated() as simulator,
         time_machine.travel(datetime.now(UTC), tick=False) as clock,
         deployed(simulator) as world,
     ):

@@ -141,7 +141,7 @@ def _crashes(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
     """The process dies around each of its requests."""
     both = [mishaps.crash("before"), mishaps.crash("after")]
     for entry in entries.ENTRIES:
-        functions = ("api", "mcp", "drop", "worker") if entry in _WHOLE else ("api", "mcp", "drop")
+        functions: tuple[str, ...] = ("api", "mcp", "drop", "worker") if entry in _WHOLE else ("api", "mcp", "drop")
         if entry in (entries.GENERATE, entries.DROP):
             functions += ("announcer",)
         yield from _at_each("crash", entry, numbered(clean[entry.name], *functions), lambda _: both)
@@ -204,7 +204,11 @@ def _races(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
     for entry in (entries.GENERATE, entries.EDIT_FILES):
         for name, act in mishaps.MEANWHILE:
             after = mishaps.meanwhile(name, act, "after")
-            yield from _at_each("race", entry, numbered(clean[entry.name], "worker"), lambda _, it=after: [it])
+            yield from _at_each("race", entry, numbered(clean[entry.name], "worker"), _always(after))
+
+
+def _always(mishap: Mishap) -> Callable[[Step], list[Mishap]]:
+    return lambda _: [mishap]
 
 
 _PROVIDER_ANSWERS: list[tuple[str, dict[str, float]]] = [

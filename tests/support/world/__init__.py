@@ -49,6 +49,15 @@ class World:
 
 
 @contextmanager
+def simulated() -> Iterator[Simulator]:
+    """A simulator for any number of worlds, with the connections that they keep open to it."""
+    with Simulator(plain=True) as simulator:
+        yield simulator
+        worker.http_client().close()
+        worker.http_client.cache_clear()
+
+
+@contextmanager
 def deployed(simulator: Simulator) -> Iterator[World]:
     """A fresh world, gone afterwards."""
     simulator.reset()

@@ -6,7 +6,7 @@ from html import unescape
 from typing import Any
 from urllib.parse import quote_plus
 
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sqs.models import sqs_backends
 
 from handlers import drop
@@ -38,7 +38,7 @@ class Inbox:
         for number, record in enumerate(records):
             record["messageId"] = f"message-{number}"
         answer = drop.handler({"Records": records}, Context())
-        return [failed["itemIdentifier"] for failed in answer["batchItemFailures"]]
+        return [str(failed["itemIdentifier"]) for failed in answer["batchItemFailures"]]
 
     def delayed(self) -> list[dict[str, Any]]:
         """Take the drops that wait, whatever is left of their delay: the events that deliver them."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from local.processes import ROOT
 
@@ -34,7 +35,7 @@ def message(function: str, body: str) -> dict[str, Any]:
 
 
 @dataclass
-class Context:
+class Context(LambdaContext):
     """What Lambda hands to a handler."""
 
     seconds: float = 60.0
@@ -43,5 +44,5 @@ class Context:
     invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:easel"
     aws_request_id: str = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 
-    def get_remaining_time_in_millis(self) -> int:
+    def get_remaining_time_in_millis(self) -> int:  # type: ignore[override]  # static in Powertools, not in Lambda
         return int(self.seconds * 1000)

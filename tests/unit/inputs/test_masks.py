@@ -15,8 +15,10 @@ from tests.unit.inputs.pictures import PNG_SIGNATURE, chunk, encoded, picture, p
 SIZE = (40, 20)
 BOX = (10, 5, 29, 14)
 
+Colour = int | tuple[int, ...] | str
 
-def drawn(mode: str, ground: object, hole: object) -> Image.Image:
+
+def drawn(mode: str, ground: Colour, hole: Colour) -> Image.Image:
     """An image of one colour with a box of another one in its middle."""
     image = Image.new(mode, SIZE, ground)
     ImageDraw.Draw(image).rectangle(BOX, fill=hole)

@@ -88,7 +88,7 @@ BOUNDARIES = st.text(string.ascii_letters + string.digits + "'()+_,-./:=?", min_
 
 
 @given(
-    fields=st.lists(st.tuples(NAMES, st.text(st.characters(exclude_categories=("Cs",)), max_size=50)), max_size=5),
+    fields=st.lists(st.tuples(NAMES, st.text(st.characters(exclude_categories=["Cs"]), max_size=50)), max_size=5),
     files=st.lists(st.tuples(NAMES, NAMES, CONTENT), min_size=1, max_size=5),
     boundary=BOUNDARIES,
 )
