@@ -353,7 +353,7 @@ def test_revoking_the_key_ends_its_tokens_at_once(world: World) -> None:
     key, caller = limited_key(world)
     token = mint(world, key)["token"]
     assert buy(world, token).status == 202
-    keys.revoke(world.stack, caller.id)
+    world.stack.callers().revoke(caller.id, int(time.time()))
     assert_refused(buy(world, token), 401, "token_revoked")
 
 

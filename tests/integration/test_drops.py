@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -355,7 +356,7 @@ def test_a_prefix_may_be_the_whole_inbox_and_be_taken_back(world: World, caller_
 
 
 def test_drops_of_a_revoked_key_are_refused(world: World, caller_id: str) -> None:
-    keys.revoke(world.stack, caller_id)
+    world.stack.callers().revoke(caller_id, int(time.time()))
     world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"))
     assert error_of("team/photo")["error"]["code"] == "drop_owner_inactive"
 

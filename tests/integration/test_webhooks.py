@@ -279,7 +279,7 @@ def test_after_a_day_of_attempts_it_is_given_up_and_can_be_replayed(
 def test_only_a_job_that_had_a_webhook_can_be_replayed(world: World, receiver: Server, secret: str) -> None:
     with pytest.raises(webhooks.NothingToReplay, match="named no webhook"):
         webhooks.replay(world.stack, world.api.accepted())
-    with pytest.raises(webhooks.NothingToReplay, match="not announced"):
+    with pytest.raises(webhooks.NothingToReplay, match="no webhook yet"):
         webhooks.replay(world.stack, accepted(world, url_of(receiver)))
     with pytest.raises(webhooks.NothingToReplay, match="no job"):
         webhooks.replay(world.stack, "job_of_nobody")

@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from cli import keys
 from cli.audit import audit
 from core.jobs.model import Job
 from tests.support.faults.cloud import Cloud
@@ -169,7 +168,7 @@ def _wrong_books(cloud: Cloud, jobs: list[Job], bought: list[Any]) -> list[str]:
     ledger, store = cloud.ledger()
     found = sorted(audit(ledger, store).differences)
     entries, balances = ledger.everything()
-    limits = {caller.id: caller.budget.total for caller in keys.callers_of(cloud.world.stack)}
+    limits = {caller.id: caller.budget.total for caller in cloud.world.stack.callers().list_all()}
     for account, balance in balances.items():
         limit = limits.get(account.owner)
         if account.name == "total" and limit is not None and balance.committed > limit:
