@@ -40,7 +40,7 @@ _DAY_SECONDS = 86400
 
 
 @dataclass(frozen=True)
-class Doors:
+class Services:
     """What the entry points call: the use cases first, then what they read directly."""
 
     authentication: Gate
@@ -104,7 +104,7 @@ def bearers() -> "Bearers":
 
 
 @once
-def doors() -> Doors:
+def services() -> Services:
     """The services of this process, built from its environment."""
     settings = _settings()
     ledger = LedgerStore(aws.dynamodb(), settings.ledger_table)
@@ -116,7 +116,7 @@ def doors() -> Doors:
     lookup = JobLookup(jobs)
     images = Library(jobs, image_store, lookup)
     signing_secrets = SecretStore(aws.dynamodb(), settings.callers_table)
-    return Doors(
+    return Services(
         authentication=Gate(CallerStore(aws.dynamodb(), settings.callers_table), bearers),
         purchases=Purchases(
             resolver=Resolver(catalog.load(), ModelPolicy(settings.default_model, settings.retired_models)),

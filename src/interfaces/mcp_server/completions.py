@@ -2,7 +2,7 @@
 
 from mcp.types import Completion
 
-from composition.services import doors
+from composition.services import services
 from interfaces.mcp_server.session import Visit
 
 _MAX_VALUES = 100
@@ -12,9 +12,9 @@ def of(visit: Visit, argument: str, prefix: str) -> Completion:
     """The values of an argument that start with the prefix."""
     match argument:
         case "model":
-            values = doors().catalog.live_models(visit.today)
+            values = services().catalog.live_models(visit.today)
         case "image_id":
-            values = [image.id for image in doors().images.list_of(visit.caller, _MAX_VALUES, None)[0]]
+            values = [image.id for image in services().images.list_of(visit.caller, _MAX_VALUES, None)[0]]
         case _:
             values = []
     matching = [value for value in values if value.startswith(prefix)]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pybase64
 
-from composition.services import doors
+from composition.services import services
 from core.errors import InvalidRequest
 from core.jobs.model import Job
 from core.pricing import Quote as Price
@@ -24,19 +24,19 @@ _EXPECTED = "Send base64 or a data URL, or preferably an img_… or file_… id 
 def generate(visit: Visit, arguments: Generate) -> Job:
     """The job of a generation."""
     asked = ImageRequest(arguments.parameters(), deadline_seconds=arguments.deadline_seconds)
-    return doors().purchases.generate(visit.caller, asked, _context(visit, arguments))
+    return services().purchases.generate(visit.caller, asked, _context(visit, arguments))
 
 
 def edit(visit: Visit, arguments: Edit) -> Job:
     """The job of an edit."""
     asked = _edit(arguments, arguments.deadline_seconds)
-    return doors().purchases.edit(visit.caller, asked, _context(visit, arguments))
+    return services().purchases.edit(visit.caller, asked, _context(visit, arguments))
 
 
 def quote(arguments: Quote) -> tuple[Request, Price]:
     """What the same arguments would cost: as an edit if they hold images, else as a generation. Buys nothing."""
     asked = _edit(arguments, None)
-    return doors().purchases.quote("edit" if asked.sources else "generation", asked)
+    return services().purchases.quote("edit" if asked.sources else "generation", asked)
 
 
 def _edit(arguments: Edit | Quote, deadline_seconds: int | None) -> ImageRequest:

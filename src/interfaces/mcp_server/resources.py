@@ -2,7 +2,7 @@
 
 from mcp.types import BlobResourceContents, Resource, ResourceTemplate, TextResourceContents
 
-from composition.services import doors
+from composition.services import services
 from core.errors import NotFound
 from core.images.model import Image
 from interfaces.mcp_server.models import models_result
@@ -30,7 +30,7 @@ IMAGE_TEMPLATE = ResourceTemplate(
 
 def listed(visit: Visit) -> list[Resource]:
     """The models, the history, and each of the newest images."""
-    newest, _ = doors().images.list_of(visit.caller, _LISTED_IMAGES, None)
+    newest, _ = services().images.list_of(visit.caller, _LISTED_IMAGES, None)
     return [
         Resource(uri=_MODELS, name="models", title="Available models", mime_type=_JSON),
         Resource(uri=_RECENT, name="recent", title="Latest images", mime_type=_JSON),
@@ -59,7 +59,7 @@ def read(visit: Visit, uri: str) -> Contents:
 
 
 def _image(visit: Visit, uri: str, image_id: str) -> Contents:
-    image = doors().images.read(visit.caller, image_id)
+    image = services().images.read(visit.caller, image_id)
     preview: Contents = [
         BlobResourceContents(uri=uri, mime_type=block.mime_type, blob=block.data) for block in previews_of([image])
     ]

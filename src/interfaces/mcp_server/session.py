@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from composition.services import doors
+from composition.services import services
 from core.callers.model import Caller
 from core.images.storage import LastingLinks
 from core.responses.builders import Answers
@@ -34,12 +34,12 @@ class Visit:
 
         Models damage long signed URLs when they copy them.
         """
-        url = doors().settings.public_url
+        url = services().settings.public_url
         return Answers(LastingLinks(url), url, time.time(), self.budget_left)
 
     def budget_left(self) -> int | None:
         """Micro-dollars that the caller can still spend; None without a budget."""
-        return doors().spending.remaining(self.caller)
+        return services().spending.remaining(self.caller)
 
 
 _current: ContextVar[Visit] = ContextVar("visit")

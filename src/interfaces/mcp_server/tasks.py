@@ -12,7 +12,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY, RequestParams
 
-from composition.services import doors
+from composition.services import services
 from core.errors import Conflict, NotFound, ServiceUnavailable
 from core.jobs.model import Job
 from interfaces.mcp_server.errors import MCP_HINTS
@@ -65,13 +65,13 @@ def update(visit: Visit, task_id: str) -> dict[str, Any]:
 def cancel(visit: Visit, task_id: str) -> dict[str, Any]:
     """Cancel if it is not too late. As the extension says, the acknowledgement promises nothing."""
     with suppress(Conflict, ServiceUnavailable), _not_found_as_protocol_error():
-        doors().cancellation.cancel(visit.caller, task_id)
+        services().cancellation.cancel(visit.caller, task_id)
     return {}
 
 
 def _read(visit: Visit, task_id: str) -> Job:
     with _not_found_as_protocol_error():
-        return doors().jobs.read(visit.caller, task_id)
+        return services().jobs.read(visit.caller, task_id)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from mcp.types import CallToolResult, ToolAnnotations
 from mcp.types import Tool as Description
 from pydantic import ValidationError
 
-from composition.services import doors
+from composition.services import services
 from core.jobs.model import Job
 from core.requests.json_schema import untitled
 from interfaces.mcp_server import errors, icons, purchases
@@ -105,12 +105,12 @@ def get_image_job(visit: Visit, given: GetJob, watch: Watch) -> CallToolResult:
     """Read the images of a job, or its progress. Waits up to wait_seconds for it to finish. Free of charge. A job and
     its images are kept until its expires_at, and only the key that bought it can read it.
     """
-    return _watched(visit, doors().jobs.read(visit.caller, given.job_id), given, watch)
+    return _watched(visit, services().jobs.read(visit.caller, given.job_id), given, watch)
 
 
 def cancel_image_job(visit: Visit, given: CancelJob, watch: Watch) -> CallToolResult:
     """Cancel a job before its purchase starts. Refused once it has started."""
-    job = doors().cancellation.cancel(visit.caller, given.job_id)
+    job = services().cancellation.cancel(visit.caller, given.job_id)
     return tool_result(job_result(job, visit))
 
 
@@ -145,7 +145,7 @@ def create_upload(visit: Visit, given: CreateUpload, watch: Watch) -> CallToolRe
     """Create a form for uploading an image file of up to 50 MB, for use with edit_image. Free of charge. Whoever has
     the file sends it; the upload is kept for one day.
     """
-    upload, form = doors().uploads.create(visit.caller, given.model_dump(exclude_none=True))
+    upload, form = services().uploads.create(visit.caller, given.model_dump(exclude_none=True))
     return tool_result(
         UploadResult(
             upload_id=upload.id,
@@ -168,7 +168,7 @@ def image_list(visit: Visit, limit: int, after: str | None) -> ImageList:
     Raises:
         NotFound: `after` is not an image of the caller.
     """
-    found, more = doors().images.list_of(visit.caller, limit, after)
+    found, more = services().images.list_of(visit.caller, limit, after)
     shown = visit.answers().image_list(found, more)["data"]
     return ImageList(
         images=[listed_image(image) for image in shown],
@@ -181,8 +181,8 @@ def _watched(
 ) -> CallToolResult:
     """A job after waiting for it, counted from when the gateway accepted the call: a cold start is part of the wait."""
     watch(job)
-    wait = min(given.wait_seconds, doors().settings.max_wait_seconds)
-    job = doors().jobs.wait(job, until=visit.started_at + wait, watch=watch)
+    wait = min(given.wait_seconds, services().settings.max_wait_seconds)
+    job = services().jobs.wait(job, until=visit.started_at + wait, watch=watch)
     previews = previews_of(job.images) if given.preview and job.status == "succeeded" else []
     return result_of(job, visit, previews, buying=buying)
 
