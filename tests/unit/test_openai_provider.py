@@ -10,7 +10,7 @@ import pytest
 import respx
 
 from core.errors import Moderation
-from core.providers import Delivery, InDoubt, InputFile, NotBought, Refused, connect
+from core.providers import InDoubt, InputFile, NotBought, ProviderResult, Refused, connect
 from core.requests import Request
 from tests.support.world import aws
 
@@ -34,7 +34,7 @@ class Shop:
         environment = {f"PROVIDERS__OPENAI__{name}": value for name, value in environment.items()}
         self.adapter = connect("openai", environment, http, aws.secretsmanager())
 
-    def buy(self, request: Request = GENERATION, *inputs: InputFile) -> Delivery:
+    def buy(self, request: Request = GENERATION, *inputs: InputFile) -> ProviderResult:
         return self.adapter.buy(request, inputs, request_id="r-1", timeout=5)
 
 
@@ -60,15 +60,15 @@ def error(status: int, code: str | None = None, message: str = "No.", **more: An
 @respx.mock
 def test_a_generation_is_json_with_the_key_and_the_organization(http: httpx.Client) -> None:
     route = respx.post("https://provider.test/v1/images/generations").respond(json=ANSWER)
-    delivery = Shop(http, ORGANIZATION="org-7").buy()
+    result = Shop(http, ORGANIZATION="org-7").buy()
     sent = route.calls.last.request
     assert sent.headers["Authorization"] == "Bearer sk-simulated"
     assert sent.headers["OpenAI-Organization"] == "org-7"
     assert sent.headers["X-Client-Request-Id"] == "r-1"
     assert b'"prompt":"an otter"' in sent.content.replace(b": ", b":")
-    assert bytes(delivery.images[0]) == PIXEL
-    assert delivery.report.usage
-    assert delivery.report.usage.output_tokens == 196
+    assert bytes(result.images[0]) == PIXEL
+    assert result.report.usage
+    assert result.report.usage.output_tokens == 196
 
 
 @respx.mock
@@ -186,12 +186,12 @@ def test_what_looks_like_a_secret_is_not_passed_on(http: httpx.Client) -> None:
 def test_a_second_adapter_is_a_new_file(http: httpx.Client, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "sketch.py").write_text(
         "from core.pricing import ProviderReport\n"
-        "from core.providers import Delivery\n"
+        "from core.providers import ProviderResult\n"
         "class Sketch:\n"
         "    def __init__(self, ink): self.ink = ink\n"
         "    def prepare(self): pass\n"
         "    def buy(self, request, inputs, *, request_id, timeout):\n"
-        "        return Delivery((self.ink.encode(),), ProviderReport(created=1))\n"
+        "        return ProviderResult((self.ink.encode(),), ProviderReport(created=1))\n"
         "def connect(environment, http, secrets): return Sketch(environment['PROVIDERS__SKETCH__INK'])\n"
     )
     monkeypatch.setattr("core.providers.__path__", [str(tmp_path)])

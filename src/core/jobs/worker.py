@@ -34,7 +34,7 @@ from core.jobs.store import JobChanged, JobStore, StoreBusy
 from core.ledger.store import LedgerStore
 from core.metrics import measure
 from core.pricing import ProviderReport, actual_cost
-from core.providers import Delivery, ImageProvider, InDoubt, InputFile, NotBought, Refused
+from core.providers import ImageProvider, InDoubt, InputFile, NotBought, ProviderResult, Refused
 from core.queues import MAX_DELAY_SECONDS, JobQueue
 from core.requests import Input
 
@@ -137,7 +137,7 @@ class Performer:
                 timeout = time_left() - STORING_RESERVE_SECONDS
                 with _errors_measured():
                     started = time.monotonic()
-                    delivery = provider.buy(job.request, inputs, request_id=job.request_id, timeout=timeout)
+                    result = provider.buy(job.request, inputs, request_id=job.request_id, timeout=timeout)
                     measure("UpstreamSeconds", time.monotonic() - started, job.request.model)
         except NotBought as outcome:
             self._try_again_later(job, outcome, time_left)
@@ -149,7 +149,7 @@ class Performer:
             problem = outcome_unknown(str(outcome))
             self._persist(job, lambda held: held.unknown(problem, self._now()), time_left)
         else:
-            self._store(job, replace(delivery, report=self._priced(job, delivery.report)), time_left)
+            self._store(job, replace(result, report=self._priced(job, result.report)), time_left)
 
     def _check_switch(self) -> None:
         """The last check before money is spent: the operator may have stopped all buying."""
@@ -203,8 +203,8 @@ class Performer:
         self._queue.send(job.id, delay, group=job.caller_id)  # Should it fail, the sweep sends it.
         log.info("job waits", extra=_traced(job, code=outcome.problem.code, seconds=delay))
 
-    def _store(self, job: Job, delivery: Delivery, time_left: Callable[[], float]) -> None:
-        usable = self._described(job, delivery.images)
+    def _store(self, job: Job, result: ProviderResult, time_left: Callable[[], float]) -> None:
+        usable = self._described(job, result.images)
         if not usable:
             problem = Problem(
                 502,
@@ -213,11 +213,11 @@ class Performer:
                 "The provider charged, but what it sent is not an image.",
                 charged=True,
             )
-            self._persist(job, lambda held: held.failed(problem, self._now(), delivery.report), time_left)
+            self._persist(job, lambda held: held.failed(problem, self._now(), result.report), time_left)
             return
         images = tuple(image for image, _ in usable)
-        bought = len(delivery.images)
-        job = self._persist(job, lambda held: held.storing(images, bought, delivery.report), time_left)
+        bought = len(result.images)
+        job = self._persist(job, lambda held: held.storing(images, bought, result.report), time_left)
         for image, data in usable:
             self._retry_until_stopped(partial(self._images.put, image, data), time_left)
         self._persist(job, lambda held: held.succeeded(self._now(), images), time_left)

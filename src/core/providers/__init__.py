@@ -1,6 +1,6 @@
 """What the core needs from an upstream that makes images.
 
-An adapter is one module with a class that implements ImageProvider. A call ends in a Delivery or in one of three
+An adapter is one module with a class that implements ImageProvider. A call ends in a ProviderResult or in one of three
 exceptions, which decide about money:
 
     NotBought   certainly not accepted; may be tried again, after `retry_after` if given
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Delivery:
+class ProviderResult:
     """The result of a purchase: the images' bytes in the provider's order, and its report."""
 
     images: tuple[bytes | bytearray, ...]
@@ -77,7 +77,7 @@ class ImageProvider(Protocol):
             NotBought, Refused: the purchase cannot be made now, or at all.
         """
 
-    def buy(self, request: Request, inputs: Sequence[InputFile], *, request_id: str, timeout: float) -> Delivery:
+    def buy(self, request: Request, inputs: Sequence[InputFile], *, request_id: str, timeout: float) -> ProviderResult:
         """Buy the images of one request. Called at most once for each claim of a job.
 
         Args:

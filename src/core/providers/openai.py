@@ -20,7 +20,7 @@ from pydantic import Field, field_validator
 
 from core.errors import Charged, Moderation, Problem
 from core.pricing import ProviderReport, Usage
-from core.providers import Delivery, InDoubt, InputFile, ListUnavailable, NotBought, Refused
+from core.providers import InDoubt, InputFile, ListUnavailable, NotBought, ProviderResult, Refused
 from core.providers.api_key import KeyUnavailable, ProviderKey
 from core.providers.image_stream import BrokenBody, ImagesBody, ParsedBody
 from core.requests import Request
@@ -100,7 +100,7 @@ class OpenAIProvider:
             )
         self._read_key()
 
-    def buy(self, request: Request, inputs: Sequence[InputFile], *, request_id: str, timeout: float) -> Delivery:
+    def buy(self, request: Request, inputs: Sequence[InputFile], *, request_id: str, timeout: float) -> ProviderResult:
         """POST /images/generations, or /images/edits with its inputs. See ImageProvider.buy."""
         until = time.monotonic() + timeout
         try:
@@ -143,7 +143,9 @@ class OpenAIProvider:
                 )
             ) from error
 
-    def _post(self, request: Request, inputs: Sequence[InputFile], key: str, request_id: str, until: float) -> Delivery:
+    def _post(
+        self, request: Request, inputs: Sequence[InputFile], key: str, request_id: str, until: float
+    ) -> ProviderResult:
         path, content = _content(request, inputs)
         call = self._http.stream(
             "POST",
@@ -272,7 +274,7 @@ def _form_fields(document: Mapping[str, Any], prefix: str = "") -> Iterator[tupl
             yield full_name, str(value)
 
 
-def _delivery(body: ParsedBody, linked: tuple[bytes, ...]) -> Delivery:
+def _delivery(body: ParsedBody, linked: tuple[bytes, ...]) -> ProviderResult:
     document = body.document
     images = (*body.images, *linked)
     report = ProviderReport(
@@ -289,7 +291,7 @@ def _delivery(body: ParsedBody, linked: tuple[bytes, ...]) -> Delivery:
         raise Refused(
             _problem(502, "provider_result_empty", "The provider charged but sent no image.", charged=True), report
         )
-    return Delivery(images, report)
+    return ProviderResult(images, report)
 
 
 def _usage(document: Any) -> Usage | None:
