@@ -13,7 +13,7 @@ from core.catalog import Catalog
 from core.images.input_storage import InputStore
 from core.images.storage import ImageLinks, ImageStore
 from core.jobs.cancellation import Canceler
-from core.jobs.library import Library
+from core.jobs.library import ImageLibrary
 from core.jobs.lookup import JobLookup
 from core.jobs.store import JobStore
 from core.jobs.wait_estimate import Estimator
@@ -47,7 +47,7 @@ class Services:
     purchases: Purchases
     jobs: JobLookup
     cancellation: Canceler
-    images: Library
+    images: ImageLibrary
     uploads: Uploads
     tokens: "Callable[[], Tokens]"
     spending: Spending
@@ -114,7 +114,7 @@ def services() -> Services:
     uploads = Uploads(UploadStore(aws.dynamodb(), settings.jobs_table), UploadBucket(aws.s3(), settings.images_bucket))
     image_store = ImageStore(aws.s3(), settings.images_bucket)
     lookup = JobLookup(jobs)
-    images = Library(jobs, image_store, lookup)
+    images = ImageLibrary(jobs, image_store, lookup)
     signing_secrets = SecretStore(aws.dynamodb(), settings.callers_table)
     return Services(
         authentication=Gate(CallerStore(aws.dynamodb(), settings.callers_table), bearers),

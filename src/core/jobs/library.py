@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 _ATTEMPTS = 12
 
 
-class Library:
+class ImageLibrary:
     """The images of callers."""
 
     def __init__(self, jobs: JobStore, images: ImageStore, lookup: JobLookup) -> None:

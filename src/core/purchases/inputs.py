@@ -24,7 +24,7 @@ from core.images.input_storage import InputGone, InputStore
 from core.images.inspection import MAX_BYTES, HeaderIncomplete, Inspected, check_size, inspect
 from core.images.masks import MASK_CONVERTED, MAX_MASK_BYTES, check_markup, prepare_mask
 from core.images.stored_object import StoredObject
-from core.jobs.library import Library
+from core.jobs.library import ImageLibrary
 from core.jobs.model import Job
 from core.outbound.addresses import TrustedHosts
 from core.requests import Input, Role, Warning
@@ -89,7 +89,7 @@ class _Checked:
 class InputCollector:
     """Collects the inputs of edits."""
 
-    def __init__(self, library: Library, uploads: Uploads, store: InputStore, trusted_hosts: TrustedHosts) -> None:
+    def __init__(self, library: ImageLibrary, uploads: Uploads, store: InputStore, trusted_hosts: TrustedHosts) -> None:
         self._library = library
         self._uploads = uploads
         self._store = store
