@@ -28,7 +28,7 @@ from core.requests.resolver import ModelPolicy, Resolver
 from core.settings import ApiSettings
 from core.uploads import Uploads
 from core.uploads.store import UploadBucket, UploadStore
-from core.webhooks.destinations import Receivers
+from core.webhooks.destinations import WebhookDestinations
 from core.webhooks.secret_store import SecretStore
 from core.webhooks.store import MessageStore
 
@@ -127,7 +127,7 @@ def services() -> Services:
                 TrustedHosts.parse(settings.trusted_hosts),
             ),
             spending=spending,
-            destinations=Receivers(signing_secrets, TrustedHosts.parse(settings.webhook_hosts)),
+            destinations=WebhookDestinations(signing_secrets, TrustedHosts.parse(settings.webhook_hosts)),
             submission=JobSubmission(jobs, queue, spending),
             retention_seconds=settings.retention_days * _DAY_SECONDS,
         ),

@@ -30,7 +30,7 @@ from core.purchases.submission import JobSubmission, SubmissionContext
 from core.requests import CheckedRequest, Request
 from core.requests.bodies import ImageRequest
 from core.requests.resolver import Resolver
-from core.webhooks.destinations import Receivers
+from core.webhooks.destinations import WebhookDestinations
 
 __all__ = ["Purchases", "SubmissionContext"]
 
@@ -43,7 +43,7 @@ class Purchases:
         resolver: Resolver,
         inputs: InputCollector,
         spending: Spending,
-        destinations: Receivers,
+        destinations: WebhookDestinations,
         submission: JobSubmission,
         retention_seconds: int,
     ) -> None:

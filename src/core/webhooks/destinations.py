@@ -10,7 +10,7 @@ PARAM = "Easel-Webhook"
 MAX_URL_CHARACTERS = 2048
 
 
-class Receivers:
+class WebhookDestinations:
     """Decides which URLs a caller may have messages sent to."""
 
     def __init__(self, secrets: SecretStore, trusted_hosts: TrustedHosts) -> None:
