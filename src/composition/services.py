@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from composition.process import once
 from core import aws, catalog
 from core.budgets import Spending
-from core.callers.authentication import Gate
+from core.callers.authentication import Authenticator
 from core.callers.store import CallerStore
 from core.catalog import Catalog
 from core.images.input_storage import InputStore
@@ -43,7 +43,7 @@ _DAY_SECONDS = 86400
 class Services:
     """What the entry points call: the use cases first, then what they read directly."""
 
-    authentication: Gate
+    authentication: Authenticator
     purchases: Purchases
     jobs: JobLookup
     cancellation: Canceler
@@ -117,7 +117,7 @@ def services() -> Services:
     images = ImageLibrary(jobs, image_store, lookup)
     signing_secrets = SecretStore(aws.dynamodb(), settings.callers_table)
     return Services(
-        authentication=Gate(CallerStore(aws.dynamodb(), settings.callers_table), bearers),
+        authentication=Authenticator(CallerStore(aws.dynamodb(), settings.callers_table), bearers),
         purchases=Purchases(
             resolver=Resolver(catalog.load(), ModelPolicy(settings.default_model, settings.retired_models)),
             inputs=InputCollector(

@@ -34,7 +34,7 @@ class TokenCheck(Protocol):
         ...
 
 
-class Gate:
+class Authenticator:
     """Admits callers with a valid key or token."""
 
     def __init__(self, callers: CallerStore, tokens: Callable[[], TokenCheck]) -> None:
