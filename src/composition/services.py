@@ -34,7 +34,7 @@ from core.webhooks.store import MessageStore
 
 if TYPE_CHECKING:
     from core.callers.browser_tokens import Tokens
-    from core.callers.signed_tokens import Bearers
+    from core.callers.signed_tokens import SignedTokens
 
 _DAY_SECONDS = 86400
 
@@ -81,17 +81,17 @@ def tokens() -> "Tokens":
 
 
 @once
-def bearers() -> "Bearers":
+def signed_tokens() -> "SignedTokens":
     """What recognises signed tokens in this process: browser tokens, and those of the operator's identity provider.
 
     Built when the first one arrives, too.
     """
     from core.callers.oidc import IssuerKeys, OidcPolicy, OidcTokens  # noqa: PLC0415 - loaded with the first token only
-    from core.callers.signed_tokens import Bearers  # noqa: PLC0415 - loaded with the first token only
+    from core.callers.signed_tokens import SignedTokens  # noqa: PLC0415 - loaded with the first token only
 
     settings = _settings()
     if not settings.oidc_issuer:
-        return Bearers(tokens(), None)
+        return SignedTokens(tokens(), None)
     policy = OidcPolicy(
         issuer=settings.oidc_issuer,
         audience=settings.oidc_audience,
@@ -100,7 +100,7 @@ def bearers() -> "Bearers":
         images_per_minute=settings.oidc_images_per_minute or None,
         requests_per_minute=settings.oidc_requests_per_minute or None,
     )
-    return Bearers(tokens(), OidcTokens(policy, IssuerKeys(settings.oidc_issuer)))
+    return SignedTokens(tokens(), OidcTokens(policy, IssuerKeys(settings.oidc_issuer)))
 
 
 @once
@@ -117,7 +117,7 @@ def services() -> Services:
     images = ImageLibrary(jobs, image_store, lookup)
     signing_secrets = SecretStore(aws.dynamodb(), settings.callers_table)
     return Services(
-        authentication=Authenticator(CallerStore(aws.dynamodb(), settings.callers_table), bearers),
+        authentication=Authenticator(CallerStore(aws.dynamodb(), settings.callers_table), signed_tokens),
         purchases=Purchases(
             resolver=Resolver(catalog.load(), ModelPolicy(settings.default_model, settings.retired_models)),
             inputs=InputCollector(

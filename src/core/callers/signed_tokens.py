@@ -7,7 +7,7 @@ from core.callers.model import Caller
 from core.callers.oidc import ALGORITHMS, OidcTokens
 
 
-class Bearers:
+class SignedTokens:
     """Hands a token to the check for its algorithm. The two kinds share neither keys nor algorithms."""
 
     def __init__(self, browser_tokens: Tokens, access_tokens: OidcTokens | None) -> None:
