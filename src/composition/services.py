@@ -12,11 +12,11 @@ from core.callers.store import CallerStore
 from core.catalog import Catalog
 from core.images.input_storage import InputStore
 from core.images.storage import ImageLinks, ImageStore
-from core.jobs.cancellation import Canceler
+from core.jobs.cancellation import Cancellation
 from core.jobs.library import ImageLibrary
 from core.jobs.lookup import JobLookup
 from core.jobs.store import JobStore
-from core.jobs.wait_estimate import Estimator
+from core.jobs.wait_estimate import WaitEstimates
 from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
 from core.outbound.addresses import TrustedHosts
@@ -46,12 +46,12 @@ class Services:
     authentication: Authenticator
     purchases: Purchases
     jobs: JobLookup
-    cancellation: Canceler
+    cancellation: Cancellation
     images: ImageLibrary
     uploads: Uploads
     tokens: "Callable[[], Tokens]"
     spending: Spending
-    wait_estimates: Estimator
+    wait_estimates: WaitEstimates
     catalog: Catalog
     image_store: ImageStore
     image_links: ImageLinks
@@ -132,12 +132,12 @@ def services() -> Services:
             retention_seconds=settings.retention_days * _DAY_SECONDS,
         ),
         jobs=lookup,
-        cancellation=Canceler(jobs, lookup),
+        cancellation=Cancellation(jobs, lookup),
         images=images,
         uploads=uploads,
         tokens=tokens,
         spending=spending,
-        wait_estimates=Estimator(queue, settings.worker_concurrency),
+        wait_estimates=WaitEstimates(queue, settings.worker_concurrency),
         catalog=catalog.load(),
         image_store=image_store,
         image_links=ImageLinks(aws.s3(), settings.images_bucket, settings.url_ttl_seconds),

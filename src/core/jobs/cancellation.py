@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 _ATTEMPTS = 8
 
 
-class Canceler:
+class Cancellation:
     """Cancels jobs."""
 
     def __init__(self, jobs: JobStore, lookup: JobLookup) -> None:

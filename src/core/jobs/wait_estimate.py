@@ -18,7 +18,7 @@ class Estimate:
     seconds: int
 
 
-class Estimator:
+class WaitEstimates:
     """Estimates the wait of a queued job from the length of its queue."""
 
     def __init__(self, queue: JobQueue, worker_concurrency: int) -> None:
