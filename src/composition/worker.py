@@ -11,7 +11,7 @@ from core.images.input_storage import InputStore
 from core.images.storage import ImageStore
 from core.jobs.concurrency import TurnStore
 from core.jobs.store import JobStore
-from core.jobs.worker import Performer
+from core.jobs.worker import Worker
 from core.ledger.store import LedgerStore
 from core.providers import ImageProvider, connect
 from core.queues import JobQueue
@@ -31,11 +31,11 @@ def provider(name: str) -> ImageProvider:
 
 
 @once
-def performer() -> Performer:
+def worker() -> Worker:
     """The worker, built from the environment."""
     settings = WorkerSettings.from_environment()
     ledger = LedgerStore(aws.dynamodb(), settings.ledger_table)
-    return Performer(
+    return Worker(
         jobs=JobStore(aws.dynamodb(), settings.jobs_table, ledger),
         ledger=ledger,
         images=ImageStore(aws.s3(), settings.images_bucket),

@@ -20,7 +20,7 @@ def test_a_message_delivered_twice_buys_once(world: World) -> None:
 
 
 def test_two_workers_that_race_for_a_job_buy_once(world: World) -> None:
-    world.jobs.deliver(world.api.accepted())  # The performer is built once, by the first message.
+    world.jobs.deliver(world.api.accepted())  # The worker is built once, by the first message.
     world.simulator.reset()
     job_id = world.api.accepted()
     world.simulator.plan("slow", seconds=0.5)

@@ -51,7 +51,7 @@ _SLOT_RETRY_SECONDS = (3, 9)
 _LONGEST_BACKOFF_SECONDS = 60.0
 
 
-class Performer:
+class Worker:
     """Performs jobs, one at a time."""
 
     def __init__(
