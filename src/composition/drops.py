@@ -6,7 +6,7 @@ from composition.services import services
 from core import aws
 from core.callers.store import CallerStore
 from core.drops.inbox import Inbox
-from core.drops.intake import DropTaker
+from core.drops.intake import DropIntake
 from core.drops.owners import Owners
 from core.drops.prefix_store import PrefixStore
 from core.event_bus import EventBus
@@ -15,11 +15,11 @@ from core.settings import DropSettings
 
 
 @once
-def drop_taker() -> DropTaker:
+def drop_intake() -> DropIntake:
     """The intake of drops, built from the environment."""
     settings = DropSettings.from_environment()
     callers_table = services().settings.callers_table
-    return DropTaker(
+    return DropIntake(
         inbox=Inbox(aws.s3(), settings.inbox_bucket),
         owners=Owners(PrefixStore(aws.dynamodb(), callers_table), CallerStore(aws.dynamodb(), callers_table)),
         purchases=services().purchases,

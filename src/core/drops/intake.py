@@ -41,7 +41,7 @@ class _NotYet(Exception):
         self.patience = patience
 
 
-class DropTaker:
+class DropIntake:
     """Turns drops into jobs."""
 
     def __init__(
