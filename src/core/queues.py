@@ -67,14 +67,14 @@ class JobQueue:
 
 
 class DropsQueue:
-    """Delivers notices of drops again later."""
+    """Delivers notifications of drops again later."""
 
     def __init__(self, client: "SQSClient", url: str) -> None:
         self._client = client
         self._url = url
 
     def send(self, message: str, delay_seconds: int) -> None:
-        """Deliver a notice again after the delay, capped at 900 seconds."""
+        """Deliver a notification again after the delay, capped at 900 seconds."""
         self._client.send_message(
             QueueUrl=self._url, MessageBody=message, DelaySeconds=min(delay_seconds, MAX_DELAY_SECONDS)
         )

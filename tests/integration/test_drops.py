@@ -194,9 +194,9 @@ def test_duplicates_and_disorder_buy_once_for_each_version(world: World) -> None
 
 
 def test_a_deleted_drop_is_not_wanted(world: World) -> None:
-    notice = world.inbox.put("team/photo.png", picture(), prompt="x")
+    notification = world.inbox.put("team/photo.png", picture(), prompt="x")
     boto3.client("s3").delete_object(Bucket="inbox", Key="team/photo.png")
-    assert world.inbox.deliver(notice) == []
+    assert world.inbox.deliver(notification) == []
     assert (jobs(world), left_behind()) == ([], [])
 
 
@@ -207,42 +207,42 @@ def test_any_key_will_do(world: World, key: str) -> None:
 
 
 def test_a_drop_is_bought_once_though_its_prefix_goes_to_another_key_meanwhile(world: World) -> None:
-    notice = world.inbox.put("team/photo.png", picture(), prompt="x")
-    world.inbox.deliver(notice)
+    notification = world.inbox.put("team/photo.png", picture(), prompt="x")
+    world.inbox.deliver(notification)
     _, other = keys.create(world.stack, "other", None, [], [])
     drops.map_prefix(world.stack, "team", other.id)
-    assert world.inbox.deliver(notice) == []
+    assert world.inbox.deliver(notification) == []
     world.jobs.work()
     assert world.provider.bought() == 1
     assert left_behind() == []
 
 
-def fail_free_of_charge(world: World, notice: dict[str, Any]) -> None:
+def fail_free_of_charge(world: World, notification: dict[str, Any]) -> None:
     """Let the job of a drop fail for a reason that may pass: the provider asks for a longer wait than it has."""
     world.simulator.plan("rate_limit", retry_after=7200)
-    world.inbox.deliver(notice)
+    world.inbox.deliver(notification)
     world.jobs.work()
     (job,) = jobs(world)
     assert (job["status"], job["error"]["charged"], job["error"]["retryable"]) == ("failed", False, True)
 
 
 def test_a_drop_that_failed_free_of_charge_is_bought_when_it_is_put_back(world: World) -> None:
-    notice = world.inbox.put("team/photo.png", picture(), prompt="x")
-    fail_free_of_charge(world, notice)
-    world.inbox.deliver(notice)
+    notification = world.inbox.put("team/photo.png", picture(), prompt="x")
+    fail_free_of_charge(world, notification)
+    world.inbox.deliver(notification)
     world.jobs.work()
     assert ([job["status"] for job in jobs(world)], world.provider.bought()) == (["succeeded"], 1)
 
 
 def test_a_drop_that_failed_is_not_bought_for_another_key_or_by_another_recipe(world: World) -> None:
     world.inbox.put("team/photo.json", NIGHT)
-    notice = world.inbox.put("team/photo.png", picture())
-    fail_free_of_charge(world, notice)
+    notification = world.inbox.put("team/photo.png", picture())
+    fail_free_of_charge(world, notification)
     sidecar = world.inbox.put("team/photo.json", json.dumps({"prompt": "make it day"}).encode())
     assert world.inbox.deliver(sidecar) == []
     _, other = keys.create(world.stack, "other", None, [], [])
     drops.map_prefix(world.stack, "team", other.id)
-    assert world.inbox.deliver(notice) == []
+    assert world.inbox.deliver(notification) == []
     world.jobs.work()
     assert (len(jobs(world)), world.provider.bought(), left_behind()) == (1, 0, [])
 
@@ -273,10 +273,10 @@ def test_what_may_pass_is_delivered_again(world: World) -> None:
 
 
 def test_a_drop_waits_while_buying_is_stopped_and_not_forever(world: World) -> None:
-    notice = world.inbox.put("team/photo.png", picture(), prompt="x")
+    notification = world.inbox.put("team/photo.png", picture(), prompt="x")
     control = {"owner": {"S": "deployment"}, "name": {"S": "control"}, "stopped_at": {"N": "1"}}
     boto3.client("dynamodb").put_item(TableName="ledger", Item=control)
-    assert world.inbox.deliver(notice) == []
+    assert world.inbox.deliver(notification) == []
     (waiting,) = world.inbox.delayed()
     assert (left_behind(), jobs(world)) == ([], [])
     body = json.loads(waiting["Records"][0]["body"])
@@ -415,8 +415,8 @@ def result_of(name: str) -> Any:
 
 def test_an_image_and_a_manifest_are_left(world: World) -> None:
     world.inbox.put("team/recipe.json", NIGHT)
-    notice = world.inbox.put("team/my photo.png", picture())
-    world.inbox.deliver(notice)
+    notification = world.inbox.put("team/my photo.png", picture())
+    world.inbox.deliver(notification)
     finish(world)
     assert left_behind() == ["drops/team/my photo/my photo.png", "drops/team/my photo/result.json"]
     result = result_of("team/my photo")
@@ -428,7 +428,7 @@ def test_an_image_and_a_manifest_are_left(world: World) -> None:
     assert "CacheControl" not in stored, "a newer drop writes the same key"
     assert (image["id"], image["link"]) == (job["result"]["data"][0]["id"], f"{PUBLIC_URL}/i/{image['id']}")
     assert result["recipe"] == {"from": "team/recipe.json", "prompt": "make it night", "quality": "low"}
-    sent = json.loads(notice["Records"][0]["body"])["Records"][0]["s3"]["object"]
+    sent = json.loads(notification["Records"][0]["body"])["Records"][0]["s3"]["object"]
     assert result["source"] == {
         "bucket": "inbox",
         "key": "team/my photo.png",

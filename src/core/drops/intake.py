@@ -11,7 +11,7 @@ import time
 from core.callers.model import Caller
 from core.drops import naming, recipes
 from core.drops.inbox import Dropped, Inbox
-from core.drops.notifications import Notice
+from core.drops.notifications import Notification
 from core.drops.owners import Owners
 from core.drops.recipes import FoundRecipe
 from core.drops.results import DROP_HINTS, Results
@@ -62,82 +62,82 @@ class DropIntake:
         self._bus = bus
         self._wait_seconds = wait_seconds
 
-    def take(self, notice: Notice, request_id: str) -> None:
+    def take(self, notification: Notification, request_id: str) -> None:
         """Process a notification. Safe to call any number of times."""
-        if notice.bucket != self._inbox.bucket:
-            log.error("a notification of another bucket", extra={"bucket": notice.bucket})
-        elif naming.is_recipe(notice.key):
-            _log("a recipe changes nothing by itself", notice)
-        elif naming.is_json(notice.key):
-            for key in self._images_of(notice.key):
-                self._take_image(Notice(notice.bucket, key), request_id)
+        if notification.bucket != self._inbox.bucket:
+            log.error("a notification of another bucket", extra={"bucket": notification.bucket})
+        elif naming.is_recipe(notification.key):
+            _log("a recipe changes nothing by itself", notification)
+        elif naming.is_json(notification.key):
+            for key in self._images_of(notification.key):
+                self._take_image(Notification(notification.bucket, key), request_id)
         else:
-            self._take_image(notice, request_id)
+            self._take_image(notification, request_id)
 
     def _images_of(self, sidecar: str) -> list[str]:
         stem = naming.stem_of(sidecar)
         keys = {stem, *self._inbox.keys(f"{stem}.")}
         return sorted(key for key in keys if not naming.is_json(key) and sidecar in naming.sidecars_of(key))
 
-    def _take_image(self, notice: Notice, request_id: str) -> None:
-        dropped = self._find(notice)
+    def _take_image(self, notification: Notification, request_id: str) -> None:
+        dropped = self._find(notification)
         if dropped is None:
-            _log("the drop is gone", notice)
+            _log("the drop is gone", notification)
             return
-        if notice.key.endswith("/") and not dropped.stored.size:
-            _log("a folder", notice)
+        if notification.key.endswith("/") and not dropped.stored.size:
+            _log("a folder", notification)
             return
         try:
-            self._accept(notice, dropped, request_id)
+            self._accept(notification, dropped, request_id)
         except _NotYet as error:
-            self._wait(notice, min(error.patience - notice.waited, MAX_DELAY_SECONDS))
+            self._wait(notification, min(error.patience - notification.waited, MAX_DELAY_SECONDS))
         except EaselError as error:
             may_pass = error.problem.retryable or isinstance(error, BuyingStopped)
-            if may_pass and notice.waited < PATIENCE_SECONDS:
-                self._wait(notice, min(error.retry_after or _DEFAULT_RETRY_SECONDS, MAX_DELAY_SECONDS))
+            if may_pass and notification.waited < PATIENCE_SECONDS:
+                self._wait(notification, min(error.retry_after or _DEFAULT_RETRY_SECONDS, MAX_DELAY_SECONDS))
             else:
-                self._refuse(notice, dropped, error, request_id)
+                self._refuse(notification, dropped, error, request_id)
 
-    def _refuse(self, notice: Notice, dropped: Dropped, error: EaselError, request_id: str) -> None:
-        _log("refused", notice, code=error.problem.code)
+    def _refuse(self, notification: Notification, dropped: Dropped, error: EaselError, request_id: str) -> None:
+        _log("refused", notification, code=error.problem.code)
         origin = self._results.refuse(self._origin(dropped, None), error, request_id)
         detail = {"drop": origin.to_event(), "error": error_document(error, request_id, DROP_HINTS)["error"]}
         self._bus.put(DROP_REFUSED, detail, int(time.time()))
 
-    def _find(self, notice: Notice) -> Dropped | None:
+    def _find(self, notification: Notification) -> Dropped | None:
         """The object of the notification, unless it was deleted since: deleted objects are not edited."""
-        current = self._inbox.find(notice.key)
+        current = self._inbox.find(notification.key)
         if current is None:
             return None
-        if notice.version in (None, "null", current.stored.version):
-            replaced = notice.etag is not None and notice.etag != current.stored.etag.strip('"')
+        if notification.version in (None, "null", current.stored.version):
+            replaced = notification.etag is not None and notification.etag != current.stored.etag.strip('"')
             return None if replaced else current
-        return self._inbox.find(notice.key, notice.version)
+        return self._inbox.find(notification.key, notification.version)
 
-    def _accept(self, notice: Notice, dropped: Dropped, request_id: str) -> None:
-        caller = self._owners.owner_of(notice.key)
+    def _accept(self, notification: Notification, dropped: Dropped, request_id: str) -> None:
+        caller = self._owners.owner_of(notification.key)
         dedupe_key = f"drop {dropped.stored.name}"
         known = self._purchases.find(dedupe_key)
         if known is not None and not known.may_be_revived_by(caller):
-            _log("the drop has its job", notice, job_id=known.id)
+            _log("the drop has its job", notification, job_id=known.id)
             return
         self._check(dropped)
         found = self._recipe_of(dropped)
-        self._check_patience(found, notice)
+        self._check_patience(found, notification)
         if found is None:
-            raise _no_recipe(notice.key)
+            raise _no_recipe(notification.key)
         if found.is_for_others:
-            _log("material for others", notice)
+            _log("material for others", notification)
             return
-        asked = self._image_request(caller, dropped, found, notice)
+        asked = self._image_request(caller, dropped, found, notification)
         origin = self._results.claim(self._origin(dropped, found))
         context = SubmissionContext(request_id, dedupe_key=dedupe_key, origin=origin, webhook=found.recipe.webhook)
         try:
             job = self._purchases.edit(caller, asked, context)
         except Conflict:
-            _log("the drop has its job, by another recipe", notice)
+            _log("the drop has its job, by another recipe", notification)
             return
-        _log("accepted", notice, job_id=job.id)
+        _log("accepted", notification, job_id=job.id)
 
     def _check(self, dropped: Dropped) -> None:
         """Refuse what is not an image before waiting for anything."""
@@ -160,18 +160,20 @@ class DropIntake:
                 return FoundRecipe(place, recipes.of_json(text, place), key)
         return None
 
-    def _check_patience(self, found: FoundRecipe | None, notice: Notice) -> None:
+    def _check_patience(self, found: FoundRecipe | None, notification: Notification) -> None:
         """A sidecar may arrive after its image."""
         if found is None:
             patience = self._wait_seconds
         else:
             patience = (found.recipe.wait_for_sidecar or 0) if naming.is_recipe(found.place) else 0
-        if notice.waited < patience:
+        if notification.waited < patience:
             raise _NotYet(patience)
 
-    def _image_request(self, caller: Caller, dropped: Dropped, found: FoundRecipe, notice: Notice) -> ImageRequest:
+    def _image_request(
+        self, caller: Caller, dropped: Dropped, found: FoundRecipe, notification: Notification
+    ) -> ImageRequest:
         def source(reference: str, param: str) -> ImageSource:
-            return self._source(caller, found.resolve(reference), param, notice)
+            return self._source(caller, found.resolve(reference), param, notification)
 
         recipe = found.recipe
         references = [source(key, f"references[{index}]") for index, key in enumerate(recipe.references or ())]
@@ -183,7 +185,7 @@ class DropIntake:
             deadline_seconds=recipe.deadline,
         )
 
-    def _source(self, caller: Caller, key: str, param: str, notice: Notice) -> ImageSource:
+    def _source(self, caller: Caller, key: str, param: str, notification: Notification) -> ImageSource:
         """Another object of the same owner: a recipe must not reach objects that its author cannot see."""
         try:
             owner = self._owners.owner_of(key)
@@ -197,7 +199,7 @@ class DropIntake:
                 code="drop_of_another_owner",
             )
         found = self._inbox.find(key)
-        if found is None and notice.waited < self._wait_seconds:
+        if found is None and notification.waited < self._wait_seconds:
             raise _NotYet(self._wait_seconds)
         if found is None:
             raise NotFound(
@@ -207,9 +209,9 @@ class DropIntake:
             )
         return ImageSource(stored=found.stored)
 
-    def _wait(self, notice: Notice, seconds: int) -> None:
-        self._queue.send(notice.after(seconds).message(), seconds)
-        _log("the drop waits", notice, seconds=seconds)
+    def _wait(self, notification: Notification, seconds: int) -> None:
+        self._queue.send(notification.after(seconds).message(), seconds)
+        _log("the drop waits", notification, seconds=seconds)
 
     def _origin(self, dropped: Dropped, found: FoundRecipe | None) -> Origin:
         return Origin(
@@ -234,5 +236,5 @@ def _no_recipe(key: str) -> InvalidRequest:
     )
 
 
-def _log(what: str, notice: Notice, **extra: object) -> None:
-    log.info(what, extra={"drop": notice.key, "version": notice.version, **extra})
+def _log(what: str, notification: Notification, **extra: object) -> None:
+    log.info(what, extra={"drop": notification.key, "version": notification.version, **extra})

@@ -16,7 +16,7 @@ class NotANotice(Exception):
 
 
 @dataclass(frozen=True)
-class Notice:
+class Notification:
     """An object was created. `waited`: the seconds it has waited for a recipe, its owner's limits or a service."""
 
     bucket: str
@@ -25,7 +25,7 @@ class Notice:
     version: str | None = None
     waited: int = 0
 
-    def after(self, seconds: int) -> "Notice":
+    def after(self, seconds: int) -> "Notification":
         """The same notification after waiting for more seconds."""
         return replace(self, waited=self.waited + seconds)
 
@@ -44,7 +44,7 @@ class Notice:
         return json.dumps({"Records": [record]})
 
 
-def read_notices(message: str) -> list[Notice]:
+def read_notifications(message: str) -> list[Notification]:
     """The objects that a message says were created; none for S3's test message and for deletions.
 
     Raises:
@@ -54,16 +54,16 @@ def read_notices(message: str) -> list[Notice]:
         document = json.loads(message)
         if document.get("Event") == "s3:TestEvent":
             return []
-        return [notice for record in document["Records"] for notice in _created(record)]
+        return [notification for record in document["Records"] for notification in _created(record)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotANotice(type(error).__name__) from error
 
 
-def _created(record: dict[str, Any]) -> Iterator[Notice]:
+def _created(record: dict[str, Any]) -> Iterator[Notification]:
     if not record["eventName"].removeprefix("s3:").startswith(_CREATED):
         return
     found = record["s3"]["object"]
-    yield Notice(
+    yield Notification(
         bucket=record["s3"]["bucket"]["name"],
         key=unquote_plus(found["key"], errors="strict"),
         etag=found.get("eTag"),

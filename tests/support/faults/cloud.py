@@ -200,18 +200,18 @@ class Cloud:
         """
         self._invoke("dead_letter", message("dead_letter", job_id), _UPKEEP_SECONDS)
 
-    def take_drop(self, notice: str, message_id: str) -> None:
-        """Have S3's notice of a dropped object taken.
+    def take_drop(self, notification: str, message_id: str) -> None:
+        """Have S3's notification of a dropped object taken.
 
         Raises:
             Died: the message was not dealt with.
         """
-        event = message("drop", notice)
+        event = message("drop", notification)
         event["Records"][0]["messageId"] = message_id
         self._invoke("drop", event, _DROP_SECONDS)
 
     def drop(self, key: str, data: bytes, **metadata: str) -> None:
-        """Drop an object into the inbox; S3 sends a notice of it into the queue."""
+        """Drop an object into the inbox; S3 sends a notification of it into the queue."""
         with self.wire.outside():
             event = self.world.inbox.put(key, data, **metadata)
             self._sqs.send_message(QueueUrl=queue_url("drops"), MessageBody=event["Records"][0]["body"])
