@@ -17,7 +17,7 @@ Parameters = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Warning:
+class RequestWarning:
     """Tells the caller what Easel did differently than requested, or what may be surprising."""
 
     code: str
@@ -50,7 +50,7 @@ class Request:
     model: str
     parameters: Parameters = field(default_factory=dict)
     requested: Parameters = field(default_factory=dict)
-    warnings: tuple[Warning, ...] = ()
+    warnings: tuple[RequestWarning, ...] = ()
     inputs: tuple[Input, ...] = ()
 
     @property

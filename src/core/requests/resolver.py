@@ -7,7 +7,7 @@ from datetime import date
 
 from core.catalog import Catalog, Model, Operation, Successor
 from core.errors import InvalidRequest, ModelNotFound
-from core.requests import CheckedRequest, Parameters, Request, Warning
+from core.requests import CheckedRequest, Parameters, Request, RequestWarning
 from core.requests.bodies import ImageRequest
 from core.requests.rules import check, check_inputs, not_allowed
 from core.settings import RetiredPolicy
@@ -85,13 +85,13 @@ class Resolver:
 
     def _apply_lifecycle(
         self, asked: Model, given: Parameters, today: date
-    ) -> tuple[Model, Parameters, tuple[Warning, ...]]:
+    ) -> tuple[Model, Parameters, tuple[RequestWarning, ...]]:
         """The model that actually runs, its parameters, and warnings about it."""
         if asked.retired_on is None or self.policy.retired == "forward":
             return asked, dict(given), ()
         successor = f" Use '{asked.successor.model}' instead." if asked.successor else ""
         if asked.lifecycle(today) == "retiring":
-            warning = Warning(
+            warning = RequestWarning(
                 "model_retiring", f"'{asked.name}' will be shut down on {asked.retired_on}.{successor}", "model"
             )
             return asked, dict(given), (warning,)
@@ -104,7 +104,7 @@ class Resolver:
         model = self.find(asked.successor.model, today)
         parameters, changes = _translated(asked.successor, given)
         details = f" ({'; '.join(changes)})" if changes else ""
-        warning = Warning(
+        warning = RequestWarning(
             "model_translated",
             f"'{asked.name}' was shut down on {asked.retired_on}; '{model.name}' ran instead{details}.",
             "model",
@@ -144,16 +144,16 @@ def _translated(successor: Successor, given: Parameters) -> tuple[Parameters, li
     return parameters, changes
 
 
-def _provider_warnings(model: Model, parameters: Parameters) -> tuple[Warning, ...]:
+def _provider_warnings(model: Model, parameters: Parameters) -> tuple[RequestWarning, ...]:
     """Warnings about what the provider may refuse."""
-    warnings: tuple[Warning, ...] = ()
+    warnings: tuple[RequestWarning, ...] = ()
     if not model.known:
         text = f"'{model.name}' is not in Easel's catalog; it was checked against the rules of {model.family_name}."
-        warnings += (Warning("unknown_model", text, "model"),)
+        warnings += (RequestWarning("unknown_model", text, "model"),)
     for name, values in model.rules.preview.items():
         if parameters.get(name) in values:
             text = f"{name} {parameters[name]} is a preview feature of '{model.name}'; the provider may refuse it."
-            warnings += (Warning("may_be_refused", text, name),)
+            warnings += (RequestWarning("may_be_refused", text, name),)
     return warnings
 
 

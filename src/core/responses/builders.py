@@ -13,7 +13,7 @@ from core.images.storage import SignedUrl, permalink
 from core.jobs.model import Job
 from core.jobs.wait_estimate import Estimate
 from core.pricing import Quote, Usage
-from core.requests import Request, Warning
+from core.requests import Request, RequestWarning
 from core.uploads.store import StoredUpload, Upload, UploadForm
 from core.webhooks.message import Message
 
@@ -344,20 +344,20 @@ def _page[Entry: (schemas.Job, schemas.Image, schemas.Token)](
     }
 
 
-def _missing(job: Job) -> Iterator[Warning]:
+def _missing(job: Job) -> Iterator[RequestWarning]:
     """Why a result lists fewer images than were bought."""
     if job.status != "succeeded":
         return
     if lost := job.bought - len(job.images) - job.deleted:
-        yield Warning(
+        yield RequestWarning(
             IMAGES_LOST,
             f"{lost} of {job.bought} images were bought but not stored: they arrived corrupt, or a crash prevented it.",
         )
     if job.deleted:
-        yield Warning(IMAGES_DELETED, f"{job.deleted} of {job.bought} images have been deleted by their caller.")
+        yield RequestWarning(IMAGES_DELETED, f"{job.deleted} of {job.bought} images have been deleted by their caller.")
 
 
-def _warnings(warnings: Iterable[Warning]) -> "list[schemas.Warning]":
+def _warnings(warnings: Iterable[RequestWarning]) -> "list[schemas.Warning]":
     return [{"code": warning.code, "message": warning.message, "param": warning.param} for warning in warnings]
 
 
