@@ -9,7 +9,7 @@ from composition.process import once
 from core import aws, catalog
 from core.images.input_storage import InputStore
 from core.images.storage import ImageStore
-from core.jobs.concurrency import TurnStore
+from core.jobs.concurrency import ConcurrencySlots
 from core.jobs.store import JobStore
 from core.jobs.worker import Worker
 from core.ledger.store import LedgerStore
@@ -43,5 +43,5 @@ def worker() -> Worker:
         queue=JobQueue(aws.sqs(), settings.jobs_queue_url),
         catalog=catalog.load(),
         provider=provider,
-        slots=TurnStore(aws.dynamodb(), settings.jobs_table, settings.caller_concurrency),
+        slots=ConcurrencySlots(aws.dynamodb(), settings.jobs_table, settings.caller_concurrency),
     )

@@ -22,7 +22,7 @@ _KEPT_SECONDS = 86400
 _ATTEMPTS = 5
 
 
-class TurnStore:
+class ConcurrencySlots:
     """Grants each caller at most `limit` slots at a time; 0 means no limit."""
 
     def __init__(self, client: "DynamoDBClient", table: str, limit: int) -> None:

@@ -21,7 +21,7 @@ from core.errors import Problem
 from core.images.input_storage import InputGone, InputStore
 from core.images.model import Image, NotAnImage, describe, new_image_id
 from core.images.storage import ImageStore
-from core.jobs.concurrency import TurnStore
+from core.jobs.concurrency import ConcurrencySlots
 from core.jobs.model import QUEUE_PATIENCE_SECONDS, Job, new_lease_id
 from core.jobs.problems import (
     OUTCOME_UNKNOWN,
@@ -63,7 +63,7 @@ class Worker:
         queue: JobQueue,
         catalog: Catalog,
         provider: Callable[[str], ImageProvider],
-        slots: TurnStore,
+        slots: ConcurrencySlots,
     ) -> None:
         self._jobs = jobs
         self._ledger = ledger
