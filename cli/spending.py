@@ -11,7 +11,7 @@ from cli.audit import audit
 from cli.errors import CommandError
 from cli.options import day, dollar_limit, dollars
 from cli.stack import Stack
-from core.budgets import Spending, Spent
+from core.budgets import Budgets, Spent
 from core.jobs.store import JobChanged
 from core.ledger.dollars import micro_usd, usd
 from core.ledger.model import DEPLOYMENT, Balance, Budget, Period, account_of, renewal
@@ -71,7 +71,7 @@ def _usage(stack: Stack, options: argparse.Namespace) -> None:
     first = options.day or options.first or last.replace(day=1)
     if first > last:
         raise CommandError(f"--from {first} is after --to {last}")
-    spent = Spending(stack.ledger(), Budget()).by_day_and_model(first, last, options.key)
+    spent = Budgets(stack.ledger(), Budget()).by_day_and_model(first, last, options.key)
     rows = [row for row in spent if options.model in (None, row.model)]
     names = {caller.id: caller.name for caller in stack.callers().list_all()}
     if options.json:

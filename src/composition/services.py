@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from composition.process import once
 from core import aws, catalog
-from core.budgets import Spending
+from core.budgets import Budgets
 from core.callers.authentication import Authenticator
 from core.callers.store import CallerStore
 from core.catalog import Catalog
@@ -50,7 +50,7 @@ class Services:
     images: ImageLibrary
     uploads: Uploads
     tokens: "Callable[[], Tokens]"
-    spending: Spending
+    spending: Budgets
     wait_estimates: WaitEstimates
     catalog: Catalog
     image_store: ImageStore
@@ -109,7 +109,7 @@ def services() -> Services:
     settings = _settings()
     ledger = LedgerStore(aws.dynamodb(), settings.ledger_table)
     jobs = JobStore(aws.dynamodb(), settings.jobs_table, ledger)
-    spending = Spending(ledger, settings.budget)
+    spending = Budgets(ledger, settings.budget)
     queue = JobQueue(aws.sqs(), settings.jobs_queue_url)
     uploads = Uploads(UploadStore(aws.dynamodb(), settings.jobs_table), UploadBucket(aws.s3(), settings.images_bucket))
     image_store = ImageStore(aws.s3(), settings.images_bucket)

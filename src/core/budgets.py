@@ -75,7 +75,7 @@ class Spent:
     balance: Balance
 
 
-class Spending:
+class Budgets:
     """Reserves money for purchases, and reports what was spent."""
 
     def __init__(self, ledger: LedgerStore, deployed: Budget) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from core.budgets import Spending
+from core.budgets import Budgets
 from core.catalog import Catalog
 from core.metrics import measure
 from core.providers import ImageProvider, ListUnavailable
@@ -34,7 +34,7 @@ class ModelCheck:
     def __init__(
         self,
         catalog: Catalog,
-        spending: Spending,
+        spending: Budgets,
         provider: Callable[[str], ImageProvider],
         default_model: str,
     ) -> None:

@@ -19,7 +19,7 @@ from datetime import UTC, date, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from core.budgets import Spending
+from core.budgets import Budgets
 from core.callers.model import Caller
 from core.catalog import Operation
 from core.errors import InvalidRequest, PermissionDenied
@@ -42,7 +42,7 @@ class Purchases:
         self,
         resolver: Resolver,
         inputs: InputCollector,
-        spending: Spending,
+        spending: Budgets,
         destinations: WebhookDestinations,
         submission: JobSubmission,
         retention_seconds: int,

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from core.budgets import Spending, buying_stopped
+from core.budgets import Budgets, buying_stopped
 from core.callers.model import Caller
 from core.errors import Conflict, Hint, ServiceUnavailable
 from core.jobs.model import Job, new_job_id
@@ -55,7 +55,7 @@ class SubmissionContext:
 class JobSubmission:
     """Submits jobs to the workers."""
 
-    def __init__(self, jobs: JobStore, queue: JobQueue, spending: Spending) -> None:
+    def __init__(self, jobs: JobStore, queue: JobQueue, spending: Budgets) -> None:
         self._jobs = jobs
         self._queue = queue
         self._spending = spending
