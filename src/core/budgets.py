@@ -11,8 +11,8 @@ from core.ledger.dollars import usd
 from core.ledger.model import (
     DEPLOYMENT,
     Balance,
-    Bound,
     Budget,
+    Limit,
     Movement,
     Period,
     account_of,
@@ -21,7 +21,7 @@ from core.ledger.model import (
     renewal,
     tally_of,
 )
-from core.ledger.store import BoundReached, Control, LedgerStore
+from core.ledger.store import Control, LedgerStore, LimitReached
 from core.metrics import measure
 from core.pricing import Quote
 from core.requests import Request
@@ -111,7 +111,7 @@ class Budgets:
         for bound in movement.bounds:
             balance = balances.get(bound.account, Balance())
             if not bound.has_room(balance, movement.reserved, movement.images):
-                raise self.refusal(caller, BoundReached(bound, balance), movement.reserved, movement.images)
+                raise self.refusal(caller, LimitReached(bound, balance), movement.reserved, movement.images)
 
     def _opening(self, caller: Caller, control: Control, request: Request, quote: Quote, *, priced: bool) -> Movement:
         now = time.time()
@@ -128,7 +128,7 @@ class Budgets:
         accounts = (*(bound.account for bound in bounds), tally)
         return opening(accounts, quote.upper_bound, request.n, bounds, now)
 
-    def refusal(self, caller: Caller, reached: BoundReached, asked: int, images: int) -> BudgetExceeded | RateLimited:
+    def refusal(self, caller: Caller, reached: LimitReached, asked: int, images: int) -> BudgetExceeded | RateLimited:
         """The error for a reservation of so many micro-dollars and images that would pass a bound."""
         bound, now = reached.bound, time.time()
         if bound.scope == RATE:
@@ -216,26 +216,26 @@ class Budgets:
                 spent_by, _, model = account.name.partition("#")
                 yield Spent(day, spent_by, model, balance)
 
-    def _bounds(self, caller: Caller, control: Control, images: int, now: float) -> tuple[Bound, ...]:
+    def _bounds(self, caller: Caller, control: Control, images: int, now: float) -> tuple[Limit, ...]:
         """The bounds of a purchase of so many images: every budget, and the key's rate."""
         return (*self._budgets(caller, control, now), *_rate(caller, images, now))
 
-    def _budgets(self, caller: Caller | None, control: Control, now: float) -> tuple[Bound, ...]:
+    def _budgets(self, caller: Caller | None, control: Control, now: float) -> tuple[Limit, ...]:
         """The budgets of a caller and of the deployment; without a caller, only the deployment's."""
         deployment = control.budget(self._deployed)
         bounds = []
         if caller and (token := caller.token):
             account = account_of(token.id, "total", now)
-            bounds.append(Bound(account, TOKEN, "total", token.budget_micro_usd, token.images))
+            bounds.append(Limit(account, TOKEN, "total", token.budget_micro_usd, token.images))
         for scope, period in _PERIODS:
             if scope == DEPLOYMENT:
-                bounds.append(Bound(account_of(DEPLOYMENT, period, now), scope, period, deployment.of(period)))
+                bounds.append(Limit(account_of(DEPLOYMENT, period, now), scope, period, deployment.of(period)))
             elif caller:
-                bounds.append(Bound(account_of(caller.id, period, now), scope, period, caller.budget.of(period)))
+                bounds.append(Limit(account_of(caller.id, period, now), scope, period, caller.budget.of(period)))
         return tuple(bounds)
 
 
-def _rate(caller: Caller, images: int, now: float) -> tuple[Bound, ...]:
+def _rate(caller: Caller, images: int, now: float) -> tuple[Limit, ...]:
     limit = caller.images_per_minute
     if limit is None:
         return ()
@@ -243,7 +243,7 @@ def _rate(caller: Caller, images: int, now: float) -> tuple[Bound, ...]:
         raise InvalidRequest(
             f"This API key is limited to {_images(limit)} per minute. Request fewer at once.", param="n"
         )
-    return (Bound(account_of(caller.id, "minute", now), RATE, "minute", None, limit),)
+    return (Limit(account_of(caller.id, "minute", now), RATE, "minute", None, limit),)
 
 
 def buying_stopped(reason: str | None) -> BuyingStopped:

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from core.dynamodb import from_item, newest_of, to_item, unchanged_since
 from core.images.model import Image
 from core.jobs.model import Job
-from core.ledger.store import BoundReached, LedgerStore, Step, Stopped
+from core.ledger.store import LedgerStore, LimitReached, Step, Stopped
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -93,7 +93,7 @@ class JobStore:
 
         Raises:
             JobExists: there is a job of that id.
-            BoundReached, Stopped: the reservation is refused (see ledger.store).
+            LimitReached, Stopped: the reservation is refused (see ledger.store).
         """
         created = replace(job, version=1, movement=None)
         put = self._put(_job_item(created), unchanged_since(0))
@@ -110,7 +110,7 @@ class JobStore:
 
         Raises:
             JobChanged: it was written since.
-            BoundReached, Stopped: it reserves again, and that is refused (see ledger.store).
+            LimitReached, Stopped: it reserves again, and that is refused (see ledger.store).
         """
         saved = replace(job, version=job.version + 1, movement=None)
         images = saved.images if saved.status == "succeeded" else ()
@@ -268,7 +268,7 @@ class JobStore:
             steps += self._ledger.booking(job.movement, job.id, job.caller_id, job.request.model)
         try:
             self._until_not_busy(lambda: self._transact(steps) if len(steps) > 1 else self._write_alone(step))
-        except (JobExists, JobChanged, BoundReached, Stopped):
+        except (JobExists, JobChanged, LimitReached, Stopped):
             # If an acknowledgement is lost, the client's own retry finds what it wrote the first time; the end may have
             # been announced in between.
             held = self.get(job.id)

@@ -61,7 +61,7 @@ class Balance:
 
 
 @dataclass(frozen=True)
-class Bound:
+class Limit:
     """The most that can be committed to an account, in micro-dollars and in `images`; None is no limit.
 
     `scope` says in errors whose budget it is: "key", "deployment" or "token".
@@ -110,7 +110,7 @@ class Movement:
     spent: int
     images: int
     at: int
-    bounds: tuple[Bound, ...] = ()
+    bounds: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Entry:
     accounts: tuple[Account, ...]
 
 
-def opening(accounts: tuple[Account, ...], amount: int, images: int, bounds: tuple[Bound, ...], now: float) -> Movement:
+def opening(accounts: tuple[Account, ...], amount: int, images: int, bounds: tuple[Limit, ...], now: float) -> Movement:
     """The movement that reserves an amount (micro-dollars) for a new purchase of that many images."""
     reservation = Reservation(secrets.token_hex(8), day_of(now), accounts, amount, 0, images, 1)
     return Movement("reserve", reservation, amount, 0, images, int(now), bounds)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.dynamodb import from_item, to_item
-from core.ledger.model import DEPLOYMENT, Account, Balance, Bound, Budget, Entry, Movement, Period
+from core.ledger.model import DEPLOYMENT, Account, Balance, Budget, Entry, Limit, Movement, Period
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -27,10 +27,10 @@ _CONTROL = Account(DEPLOYMENT, "control")
 _BATCH = 100  # keys of one BatchGetItem
 
 
-class BoundReached(Exception):
+class LimitReached(Exception):
     """A reservation would pass a bound; nothing was written."""
 
-    def __init__(self, bound: Bound, balance: Balance) -> None:
+    def __init__(self, bound: Limit, balance: Balance) -> None:
         super().__init__(bound.period)
         self.bound = bound
         self.balance = balance
@@ -84,7 +84,7 @@ class LedgerStore:
     def booking(self, movement: Movement, job_id: str, caller_id: str, model: str) -> list[Step]:
         """The writes that book a movement of a job.
 
-        They fail with BoundReached, Stopped, or LookupError if the movement was booked before, which a job's version
+        They fail with LimitReached, Stopped, or LookupError if the movement was booked before, which a job's version
         rules out.
         """
         bounds = {bound.account: bound for bound in movement.bounds}
@@ -199,7 +199,7 @@ class LedgerStore:
         put |= {"ConditionExpression": "attribute_not_exists(#owner)", "ExpressionAttributeNames": {"#owner": "owner"}}
         return Step({"Put": put}, lambda _: LookupError(f"{job_id}: a {movement.kind} was booked before"))
 
-    def _change(self, account: Account, movement: Movement, bound: Bound | None) -> Step:
+    def _change(self, account: Account, movement: Movement, bound: Limit | None) -> Step:
         changes = {
             "committed": movement.reserved + movement.spent,
             "reserved": movement.reserved,
@@ -228,7 +228,7 @@ class LedgerStore:
         fits_empty = min(limits.values()) >= 0
         update["ConditionExpression"] = f"{within} OR attribute_not_exists(#committed)" if fits_empty else within
         update["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-        return Step({"Update": update}, lambda item: BoundReached(bound, _balance(item)))
+        return Step({"Update": update}, lambda item: LimitReached(bound, _balance(item)))
 
     def _not_stopped(self) -> Step:
         check: Any = {

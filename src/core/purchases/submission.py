@@ -19,7 +19,7 @@ from core.jobs.store import (
     repeat_pointer_id,
     retry_pointer_id,
 )
-from core.ledger.store import BoundReached, Stopped
+from core.ledger.store import LimitReached, Stopped
 from core.queues import JobQueue, QueueUnavailable
 from core.requests import CheckedRequest
 
@@ -165,7 +165,7 @@ class JobSubmission:
         """Write a job with its reservation; a refused reservation becomes the caller's error."""
         try:
             return write(job)
-        except BoundReached as reached:
+        except LimitReached as reached:
             raise self._spending.refusal(caller, reached, job.quote.upper_bound, job.request.n) from None
         except Stopped as stopped:
             raise buying_stopped(stopped.reason) from None
