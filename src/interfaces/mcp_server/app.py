@@ -52,5 +52,5 @@ def _answer(event: Event, context: LambdaContext) -> Answer:
             source=requested["http"].get("sourceIp"),
         )
     )
-    session.begin(session.Visit(caller, requested["timeEpoch"] / 1000, requested["requestId"]))
+    session.begin(session.Session(caller, requested["timeEpoch"] / 1000, requested["requestId"]))
     return adapter.answer(_server, event, context, hosts=hosts, origins=origins)

@@ -12,7 +12,7 @@ from core.responses.builders import Answers
 
 
 @dataclass(frozen=True)
-class Visit:
+class Session:
     """Who is calling, since when (Unix seconds, by the gateway's clock), and with which request id."""
 
     caller: Caller
@@ -42,14 +42,14 @@ class Visit:
         return services().spending.remaining(self.caller)
 
 
-_current: ContextVar[Visit] = ContextVar("visit")
+_current: ContextVar[Session] = ContextVar("session")
 
 
-def begin(visit: Visit) -> None:
+def begin(session: Session) -> None:
     """Make it the current call, which the SDK's tasks and threads inherit."""
-    _current.set(visit)
+    _current.set(session)
 
 
-def current() -> Visit:
+def current() -> Session:
     """The call that is being answered."""
     return _current.get()
