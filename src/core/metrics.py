@@ -44,7 +44,7 @@ METRICS = {
     "BudgetRefusals": Metric("Count", by="Scope"),
     # of what follows an end
     "LateAnnouncements": Metric("Count"),
-    "WebhooksGivenUp": Metric("Count"),
+    "WebhooksFailed": Metric("Count"),
     # of models in use that will be shut down
     "RetiringModels": Metric("Count"),
     "ModelDaysLeft": Metric("Count", by="Model"),

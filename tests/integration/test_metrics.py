@@ -152,7 +152,7 @@ def test_late_announcements_are_measured(world: World, measured: Measured) -> No
     assert measured() == {"LateAnnouncements": [1]}
 
 
-def test_webhooks_that_are_given_up_are_measured(world: World, measured: Measured) -> None:
+def test_webhooks_that_fail_for_a_day_are_measured(world: World, measured: Measured) -> None:
     caller = next(item["id"]["S"] for item in boto3.client("dynamodb").scan(TableName="callers")["Items"])
     webhooks.secret(world.stack, caller, rotate=False, overlap_seconds=0)
     job_id = world.api.generate(headers={"easel-webhook": "https://localhost/"}).json()["id"]
@@ -163,7 +163,7 @@ def test_webhooks_that_are_given_up_are_measured(world: World, measured: Measure
     world.jobs.set_numbers(message_id(job), attempts=10)
     measured()
     world.webhooks.deliver()
-    assert measured() == {"WebhooksGivenUp": [1]}
+    assert measured() == {"WebhooksFailed": [1]}
 
 
 def test_only_what_is_declared_can_be_measured() -> None:

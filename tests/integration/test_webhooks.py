@@ -255,9 +255,7 @@ def test_410_ends_the_attempts(world: World, receiver: Server, secret: str) -> N
     assert world.jobs.sweep() == {}
 
 
-def test_after_a_day_of_attempts_it_is_given_up_and_can_be_replayed(
-    world: World, receiver: Server, secret: str
-) -> None:
+def test_after_a_day_of_attempts_it_has_failed_and_can_be_replayed(world: World, receiver: Server, secret: str) -> None:
     job_id = ended(world, url_of(receiver))
     pauses = []
     for _ in range(len(PAUSES_SECONDS) + 1):
@@ -266,7 +264,7 @@ def test_after_a_day_of_attempts_it_is_given_up_and_can_be_replayed(
         world.webhooks.attempt(message_of(job_id).id)
         if next_at := world.api.job(job_id)["webhook"]["next_attempt_at"]:
             pauses.append(next_at - world.api.job(job_id)["webhook"]["attempted_at"])
-    assert world.api.job(job_id)["webhook"]["state"] == "given_up"
+    assert world.api.job(job_id)["webhook"]["state"] == "failed"
     assert 82_800 < sum(pauses) <= 86_400
     receiver.replies = [OK]
     assert webhooks.replay(world.stack, job_id).id == message_of(job_id).id

@@ -109,7 +109,7 @@ class IssuerKeys:
         try:
             document = json.loads(body)
         except ValueError as error:
-            raise IssuerUnavailable("it answered something that is no JSON") from error
+            raise IssuerUnavailable("its answer is not JSON") from error
         if not isinstance(document, dict):
             raise IssuerUnavailable("its answer is not a JSON object")
         return document

@@ -48,7 +48,7 @@ class Cancellation:
                 break
             log.info("job canceled", extra={"job_id": job.id, "stage": job.stage})
             return canceled
-        raise ServiceUnavailable("The job is changing just now.", hint=Hint.SEND_AGAIN, retry_after=1)
+        raise ServiceUnavailable("The job is being changed.", hint=Hint.SEND_AGAIN, retry_after=1)
 
 
 def _too_late(job: Job) -> Conflict:

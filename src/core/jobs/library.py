@@ -103,7 +103,7 @@ class ImageLibrary:
             except JobChanged:
                 continue
             return image
-        raise ServiceUnavailable("The image's job is changing just now.", hint=Hint.SEND_AGAIN, retry_after=1)
+        raise ServiceUnavailable("The image's job is being changed.", hint=Hint.SEND_AGAIN, retry_after=1)
 
     def _owned(self, caller: Caller, image_id: str) -> Image:
         image = self._find(image_id)

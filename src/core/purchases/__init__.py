@@ -60,7 +60,7 @@ class Purchases:
         Raises:
             InvalidRequest, ModelNotFound: the model's rules, the deadline or the webhook's URL; or a budget applies
                 and the price is not known.
-            PermissionDenied: the caller may not use the model, or a browser token sets a webhook.
+            PermissionDenied: the caller is not allowed to use the model, or a browser token sets a webhook.
             Conflict: the idempotency key was used for a different request.
             BudgetExceeded, RateLimited: a limit of the caller or of the deployment has too little room.
             BuyingStopped: the operator has stopped all buying.
@@ -117,7 +117,7 @@ class Purchases:
         if allowed := caller.allowed_models((checked.model.name, checked.asked.name)):
             who = "This browser token" if caller.token else f"The API key '{caller.name}'"
             raise PermissionDenied(
-                f"{who} may not use '{checked.model.name}'. It may use: {', '.join(allowed)}.",
+                f"{who} is not allowed to use '{checked.model.name}'. It is allowed to use: {', '.join(allowed)}.",
                 param="model",
                 code="model_not_allowed",
             )

@@ -172,7 +172,7 @@ class Webhook(TypedDict):
     id: str
     """The receiver gets it as webhook-id."""
     state: State
-    """`gone`: the receiver answered 410; `given_up`: all attempts within a day failed."""
+    """`gone`: the receiver answered 410; `failed`: all attempts within a day failed."""
     attempts: int
     attempted_at: int | None
     """When the last attempt was made, in Unix seconds."""

@@ -63,8 +63,8 @@ class Deliverer:
                 "outcome": message.outcome,
             },
         )
-        if message.state == "given_up":
-            measure("WebhooksGivenUp", 1)
+        if message.state == "failed":
+            measure("WebhooksFailed", 1)
         pause = message.next_at - int(time.time())
         if message.state == "pending" and pause <= MAX_DELAY_SECONDS:
             self._queue.send(message.id, max(0, pause))  # The sweep queues what waits longer or fails here.

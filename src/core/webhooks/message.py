@@ -2,7 +2,7 @@
 
     pending ──► delivered   the receiver answered 2xx
        │   └──► gone        it answered 410: it wants no more messages
-       └──────► given_up    all retries of one day failed; an operator may replay it
+       └──────► failed    all retries of one day failed; an operator may replay it
 
 See https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -17,7 +17,7 @@ from typing import Literal
 
 from core.jobs.model import Job
 
-State = Literal["pending", "delivered", "gone", "given_up"]
+State = Literal["pending", "delivered", "gone", "failed"]
 
 # Pauses after each failed attempt: eleven attempts within a day.
 PAUSES_SECONDS = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 21600, 36000)
@@ -73,7 +73,7 @@ class Message:
     def failed(self, outcome: str, now: int) -> "Message":
         """The attempt failed: the next one follows after a pause, if any remains."""
         if self.attempts > len(PAUSES_SECONDS):
-            return replace(self, state="given_up", outcome=outcome, check_at=None)
+            return replace(self, state="failed", outcome=outcome, check_at=None)
         next_at = now + PAUSES_SECONDS[self.attempts - 1]
         return replace(self, outcome=outcome, next_at=next_at, check_at=next_at + PATIENCE_SECONDS)
 

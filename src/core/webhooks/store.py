@@ -37,7 +37,12 @@ class MessageStore:
     def get(self, message_id: str) -> Message | None:
         """The message of that id (a strongly consistent read)."""
         answer = self._client.get_item(TableName=self._table, Key={"id": {"S": message_id}}, ConsistentRead=True)
-        return _message_data.validate_python(from_item(answer["Item"])) if "Item" in answer else None
+        if "Item" not in answer:
+            return None
+        document = from_item(answer["Item"])
+        if document["state"] == "given_up":  # What `failed` was called before 0.1.0.
+            document["state"] = "failed"
+        return _message_data.validate_python(document)
 
     def save(self, message: Message) -> Message:
         """Write a message that was read before, or a new one.
