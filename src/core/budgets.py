@@ -10,6 +10,7 @@ from core.errors import BudgetExceeded, BudgetRefusal, BuyingStopped, Hint, Inva
 from core.ledger.dollars import usd
 from core.ledger.model import (
     DEPLOYMENT,
+    Account,
     Balance,
     Budget,
     Limit,
@@ -91,7 +92,11 @@ class Budgets:
             InvalidRequest: a budget applies and the price is not known, or the request is for more images than the key
                 can buy in a minute.
         """
-        return self._opening(caller, self._ledger.control(), request, quote, priced=priced)
+        control, balances = self._read(caller, request.n)
+        movement = self._opening(caller, control, request, quote, priced=priced)
+        for limit in movement.bounds:
+            _measure_if_nearly_used(limit, balances.get(limit.account, Balance()), movement)
+        return movement
 
     def precheck(self, caller: Caller, request: Request, quote: Quote, *, priced: bool) -> None:
         """Refuse a request whose reservation would be refused now, before it costs any work.
@@ -103,8 +108,7 @@ class Budgets:
             BudgetExceeded, RateLimited: a limit has no room for the upper bound.
             InvalidRequest: as `reservation`.
         """
-        accounts = [bound.account for bound in self._bounds(caller, Control(), request.n, time.time())]
-        control, balances = self._ledger.control_and_balances(accounts)
+        control, balances = self._read(caller, request.n)
         if control.stopped_at is not None:
             raise buying_stopped(control.reason)
         movement = self._opening(caller, control, request, quote, priced=priced)
@@ -112,6 +116,11 @@ class Budgets:
             balance = balances.get(bound.account, Balance())
             if not bound.has_room(balance, movement.reserved, movement.images):
                 raise self.refusal(caller, LimitReached(bound, balance), movement.reserved, movement.images)
+
+    def _read(self, caller: Caller, images: int) -> tuple[Control, dict[Account, Balance]]:
+        """The operator's orders, and the balances that a purchase of so many images would change."""
+        accounts = [bound.account for bound in self._bounds(caller, Control(), images, time.time())]
+        return self._ledger.control_and_balances(accounts)
 
     def _opening(self, caller: Caller, control: Control, request: Request, quote: Quote, *, priced: bool) -> Movement:
         now = time.time()
@@ -173,14 +182,6 @@ class Budgets:
         if caller.token is not None:  # Visitors of a page do not learn what the operator can spend.
             states = [state for state in states if state.scope == TOKEN]
         return min((state.remaining for state in states if state.remaining is not None), default=None)
-
-    def measure_key(self, caller: Caller) -> None:
-        """Measure how much of a key's budgets is used, from NEARLY_USED_PERCENT on. Due after each reservation."""
-        if caller.budget == Budget():
-            return
-        for state in self.states(caller):
-            if state.scope == "key" and state.used_percent >= NEARLY_USED_PERCENT:
-                measure("BudgetUsedPercent", state.used_percent, state.scope)
 
     def measure_deployment(self) -> None:
         """Measure how much of the deployment's budgets is used and how much remains."""
@@ -244,6 +245,15 @@ def _rate(caller: Caller, images: int, now: float) -> tuple[Limit, ...]:
             f"This API key is limited to {_images(limit)} per minute. Request fewer at once.", param="n"
         )
     return (Limit(account_of(caller.id, "minute", now), RATE, "minute", None, limit),)
+
+
+def _measure_if_nearly_used(limit: Limit, balance: Balance, movement: Movement) -> None:
+    """Measure how much of a key's budget is used with this reservation, from NEARLY_USED_PERCENT on."""
+    if limit.scope != "key" or not limit.micro_usd or not limit.has_room(balance, movement.reserved, movement.images):
+        return
+    percent = 100.0 * (balance.committed + movement.reserved) / limit.micro_usd
+    if percent >= NEARLY_USED_PERCENT:
+        measure("BudgetUsedPercent", percent, limit.scope)
 
 
 def buying_stopped(reason: str | None) -> BuyingStopped:

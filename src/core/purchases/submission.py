@@ -93,11 +93,8 @@ class JobSubmission:
         try:
             created = self._write(caller, self._jobs.create, self._reserving(caller, checked, job))
         except JobExists:
-            submitted = self._rejoin(caller, checked, job)
-        else:
-            submitted = self._enqueue(created)
-        self._spending.measure_key(caller)
-        return submitted
+            return self._rejoin(caller, checked, job)
+        return self._enqueue(created)
 
     def earlier(self, job: Job) -> Job | None:
         """The job that was submitted earlier under the id of `job`.
