@@ -45,7 +45,7 @@ def _reactions(settings: AnnouncerSettings, ledger: LedgerStore) -> dict[str, Re
     }
 
 
-def _result_writer(settings: AnnouncerSettings, spending: Budgets) -> Reaction:
+def _result_writer(settings: AnnouncerSettings, budgets: Budgets) -> Reaction:
     """Writes manifests, which say what remains of the caller's budget, as answers do."""
     callers = CallerStore(aws.dynamodb(), settings.callers_table)
     owners = Owners(PrefixStore(aws.dynamodb(), settings.callers_table), callers)
@@ -53,7 +53,7 @@ def _result_writer(settings: AnnouncerSettings, spending: Budgets) -> Reaction:
 
     def remaining(job: Job) -> int | None:
         caller = owners.caller_of(job)
-        return spending.remaining(caller) if caller else None
+        return budgets.remaining(caller) if caller else None
 
     return lambda job: results.write(job, _answers(settings, partial(remaining, job)))
 

@@ -13,5 +13,5 @@ from core.settings import ModelCheckSettings
 def model_check() -> ModelCheck:
     """The model check, built from the environment."""
     settings = ModelCheckSettings.from_environment()
-    spending = Budgets(LedgerStore(aws.dynamodb(), settings.ledger_table), settings.budget)
-    return ModelCheck(catalog.load(), spending, provider, settings.default_model)
+    budgets = Budgets(LedgerStore(aws.dynamodb(), settings.ledger_table), settings.budget)
+    return ModelCheck(catalog.load(), budgets, provider, settings.default_model)

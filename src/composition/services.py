@@ -50,7 +50,7 @@ class Services:
     images: ImageLibrary
     uploads: Uploads
     tokens: "Callable[[], Tokens]"
-    spending: Budgets
+    budgets: Budgets
     wait_estimates: WaitEstimates
     catalog: Catalog
     image_store: ImageStore
@@ -109,7 +109,7 @@ def services() -> Services:
     settings = _settings()
     ledger = LedgerStore(aws.dynamodb(), settings.ledger_table)
     jobs = JobStore(aws.dynamodb(), settings.jobs_table, ledger)
-    spending = Budgets(ledger, settings.budget)
+    budgets = Budgets(ledger, settings.budget)
     queue = JobQueue(aws.sqs(), settings.jobs_queue_url)
     uploads = Uploads(UploadStore(aws.dynamodb(), settings.jobs_table), UploadBucket(aws.s3(), settings.images_bucket))
     image_store = ImageStore(aws.s3(), settings.images_bucket)
@@ -126,9 +126,9 @@ def services() -> Services:
                 InputStore(aws.s3(), settings.images_bucket),
                 TrustedHosts.parse(settings.trusted_hosts),
             ),
-            spending=spending,
+            budgets=budgets,
             destinations=WebhookDestinations(signing_secrets, TrustedHosts.parse(settings.webhook_hosts)),
-            submission=JobSubmission(jobs, queue, spending),
+            submission=JobSubmission(jobs, queue, budgets),
             retention_seconds=settings.retention_days * _DAY_SECONDS,
         ),
         jobs=lookup,
@@ -136,7 +136,7 @@ def services() -> Services:
         images=images,
         uploads=uploads,
         tokens=tokens,
-        spending=spending,
+        budgets=budgets,
         wait_estimates=WaitEstimates(queue, settings.worker_concurrency),
         catalog=catalog.load(),
         image_store=image_store,

@@ -21,7 +21,7 @@ def redelivery() -> Redelivery:
 
 
 @once
-def spending() -> Budgets:
+def budgets() -> Budgets:
     """The deployment's budgets, to be measured."""
     settings = SpendingSettings.from_environment()
     return Budgets(LedgerStore(aws.dynamodb(), settings.ledger_table), settings.budget)

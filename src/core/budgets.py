@@ -94,7 +94,7 @@ class Budgets:
         """
         control, balances = self._read(caller, request.n)
         movement = self._opening(caller, control, request, quote, priced=priced)
-        for limit in movement.bounds:
+        for limit in movement.limits:
             _measure_if_nearly_used(limit, balances.get(limit.account, Balance()), movement)
         return movement
 
@@ -112,20 +112,20 @@ class Budgets:
         if control.stopped_at is not None:
             raise buying_stopped(control.reason)
         movement = self._opening(caller, control, request, quote, priced=priced)
-        for bound in movement.bounds:
-            balance = balances.get(bound.account, Balance())
-            if not bound.has_room(balance, movement.reserved, movement.images):
-                raise self.refusal(caller, LimitReached(bound, balance), movement.reserved, movement.images)
+        for limit in movement.limits:
+            balance = balances.get(limit.account, Balance())
+            if not limit.has_room(balance, movement.reserved, movement.images):
+                raise self.refusal(caller, LimitReached(limit, balance), movement.reserved, movement.images)
 
     def _read(self, caller: Caller, images: int) -> tuple[Control, dict[Account, Balance]]:
         """The operator's orders, and the balances that a purchase of so many images would change."""
-        accounts = [bound.account for bound in self._bounds(caller, Control(), images, time.time())]
+        accounts = [limit.account for limit in self._limits(caller, Control(), images, time.time())]
         return self._ledger.control_and_balances(accounts)
 
     def _opening(self, caller: Caller, control: Control, request: Request, quote: Quote, *, priced: bool) -> Movement:
         now = time.time()
-        bounds = self._bounds(caller, control, request.n, now)
-        if not priced and any(bound.micro_usd is not None for bound in bounds):
+        limits = self._limits(caller, control, request.n, now)
+        if not priced and any(limit.micro_usd is not None for limit in limits):
             raise InvalidRequest(
                 f"A budget applies, and the most that '{request.model}' can cost with these parameters is not known. "
                 "Use a model with a known price, without 'svg', or ask the operator.",
@@ -134,22 +134,22 @@ class Budgets:
                 code="price_unknown",
             )
         tally = tally_of(day_of(now), caller.id, request.model)
-        accounts = (*(bound.account for bound in bounds), tally)
-        return opening(accounts, quote.upper_bound, request.n, bounds, now)
+        accounts = (*(limit.account for limit in limits), tally)
+        return opening(accounts, quote.upper_bound, request.n, limits, now)
 
     def refusal(self, caller: Caller, reached: LimitReached, asked: int, images: int) -> BudgetExceeded | RateLimited:
-        """The error for a reservation of so many micro-dollars and images that would pass a bound."""
-        bound, now = reached.bound, time.time()
-        if bound.scope == RATE:
+        """The error for a reservation of so many micro-dollars and images that would pass a limit."""
+        limit, now = reached.limit, time.time()
+        if limit.scope == RATE:
             return RateLimited(
-                f"This API key is limited to {_images(bound.images or 0)} per minute, and {reached.balance.images} of "
+                f"This API key is limited to {_images(limit.images or 0)} per minute, and {reached.balance.images} of "
                 "them are used up in this minute. Nothing was bought.",
                 hint=Hint.SEND_AGAIN_LATER,
                 retry_after=max(1, (renewal("minute", now) or 0) - int(now)),
             )
-        measure("BudgetRefusals", 1, bound.scope)
+        measure("BudgetRefusals", 1, limit.scope)
         if caller.token is not None:
-            if bound.scope != TOKEN:  # Visitors of a page do not learn what the operator can spend.
+            if limit.scope != TOKEN:  # Visitors of a page do not learn what the operator can spend.
                 return BudgetExceeded(
                     "The budget of the API key behind this browser token is used up for now. Nothing was bought."
                 )
@@ -161,19 +161,19 @@ class Budgets:
                     "token.",
                     code="token_used_up",
                 )
-        limit = bound.micro_usd or 0
-        remaining, renews_at = max(0, limit - reached.balance.committed), renewal(bound.period, now)
+        allowed = limit.micro_usd or 0
+        remaining, renews_at = max(0, allowed - reached.balance.committed), renewal(limit.period, now)
         renews = (
             f"It renews at {datetime.fromtimestamp(renews_at, UTC):%Y-%m-%dT%H:%MZ}."
             if renews_at
             else "It does not renew; the operator can raise it."
-            if bound.scope != TOKEN
+            if limit.scope != TOKEN
             else "The page must get a new token."
         )
         return BudgetExceeded(
-            f"The budget of {_WHOSE[bound.scope]}{_WHEN[bound.period]} is {usd(limit)} with {usd(remaining)} "
+            f"The budget of {_WHOSE[limit.scope]}{_WHEN[limit.period]} is {usd(allowed)} with {usd(remaining)} "
             f"remaining, but this request can cost up to {usd(asked)}. Nothing was bought. {renews}",
-            budget=BudgetRefusal(bound.scope, bound.period, limit, remaining, asked, renews_at),
+            budget=BudgetRefusal(limit.scope, limit.period, allowed, remaining, asked, renews_at),
         )
 
     def remaining(self, caller: Caller) -> int | None:
@@ -197,16 +197,16 @@ class Budgets:
         """
         now = time.time()
         places = self._budgets(caller, Control(), now)
-        control, balances = self._ledger.control_and_balances([bound.account for bound in places])
+        control, balances = self._ledger.control_and_balances([limit.account for limit in places])
         return [
             BudgetState(
-                bound.scope,
-                bound.period,
-                balances.get(bound.account, Balance()),
-                bound.micro_usd,
-                renewal(bound.period, now),
+                limit.scope,
+                limit.period,
+                balances.get(limit.account, Balance()),
+                limit.micro_usd,
+                renewal(limit.period, now),
             )
-            for bound in self._budgets(caller, control, now)
+            for limit in self._budgets(caller, control, now)
         ]
 
     def by_day_and_model(self, first: date, last: date, caller_id: str | None = None) -> Iterator[Spent]:
@@ -217,34 +217,34 @@ class Budgets:
                 spent_by, _, model = account.name.partition("#")
                 yield Spent(day, spent_by, model, balance)
 
-    def _bounds(self, caller: Caller, control: Control, images: int, now: float) -> tuple[Limit, ...]:
-        """The bounds of a purchase of so many images: every budget, and the key's rate."""
+    def _limits(self, caller: Caller, control: Control, images: int, now: float) -> tuple[Limit, ...]:
+        """The limits of a purchase of so many images: every budget, and the key's rate."""
         return (*self._budgets(caller, control, now), *_rate(caller, images, now))
 
     def _budgets(self, caller: Caller | None, control: Control, now: float) -> tuple[Limit, ...]:
         """The budgets of a caller and of the deployment; without a caller, only the deployment's."""
         deployment = control.budget(self._deployed)
-        bounds = []
+        limits = []
         if caller and (token := caller.token):
             account = account_of(token.id, "total", now)
-            bounds.append(Limit(account, TOKEN, "total", token.budget_micro_usd, token.images))
+            limits.append(Limit(account, TOKEN, "total", token.budget_micro_usd, token.images))
         for scope, period in _PERIODS:
             if scope == DEPLOYMENT:
-                bounds.append(Limit(account_of(DEPLOYMENT, period, now), scope, period, deployment.of(period)))
+                limits.append(Limit(account_of(DEPLOYMENT, period, now), scope, period, deployment.of(period)))
             elif caller:
-                bounds.append(Limit(account_of(caller.id, period, now), scope, period, caller.budget.of(period)))
-        return tuple(bounds)
+                limits.append(Limit(account_of(caller.id, period, now), scope, period, caller.budget.of(period)))
+        return tuple(limits)
 
 
 def _rate(caller: Caller, images: int, now: float) -> tuple[Limit, ...]:
-    limit = caller.images_per_minute
-    if limit is None:
+    allowed = caller.images_per_minute
+    if allowed is None:
         return ()
-    if images > limit:
+    if images > allowed:
         raise InvalidRequest(
-            f"This API key is limited to {_images(limit)} per minute. Request fewer at once.", param="n"
+            f"This API key is limited to {_images(allowed)} per minute. Request fewer at once.", param="n"
         )
-    return (Limit(account_of(caller.id, "minute", now), RATE, "minute", None, limit),)
+    return (Limit(account_of(caller.id, "minute", now), RATE, "minute", None, allowed),)
 
 
 def _measure_if_nearly_used(limit: Limit, balance: Balance, movement: Movement) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from composition.upkeep import recovery, redelivery, spending
+from composition.upkeep import budgets, recovery, redelivery
 from core.logs import logger
 
 
@@ -14,6 +14,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     done = recovery().sweep()
     if webhooks := redelivery().sweep():
         done["webhooks"] = webhooks
-    spending().measure_deployment()
+    budgets().measure_deployment()
     logger.info("swept", extra={"decisions": done})
     return done

@@ -1,7 +1,7 @@
-"""What is reserved and spent, in whole micro-dollars: accounts, the movements between them, and their bounds.
+"""What is reserved and spent, in whole micro-dollars: accounts, the movements between them, and their limits.
 
 A purchase moves money in several accounts at once: its key's day, month and total, the deployment's day and month, and
-a tally by day, key and model for reports. Days and months are in UTC. What a bound limits is `committed`, which is
+a tally by day, key and model for reports. Days and months are in UTC. What a limit caps is `committed`, which is
 `reserved` + `spent`.
 
     reserve   hold the most that the purchase can cost, before anything is bought
@@ -101,7 +101,7 @@ class Reservation:
 class Movement:
     """A change to every account of a reservation, booked once. The amounts are differences.
 
-    `bounds` are those that a new reservation must not pass.
+    `limits` are those that a new reservation must not pass.
     """
 
     kind: MovementKind
@@ -110,7 +110,7 @@ class Movement:
     spent: int
     images: int
     at: int
-    bounds: tuple[Limit, ...] = ()
+    limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,10 +129,10 @@ class Entry:
     accounts: tuple[Account, ...]
 
 
-def opening(accounts: tuple[Account, ...], amount: int, images: int, bounds: tuple[Limit, ...], now: float) -> Movement:
+def opening(accounts: tuple[Account, ...], amount: int, images: int, limits: tuple[Limit, ...], now: float) -> Movement:
     """The movement that reserves an amount (micro-dollars) for a new purchase of that many images."""
     reservation = Reservation(secrets.token_hex(8), day_of(now), accounts, amount, 0, images, 1)
-    return Movement("reserve", reservation, amount, 0, images, int(now), bounds)
+    return Movement("reserve", reservation, amount, 0, images, int(now), limits)
 
 
 def closing(kind: MovementKind, held: Reservation, *, spent: int, images: int, now: int) -> Movement:

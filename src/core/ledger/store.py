@@ -28,11 +28,11 @@ _BATCH = 100  # keys of one BatchGetItem
 
 
 class LimitReached(Exception):
-    """A reservation would pass a bound; nothing was written."""
+    """A reservation would pass a limit; nothing was written."""
 
-    def __init__(self, bound: Limit, balance: Balance) -> None:
-        super().__init__(bound.period)
-        self.bound = bound
+    def __init__(self, limit: Limit, balance: Balance) -> None:
+        super().__init__(limit.period)
+        self.limit = limit
         self.balance = balance
 
 
@@ -87,9 +87,9 @@ class LedgerStore:
         They fail with LimitReached, Stopped, or LookupError if the movement was booked before, which a job's version
         rules out.
         """
-        bounds = {bound.account: bound for bound in movement.bounds}
+        limits = {limit.account: limit for limit in movement.limits}
         steps = [self._entry(movement, job_id, caller_id, model)]
-        steps += [self._change(account, movement, bounds.get(account)) for account in movement.reservation.accounts]
+        steps += [self._change(account, movement, limits.get(account)) for account in movement.reservation.accounts]
         if movement.kind == "reserve":
             steps.append(self._not_stopped())
         return steps
@@ -199,7 +199,7 @@ class LedgerStore:
         put |= {"ConditionExpression": "attribute_not_exists(#owner)", "ExpressionAttributeNames": {"#owner": "owner"}}
         return Step({"Put": put}, lambda _: LookupError(f"{job_id}: a {movement.kind} was booked before"))
 
-    def _change(self, account: Account, movement: Movement, bound: Limit | None) -> Step:
+    def _change(self, account: Account, movement: Movement, limit: Limit | None) -> Step:
         changes = {
             "committed": movement.reserved + movement.spent,
             "reserved": movement.reserved,
@@ -215,20 +215,20 @@ class LedgerStore:
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": values,
         }
-        limits: dict[str, int] = {}
-        if bound is not None and bound.micro_usd is not None:
-            limits["committed"] = bound.micro_usd - movement.reserved
-        if bound is not None and bound.images is not None:
-            limits["images"] = bound.images - movement.images
-        if bound is None or not limits:
+        caps: dict[str, int] = {}
+        if limit is not None and limit.micro_usd is not None:
+            caps["committed"] = limit.micro_usd - movement.reserved
+        if limit is not None and limit.images is not None:
+            caps["images"] = limit.images - movement.images
+        if limit is None or not caps:
             return Step({"Update": update}, lambda _: LookupError(account.name))
-        values |= {f":max_{name}": {"N": str(limit)} for name, limit in limits.items()}
-        within = " AND ".join(f"#{name} <= :max_{name}" for name in limits)
+        values |= {f":max_{name}": {"N": str(cap)} for name, cap in caps.items()}
+        within = " AND ".join(f"#{name} <= :max_{name}" for name in caps)
         # An amount above the whole limit must also fail in an account that does not exist yet.
-        fits_empty = min(limits.values()) >= 0
+        fits_empty = min(caps.values()) >= 0
         update["ConditionExpression"] = f"{within} OR attribute_not_exists(#committed)" if fits_empty else within
         update["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-        return Step({"Update": update}, lambda item: LimitReached(bound, _balance(item)))
+        return Step({"Update": update}, lambda item: LimitReached(limit, _balance(item)))
 
     def _not_stopped(self) -> Step:
         check: Any = {

@@ -34,12 +34,12 @@ class ModelCheck:
     def __init__(
         self,
         catalog: Catalog,
-        spending: Budgets,
+        budgets: Budgets,
         provider: Callable[[str], ImageProvider],
         default_model: str,
     ) -> None:
         self._catalog = catalog
-        self._spending = spending
+        self._budgets = budgets
         self._provider = provider
         self._default_model = default_model
 
@@ -60,7 +60,7 @@ class ModelCheck:
         return ends
 
     def _used(self, today: date) -> set[str]:
-        spent = self._spending.by_day_and_model(today - timedelta(days=USED_WITHIN_DAYS), today)
+        spent = self._budgets.by_day_and_model(today - timedelta(days=USED_WITHIN_DAYS), today)
         return {self._default_model, *(each.model for each in spent)}
 
     def _announced(self, used: set[str]) -> dict[str, date]:

@@ -42,14 +42,14 @@ class Purchases:
         self,
         resolver: Resolver,
         inputs: InputCollector,
-        spending: Budgets,
+        budgets: Budgets,
         destinations: WebhookDestinations,
         submission: JobSubmission,
         retention_seconds: int,
     ) -> None:
         self._resolver = resolver
         self._inputs = inputs
-        self._spending = spending
+        self._budgets = budgets
         self._destinations = destinations
         self._submission = submission
         self._retention_seconds = retention_seconds
@@ -82,7 +82,7 @@ class Purchases:
         earlier = self._submission.earlier(job)
         if earlier is not None and not earlier.may_be_revived_by(caller):
             return earlier
-        self._spending.precheck(caller, checked.request, job.quote, priced=checked.priced)
+        self._budgets.precheck(caller, checked.request, job.quote, priced=checked.priced)
         folder = InputFolder.of(job.id, earlier)
         try:
             inputs, warnings = self._inputs.collect(caller, asked, checked.asked, folder)

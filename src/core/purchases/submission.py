@@ -55,10 +55,10 @@ class SubmissionContext:
 class JobSubmission:
     """Submits jobs to the workers."""
 
-    def __init__(self, jobs: JobStore, queue: JobQueue, spending: Budgets) -> None:
+    def __init__(self, jobs: JobStore, queue: JobQueue, budgets: Budgets) -> None:
         self._jobs = jobs
         self._queue = queue
-        self._spending = spending
+        self._budgets = budgets
 
     def job_id(self, caller: Caller, fingerprint: str, context: SubmissionContext) -> str:
         """The id of a request's job: the same for the same purchase, as far as the client lets us recognise it."""
@@ -156,14 +156,14 @@ class JobSubmission:
         return self._jobs.point_repeats(pointer, now, over=first)
 
     def _reserving(self, caller: Caller, checked: CheckedRequest, job: Job) -> Job:
-        return job.reserving(self._spending.reservation(caller, job.request, job.quote, priced=checked.priced))
+        return job.reserving(self._budgets.reservation(caller, job.request, job.quote, priced=checked.priced))
 
     def _write(self, caller: Caller, write: Callable[[Job], Job], job: Job) -> Job:
         """Write a job with its reservation; a refused reservation becomes the caller's error."""
         try:
             return write(job)
         except LimitReached as reached:
-            raise self._spending.refusal(caller, reached, job.quote.upper_bound, job.request.n) from None
+            raise self._budgets.refusal(caller, reached, job.quote.upper_bound, job.request.n) from None
         except Stopped as stopped:
             raise buying_stopped(stopped.reason) from None
         except StoreBusy:

@@ -189,14 +189,14 @@ class Call:
             return max(0.0, min(maximum, float(client) - _TIMEOUT_MARGIN_SECONDS))
         return maximum
 
-    def caller(self, doors: Services) -> Caller:
+    def caller(self, services: Services) -> Caller:
         """The caller whose key or token came with this call.
 
         Raises:
             Unauthenticated: no key, or one that is unknown, revoked or expired.
             PermissionDenied: it cannot be used from this page's origin.
         """
-        return doors.authentication.caller_of(
+        return services.authentication.caller_of(
             self.header("authorization"),
             self.header("origin"),
             reads_only=self.event.http_method in ("GET", "HEAD"),
@@ -210,14 +210,14 @@ class Call:
         address: str | None = (context.get("http") or context.get("identity") or {}).get("sourceIp")
         return address
 
-    def key_holder(self, doors: Services) -> Caller:
+    def key_holder(self, services: Services) -> Caller:
         """The caller, where a browser token is not enough; raises as `caller` does."""
-        return require_key(self.caller(doors))
+        return require_key(self.caller(services))
 
-    def answers(self, doors: Services, caller: Caller) -> Answers:
+    def answers(self, services: Services, caller: Caller) -> Answers:
         """Builds the documents that answer this call."""
-        base_url = doors.settings.public_url or self._base_url()
-        return Answers(doors.image_links, base_url, self.now, lambda: doors.spending.remaining(caller))
+        base_url = services.settings.public_url or self._base_url()
+        return Answers(services.image_links, base_url, self.now, lambda: services.budgets.remaining(caller))
 
     def _base_url(self) -> str:
         context = self.event["requestContext"]

@@ -45,7 +45,7 @@ def quote() -> Response[str]:
         request, quoted = services().purchases.quote("edit", _edit(call))
     else:
         request, quoted = services().purchases.quote("generation", generation_of_json(parse_json(call.body)))
-    return answer(200, quote_document(request, quoted, services().spending.remaining(caller)))
+    return answer(200, quote_document(request, quoted, services().budgets.remaining(caller)))
 
 
 @routes.post("/images/variations")

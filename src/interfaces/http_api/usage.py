@@ -18,6 +18,6 @@ def usage() -> Response[str]:
     call = Call(routes.current_event)
     caller = call.key_holder(services())
     first, last = call.days("from", "to", maximum=_MAX_DAYS)
-    spending = services().spending
-    rows = spending.by_day_and_model(first, last, caller.id)
-    return answer(200, usage_report(spending.states(caller), rows, first, last))
+    budgets = services().budgets
+    rows = budgets.by_day_and_model(first, last, caller.id)
+    return answer(200, usage_report(budgets.states(caller), rows, first, last))

@@ -39,7 +39,7 @@ class Session:
 
     def budget_left(self) -> int | None:
         """Micro-dollars that the caller can still spend; None without a budget."""
-        return services().spending.remaining(self.caller)
+        return services().budgets.remaining(self.caller)
 
 
 _current: ContextVar[Session] = ContextVar("session")
