@@ -1,1 +1,1 @@
-"""Benchmarks: each prints a table of medians and ratios against a baseline of the same run. See `make bench`."""
+"""Benchmarks: each prints a table of medians, and of ratios to a baseline of the same run. See `make bench`."""

@@ -1,8 +1,8 @@
-"""What each function loads before its first request: time, modules and memory, against a bare interpreter.
+"""What each function loads before its first request: time, modules and memory, compared with boto3 alone.
 
     python -m bench.cold_start [RUNS]
 
-Each figure is the median over processes of their own, in turns, so that a slow moment of the machine hits all alike.
+Each figure is a median over RUNS processes. The cases take turns, so that a slow moment of the machine affects all.
 """
 
 import statistics
@@ -21,13 +21,17 @@ CASES = {
     "api": "import handlers.api",
     "mcp": "import handlers.mcp",
     "worker": "import handlers.worker, core.providers.openai",
-    "dead letter": "import handlers.dead_letter",
+    "drop": "import handlers.drop",
     "sweep": "import handlers.sweep",
+    "webhook": "import handlers.webhook",
+    "announcer": "import handlers.announcer",
+    "dead letter": "import handlers.dead_letter",
+    "models check": "import handlers.models_check",
 }
 
 
 def measure(code: str) -> tuple[float, int, int]:
-    """Seconds to import, modules loaded, peak memory in MB of one fresh process."""
+    """Seconds to import, modules loaded, and peak memory in MB of one new process."""
     script = f"import time; started = time.perf_counter(); {code or 'pass'}; {REPORT}"
     environment = {"PYTHONPATH": str(SRC), "POWERTOOLS_SERVICE_NAME": "easel", "AWS_DEFAULT_REGION": "us-east-1"}
     output = subprocess.run(
@@ -41,10 +45,10 @@ def main() -> None:
     """Print the table."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 7
     results: dict[str, list[tuple[float, int, int]]] = {name: [] for name in CASES}
-    for turn in range(runs + 1):
+    for run in range(runs + 1):
         for name, code in CASES.items():
             measured = measure(code)
-            if turn:  # The first turn warms the disk.
+            if run:  # The first run warms the disk cache.
                 results[name].append(measured)
     baseline = statistics.median(seconds for seconds, *_ in results["boto3 alone"])
     print(f"{'FUNCTION':20}{'IMPORT ms':>10}{'x boto3':>9}{'MODULES':>9}{'PEAK MB':>9}")

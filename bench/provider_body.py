@@ -1,8 +1,8 @@
-"""Reading a provider's answer: images cut out of the stream, against parsing the whole JSON.
+"""Reading a provider's answer: extracting images from the stream, compared with parsing the whole JSON.
 
     python -m bench.provider_body [RUNS]
 
-Time is CPU time, memory the peak above what the body's chunks need, each in a process of its own.
+Time is CPU time; memory is the peak beyond the chunks of the body. Each measurement has a process of its own.
 """
 
 import base64
@@ -22,7 +22,7 @@ CHUNK = 64 * 1024
 
 
 def whole(chunks: Iterable[bytes]) -> list[bytes]:
-    """The baseline: all of the body in memory, parsed and decoded by the standard library."""
+    """The baseline: the whole body in memory, parsed and decoded by the standard library."""
     document = json.loads(b"".join(chunks))
     return [base64.b64decode(row["b64_json"]) for row in document["data"]]
 
@@ -35,7 +35,7 @@ def streamed(chunks: Iterable[bytes]) -> list[bytes | bytearray]:
     return list(body.parse().images)
 
 
-WAYS: dict[str, Callable[[Iterable[bytes]], object]] = {"whole": whole, "streamed": streamed}
+METHODS: dict[str, Callable[[Iterable[bytes]], object]] = {"whole": whole, "streamed": streamed}
 
 
 def body_of(images: int, size: int) -> bytes:
@@ -44,38 +44,39 @@ def body_of(images: int, size: int) -> bytes:
     return json.dumps({"created": 1, "data": rows}).encode()
 
 
-def measure(way: str, images: int, size: int) -> tuple[float, float]:
-    """CPU milliseconds and peak megabytes of one reading."""
+def measure(method: str, images: int, size: int) -> tuple[float, float]:
+    """CPU milliseconds and peak megabytes of reading a body once."""
     body = body_of(images, size)
-    chunks = [body[place : place + CHUNK] for place in range(0, len(body), CHUNK)]
+    chunks = [body[start : start + CHUNK] for start in range(0, len(body), CHUNK)]
     started = time.process_time()
-    WAYS[way](chunks)
+    METHODS[method](chunks)
     seconds = time.process_time() - started
     tracemalloc.start()
-    WAYS[way](chunks)
+    METHODS[method](chunks)
     return seconds * 1000, tracemalloc.get_traced_memory()[1] / 1e6
 
 
 def main() -> None:
-    """Print the table; with three arguments, one measurement for it."""
+    """Print the table or, with three arguments, one measurement for it."""
     if len(sys.argv) == 4:
         print(*measure(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
         return
     runs = int(sys.argv[1]) if len(sys.argv) == 2 else 5
-    print(f"{'ANSWER':12}{'WAY':10}{'CPU ms':>8}{'x whole':>9}{'PEAK MB':>9}{'x whole':>9}")
+    print(f"{'ANSWER':12}{'METHOD':10}{'CPU ms':>8}{'x whole':>9}{'PEAK MB':>9}{'x whole':>9}")
     for case, (images, size) in CASES.items():
-        results: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+        results: dict[str, list[tuple[float, float]]] = {method: [] for method in METHODS}
         for _ in range(runs):
-            for way, rows in results.items():
-                command = [sys.executable, "-m", "bench.provider_body", way, str(images), str(size)]
+            for method, rows in results.items():
+                command = [sys.executable, "-m", "bench.provider_body", method, str(images), str(size)]
                 output = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
                 rows.append((float(output[0]), float(output[1])))
         medians = {
-            way: [statistics.median(column) for column in zip(*rows, strict=True)] for way, rows in results.items()
+            method: [statistics.median(column) for column in zip(*rows, strict=True)]
+            for method, rows in results.items()
         }
-        for way, (cpu, peak) in medians.items():
+        for method, (cpu, peak) in medians.items():
             base_cpu, base_peak = medians["whole"]
-            print(f"{case:12}{way:10}{cpu:8.1f}{cpu / base_cpu:9.2f}{peak:9.1f}{peak / base_peak:9.2f}")
+            print(f"{case:12}{method:10}{cpu:8.1f}{cpu / base_cpu:9.2f}{peak:9.1f}{peak / base_peak:9.2f}")
 
 
 if __name__ == "__main__":

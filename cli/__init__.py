@@ -1,1 +1,1 @@
-"""The operator's command line; it works against AWS and the laptop cloud alike."""
+"""The operator's command line, for AWS and for a local deployment."""

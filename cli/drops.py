@@ -1,61 +1,64 @@
-"""easel drops and easel redrive: who owns what is dropped, and drops that were given up."""
+"""easel drops and easel redrive: which key pays for which drops, and drops that failed for good."""
 
-from typing import TYPE_CHECKING
+import argparse
+from typing import Any
 
-from cli.stack import Stack, StackError
-from core.callers.store import CallerStore
+from cli.errors import CommandError, no_such_caller
+from cli.stack import Stack
 from core.drops.prefix_store import OwnedPrefix, PrefixStore
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-# SQS hands over no more at once.
+# The most messages that SQS returns at once.
 _BATCH = 10
 
 
+def add_commands(commands: Any) -> None:
+    """Add `easel drops` and `easel redrive`."""
+    group = commands.add_parser("drops", help="map folders of the inbox to keys").add_subparsers(required=True)
+    map_ = group.add_parser("map", help="map a folder of the inbox to the key that pays for its drops")
+    map_.add_argument("prefix", help="the folder, such as team/; / is the whole inbox")
+    map_.add_argument("id", help="the caller's id, key_...")
+    map_.set_defaults(run=_map)
+    group.add_parser("list", help="list folders and their keys").set_defaults(run=_list)
+    unmap = group.add_parser("unmap", help="remove the mapping of a folder")
+    unmap.add_argument("prefix", help="the folder, as it was mapped")
+    unmap.set_defaults(run=_unmap)
+    commands.add_parser("redrive", help="put dead-lettered drops back into their queue").set_defaults(run=_redrive)
+
+
 def map_prefix(stack: Stack, prefix: str, caller_id: str) -> str:
-    """Let a caller own what is dropped under a prefix: the prefix as it is kept.
+    """Make a caller the owner of what is dropped under a prefix; returns the prefix in canonical form.
 
     Raises:
-        StackError: there is no such caller.
+        CommandError: there is no such caller.
     """
-    key_hash = CallerStore(_dynamodb(stack), stack.output("CallersTableName")).hash_of(caller_id)
+    key_hash = stack.callers().hash_of(caller_id)
     if key_hash is None:
-        raise StackError(f"There is no caller '{caller_id}'; see: easel keys list")
-    mapping = OwnedPrefix(canonical(prefix), caller_id, key_hash)
+        raise no_such_caller(caller_id)
+    mapping = OwnedPrefix(_canonical(prefix), caller_id, key_hash)
     _prefixes(stack).put(mapping)
     return mapping.prefix
 
 
 def unmap_prefix(stack: Stack, prefix: str) -> bool:
-    """Let nobody own what is dropped under a prefix; False when nobody did."""
-    return _prefixes(stack).remove(canonical(prefix))
+    """Remove the mapping of a prefix; False if there was none."""
+    return _prefixes(stack).remove(_canonical(prefix))
 
 
 def table(stack: Stack) -> list[str]:
     """All mappings as the lines of a table."""
-    callers = {
-        caller.id: caller for caller in CallerStore(_dynamodb(stack), stack.output("CallersTableName")).list_all()
-    }
+    names = {caller.id: caller.name for caller in stack.callers().list_all()}
     lines = [f"{'PREFIX':40}{'KEY':22}NAME"]
     for mapping in _prefixes(stack).list_all():
-        name = callers[mapping.caller_id].name if mapping.caller_id in callers else "-"
-        lines.append(f"{mapping.prefix or '/':40}{mapping.caller_id:22}{name}")
+        lines.append(f"{mapping.prefix or '/':40}{mapping.caller_id:22}{names.get(mapping.caller_id, '-')}")
     return lines
 
 
-def canonical(prefix: str) -> str:
-    """A prefix as it is kept: a folder with a slash at its end; nothing for the whole inbox."""
-    folder = prefix.strip("/")
-    return f"{folder}/" if folder else ""
-
-
 def redrive(stack: Stack) -> int:
-    """Put every dead-lettered drop back into its queue: how many there were.
+    """Put every dead-lettered drop back into its queue; returns how many there were.
 
-    A drop that is put back twice, because this is stopped halfway, still becomes one job.
+    If this is interrupted, a drop may be put back twice; it still becomes one job.
     """
-    sqs = stack.session.client("sqs", endpoint_url=stack.endpoint_url)
+    sqs = stack.client("sqs")
     source, queue = stack.output("DropsDeadLetterQueueUrl"), stack.output("DropsQueueUrl")
     moved = 0
     while messages := sqs.receive_message(QueueUrl=source, MaxNumberOfMessages=_BATCH, WaitTimeSeconds=1).get(
@@ -68,9 +71,33 @@ def redrive(stack: Stack) -> int:
     return moved
 
 
-def _dynamodb(stack: Stack) -> "DynamoDBClient":
-    return stack.session.client("dynamodb", endpoint_url=stack.endpoint_url)
+def _canonical(prefix: str) -> str:
+    """A prefix as it is stored: a folder with a trailing slash, empty for the whole inbox."""
+    folder = prefix.strip("/")
+    return f"{folder}/" if folder else ""
 
 
 def _prefixes(stack: Stack) -> PrefixStore:
-    return PrefixStore(_dynamodb(stack), stack.output("CallersTableName"))
+    return PrefixStore(stack.client("dynamodb"), stack.output("CallersTableName"))
+
+
+def _map(stack: Stack, options: argparse.Namespace) -> None:
+    prefix = map_prefix(stack, options.prefix, options.id)
+    print(f"What is dropped under '{prefix or '/'}' now belongs to {options.id}.")
+
+
+def _list(stack: Stack, _: argparse.Namespace) -> None:
+    print("\n".join(table(stack)))
+
+
+def _unmap(stack: Stack, options: argparse.Namespace) -> None:
+    if not unmap_prefix(stack, options.prefix):
+        raise CommandError(f"'{options.prefix}' is not mapped; see `easel drops list`")
+    print(
+        f"'{options.prefix}' is no longer mapped. What is dropped there is refused, unless a parent folder is mapped."
+    )
+
+
+def _redrive(stack: Stack, _: argparse.Namespace) -> None:
+    moved = redrive(stack)
+    print(f"{moved} dead-lettered {'drop was' if moved == 1 else 'drops were'} put back.")

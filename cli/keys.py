@@ -1,29 +1,64 @@
-"""easel keys: create, list and revoke the API keys of callers."""
+"""easel keys: create, list, change and revoke the API keys of callers."""
 
-import re
+import argparse
+import json
 import time
 from datetime import UTC, datetime
+from typing import Any
 
+from cli.errors import CommandError, no_such_caller
+from cli.options import dollar_limit, duration, rate_limit
 from cli.stack import Stack
-from core.callers.model import Caller, Rates, new_caller_id, new_key
-from core.callers.store import CallerStore
+from core.callers.model import RATE_NAMES, Caller, Rates, new_caller_id, new_key
 from core.ledger.dollars import usd
 from core.ledger.model import PERIODS, Budget, Period
 
-_DURATION = re.compile(r"([1-9][0-9]{0,4})([hdw])")
-_SECONDS = {"h": 3600, "d": 86400, "w": 604800}
+_BUDGETS: dict[Period, str] = {"day": "daily budget", "month": "monthly budget", "total": "total budget"}
 
 
-def duration(text: str) -> int:
-    """Seconds of a duration such as 12h, 90d or 4w.
+def add_commands(commands: Any) -> None:
+    """Add `easel keys`."""
+    group = commands.add_parser("keys", help="create, list, change and revoke API keys").add_subparsers(required=True)
 
-    Raises:
-        ValueError: it is none.
-    """
-    found = _DURATION.fullmatch(text)
-    if found is None:
-        raise ValueError(f"'{text}' is no duration; write 12h, 90d or 4w")
-    return int(found[1]) * _SECONDS[found[2]]
+    make = group.add_parser("create", help="create a key and print it, once")
+    make.add_argument("--name", required=True, help="who or what the key is for")
+    make.add_argument("--expires", type=duration, metavar="DURATION", help="such as 12h, 90d or 4w (default: never)")
+    make.add_argument("--model", action="append", default=[], help="allow only this model; repeat for several")
+    make.add_argument("--origin", action="append", default=[], help="allow only this web origin; repeat for several")
+    _add_limits(make)
+    make.add_argument("--json", action="store_true", help="print JSON, for scripts")
+    make.set_defaults(run=_create)
+
+    group.add_parser("list", help="list keys, without their secret part").set_defaults(run=_list)
+
+    change = group.add_parser("set", help="change the limits of a key")
+    change.add_argument("id", help="the caller's id, key_...")
+    _add_limits(change)
+    change.set_defaults(run=_set)
+
+    end = group.add_parser("revoke", help="revoke a key, effective immediately")
+    end.add_argument("id", help="the caller's id, key_...")
+    end.set_defaults(run=_revoke)
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    """Options for limits; one that is not given is not in the namespace."""
+    for period, text in (("day", "per UTC day"), ("month", "per UTC month"), ("total", "in total")):
+        parser.add_argument(
+            f"--budget-{period}",
+            type=dollar_limit,
+            metavar="USD",
+            default=argparse.SUPPRESS,
+            help=f"most that the key can spend {text}, in dollars, or `none`",
+        )
+    for name, text in (("images", "images per minute"), ("requests", "requests per minute to each function instance")):
+        parser.add_argument(
+            f"--{name}-per-minute",
+            type=rate_limit,
+            metavar="N",
+            default=argparse.SUPPRESS,
+            help=f"{text}, or `none`",
+        )
 
 
 def create(
@@ -35,7 +70,7 @@ def create(
     budget: Budget | None = None,
     rates: Rates | None = None,
 ) -> tuple[str, Caller]:
-    """A new caller and its key, which is nowhere kept; `lifetime` in seconds, None for ever."""
+    """A new caller and its key, which is not stored; `lifetime` is in seconds, None for no expiry."""
     now = int(time.time())
     key = new_key()
     caller = Caller(
@@ -49,7 +84,7 @@ def create(
         images_per_minute=(rates or {}).get("images_per_minute"),
         requests_per_minute=(rates or {}).get("requests_per_minute"),
     )
-    _store(stack).add(key, caller)
+    stack.callers().add(key, caller)
     return key, caller
 
 
@@ -57,44 +92,68 @@ def table(stack: Stack) -> list[str]:
     """All callers as the lines of a table."""
     now = time.time()
     lines = [f"{'ID':22}{'NAME':24}{'STATUS':10}{'CREATED':12}{'EXPIRES':12}LIMITS"]
-    for caller in _store(stack).list_all():
-        limits = [f"models={','.join(caller.models)}"] if caller.models else []
-        limits += [f"origins={','.join(caller.origins)}"] if caller.origins else []
-        budget = ((period, caller.budget.of(period)) for period in PERIODS)
-        limits += [f"{period}={usd(most)}" for period, most in budget if most is not None]
-        limits += [f"images/min={caller.images_per_minute}"] if caller.images_per_minute else []
-        limits += [f"requests/min={caller.requests_per_minute}"] if caller.requests_per_minute else []
+    for caller in stack.callers().list_all():
         lines.append(
-            f"{caller.id:22}{caller.name[:22]:24}{caller.status(now):10}{_day(caller.created_at):12}"
-            f"{_day(caller.expires_at):12}{' '.join(limits) or '-'}"
+            f"{caller.id:22}{caller.name[:22]:24}{caller.status(now):10}{_date(caller.created_at):12}"
+            f"{_date(caller.expires_at):12}{' '.join(_limits(caller)) or '-'}"
         )
     return lines
 
 
-def revoke(stack: Stack, caller_id: str) -> Caller | None:
-    """Revoke the key of a caller; None if there is no such caller."""
-    return _store(stack).revoke(caller_id, int(time.time()))
+def _limits(caller: Caller) -> list[str]:
+    limits = [f"models={','.join(caller.models)}"] if caller.models else []
+    limits += [f"origins={','.join(caller.origins)}"] if caller.origins else []
+    budget = ((period, caller.budget.of(period)) for period in PERIODS)
+    limits += [f"{period}={usd(limit)}" for period, limit in budget if limit is not None]
+    limits += [f"images/min={caller.images_per_minute}"] if caller.images_per_minute else []
+    limits += [f"requests/min={caller.requests_per_minute}"] if caller.requests_per_minute else []
+    return limits
 
 
-def set_rates(stack: Stack, caller_id: str, rates: Rates) -> Caller | None:
-    """Give a key other limits of a minute, None for no limit; None if there is no such caller."""
-    return _store(stack).set_rates(caller_id, rates)
-
-
-def set_budget(stack: Stack, caller_id: str, periods: dict[Period, int | None]) -> Caller | None:
-    """Give a key other limits for these periods, in micro-dollars; None if there is no such caller."""
-    return _store(stack).set_budget(caller_id, periods)
-
-
-def callers_of(stack: Stack) -> list[Caller]:
-    """All callers, oldest first."""
-    return _store(stack).list_all()
-
-
-def _store(stack: Stack) -> CallerStore:
-    client = stack.session.client("dynamodb", endpoint_url=stack.endpoint_url)
-    return CallerStore(client, stack.output("CallersTableName"))
-
-
-def _day(seconds: int | None) -> str:
+def _date(seconds: int | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).date().isoformat() if seconds else "never"
+
+
+def _create(stack: Stack, options: argparse.Namespace) -> None:
+    budget, rates = Budget(**_budget_options(options)), _rate_options(options)
+    key, caller = create(stack, options.name, options.expires, options.model, options.origin, budget, rates)
+    if options.json:
+        print(json.dumps({"id": caller.id, "name": caller.name, "key": key, "expires_at": caller.expires_at}))
+    else:
+        print(f"{key}\n\n{caller.id} ({caller.name}). This is the only time the key is shown; Easel stores its hash.")
+
+
+def _list(stack: Stack, _: argparse.Namespace) -> None:
+    print("\n".join(table(stack)))
+
+
+def _set(stack: Stack, options: argparse.Namespace) -> None:
+    budget, rates = _budget_options(options), _rate_options(options)
+    if not budget and not rates:
+        names = [f"--budget-{period}" for period in PERIODS] + [f"--{name.replace('_', '-')}" for name in RATE_NAMES]
+        raise CommandError(f"nothing to change; give at least one of {', '.join(names)}")
+    callers = stack.callers()
+    caller = callers.set_budget(options.id, budget) if budget else None
+    caller = callers.set_rates(options.id, rates) if rates else caller
+    if caller is None:
+        raise no_such_caller(options.id)
+    limits = [f"{_BUDGETS[period]} {'unlimited' if limit is None else usd(limit)}" for period, limit in budget.items()]
+    limits += [f"{name.replace('_', ' ')} {limit or 'unlimited'}" for name, limit in rates.items()]
+    print(f"{caller.id} ({caller.name}) now has: {', '.join(limits)}.")
+    if budget:
+        print("What it has already spent still counts.")
+
+
+def _revoke(stack: Stack, options: argparse.Namespace) -> None:
+    caller = stack.callers().revoke(options.id, int(time.time()))
+    if caller is None:
+        raise no_such_caller(options.id)
+    print(f"{caller.id} ({caller.name}) is revoked. Jobs that were already accepted still run.")
+
+
+def _budget_options(options: argparse.Namespace) -> dict[Period, int | None]:
+    return {period: getattr(options, f"budget_{period}") for period in PERIODS if hasattr(options, f"budget_{period}")}
+
+
+def _rate_options(options: argparse.Namespace) -> Rates:
+    return {name: getattr(options, name) for name in RATE_NAMES if hasattr(options, name)}

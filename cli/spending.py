@@ -1,107 +1,83 @@
-"""easel usage, budget, stop, resume, ledger and jobs: what was spent, and what may be."""
+"""easel usage, budget, stop, resume, ledger and jobs: what was spent, and what may be spent."""
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from cli.audit import Audit, audit
-from cli.keys import callers_of
+from cli.audit import audit
+from cli.errors import CommandError
+from cli.options import day, dollar_limit, dollars
 from cli.stack import Stack
-from core.budgets import Spending, Spent
-from core.jobs.store import JobChanged, JobStore
+from core.budgets import Budgets, Spent
+from core.jobs.store import JobChanged
 from core.ledger.dollars import micro_usd, usd
 from core.ledger.model import DEPLOYMENT, Balance, Budget, Period, account_of, renewal
-from core.ledger.store import LedgerStore
 
-# A difference that stays through so many looks is none of time.
-_LOOKS = 3
+# The audit reads while purchases go on: a difference is real if it is found each time.
+_AUDITS = 3
 _PAUSE_SECONDS = 2.0
 _DEPLOYED: dict[Period, str] = {"day": "DailyBudgetUsd", "month": "MonthlyBudgetUsd"}
 
 
 def add_commands(commands: Any) -> None:
     """Add the commands of this module to those of `easel`."""
-    usage = commands.add_parser("usage", help="what was spent, by day, key and model")
+    usage = commands.add_parser("usage", help="show spending by day, key and model")
     usage.add_argument("--key", metavar="ID", help="only this key, key_...")
     usage.add_argument("--model", help="only this model")
-    usage.add_argument("--day", type=_day, help="only this UTC day, such as 2026-11-22")
-    usage.add_argument("--from", type=_day, dest="first", metavar="DAY", help="from this day (default: this month)")
-    usage.add_argument("--to", type=_day, dest="last", metavar="DAY", help="to this day, included (default: today)")
+    usage.add_argument("--day", type=day, help="only this UTC day, such as 2026-11-22")
+    usage.add_argument("--from", type=day, dest="first", metavar="DAY", help="first day (default: first of the month)")
+    usage.add_argument("--to", type=day, dest="last", metavar="DAY", help="last day (default: today)")
     usage.add_argument("--json", action="store_true", help="print JSON, in micro-dollars")
     usage.set_defaults(run=_usage)
 
-    stop = commands.add_parser("stop", help="stop all buying within seconds; waiting jobs wait until their deadline")
-    stop.add_argument("--reason", help="what callers are told")
-    stop.set_defaults(run=_stop)
-    commands.add_parser("resume", help="let buying go on").set_defaults(run=_resume)
-
-    budgets = commands.add_parser("budget", help="the deployment's budget").add_subparsers(required=True)
-    budgets.add_parser("show", help="limits, what is spent and what is left").set_defaults(run=_show_budget)
-    change = budgets.add_parser("set", help="change it without a deployment")
+    budgets = commands.add_parser("budget", help="show or change the deployment's budget").add_subparsers(required=True)
+    budgets.add_parser("show", help="show limits, spending and what is left").set_defaults(run=_show_budget)
+    change = budgets.add_parser("set", help="change the limits without a deployment")
     for period in _DEPLOYED:
         change.add_argument(
             f"--{period}",
-            type=limit,
+            type=dollar_limit,
             default=argparse.SUPPRESS,
             metavar="USD",
-            help="dollars such as 20 or 0.50, 0 to buy nothing, or none",
+            help="dollars, such as 20 or 0.50; 0 buys nothing, `none` is no limit",
         )
     change.set_defaults(run=_set_budget)
-    budgets.add_parser("reset", help="back to what the deployment was given").set_defaults(run=_reset_budget)
+    budgets.add_parser("reset", help="return to the limits that were deployed").set_defaults(run=_reset_budget)
 
-    ledgers = commands.add_parser("ledger", help="the book of all money").add_subparsers(required=True)
-    ledgers.add_parser("check", help="prove that balances, entries and jobs agree").set_defaults(run=_check)
+    stop = commands.add_parser("stop", help="stop all purchases; waiting jobs wait until their deadline")
+    stop.add_argument("--reason", help="shown to callers whose requests are refused")
+    stop.set_defaults(run=_stop)
+    commands.add_parser("resume", help="resume purchases").set_defaults(run=_resume)
 
-    jobs = commands.add_parser("jobs", help="single jobs").add_subparsers(required=True)
-    resolve = jobs.add_parser("resolve", help="say what became of a purchase of unknown outcome")
+    ledgers = commands.add_parser("ledger", help="verify the ledger").add_subparsers(required=True)
+    ledgers.add_parser("check", help="verify that balances, entries and jobs agree").set_defaults(run=_check)
+
+    jobs = commands.add_parser("jobs", help="resolve jobs of unknown outcome").add_subparsers(required=True)
+    resolve = jobs.add_parser("resolve", help="record whether a job of unknown outcome was charged")
     resolve.add_argument("job", help="the job's id, job_...")
     outcome = resolve.add_mutually_exclusive_group(required=True)
-    outcome.add_argument("--charged", type=_dollars, metavar="USD", help="the provider charged so much")
+    outcome.add_argument("--charged", type=dollars, metavar="USD", help="what the provider charged, in dollars")
     outcome.add_argument("--free", action="store_true", help="the provider did not charge")
     resolve.set_defaults(run=_resolve)
 
 
-def add_budget_options(parser: argparse.ArgumentParser, **default: Any) -> None:
-    """Add the options for the budget of a key."""
-    for period, text in (("day", "in a UTC day"), ("month", "in a UTC month"), ("total", "ever")):
-        parser.add_argument(
-            f"--budget-{period}",
-            type=limit,
-            metavar="USD",
-            help=f"dollars it may spend {text}, or none",
-            **default,
-        )
-
-
-def limit(text: str) -> int | None:
-    """Micro-dollars of an option that takes dollars or none.
-
-    Raises:
-        ArgumentTypeError: it is neither.
-    """
-    return None if text == "none" else _dollars(text)
-
-
-def _usage(stack: Stack, options: argparse.Namespace) -> int:
-    today = datetime.now(UTC).date()
-    last = options.day or options.last or today
-    first = options.day or options.first or last.replace(day=1)
+def _usage(stack: Stack, options: argparse.Namespace) -> None:
     if options.day and (options.first or options.last):
-        return _refuse("--day stands for itself; leave out --from and --to")
+        raise CommandError("--day cannot be combined with --from or --to")
+    last = options.day or options.last or datetime.now(UTC).date()
+    first = options.day or options.first or last.replace(day=1)
     if first > last:
-        return _refuse(f"--from {first} is after --to {last}")
-    spent = Spending(_ledger(stack), Budget()).by_day_and_model(first, last, options.key)
+        raise CommandError(f"--from {first} is after --to {last}")
+    spent = Budgets(stack.ledger(), Budget()).by_day_and_model(first, last, options.key)
     rows = [row for row in spent if options.model in (None, row.model)]
-    names = {caller.id: caller.name for caller in callers_of(stack)}
+    names = {caller.id: caller.name for caller in stack.callers().list_all()}
     if options.json:
         print(json.dumps([_usage_document(row, names) for row in rows]))
     else:
         print("\n".join(_usage_table(rows, names)))
-    return 0
 
 
 def _usage_document(row: Spent, names: dict[str, str]) -> dict[str, Any]:
@@ -129,133 +105,90 @@ def _usage_table(rows: list[Spent], names: dict[str, str]) -> Iterable[str]:
     yield line("TOTAL", "", "", "", total.images, usd(total.spent), usd(total.reserved))
 
 
-def _stop(stack: Stack, options: argparse.Namespace) -> int:
-    _ledger(stack).stop(options.reason, int(time.time()))
-    print("All buying is stopped from now on. Purchases under way are finished. Go on with: easel resume")
-    return 0
+def _stop(stack: Stack, options: argparse.Namespace) -> None:
+    stack.ledger().stop(options.reason, int(time.time()))
+    print("All purchases are stopped. Those in progress are completed. To resume: easel resume")
 
 
-def _resume(stack: Stack, _: argparse.Namespace) -> int:
-    _ledger(stack).resume()
-    print("Buying goes on. Jobs that waited are bought within about a minute.")
-    return 0
+def _resume(stack: Stack, _: argparse.Namespace) -> None:
+    stack.ledger().resume()
+    print("Purchases are resumed. Waiting jobs are bought within about a minute.")
 
 
-def _show_budget(stack: Stack, _: argparse.Namespace) -> int:
-    ledger, now = _ledger(stack), time.time()
+def _show_budget(stack: Stack, _: argparse.Namespace) -> None:
+    now = time.time()
     accounts = {period: account_of(DEPLOYMENT, period, now) for period in _DEPLOYED}
-    control, balances = ledger.control_and_balances(accounts.values())
-    deployed = _deployed_budget(stack)
-    budget = control.budget(deployed)
+    control, balances = stack.ledger().control_and_balances(accounts.values())
+    budget = control.budget(_deployed_budget(stack))
     line = "{:8}{:>14}{:>14}{:>14}{:>14}  {:22}{}".format
     print(line("PERIOD", "LIMIT", "SPENT", "RESERVED", "LEFT", "RENEWS", "SET BY"))
     for period, account in accounts.items():
-        balance, most = balances.get(account, Balance()), budget.of(period)
-        left = "-" if most is None else usd(max(0, most - balance.committed))
-        renews = datetime.fromtimestamp(renewal(period, now) or 0, UTC).strftime("%Y-%m-%dT%H:%MZ")
-        ordered = control.sets_day if period == "day" else control.sets_month
-        by = "easel budget set" if ordered else _DEPLOYED[period]
+        balance, limit = balances.get(account, Balance()), budget.of(period)
+        overridden = control.sets_day if period == "day" else control.sets_month
         print(
             line(
                 period,
-                "none" if most is None else usd(most),
+                "none" if limit is None else usd(limit),
                 usd(balance.spent),
                 usd(balance.reserved),
-                left,
-                renews,
-                by,
+                "-" if limit is None else usd(max(0, limit - balance.committed)),
+                datetime.fromtimestamp(renewal(period, now) or 0, UTC).strftime("%Y-%m-%dT%H:%MZ"),
+                "easel budget set" if overridden else _DEPLOYED[period],
             )
         )
     if control.stopped_at is not None:
-        print(f"All buying is stopped{f' ({control.reason})' if control.reason else ''}. Go on with: easel resume")
-    return 0
+        print(f"All purchases are stopped{f' ({control.reason})' if control.reason else ''}. To resume: easel resume")
 
 
-def _set_budget(stack: Stack, options: argparse.Namespace) -> int:
-    given = {period: getattr(options, period) for period in _DEPLOYED if hasattr(options, period)}
-    if not given:
-        return _refuse("say which limit: --day USD, --month USD")
-    for period, most in given.items():
-        _ledger(stack).set_budget(period, most)
-    return _show_budget(stack, options)
+def _set_budget(stack: Stack, options: argparse.Namespace) -> None:
+    limits = {period: getattr(options, period) for period in _DEPLOYED if hasattr(options, period)}
+    if not limits:
+        raise CommandError("nothing to change; give --day USD, --month USD or both")
+    for period, limit in limits.items():
+        stack.ledger().set_budget(period, limit)
+    _show_budget(stack, options)
 
 
-def _reset_budget(stack: Stack, options: argparse.Namespace) -> int:
+def _reset_budget(stack: Stack, options: argparse.Namespace) -> None:
     for period in _DEPLOYED:
-        _ledger(stack).unset_budget(period)
-    return _show_budget(stack, options)
+        stack.ledger().unset_budget(period)
+    _show_budget(stack, options)
 
 
-def _check(stack: Stack, _: argparse.Namespace) -> int:
-    found = _audit(stack)
-    lasting = found.differences
-    for _look in range(_LOOKS - 1):
-        if not lasting:
+def _check(stack: Stack, _: argparse.Namespace) -> None:
+    result = audit(stack.ledger(), stack.jobs())
+    differences = result.differences
+    for _again in range(_AUDITS - 1):
+        if not differences:
             break
         time.sleep(_PAUSE_SECONDS)
-        found = _audit(stack)
-        lasting &= found.differences
-    print(f"{found.entries} entries in {found.accounts} accounts; money is reserved for {found.held} jobs.")
-    if not lasting:
-        print("Every balance is the sum of its entries, and every reservation belongs to a job that is open.")
-        return 0
-    print("\n".join(sorted(lasting)))
-    print(f"easel: {len(lasting)} differences stayed through {_LOOKS} looks.", file=sys.stderr)
-    return 1
+        result = audit(stack.ledger(), stack.jobs())
+        differences &= result.differences
+    print(f"{result.entries} entries in {result.accounts} accounts; money is reserved for {result.held} jobs.")
+    if differences:
+        print("\n".join(sorted(differences)))
+        count = f"{len(differences)} difference{'s' if len(differences) > 1 else ''}"
+        raise CommandError(f"{count} found in each of {_AUDITS} checks")
+    print("Every balance is the sum of its entries, and every reservation belongs to an open job.")
 
 
-def _audit(stack: Stack) -> Audit:
-    return audit(_ledger(stack), _jobs(stack))
-
-
-def _resolve(stack: Stack, options: argparse.Namespace) -> int:
-    jobs = _jobs(stack)
+def _resolve(stack: Stack, options: argparse.Namespace) -> None:
+    jobs = stack.jobs()
     job = jobs.get(options.job)
     if job is None:
-        return _refuse(f"there is no job '{options.job}'")
+        raise CommandError(f"there is no job '{options.job}'")
+    if job.resolved_at:
+        raise CommandError(f"{job.id} has already been resolved")
     if not job.may_be_resolved:
-        said = " and was resolved before" if job.resolved_at else ""
-        return _refuse(f"the job is {job.status}{said}; only one of unknown outcome can be resolved, once")
-    charge = 0 if options.free else options.charged
+        raise CommandError(f"{job.id} is {job.status}; only a job of unknown outcome can be resolved")
+    cost = 0 if options.free else options.charged
     try:
-        jobs.save(job.resolved(charge, int(time.time())))
+        jobs.save(job.resolved(cost, int(time.time())))
     except JobChanged:
-        return _refuse("the job has changed just now; look at it again")
-    print(f"{job.id} is booked as {f'charged: {usd(charge)}' if charge else 'free of charge'}.")
-    return 0
+        raise CommandError(f"{job.id} has just changed; look at it again") from None
+    print(f"{job.id} is recorded as {f'charged: {usd(cost)}' if cost else 'free of charge'}.")
 
 
 def _deployed_budget(stack: Stack) -> Budget:
-    day, month = (stack.parameters.get(name, "") for name in _DEPLOYED.values())
-    return Budget(day=micro_usd(day) if day else None, month=micro_usd(month) if month else None)
-
-
-def _ledger(stack: Stack) -> LedgerStore:
-    return LedgerStore(_dynamodb(stack), stack.output("LedgerTableName"))
-
-
-def _jobs(stack: Stack) -> JobStore:
-    return JobStore(_dynamodb(stack), stack.output("JobsTableName"), _ledger(stack))
-
-
-def _dynamodb(stack: Stack) -> Any:
-    return stack.session.client("dynamodb", endpoint_url=stack.endpoint_url)
-
-
-def _dollars(text: str) -> int:
-    try:
-        return micro_usd(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is no day; write 2026-11-22") from None
-
-
-def _refuse(why: str) -> int:
-    print(f"easel: {why}", file=sys.stderr)
-    return 1
+    per_day, per_month = (stack.parameters.get(name, "") for name in _DEPLOYED.values())
+    return Budget(day=micro_usd(per_day) if per_day else None, month=micro_usd(per_month) if per_month else None)

@@ -1,22 +1,24 @@
-"""Finds a deployed Easel: by its CloudFormation stack, in AWS or in the laptop cloud."""
+"""Finds a deployed Easel by its CloudFormation stack, in AWS or on this machine, and opens its stores."""
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cli.errors import CommandError
+from core.callers.store import CallerStore
+from core.jobs.store import JobStore
+from core.ledger.store import LedgerStore
+
 LOCAL_STACK_FILE = Path("out/stack.json")
-
-
-class StackError(Exception):
-    """The stack cannot be reached or is not an Easel; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A deployed Easel: a session that may work on it, what its stack names, and what it was deployed with."""
+    """A deployed Easel: a session with access to it, its outputs, and the parameters it was deployed with."""
 
     session: boto3.session.Session
     endpoint_url: str | None
@@ -25,21 +27,23 @@ class Stack:
 
     @classmethod
     def find(cls, name: str, *, local: bool, profile: str | None = None, region: str | None = None) -> "Stack":
-        """The stack of that name, or the one that `make up` runs here.
+        """The stack of that name or, if `local`, the one that `make up` runs here.
 
         Raises:
-            StackError: there is none, or the credentials do not reach it.
+            CommandError: there is none, or the credentials do not give access to it.
         """
         endpoint_url = None
         if local:
             if not LOCAL_STACK_FILE.exists():
-                raise StackError(f"No laptop cloud is running here ({LOCAL_STACK_FILE} is missing). Start it: make up")
+                raise CommandError(
+                    f"the local deployment is not running ({LOCAL_STACK_FILE} is missing); start it with `make up`"
+                )
             here = json.loads(LOCAL_STACK_FILE.read_text())
             name, endpoint_url, region = here["stack_name"], here["aws_endpoint_url"], here["region"]
-            # What the laptop cloud takes for its administrator.
+            # MiniStack's administrator.
             session = boto3.session.Session(
                 aws_access_key_id="test",
-                aws_secret_access_key="test",  # noqa: S106 - no secret, see above
+                aws_secret_access_key="test",  # noqa: S106 - not a secret, see above
                 region_name=region,
             )
         else:
@@ -48,7 +52,7 @@ class Stack:
             cloudformation = session.client("cloudformation", endpoint_url=endpoint_url)
             stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         except (ClientError, BotoCoreError) as error:
-            raise StackError(f"The stack '{name}' cannot be read: {error}. Name another with --stack.") from error
+            raise CommandError(f"cannot read the stack '{name}': {error}. Choose another with --stack.") from error
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
         parameters = {each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", [])}
         return cls(session, endpoint_url, outputs, parameters)
@@ -57,8 +61,24 @@ class Stack:
         """An output of the stack.
 
         Raises:
-            StackError: it has none of that name.
+            CommandError: it has no output of that name.
         """
         if name not in self.outputs:
-            raise StackError(f"The stack has no output '{name}'; is it an Easel of this version?")
+            raise CommandError(f"the stack has no output '{name}'; was it deployed from this version of Easel?")
         return self.outputs[name]
+
+    def client(self, service: str) -> Any:
+        """A boto3 client for the account and region of the stack."""
+        return self.session.client(service, endpoint_url=self.endpoint_url)  # type: ignore[call-overload] # a name at run time
+
+    def callers(self) -> CallerStore:
+        """The API keys."""
+        return CallerStore(self.client("dynamodb"), self.output("CallersTableName"))
+
+    def ledger(self) -> LedgerStore:
+        """All money."""
+        return LedgerStore(self.client("dynamodb"), self.output("LedgerTableName"))
+
+    def jobs(self) -> JobStore:
+        """The jobs, and the ledger that their transactions write to."""
+        return JobStore(self.client("dynamodb"), self.output("JobsTableName"), self.ledger())

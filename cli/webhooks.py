@@ -1,53 +1,88 @@
-"""easel webhooks: the secrets that webhooks are signed with, and sending one again."""
+"""easel webhooks: the secrets that sign webhooks, and sending a webhook again."""
 
+import argparse
+import json
 import time
+from typing import Any
 
+from cli.errors import CommandError, no_such_caller
+from cli.options import duration
 from cli.stack import Stack
-from core.callers.store import CallerStore
-from core.jobs.store import JobStore
-from core.ledger.store import LedgerStore
 from core.queues import JobQueue
 from core.webhooks.message import Message, message_id
 from core.webhooks.secret_store import SecretStore, SigningSecrets
 from core.webhooks.store import MessageChanged, MessageStore
 
 
-class NothingToReplay(Exception):
-    """There is no webhook to send again; the message says why."""
+class NothingToReplay(CommandError):
+    """There is no webhook to send again."""
+
+
+def add_commands(commands: Any) -> None:
+    """Add `easel webhooks`."""
+    group = commands.add_parser("webhooks", help="show signing secrets, send webhooks again").add_subparsers(
+        required=True
+    )
+    show = group.add_parser("secret", help="print the secret that signs a caller's webhooks; creates it if needed")
+    show.add_argument("id", help="the caller's id, key_...")
+    show.add_argument(
+        "--rotate", action="store_true", help="create a new secret; for a while, the old one signs as well"
+    )
+    show.add_argument(
+        "--overlap",
+        type=duration,
+        default="24h",
+        metavar="DURATION",
+        help="with --rotate: how long the old secret still signs (default: %(default)s)",
+    )
+    show.add_argument("--json", action="store_true", help="print JSON, for scripts")
+    show.set_defaults(run=_secret)
+    again = group.add_parser("replay", help="send the webhook of a job again")
+    again.add_argument("job", help="the job's id, job_...")
+    again.set_defaults(run=_replay)
 
 
 def secret(stack: Stack, caller_id: str, *, rotate: bool, overlap_seconds: int) -> SigningSecrets | None:
-    """A caller's signing secret, made if there is none yet or a new one is wanted; None if there is no such caller."""
-    client = stack.session.client("dynamodb", endpoint_url=stack.endpoint_url)
-    table = stack.output("CallersTableName")
-    if not any(caller.id == caller_id for caller in CallerStore(client, table).list_all()):
+    """A caller's signing secret, created if there is none yet, or to `rotate`; None if there is no such caller."""
+    if stack.callers().hash_of(caller_id) is None:
         return None
-    store = SecretStore(client, table)
-    held = store.of(caller_id)
-    return held if held and not rotate else store.rotate(caller_id, int(time.time()), overlap_seconds)
+    store = SecretStore(stack.client("dynamodb"), stack.output("CallersTableName"))
+    stored = store.of(caller_id)
+    return stored if stored and not rotate else store.rotate(caller_id, int(time.time()), overlap_seconds)
 
 
 def replay(stack: Stack, job_id: str) -> Message:
-    """Send the message about a job's end again, under its id, with a day of attempts before it.
+    """Send the webhook of a finished job again, under the same id, with retries for another day.
 
     Raises:
-        NothingToReplay: no such job, or none whose end has a message.
+        NothingToReplay: there is no such job, or it has no webhook to send.
     """
-    client = stack.session.client("dynamodb", endpoint_url=stack.endpoint_url)
-    table = stack.output("JobsTableName")
-    job = JobStore(client, table, LedgerStore(client, stack.output("LedgerTableName"))).get(job_id)
+    job = stack.jobs().get(job_id)
     if job is None:
         raise NothingToReplay(f"there is no job '{job_id}'")
     if job.webhook is None:
-        raise NothingToReplay("the request of that job named no webhook")
-    messages = MessageStore(client, table)
+        raise NothingToReplay(f"the request of {job_id} named no webhook")
+    messages = MessageStore(stack.client("dynamodb"), stack.output("JobsTableName"))
     message = messages.get(message_id(job)) if job.finished else None
     if message is None:
-        raise NothingToReplay("the end of that job was not announced yet")
+        raise NothingToReplay(f"{job_id} has no webhook yet; it is sent when the job has ended")
     try:
         message = messages.save(message.replayed(int(time.time())))
     except MessageChanged:
-        raise NothingToReplay("it is being sent at this moment") from None
-    sqs = stack.session.client("sqs", endpoint_url=stack.endpoint_url)
-    JobQueue(sqs, stack.output("WebhooksQueueUrl")).send(message.id)
+        raise NothingToReplay("the webhook is being sent at this moment") from None
+    JobQueue(stack.client("sqs"), stack.output("WebhooksQueueUrl")).send(message.id)
     return message
+
+
+def _secret(stack: Stack, options: argparse.Namespace) -> None:
+    secrets = secret(stack, options.id, rotate=options.rotate, overlap_seconds=options.overlap)
+    if secrets is None:
+        raise no_such_caller(options.id)
+    if options.json:
+        print(json.dumps({"secret": secrets.current, "previous_until": secrets.previous_until}))
+    else:
+        print(secrets.current)
+
+
+def _replay(stack: Stack, options: argparse.Namespace) -> None:
+    print(f"{replay(stack, options.job).id} is being sent again.")

@@ -1,4 +1,4 @@
-"""Builds the functions for the laptop cloud, and packs each distinct build once."""
+"""Builds the functions for the local deployment, and packs each distinct build once."""
 
 import contextlib
 import fcntl
@@ -19,25 +19,26 @@ from local.processes import ROOT, run_logged
 
 Template = dict[str, Any]
 
-# What the functions run on here; the deployed default is arm64.
+# What the functions run on here; the default of a deployment is arm64.
 ARCHITECTURE = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
 FOLDER = ROOT / ".aws-sam/local"
 
 
 @dataclass(frozen=True)
 class Package:
-    """A built template, with short tags such as !Ref spelled out, and the archive of each function."""
+    """A built template, with short forms such as !Ref expanded, and the archive of each function."""
 
     template: Template
     archives: dict[str, Path]
 
 
 def package(name: str, logs: Path) -> Package:
-    """Build what changed since the last time, and pack it into archives that belong to that name.
+    """Build what has changed since the last build, and pack it into archives of the stack with that name.
 
-    Raises LocalCloudError when the build fails.
+    Raises:
+        LocalCloudError: the build fails.
     """
-    with _only_one_at_a_time():
+    with _one_at_a_time():
         _build(logs)
         template: Template = yaml_parse((FOLDER / "build/template.yaml").read_text())  # type: ignore[no-untyped-call] # SAM's
         archives = FOLDER / "archives" / name
@@ -48,8 +49,8 @@ def package(name: str, logs: Path) -> Package:
 
 def _build(logs: Path) -> None:
     stamp = FOLDER / "sources.sha256"
-    makers = ["template.yaml", "Makefile", "local/finishing.py", "openapi/page.py", "openapi/page.css"]
-    sources = _fingerprint([*(ROOT / maker for maker in makers), *(ROOT / "src").rglob("*")], ROOT)
+    inputs = ["template.yaml", "Makefile", "local/finishing.py", "openapi/page.py", "openapi/page.css"]
+    sources = _fingerprint([*(ROOT / name for name in inputs), *(ROOT / "src").rglob("*")], ROOT)
     if stamp.exists() and stamp.read_text() == sources:
         return
     stamp.unlink(missing_ok=True)
@@ -64,8 +65,7 @@ def _build(logs: Path) -> None:
 def _pack(template: Template, folder: Path) -> dict[str, Path]:
     """Functions with the same contents share an archive.
 
-    Files are stored, not compressed: that is quicker to write, to upload and to unpack at each cold
-    start, and costs nothing here.
+    Files are stored uncompressed: that is faster to write, to upload and to unpack at each cold start.
     """
     archives: dict[str, Path] = {}
     for function, resource in template["Resources"].items():
@@ -81,7 +81,7 @@ def _pack(template: Template, folder: Path) -> dict[str, Path]:
 
 
 def _fingerprint(paths: Iterable[Path], base: Path) -> str:
-    """A digest of names and contents; bytecode is left out."""
+    """A digest of names and contents, except bytecode."""
     digest = hashlib.sha256()
     for path in sorted(paths):
         if path.is_file() and path.suffix != ".pyc":
@@ -91,8 +91,8 @@ def _fingerprint(paths: Iterable[Path], base: Path) -> str:
 
 
 @contextlib.contextmanager
-def _only_one_at_a_time() -> Iterator[None]:
-    """`make up`, the demo and the tests share the build folder, and may start together."""
+def _one_at_a_time() -> Iterator[None]:
+    """`make up`, the demo and the tests share the build folder, and may start at the same time."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (FOLDER / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

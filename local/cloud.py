@@ -1,4 +1,4 @@
-"""A running Easel for as long as a block lasts: MiniStack, the provider, and the deployed template."""
+"""A local deployment that runs as long as a block: MiniStack, the provider, and the deployed template."""
 
 import contextlib
 import fcntl
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from local.build import package
 from local.deployment import REGION, api_url, deploy, store_secret
-from local.ministack import USUAL_PORT, ministack
+from local.ministack import DEFAULT_PORT, ministack
 from local.processes import ROOT, LocalCloudError, service, wait_until
 from local.stack import Stack
 
@@ -29,21 +29,21 @@ class Provider:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Provider | None":
-        """The real one, whose key stands in OPENAI_API_KEY or PROVIDERS__OPENAI__API_KEY, if a key does."""
+        """The real provider, if OPENAI_API_KEY or PROVIDERS__OPENAI__API_KEY has a key for it."""
         key = environment.get("OPENAI_API_KEY") or environment.get("PROVIDERS__OPENAI__API_KEY")
         url = environment.get("PROVIDERS__OPENAI__BASE_URL") or "https://api.openai.com/v1"
         return cls(key, url) if key else None
 
 
 class Progress:
-    """Short lines that say what is done, with the seconds it took."""
+    """Prints a line for each step, with the seconds it took."""
 
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
 
     @contextlib.contextmanager
     def step(self, what: str) -> Iterator[None]:
-        """Print `what` when it begins, and the time when it ends."""
+        """Print `what` when the step begins, and the time when it ends."""
         started = time.monotonic()
         self._print(f"  {what:<58}", end="")
         yield
@@ -58,17 +58,18 @@ class Progress:
 def running_stack(
     name: str = "local",
     *,
-    port: int = USUAL_PORT,
+    port: int = DEFAULT_PORT,
     provider: Provider | None = None,
     plain_simulator: bool = False,
-    parameters: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Stack]:
-    """Build, start and deploy everything; yields where it is, and ends all of it with the block.
+    """Build, start and deploy everything; yields where it is, and stops all of it when the block ends.
 
-    `name` keeps stacks apart, of which each may run once; logs are in out/logs/NAME. Without a
-    `provider` the simulator takes its place; `plain_simulator` draws cheap pictures, for tests.
-    `parameters` are template parameters. Raises LocalCloudError when something does not come up.
+    Stacks of different names can run side by side; logs are in out/logs/NAME. Without a `provider`, the simulator takes
+    its place; `plain_simulator` makes it draw simple images, which is faster.
+
+    Raises:
+        LocalCloudError: something did not start, or a stack of that name is running.
     """
     progress = progress or Progress(quiet=True)
     logs = OUT / "logs" / name
@@ -90,7 +91,7 @@ def running_stack(
                 built,
                 aws,
                 f"easel-{name}",
-                {"OpenAiSecretArn": secret_arn, "OpenAiBaseUrl": provider.base_url, **(parameters or {})},
+                {"OpenAiSecretArn": secret_arn, "OpenAiBaseUrl": provider.base_url},
                 logs,
             )
         stack = Stack(
@@ -116,7 +117,6 @@ def running_stack(
             mcp_function=outputs["McpFunctionName"],
             model_check_function=outputs["ModelCheckFunctionName"],
             sweep_function=outputs["SweepFunctionName"],
-            dead_letter_function=outputs["DeadLetterFunctionName"],
             drops_queue_url=outputs["DropsQueueUrl"],
             drops_dead_letter_queue_url=outputs["DropsDeadLetterQueueUrl"],
             drop_function=outputs["DropFunctionName"],
@@ -129,7 +129,7 @@ def running_stack(
 
 @contextlib.contextmanager
 def simulator(log: Path, key: str, *, plain: bool) -> Iterator[str]:
-    """Run the simulator inside the block; it accepts that key only. Yields its URL, without the /v1."""
+    """Run the simulator inside the block; it accepts only that key. Yields its URL, without /v1."""
     address = log.with_suffix(".url")
     address.unlink(missing_ok=True)
     options: list[str | Path] = ["--port", "0", "--port-file", address, "--key", key, *(["--plain"] if plain else [])]
@@ -141,16 +141,16 @@ def simulator(log: Path, key: str, *, plain: bool) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _only_one(name: str, logs: Path) -> Iterator[None]:
-    """Two stacks of one name would write the same files; the lock ends with the process that holds it."""
+    """Two stacks of the same name would write the same files. The lock is released when its process ends."""
     logs.mkdir(parents=True, exist_ok=True)
     with (logs / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LocalCloudError(f"The stack '{name}' runs here already, started by another process.") from None
+            raise LocalCloudError(f"The stack '{name}' is already running, started by another process.") from None
         yield
 
 
 def _function_url(aws_endpoint_url: str, url: str) -> str:
-    """MiniStack's path for a Function URL, whose own host name no resolver knows."""
+    """MiniStack's path for a Function URL, whose own host name cannot be resolved."""
     return f"{aws_endpoint_url}/_aws/lambda-url/{(urlsplit(url).hostname or '').split('.')[0]}"

@@ -1,4 +1,4 @@
-"""Deploys the built template to MiniStack with `sam deploy`, and says where everything is."""
+"""Deploys the built template to MiniStack with `sam deploy`."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ ARTIFACTS = "easel-artifacts"
 
 
 def api_url(aws_endpoint_url: str) -> str:
-    """Base URL of the REST API, known before it is deployed."""
+    """The base URL of the REST API, which is known before the deployment."""
     return f"{aws_endpoint_url}/_aws/execute-api/{deviations.API_ID}/v1"
 
 
@@ -35,9 +35,10 @@ def store_secret(aws_endpoint_url: str, key: str) -> str:
 def deploy(
     package: Package, aws_endpoint_url: str, stack_name: str, parameters: Mapping[str, str], logs: Path
 ) -> dict[str, str]:
-    """Deploy what was built as a stack; returns the stack's outputs.
+    """Deploy a package as a stack; returns the stack's outputs.
 
-    Raises LocalCloudError when the deployment fails.
+    Raises:
+        LocalCloudError: the deployment fails.
     """
     parameters = {"Architecture": ARCHITECTURE, "PublicUrl": api_url(aws_endpoint_url), **parameters}
     deviations.apply(package.template, parameters, _upload(package.archives, aws_endpoint_url))

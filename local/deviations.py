@@ -1,8 +1,7 @@
-"""The only place where the laptop cloud's deployment differs from the template, each with its reason.
+"""Every difference between the local deployment and the template, each with its reason.
 
-`apply` changes the template that `sam build` made; template.yaml itself stays as it is. Two more
-differences are no matter of the template: the stack carries the tag STACK_TAGS, and parameters get
-local values (local/deployment.py).
+`apply` changes the template that `sam build` made; template.yaml itself stays as it is. Two more differences are
+outside the template: the stack has the tags STACK_TAGS, and some parameters have local values (local/deployment.py).
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,19 +10,18 @@ from typing import Any
 from local.build import Template
 
 API_ID = "easel"
-# MiniStack gives a REST API the id this tag names. Its address is known before the deployment then,
-# as a custom domain's would be, and can be passed as PublicUrl.
+# MiniStack takes the id of a REST API from this tag. So its URL is known before the deployment, like that of a custom
+# domain, and can be passed as PublicUrl.
 STACK_TAGS = {"ms-custom-id": API_ID}
 
-# What ANY stands for.
+# The methods that ANY includes.
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def apply(template: Template, parameters: Mapping[str, str], code: Mapping[str, str]) -> None:
-    """Make a built template fit for MiniStack, in place.
+    """Adapt a built template to MiniStack, in place.
 
-    `parameters` are the values the stack is deployed with, `code` maps a function to the S3 URI of its
-    archive.
+    `parameters` are those of the deployment; `code` maps a function to the S3 URI of its archive.
     """
     _use_packed_code(template, code)
     _spell_out_any_methods(template)
@@ -34,14 +32,14 @@ def apply(template: Template, parameters: Mapping[str, str], code: Mapping[str, 
 
 
 def _use_packed_code(template: Template, code: Mapping[str, str]) -> None:
-    """All functions share one package; `sam deploy` would zip it once for each, at two seconds each."""
+    """All functions share one package; `sam deploy` would zip it once per function, at two seconds each."""
     template["Globals"]["Function"].pop("CodeUri", None)
     for name, function in _of_type(template, "AWS::Serverless::Function"):
         function["CodeUri"] = code[name]
 
 
 def _spell_out_any_methods(template: Template) -> None:
-    """MiniStack's OpenAPI import skips x-amazon-apigateway-any-method, which ANY becomes."""
+    """MiniStack's OpenAPI import ignores x-amazon-apigateway-any-method, which SAM makes of ANY."""
     for _, function in _of_type(template, "AWS::Serverless::Function"):
         events = function.get("Events", {})
         for name, event in list(events.items()):
@@ -53,7 +51,7 @@ def _spell_out_any_methods(template: Template) -> None:
 
 
 def _make_maximum_concurrency_literal(template: Template, parameters: Mapping[str, str]) -> None:
-    """A number from a parameter reaches MiniStack's queue poller as a string and stops it."""
+    """MiniStack passes a number from a parameter to its queue poller as a string, which stops the poller."""
     for _, function in _of_type(template, "AWS::Serverless::Function"):
         for event in function.get("Events", {}).values():
             scaling = event["Properties"].get("ScalingConfig", {})
@@ -64,7 +62,7 @@ def _make_maximum_concurrency_literal(template: Template, parameters: Mapping[st
 
 
 def _make_environment_variables_strings(template: Template) -> None:
-    """CloudFormation turns numbers into strings there; MiniStack fails to start the function."""
+    """CloudFormation converts numbers to strings; MiniStack does not, and cannot start the function."""
     for _, function in _of_type(template, "AWS::Serverless::Function"):
         variables = function.get("Environment", {}).get("Variables", {})
         for name, value in variables.items():
@@ -73,7 +71,7 @@ def _make_environment_variables_strings(template: Template) -> None:
 
 
 def _allow_plain_http(template: Template) -> None:
-    """MiniStack's endpoint is plain HTTP on loopback, which the TLS-only statement would refuse."""
+    """MiniStack's endpoint is plain HTTP on loopback, which the TLS-only statement would deny."""
     for name, policy in list(_of_type(template, "AWS::S3::BucketPolicy")):
         statements = policy["PolicyDocument"]["Statement"]
         statements[:] = [s for s in statements if s["Sid"] != "DenyInsecureTransport"]
@@ -82,7 +80,7 @@ def _allow_plain_http(template: Template) -> None:
 
 
 def _name_sessions_instead_of_roles(template: Template) -> None:
-    """aws:PrincipalArn is the role's ARN in AWS, and in MiniStack that of the session that took the role."""
+    """aws:PrincipalArn is the role's ARN in AWS, but the ARN of the assumed-role session in MiniStack."""
     for _, policy in _of_type(template, "AWS::S3::BucketPolicy"):
         for statement in policy["PolicyDocument"]["Statement"]:
             roles = statement.get("Condition", {}).pop("ArnEquals", {}).get("aws:PrincipalArn", [])
@@ -95,7 +93,7 @@ def _name_sessions_instead_of_roles(template: Template) -> None:
 
 
 def _logical_name(attribute: dict[str, Any]) -> str:
-    """The resource whose attribute it is; SAM writes Fn::GetAtt as a list or with a dot."""
+    """The logical id in a Fn::GetAtt, which SAM writes as a list or with a dot."""
     named = attribute["Fn::GetAtt"]
     return str(named.partition(".")[0] if isinstance(named, str) else named[0])
 

@@ -1,4 +1,4 @@
-"""`make down`: ends the laptop cloud that `make up` started."""
+"""`make down`: stops the local deployment that `make up` started."""
 
 import contextlib
 import os
@@ -11,17 +11,17 @@ from local.stack import STACK_FILE, keeper
 
 
 def main() -> int:
-    """End it and wait until nothing of it is left; returns the exit code."""
+    """Stop it and wait until all of it has ended; returns the exit code."""
     pid = keeper()
     if pid is None:
         STACK_FILE.unlink(missing_ok=True)
-        print("The laptop cloud is not running.")
+        print("The local deployment is not running.")
         return 0
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
     while is_alive(pid):
         time.sleep(0.05)
-    print("The laptop cloud has ended.")
+    print("The local deployment is stopped.")
     return 0
 
 

@@ -1,10 +1,10 @@
-"""Runs a command and ends it, with all it started, when whoever asked for it is gone.
+"""Runs a command, and ends it and everything it started when the process that asked for it has ended.
 
-python guard.py COMMAND…   (local/processes.py starts it; nobody else should)
+python guard.py COMMAND…   (only local/processes.py should start it)
 
-The guard's standard input is a pipe whose other end only the asking process holds, so it closes
-however that process ends, kill -9 included. Home and temporary files of the command are a scratch
-folder that is removed at the end, unless its environment names others.
+The guard's standard input is a pipe of which only the asking process has the other end. So the pipe closes however
+that process ends, even by kill -9. The command's home and temporary files are in a scratch folder that is removed at
+the end, unless its environment names other folders.
 """
 
 import contextlib
@@ -15,14 +15,14 @@ import sys
 import tempfile
 import threading
 
-SECONDS_TO_END = 2.0
+GRACE_SECONDS = 2.0
 
 
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="easel-", ignore_cleanup_errors=True) as scratch:
         environment = {"HOME": scratch, "TMPDIR": scratch, **os.environ}
-        # A session of its own makes the child the leader of a process group, which holds its workers too.
+        # A session of its own makes the child the leader of a process group, which includes its workers.
         child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, env=environment, start_new_session=True)
         threading.Thread(target=_end_with_parent, args=(child,), daemon=True).start()
         try:
@@ -35,7 +35,7 @@ def _end_with_parent(child: "subprocess.Popen[bytes]") -> None:
     sys.stdin.read()
     _signal_group(child, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        child.wait(SECONDS_TO_END)
+        child.wait(GRACE_SECONDS)
     _signal_group(child, signal.SIGKILL)
 
 

@@ -1,4 +1,4 @@
-"""Starts MiniStack, the local AWS: on loopback only, with IAM enforced."""
+"""Starts MiniStack, an emulator of AWS: on loopback only, with IAM enforced."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,18 +8,17 @@ import httpx
 
 from local.processes import ROOT, free_port, service, wait_until
 
-USUAL_PORT = 4566
-ACCOUNT = "000000000000"
-# MiniStack takes this key for the account's administrator.
+DEFAULT_PORT = 4566
+# For MiniStack, this key is the account's administrator.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 PYTHON = ROOT / ".venv-ministack/bin/python"
 
 
 @contextlib.contextmanager
-def ministack(log: Path, port: int = 0) -> Iterator[str]:
+def ministack(log: Path, port: int) -> Iterator[str]:
     """Run MiniStack inside the block; yields its endpoint URL.
 
-    `port` is a wish: a free one is taken when somebody else listens there, or when it is 0.
+    If `port` is 0 or in use, a free one is taken.
     """
     port = free_port(port)
     settings = {
@@ -27,7 +26,7 @@ def ministack(log: Path, port: int = 0) -> Iterator[str]:
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
-        # Nothing but the gateway: no MQTT broker on 0.0.0.0:8883, no SFTP, no Docker.
+        # Only the gateway: no MQTT broker on 0.0.0.0:8883, no SFTP, no Docker.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "DOCKER_HOST": "unix:///nonexistent",

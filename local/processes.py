@@ -1,4 +1,4 @@
-"""Processes of the laptop cloud: started with a clean environment, ended with whoever started them."""
+"""Processes of the local deployment: started with a clean environment, and ended with their parent."""
 
 import contextlib
 import os
@@ -11,14 +11,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 GUARD = Path(__file__).with_name("guard.py")
+_START_SECONDS = 30
+_TAIL_LINES = 40
 
 
 class LocalCloudError(Exception):
-    """The laptop cloud could not do what it was asked; the message says what to do."""
+    """The local deployment failed to start or to do something; the message says why."""
 
 
 def clean_environment(**additions: str) -> dict[str, str]:
-    """The environment of a service: none of the caller's keys, proxies or AWS profiles reach it."""
+    """The environment of a service, without the keys, proxies and AWS profiles of this process."""
     return {"PATH": f"{ROOT}/.venv/bin:/usr/bin:/bin", "LANG": "C.UTF-8", **additions}
 
 
@@ -26,11 +28,10 @@ def clean_environment(**additions: str) -> dict[str, str]:
 def service(
     command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None, cwd: Path = ROOT
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a command in the background until the block ends, or this process does.
+    """Run a command in the background until the block or this process ends.
 
-    Its home and its temporary files are a scratch folder that goes away with it, unless `environment`
-    says otherwise; its output goes to `log`. Yields the guard's process, which ends when the command
-    ends by itself, with its status.
+    Its home and temporary files are in a scratch folder that is removed afterwards, unless `environment` names others;
+    its output goes to `log`. Yields the guard's process, which exits with the command and with its status.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -41,43 +42,51 @@ def service(
             stderr=subprocess.STDOUT,
             cwd=cwd,
             env=clean_environment() | dict(environment or {}),
-            start_new_session=True,  # a Ctrl-C in the terminal is for us alone
+            start_new_session=True,  # Ctrl-C in the terminal must not reach it
         )
     try:
         yield guard
     finally:
-        guard.communicate()  # closes its standard input and waits
+        guard.communicate()  # closes its standard input, and waits
 
 
-def wait_until(ready: Callable[[], bool], guard: "subprocess.Popen[bytes]", log: Path, seconds: float = 30) -> None:
-    """Poll `ready` until it holds; raises LocalCloudError when the service ends or takes too long."""
-    deadline = time.monotonic() + seconds
+def wait_until(ready: Callable[[], bool], guard: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Poll `ready` until it is true.
+
+    Raises:
+        LocalCloudError: the service has ended, or is not ready in time.
+    """
+    deadline = time.monotonic() + _START_SECONDS
     while not ready():
         if guard.poll() is not None or time.monotonic() > deadline:
-            raise LocalCloudError(f"{log.stem} did not start, see {log}:\n{tail(log)}")
+            raise LocalCloudError(f"{log.stem} did not start. The end of {log}:\n{tail(log)}")
         time.sleep(0.05)
 
 
 def run_logged(command: Sequence[str | Path], log: Path, environment: Mapping[str, str], cwd: Path = ROOT) -> None:
-    """Run a noisy command to its end; its output goes to `log` and is shown only on failure."""
+    """Run a command to its end; its output goes to `log`.
+
+    Raises:
+        LocalCloudError: it fails; the message has the end of the log.
+    """
     with service(command, log, environment, cwd) as guard:
         if guard.wait():
-            raise LocalCloudError(f"{log.stem} failed, see {log}:\n{tail(log)}")
+            raise LocalCloudError(f"{log.stem} failed. The end of {log}:\n{tail(log)}")
 
 
-def tail(log: Path, lines: int = 40) -> str:
+def tail(log: Path) -> str:
     """The last lines of a log."""
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+    return "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL_LINES:])
 
 
-def free_port(preferred: int = 0) -> int:
-    """A port of 127.0.0.1 that nobody listens on: the preferred one, else any."""
+def free_port(preferred: int) -> int:
+    """A free port of 127.0.0.1: the preferred one if possible."""
     for port in (preferred, 0):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
             return int(probe.getsockname()[1])
-    raise LocalCloudError("no port is free on 127.0.0.1")
+    raise LocalCloudError("No port is free on 127.0.0.1.")
 
 
 def is_alive(pid: int) -> bool:

@@ -1,4 +1,4 @@
-"""Drives a simulator that runs elsewhere, by its control plane: what it saw, what it shall do next."""
+"""Controls a simulator in another process, through its control plane."""
 
 from typing import Any
 
@@ -12,16 +12,16 @@ class SimulatorControl:
         self._http = httpx.Client(base_url=url, trust_env=False)
 
     def calls(self) -> list[dict[str, Any]]:
-        """The image calls since the last reset: path, model, accepted, charged_micro_usd and more."""
+        """The image calls since the last reset, with path, model, accepted, charged_micro_usd and more."""
         calls: list[dict[str, Any]] = self._http.get("/_sim/calls").raise_for_status().json()["calls"]
         return calls
 
     def plan(self, kind: str, **details: float) -> None:
-        """Plan a fault for the next call; `details` are count, seconds, retry_after."""
+        """Plan a fault for the next call; `details` are count, seconds and retry_after."""
         self._post("/_sim/faults", {"faults": [{"kind": kind, **details}]})
 
     def accept_keys(self, *keys: str) -> None:
-        """From now on accept these API keys only."""
+        """Accept only these API keys from now on."""
         self._post("/_sim/keys", {"keys": keys})
 
     def reset(self) -> None:

@@ -1,4 +1,4 @@
-"""Where a running Easel is, and how its administrator reaches it; `out/stack.json` is its file."""
+"""Where a local deployment is and how its administrator reaches it, as stored in `out/stack.json`."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ STACK_FILE = ROOT / "out/stack.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """A deployed stack. `api_url` and `direct_url` are base URLs that end in /v1; what is not deployed is None."""
+    """A deployed stack. `api_url` and `direct_url` end in /v1; `simulator_url` is None with a real provider."""
 
     stack_name: str
     region: str
@@ -48,26 +48,25 @@ class Stack:
     mcp_function: str
     sweep_function: str
     model_check_function: str
-    dead_letter_function: str
     drops_queue_url: str
     drops_dead_letter_queue_url: str
     drop_function: str
     pid: int
 
     @classmethod
-    def load(cls, path: Path = STACK_FILE) -> Self:
+    def load(cls, path: Path) -> Self:
         """Read a file that `save` wrote."""
         return cls(**json.loads(path.read_text()))
 
-    def save(self, path: Path = STACK_FILE) -> None:
-        """Write all fields as JSON, at once: a reader never finds half a file."""
-        draft = path.with_suffix(".draft")
+    def save(self) -> None:
+        """Write all fields as JSON, atomically: a reader never sees half a file."""
+        draft = STACK_FILE.with_suffix(".draft")
         draft.write_text(json.dumps(asdict(self), indent=2) + "\n")
-        draft.rename(path)
+        draft.rename(STACK_FILE)
 
     @property
     def environment(self) -> dict[str, str]:
-        """Environment variables with which an AWS tool, the `easel` CLI included, works on this stack."""
+        """Environment variables that point AWS tools and the `easel` command at this stack."""
         return clean_environment(
             **CREDENTIALS,
             AWS_DEFAULT_REGION=self.region,
@@ -76,10 +75,10 @@ class Stack:
         )
 
     def easel(self, *arguments: str) -> str:
-        """What the `easel` command prints with these arguments, run for this stack.
+        """Run the `easel` command for this stack and return its output.
 
         Raises:
-            LocalCloudError: it failed; the message is what it said.
+            LocalCloudError: it failed; the message is its own.
         """
         command: list[str | Path] = [ROOT / ".venv/bin/easel", "--stack", self.stack_name, *arguments]
         result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=self.environment, check=False)
@@ -88,15 +87,15 @@ class Stack:
         return str(result.stdout)
 
     def create_key(self, name: str, *options: str) -> str:
-        """A new caller's API key, made as an operator makes it: easel keys create --name NAME."""
+        """Create a caller as an operator would, with `easel keys create`, and return its API key."""
         return str(json.loads(self.easel("keys", "create", "--name", name, "--json", *options))["key"])
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the account's administrator."""
+        """A boto3 client with the rights of the account's administrator."""
         return aws_client(service, self.aws_endpoint_url, self.region)
 
     def logs(self) -> list[str]:
-        """Every line the functions logged, in the order of their log groups."""
+        """Every line that the functions logged, by log group."""
         logs: CloudWatchLogsClient = self.client("logs")
         groups = logs.get_paginator("describe_log_groups").paginate()
         lines: list[str] = []
@@ -109,8 +108,8 @@ class Stack:
     def without_statement(self, sid: str) -> Iterator[None]:
         """Inside the block, the roles of this stack lack the statement of that Sid.
 
-        The same as deploying the template without it, but quick: the policy changes in place, and all
-        functions start afresh. Raises KeyError when no role has such a statement.
+        The same as deploying the template without it, but faster: the policy changes in place, and all functions
+        restart. Raises KeyError if no role has such a statement.
         """
         iam: IAMClient = self.client("iam")
         changed: list[tuple[str, str, dict[str, Any]]] = []
@@ -120,7 +119,7 @@ class Stack:
                 if any(statement.get("Sid") == sid for statement in document["Statement"]):
                     changed.append((role, name, document))
         if not changed:
-            raise KeyError(f"no role of {self.stack_name} has a statement {sid}")
+            raise KeyError(f"no role of {self.stack_name} has a statement with the Sid {sid}")
         try:
             for role, name, document in changed:
                 _put_policy(iam, role, name, document, without=sid)
@@ -132,9 +131,9 @@ class Stack:
 
     @contextlib.contextmanager
     def with_variables(self, variables: Mapping[str, str], *functions: str) -> Iterator[None]:
-        """Inside the block, functions of these logical names have further environment variables.
+        """Inside the block, the functions of these logical ids have additional environment variables.
 
-        The same as deploying the template with other parameters, but quick.
+        The same as deploying the template with other parameters, but faster.
         """
         client: LambdaClient = self.client("lambda")
         before: dict[str, dict[str, str]] = {}
@@ -149,10 +148,10 @@ class Stack:
                 client.update_function_configuration(FunctionName=name, Environment={"Variables": deployed})
 
     def restart_functions(self) -> None:
-        """Let every function begin with a cold start, so that none works on with what it has in memory."""
+        """Make every function start cold, so that none keeps using what it has in memory."""
         functions: LambdaClient = self.client("lambda")
         for name in self._physical_ids("AWS::Lambda::Function"):
-            # Setting what is set already changes nothing, but MiniStack ends the function's processes.
+            # Setting the same value changes nothing, but MiniStack ends the function's processes.
             timeout = functions.get_function_configuration(FunctionName=name)["Timeout"]
             functions.update_function_configuration(FunctionName=name, Timeout=timeout)
 
@@ -172,7 +171,7 @@ class Stack:
 
 
 def aws_client(service: str, endpoint_url: str, region: str) -> Any:
-    """A boto3 client of MiniStack's administrator."""
+    """A boto3 client with the rights of MiniStack's administrator."""
     return boto3.Session(
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
@@ -190,21 +189,23 @@ def _put_policy(iam: "IAMClient", role: str, name: str, document: dict[str, Any]
 
 
 def running(path: Path = STACK_FILE) -> Stack | None:
-    """The stack that `make up` keeps running; None when there is none, or it was killed.
+    """The stack that `make up` keeps running; None if there is none, or if it was killed.
 
     Raises:
-        LocalCloudError: it runs, and another version of Easel started it.
+        LocalCloudError: it was started by another version of Easel.
     """
     if keeper(path) is None:
         return None
     try:
         return Stack.load(path)
     except TypeError:
-        raise LocalCloudError("Another version of Easel has started the laptop cloud. End it with: make down") from None
+        raise LocalCloudError(
+            "The local deployment was started by another version of Easel. Stop it with: make down"
+        ) from None
 
 
 def keeper(path: Path = STACK_FILE) -> int | None:
-    """The process that keeps the stack of `make up` running; None when there is none, or it was killed."""
+    """The process that keeps the stack of `make up` running; None if there is none, or if it was killed."""
     if not path.exists():
         return None
     pid = int(json.loads(path.read_text())["pid"])

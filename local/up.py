@@ -1,4 +1,4 @@
-"""`make up`: starts the laptop cloud in the background and says where it is."""
+"""`make up`: starts the local deployment in the background and prints where it is."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ LOG = OUT / "logs/local/cloud.log"
 
 
 def main() -> int:
-    """Start it, or say that it runs already; returns the exit code."""
+    """Start it unless it is running, and print how to call it; returns the exit code."""
     if sys.argv[1:] == ["--stay"]:
         return _stay()
     try:
@@ -25,7 +25,7 @@ def main() -> int:
     if stack is None:
         return 1
     print(f"""
-  Easel runs on this machine.     {STACK_FILE.relative_to(ROOT)} says where; `make down` ends it.
+  Easel is running on this machine. {STACK_FILE.relative_to(ROOT)} has its URLs and a key; `make down` stops it.
 
   curl -sS {stack.api_url}/images/generations \\
     -H 'Authorization: Bearer {stack.api_key}' \\
@@ -35,17 +35,17 @@ def main() -> int:
 
 
 def _start() -> Stack | None:
-    """Start the process that stays, and pass on what it prints until it is ready or gone."""
-    output, keepers_end = os.pipe()
+    """Start the process that keeps it running, and pass on its output until it is ready or has failed."""
+    output, keeper_output = os.pipe()
     keeper = subprocess.Popen(
         [PYTHON, "-m", "local.up", "--stay"],
         stdin=subprocess.DEVNULL,
-        stdout=keepers_end,
+        stdout=keeper_output,
         stderr=subprocess.STDOUT,
         cwd=ROOT,
         start_new_session=True,
     )
-    os.close(keepers_end)
+    os.close(keeper_output)
     try:
         while chunk := os.read(output, 4096):
             sys.stdout.buffer.write(chunk)
@@ -57,7 +57,7 @@ def _start() -> Stack | None:
 
 
 def _stay() -> int:
-    """Hold the laptop cloud until SIGTERM. Closing the output is the sign that it is ready."""
+    """Keep the local deployment running until SIGTERM. Closing the output signals that it is ready."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     provider = Provider.from_environment()
     try:

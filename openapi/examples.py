@@ -12,7 +12,7 @@ from core.images.model import Image
 from core.images.storage import ImageLinks
 from core.jobs.model import new_job
 from core.ledger.model import Balance, renewal
-from core.pricing import ProviderReport, Usage, charge_of, quote
+from core.pricing import ProviderReport, Usage, actual_cost, quote
 from core.requests import Request
 from core.responses import builders
 from core.responses.models import model_named
@@ -72,7 +72,7 @@ def examples() -> dict[str, Any]:
         expires_at=_NOW + 30 * _DAY,
     )
     usage = Usage(11, 196, 11, 0)
-    charge = charge_of(usage, request, catalog.load().families[MODEL].prices)
+    charge = actual_cost(usage, request, catalog.load().families[MODEL].prices)
     report = ProviderReport(_NOW + 9, "1024x1024", "low", "opaque", "png", usage, charge)
     done = (
         queued.claimed("lease", _NOW + 300, _NOW + 1)

@@ -1,4 +1,4 @@
-"""Command line of the simulator: `python -m local.simulator --port 0 --port-file PATH`."""
+"""Simulates the OpenAI Images API: python -m local.simulator [OPTIONS]"""
 
 import argparse
 import signal
@@ -32,18 +32,24 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m local.simulator", description=__doc__)
-    parser.add_argument("--port", type=int, default=8765, help="0 picks a free one (default 8765)")
-    parser.add_argument("--port-file", type=Path, help="write the base URL here once it is bound")
+    parser = argparse.ArgumentParser(
+        prog="python -m local.simulator", description="Simulate the OpenAI Images API on 127.0.0.1."
+    )
+    parser.add_argument(
+        "--port", type=int, default=8765, help="port to listen on; 0 picks a free one (default: %(default)s)"
+    )
+    parser.add_argument("--port-file", type=Path, help="write the base URL to this file once the server listens")
     parser.add_argument(
         "--key",
         action="append",
         default=[],
-        help="accepted API key, repeatable (default: any that starts with sk-)",
+        help="accept only this API key; repeat for several (default: any that starts with sk-)",
     )
-    parser.add_argument("--today", type=date.fromisoformat, help="decide by this date which models are retired")
-    parser.add_argument("--serve-retired", action="store_true", help="serve retired models by their old rules")
-    parser.add_argument("--plain", action="store_true", help="draw cheap pictures, for tests")
+    parser.add_argument(
+        "--today", type=date.fromisoformat, metavar="YYYY-MM-DD", help="the date that decides which models are retired"
+    )
+    parser.add_argument("--serve-retired", action="store_true", help="keep serving retired models")
+    parser.add_argument("--plain", action="store_true", help="draw simple images, which is faster")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Successful answers: the response body, the stream of events, and what a fault makes of them."""
+"""Successful answers: the response body or the stream of events, as a fault may change them."""
 
 import base64
 import json
@@ -9,24 +9,24 @@ from typing import Any
 from local.simulator.billing import usage_of
 from local.simulator.order import Order
 
-# Stores a picture for a while and returns its URL.
+# Stores an image for a while, and returns its URL.
 Publish = Callable[[bytes], str]
 
-NOT_AN_IMAGE = b"These bytes are no image."
+NOT_AN_IMAGE = b"These bytes are not an image."
 NOT_BASE64 = "!!! this is not base64 !!!"
 GARBAGE = '{"created": 1713833628, "data": [{"b64_'
 
 _SVG_AUTHOR_TOKENS = 400
 
 
-def json_answer(order: Order, pictures: list[bytes], fault: str | None, publish: Publish) -> str:
+def json_answer(order: Order, images: list[bytes], fault: str | None, publish: Publish) -> str:
     """The body of a 200 answer."""
     if fault == "garbage_json":
         return GARBAGE
     if fault == "wrong_bytes":
-        pictures = [NOT_AN_IMAGE] * len(pictures)
+        images = [NOT_AN_IMAGE] * len(images)
     body: dict[str, Any] = {"created": int(time.time())}
-    body["data"] = [_datum(order, picture, publish) for picture in pictures]
+    body["data"] = [_datum(order, image, publish) for image in images]
     if fault == "empty_data":
         body["data"] = []
     if fault == "bad_base64":
@@ -42,8 +42,8 @@ def json_answer(order: Order, pictures: list[bytes], fault: str | None, publish:
     return json.dumps(body)
 
 
-def stream_answer(order: Order, drafts: list[bytes], picture: bytes, fault: str | None) -> list[str]:
-    """The server-sent events of a 200 answer: one per draft, then the finished picture."""
+def stream_answer(order: Order, drafts: list[bytes], image: bytes, fault: str | None) -> list[str]:
+    """The server-sent events of a 200 answer: one for each partial image, then the finished image."""
     prefix = "image_generation" if order.endpoint == "generations" else "image_edit"
     if fault == "garbage_json":
         return [f"event: {prefix}.completed\ndata: {GARBAGE}\n\n"]
@@ -55,7 +55,7 @@ def stream_answer(order: Order, drafts: list[bytes], picture: bytes, fault: str 
         kind = f"{prefix}.partial_image"
         event = {"type": kind, "b64_json": _b64(draft)} | common | {"partial_image_index": index}
         events.append(_event(kind, event))
-    final = NOT_AN_IMAGE if fault == "wrong_bytes" else picture
+    final = NOT_AN_IMAGE if fault == "wrong_bytes" else image
     text = NOT_BASE64 if fault == "bad_base64" else _b64(final)
     kind = f"{prefix}.completed"
     completed: dict[str, Any] = {"type": kind, "b64_json": text} | common
@@ -70,21 +70,21 @@ def _settings(order: Order) -> dict[str, Any]:
     return {
         "background": "transparent" if order.transparent else "opaque",
         "output_format": order.format,
-        "quality": order.settled_quality,
-        "size": "{}x{}".format(*order.settled_size),
+        "quality": order.actual_quality,
+        "size": "{}x{}".format(*order.actual_size),
     }
 
 
-def _datum(order: Order, picture: bytes, publish: Publish) -> dict[str, str]:
+def _datum(order: Order, image: bytes, publish: Publish) -> dict[str, str]:
     if not order.family.dalle:
-        return {"b64_json": _b64(picture)}
+        return {"b64_json": _b64(image)}
     datum = {}
     if "style" in order.family.generations:
         datum["revised_prompt"] = f"{order.prompt} (simulated, {order.style or 'vivid'} style)"
     if order.response_format == "b64_json":
-        datum["b64_json"] = _b64(picture)
+        datum["b64_json"] = _b64(image)
     else:
-        datum["url"] = publish(picture)
+        datum["url"] = publish(image)
     return datum
 
 

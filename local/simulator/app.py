@@ -1,4 +1,4 @@
-"""The ASGI application: routes, error shapes and the headers every answer carries."""
+"""The ASGI application: its routes, its error answers, and the headers of every answer."""
 
 import secrets
 import time
@@ -97,7 +97,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 class _ProviderHeaders:
-    """Adds the headers by which the provider identifies and times an answer."""
+    """Adds the headers with which the provider identifies and times an answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What a picture costs: the token formulas, the usage object, and the charge in micro-dollars."""
+"""What a call costs: the token formulas, the usage object, and the charge in micro-dollars."""
 
 import re
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ _PROMPT_OVERHEAD = 6
 
 _PATCH = 32
 _PATCHES_MAX = 1536
-_SHOWN_EDGE_MIN = 1024
+_SCALED_EDGE_MIN = 1024
 
-# The older families see inputs as 512 px tiles after the short side is brought to 512 px;
-# high fidelity adds a fixed amount for square and for oblong pictures.
+# The older families scale the short side of an input to 512 px, and count tiles of 512 px. High fidelity adds a fixed
+# amount, which depends on whether the image is square.
 _TILE = 512
 _TILED_EDGE_MAX = 2048
 _TILE_BASE_TOKENS = 65
@@ -35,11 +35,11 @@ class Usage:
     image_out: int
 
     def body(self, *, streamed: bool = False) -> dict[str, Any]:
-        """The `usage` object; the one in stream events has no output details."""
-        read = self.text_in + self.image_in
+        """The `usage` object; that of stream events has no output details."""
+        total_in = self.text_in + self.image_in
         usage: dict[str, Any] = {
-            "total_tokens": read + self.image_out,
-            "input_tokens": read,
+            "total_tokens": total_in + self.image_out,
+            "input_tokens": total_in,
             "output_tokens": self.image_out,
             "input_tokens_details": {"text_tokens": self.text_in, "image_tokens": self.image_in},
         }
@@ -49,7 +49,7 @@ class Usage:
 
 
 def usage_of(order: Order) -> Usage:
-    """Tokens an order consumes: n images are billed as n calls for one."""
+    """The tokens of an order: n images are billed like n calls for one."""
     partial = PARTIAL_IMAGE_TOKENS * (order.partial_images or 0)
     return Usage(
         text_in=order.n * (text_tokens(order.prompt) + _PROMPT_OVERHEAD),
@@ -59,14 +59,12 @@ def usage_of(order: Order) -> Usage:
 
 
 def charge_of(order: Order) -> int:
-    """Micro-dollars an order costs, rounded up."""
+    """The cost of an order in micro-dollars, rounded up."""
     family = order.family
     if family.prices is None:
-        size = "{}x{}".format(*order.settled_size)
+        size = "{}x{}".format(*order.actual_size)
         price = next(
-            usd
-            for quality, its_size, usd in family.image_prices
-            if (quality, its_size) == (order.settled_quality, size)
+            usd for quality, its_size, usd in family.image_prices if (quality, its_size) == (order.actual_quality, size)
         )
         return int(price * order.n * 1_000_000)
     usage, prices = usage_of(order), family.prices
@@ -75,7 +73,7 @@ def charge_of(order: Order) -> int:
 
 
 def text_tokens(text: str) -> int:
-    """About the tokens of a text: short words one each, long ones one per six letters."""
+    """Approximate tokens of a text: one for a short word, one per six letters of a long one."""
     return sum(_piece_tokens(piece) for piece in _PIECES.findall(text))
 
 
@@ -86,8 +84,8 @@ def _piece_tokens(piece: str) -> int:
 
 
 def output_tokens(order: Order) -> int:
-    """Image tokens of one finished picture."""
-    quality, (width, height) = order.settled_quality, order.settled_size
+    """Output tokens of one finished image."""
+    quality, (width, height) = order.actual_quality, order.actual_size
     factors = order.family.patch_factors
     if not factors:
         return OUTPUT_TOKENS[f"{width}x{height}"][quality]
@@ -110,7 +108,7 @@ def _input_tokens(order: Order, image: Image.Image) -> int:
 
 
 def _patched_input(image: Image.Image) -> int:
-    scale = max(1.0, _SHOWN_EDGE_MIN / max(image.size))
+    scale = max(1.0, _SCALED_EDGE_MIN / max(image.size))
     columns, rows = (_ceil_div(round(edge * scale), _PATCH) for edge in image.size)
     return min(_PATCHES_MAX, columns * rows)
 

@@ -1,4 +1,4 @@
-"""Request bodies, JSON or multipart, as one kind of raw fields; null counts as absent."""
+"""Request bodies, JSON or multipart, as the same kind of raw fields; null counts as absent."""
 
 import json
 import re
@@ -20,14 +20,14 @@ _BRACKETS = re.compile(r"(svg)\[([a-z]+)\](?:\[([a-z]+)\])?")
 
 @dataclass(frozen=True)
 class Fields:
-    """What a body holds: JSON values, and Sources for the files of a form (a list for `image`)."""
+    """The fields of a body: JSON values, and a Source for each file of a form (a list for `image`)."""
 
     values: dict[str, Any]
     image_name: Literal["image", "images"]
 
     @property
-    def foreign_image_name(self) -> str:
-        """The inputs' name in the other kind of body, unknown in this one."""
+    def other_image_name(self) -> str:
+        """The name of the input images in the other kind of body, which is unknown in this one."""
         return "image" if self.image_name == "images" else "images"
 
 

@@ -1,4 +1,4 @@
-"""Image calls: each is received, decided, recorded, and then answered or spoiled."""
+"""Image calls: each is received, validated, recorded, and then answered, or spoiled by a fault."""
 
 import secrets
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ async def edits(request: Request) -> Response:
 
 
 async def variations(request: Request) -> Response:
-    """POST /v1/images/variations: retired, whatever the model."""
+    """POST /v1/images/variations: retired for every model."""
     call = _new_call(request)
     error = ApiError(
         400,
@@ -59,13 +59,13 @@ def state_of(request: Request) -> State:
 
 
 def api_key(request: Request) -> str:
-    """The key a call carries, empty when it has none."""
+    """The API key of a call, empty if it has none."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else request.headers.get("api-key", "")
 
 
 def error_response(error: ApiError) -> Response:
-    """An error as HTTP."""
+    """An error as an HTTP response."""
     if error.page is not None:
         return HTMLResponse(error.page, error.status)
     return JSONResponse(error.body(), error.status, error.headers)
@@ -139,29 +139,29 @@ async def _answer(state: State, request: Request, call: Call, order: Order, faul
     elif order.stream:
         response = await _stream(state, order, kind)
     else:
-        response = await _whole(state, request, order, kind)
+        response = await _complete(state, request, order, kind)
     call.status = response.status_code
     return response
 
 
-async def _whole(state: State, request: Request, order: Order, kind: str | None) -> Response:
+async def _complete(state: State, request: Request, order: Order, kind: str | None) -> Response:
     def publish(data: bytes) -> str:
         return str(request.url_for("file", name=state.publish(data)))
 
     plain = state.settings.plain
-    pictures = await run_in_threadpool(lambda: [art.draw(order, index, plain=plain) for index in range(order.n)])
-    body = json_answer(order, pictures, kind, publish)
+    images = await run_in_threadpool(lambda: [art.draw(order, index, plain=plain) for index in range(order.n)])
+    body = json_answer(order, images, kind, publish)
     answer = Cut if kind == "cut_body" else Response
     return answer(body, media_type="application/json")
 
 
 async def _stream(state: State, order: Order, kind: str | None) -> Response:
     plain = state.settings.plain
-    picture = await run_in_threadpool(art.draw, order, 0, plain=plain)
+    image = await run_in_threadpool(art.draw, order, 0, plain=plain)
     drafts = await run_in_threadpool(
         lambda: [art.draw_draft(order, index, plain=plain) for index in range(order.partial_images or 0)]
     )
-    events = stream_answer(order, drafts, picture, kind)
+    events = stream_answer(order, drafts, image, kind)
     if kind == "cut_body":
         return Cut("".join(events), media_type=_EVENT_STREAM)
 

@@ -1,4 +1,4 @@
-"""What the simulated provider sells: models, their limits, prices and lifecycle, as data only."""
+"""What the simulated provider offers, as data: models, their limits, prices and lifecycle."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ RATIO_MAX = 3
 AREA_MIN = 655_360
 AREA_MAX = 8_294_400
 
-# An animation's frames share AREA_MAX in steps: (most frames, square size used for `auto`).
+# The frames of an animation share AREA_MAX in steps: (maximum of frames, edge of the square that `auto` means).
 GIF_STEPS = ((9, 960), (12, 816), (16, 720))
 GIF_DEFAULT_FRAMES = 9
 GIF_DEFAULT_FRAME_MS = 200
@@ -33,7 +33,7 @@ PARTIAL_IMAGE_TOKENS = 100
 
 @dataclass(frozen=True)
 class Parameter:
-    """The shape of one request parameter, the same for every model."""
+    """The type and values of a request parameter, the same for every model."""
 
     kind: Literal["string", "integer", "boolean", "object", "images", "image"]
     values: tuple[str, ...] = ()
@@ -88,17 +88,17 @@ class Version:
     shutdown: date | None = None
 
     def retired(self, today: date) -> bool:
-        """Whether the shutdown date has come."""
+        """Whether the model has been shut down."""
         return self.shutdown is not None and today >= self.shutdown
 
 
 @dataclass(frozen=True)
 class Family:
-    """Models that obey the same rules.
+    """Models with the same rules.
 
-    `sizes` is empty for families with flexible sizes; those count output tokens by
-    `patch_factors` (per quality), the others by OUTPUT_TOKENS. `draft_factor` multiplies the tokens
-    of low and medium. `image_prices` (quality, size, US dollars) is the DALL-E era's price list.
+    `sizes` is empty for families with flexible sizes, which count output tokens with `patch_factors` (per quality); the
+    others use OUTPUT_TOKENS. `draft_factor` multiplies the tokens of low and medium quality. `image_prices` (quality,
+    size, US dollars) is the price list of the DALL-E models.
     """
 
     versions: tuple[Version, ...]
@@ -119,7 +119,7 @@ class Family:
     image_prices: tuple[tuple[str, str, Decimal], ...] = ()
 
     def parameters(self, endpoint: Endpoint) -> frozenset[str]:
-        """Parameter names this family knows at an endpoint; empty where it has no such endpoint."""
+        """The parameters of this family at an endpoint; empty if it does not support the endpoint."""
         return self.generations if endpoint == "generations" else self.edits
 
 
@@ -245,7 +245,7 @@ FAMILIES: tuple[Family, ...] = (
         formats=("png", "webp", "jpeg", "gif", "svg"),
         complexity=True,
         markup=True,
-        # Low and medium were measured at 3 to 4 times the tokens of 2.5; the middle is taken.
+        # Low and medium quality were measured at 3 to 4 times the tokens of 2.5; this is the middle.
         draft_factor=Decimal("3.5"),
         prices=_CURRENT,
     ),
@@ -255,7 +255,7 @@ VERSIONS: dict[str, tuple[Version, Family]] = {
     version.name: (version, family) for family in FAMILIES for version in family.versions
 }
 
-# Output tokens of the families with fixed sizes (DALL-E counts none).
+# Output tokens of the families with fixed sizes; DALL-E models have none.
 OUTPUT_TOKENS: dict[str, dict[str, int]] = {
     "1024x1024": {"low": 272, "medium": 1056, "high": 4160},
     "1024x1536": {"low": 408, "medium": 1584, "high": 6240},

@@ -1,4 +1,4 @@
-"""Rules that need more than one parameter, or a parameter and its model; checked in this order."""
+"""Rules about several parameters, or about a parameter and the model; checked in the order of _RULES."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _GPT_QUALITIES = ("low", "medium", "high", "xhigh", "max", "auto")
 
 
 def first_conflict(order: Order) -> ApiError | None:
-    """The first broken rule, or None."""
+    """The error of the first rule that is violated, or None."""
     return next((error for rule in _RULES if (error := rule(order)) is not None), None)
 
 

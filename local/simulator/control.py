@@ -1,4 +1,4 @@
-"""The control plane: what reached the simulator, planned faults, accepted keys, the date."""
+"""The control plane: recorded calls, planned faults, accepted keys, and the date."""
 
 import json
 from datetime import date
@@ -38,7 +38,7 @@ async def _keys(request: Request) -> Response:
 async def _today(request: Request) -> Response:
     state = state_of(request)
     try:
-        state.moved_today = date.fromisoformat((await _json(request)).get("today", ""))
+        state.set_today = date.fromisoformat((await _json(request)).get("today", ""))
     except (TypeError, ValueError):
         return error_response(ApiError(400, 'Expected {"today": "YYYY-MM-DD"}.'))
     return JSONResponse({"today": state.today.isoformat()})

@@ -1,4 +1,4 @@
-"""Ways to send an answer, the broken ones included."""
+"""Responses that break off, and waiting for a client."""
 
 import asyncio
 import socket
@@ -13,11 +13,11 @@ TRANSPORT = "simulator.transport"
 
 
 class Cut(Response):
-    """Promises the whole body, sends half of it, and hangs up."""
+    """Announces the whole body, sends half of it, and closes the connection."""
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the half; returning early makes the server close the connection."""
+        """Send half; returning early makes the server close the connection."""
         start = {"type": "http.response.start", "status": self.status_code}
         await send({**start, "headers": self.raw_headers})
         half = bytes(self.body)[: len(self.body) // 2]
@@ -25,11 +25,11 @@ class Cut(Response):
 
 
 class Reset(Response):
-    """Closes the connection without a byte of answer."""
+    """Closes the connection without sending a byte."""
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Abort the connection with a TCP reset and wait until it is gone."""
+        """Abort the connection with a TCP reset, and wait until it is closed."""
         transport: asyncio.Transport = scope[TRANSPORT]
         sock: socket.socket = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -38,10 +38,10 @@ class Reset(Response):
 
 
 async def client_waits(request: Request, seconds: float) -> bool:
-    """Let that much time pass; False when the client left meanwhile. The body must have been read."""
-    gone = asyncio.ensure_future(request.receive())
-    await asyncio.wait({gone}, timeout=seconds)
-    if gone.done():
+    """Wait; False if the client disconnected meanwhile. The body must have been read before."""
+    disconnected = asyncio.ensure_future(request.receive())
+    await asyncio.wait({disconnected}, timeout=seconds)
+    if disconnected.done():
         return False
-    gone.cancel()
+    disconnected.cancel()
     return True

@@ -1,4 +1,4 @@
-"""The provider's error answers: one class, and a named constructor for each error it words itself."""
+"""The provider's error answers: one class, and a constructor for each kind of error."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ USER_ERROR = "image_generation_user_error"
 
 @dataclass
 class ApiError(Exception):
-    """An error answer: HTTP status, the four keys of its body, extra headers.
+    """An error answer: its HTTP status, the four keys of its body, and extra headers.
 
-    `page` is HTML that a gateway answers in place of the body.
+    `page` is the HTML of a gateway that answers in place of the provider.
     """
 
     status: int
@@ -24,7 +24,7 @@ class ApiError(Exception):
     page: str | None = None
 
     def body(self) -> dict[str, Any]:
-        """The JSON body, all four keys always present."""
+        """The JSON body; all four keys are always present."""
         return {
             "error": {
                 "message": self.message,
@@ -36,7 +36,7 @@ class ApiError(Exception):
 
 
 def invalid_api_key() -> ApiError:
-    """401; the key itself is never repeated."""
+    """401; the message does not repeat the key."""
     return ApiError(
         401,
         "Incorrect API key provided. You can find your API key at https://platform.openai.com/account/api-keys.",
@@ -45,7 +45,7 @@ def invalid_api_key() -> ApiError:
 
 
 def missing_api_key() -> ApiError:
-    """401 for a call without any key."""
+    """401 for a call without a key."""
     return ApiError(
         401,
         "You didn't provide an API key. You need to provide your API key in an Authorization "
@@ -55,13 +55,13 @@ def missing_api_key() -> ApiError:
 
 
 def model_not_found(model: str, *, retired: bool = False) -> ApiError:
-    """404 for a retired or unknown model."""
-    fate = (
+    """404 for an unknown or retired model."""
+    reason = (
         "has been deprecated, learn more here: https://platform.openai.com/docs/deprecations"
         if retired
         else "does not exist or you do not have access to it."
     )
-    return ApiError(404, f"The model `{model}` {fate}", param="model", code="model_not_found")
+    return ApiError(404, f"The model `{model}` {reason}", param="model", code="model_not_found")
 
 
 def missing(param: str) -> ApiError:
@@ -71,12 +71,12 @@ def missing(param: str) -> ApiError:
 
 
 def unknown(param: str) -> ApiError:
-    """A parameter the model or the endpoint does not have."""
+    """A parameter that the model or the endpoint does not have."""
     return ApiError(400, f"Unknown parameter: '{param}'.", param=param, code="unknown_parameter")
 
 
 def duplicate(param: str) -> ApiError:
-    """A form field sent twice."""
+    """A form field that was sent twice."""
     return ApiError(
         400,
         f"Duplicate parameter: '{param}'. You provided multiple values for this parameter, "
@@ -88,7 +88,7 @@ def duplicate(param: str) -> ApiError:
 
 
 def wrong_type(param: str, expected: str, value: object) -> ApiError:
-    """A value of another JSON type than the parameter's."""
+    """A value of the wrong JSON type."""
     return ApiError(
         400,
         f"Invalid type for '{param}': expected {_a(expected)}, but got {_a(_kind(value))} instead.",
@@ -98,7 +98,7 @@ def wrong_type(param: str, expected: str, value: object) -> ApiError:
 
 
 def out_of_range(param: str, value: int, low: int | None, high: int | None) -> ApiError | None:
-    """The error of an integer outside low..high, or None when it is inside."""
+    """The error for an integer outside low..high, or None if it is inside."""
     if low is not None and value < low:
         side, sign, bound, word = "below minimum", ">=", low, "below_min"
     elif high is not None and value > high:
@@ -114,7 +114,7 @@ def out_of_range(param: str, value: int, low: int | None, high: int | None) -> A
 
 
 def too_long(param: str, unit: str, limit: int, length: int) -> ApiError:
-    """A string or an array above its maximum length."""
+    """A string or an array that exceeds its maximum length."""
     return ApiError(
         400,
         f"Invalid '{param}': {unit} too long. Expected {_a(unit)} with maximum length {limit}, "
@@ -125,7 +125,7 @@ def too_long(param: str, unit: str, limit: int, length: int) -> ApiError:
 
 
 def empty(param: str, unit: str) -> ApiError:
-    """An empty string or array where at least one element is needed."""
+    """An empty string or array where at least one element is required."""
     return ApiError(
         400,
         f"Invalid '{param}': empty {unit}. Expected {_a(unit)} with minimum length 1, but got an empty {unit} instead.",
@@ -135,7 +135,7 @@ def empty(param: str, unit: str) -> ApiError:
 
 
 def unsupported_value(param: str, value: str, allowed: Sequence[str]) -> ApiError:
-    """A value outside an enumeration."""
+    """A value that is not in the enumeration."""
     return ApiError(
         400,
         f"Invalid value: '{value[:100]}'. Supported values are: {_listed(allowed)}.",
@@ -145,12 +145,12 @@ def unsupported_value(param: str, value: str, allowed: Sequence[str]) -> ApiErro
 
 
 def refused(message: str, param: str | None, code: str | None = "invalid_value") -> ApiError:
-    """A well-formed wish this model cannot fulfil."""
+    """A well-formed request that the model cannot serve."""
     return ApiError(400, message, type=USER_ERROR, param=param, code=code)
 
 
 def conflict(message: str, param: str | None, code: str | None = "invalid_value") -> ApiError:
-    """Parameters that do not go together."""
+    """Parameters that cannot be combined."""
     return ApiError(400, message, param=param, code=code)
 
 

@@ -1,4 +1,4 @@
-"""Faults on demand: what can be planned, and the queue of planned ones."""
+"""Faults on demand: the kinds, and the queue of planned faults."""
 
 import math
 from collections import deque
@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 from local.simulator.errors import USER_ERROR, ApiError
 
-# When a fault strikes: before the request is looked at, or after it was accepted and charged.
+# When a fault happens: instead of validating the request, or after it was accepted and charged.
 Phase = Literal["refuse", "deliver"]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of fault. A refusing kind answers with `status` and the error's four keys."""
+    """A kind of fault. One that refuses answers with `status` and the four keys of an error."""
 
     phase: Phase
     status: int = 200
@@ -122,7 +122,7 @@ KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One planned misfortune, for one call. Times in seconds."""
+    """A planned fault, for one call. Times are in seconds."""
 
     kind: str
     seconds: float
@@ -130,11 +130,11 @@ class Fault:
 
     @property
     def phase(self) -> Phase:
-        """When it strikes."""
+        """When it happens."""
         return KINDS[self.kind].phase
 
     def error(self, model: str | None) -> ApiError:
-        """The error answer of a kind that has one."""
+        """The error answer, for kinds that have one."""
         kind = KINDS[self.kind]
         headers: dict[str, str] = {}
         if self.retry_after is not None:
@@ -144,12 +144,12 @@ class Fault:
         return ApiError(kind.status, message, kind.type, None, kind.code, headers, kind.page)
 
     def body(self) -> dict[str, Any]:
-        """The fault as the control plane shows it."""
+        """The fault as the control plane returns it."""
         return {"kind": self.kind, "seconds": self.seconds, "retry_after": self.retry_after}
 
 
 class InvalidPlan(ValueError):
-    """A plan that cannot be followed; the message says what is allowed."""
+    """An invalid plan; the message says what is allowed."""
 
 
 class FaultPlan:
@@ -166,7 +166,7 @@ class FaultPlan:
         self._queue.extend(planned)
 
     def take(self) -> Fault | None:
-        """The next fault, used up, or None."""
+        """Remove and return the next fault, or None."""
         return self._queue.popleft() if self._queue else None
 
     def clear(self) -> None:
@@ -174,22 +174,22 @@ class FaultPlan:
         self._queue.clear()
 
     def body(self) -> dict[str, list[dict[str, Any]]]:
-        """What is still planned."""
+        """The faults that are still planned."""
         return {"faults": [fault.body() for fault in self._queue]}
 
 
 def _planned(item: Any) -> list[Fault]:
     if not isinstance(item, dict):
-        raise InvalidPlan("Each fault is an object with a 'kind'.")
+        raise InvalidPlan("Each fault must be an object with a 'kind'.")
     for key in item:
         if key not in ("kind", "count", "seconds", "retry_after"):
-            raise InvalidPlan(f"Unknown key '{key}'. Allowed: kind, count, seconds, retry_after.")
+            raise InvalidPlan(f"Unknown key '{key}'. Allowed keys: kind, count, seconds, retry_after.")
     kind = item.get("kind")
     if kind not in KINDS:
         raise InvalidPlan(f"Unknown fault kind '{kind}'. Allowed kinds: {', '.join(KINDS)}.")
     count = item.get("count", 1)
     if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= 10_000:
-        raise InvalidPlan("'count' is an integer from 1 to 10000.")
+        raise InvalidPlan("'count' must be an integer from 1 to 10000.")
     seconds = _number(item, "seconds", KINDS[kind].seconds)
     retry_after = _number(item, "retry_after", KINDS[kind].retry_after)
     return [Fault(kind, seconds or 0.0, retry_after)] * count
@@ -200,5 +200,5 @@ def _number(item: dict[str, Any], key: str, default: float | None) -> float | No
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 86_400:
-        raise InvalidPlan(f"'{key}' is a number of seconds from 0 to 86400.")
+        raise InvalidPlan(f"'{key}' must be a number of seconds from 0 to 86400.")
     return value

@@ -1,4 +1,4 @@
-"""Input images: fetched from where the request points, and checked by their bytes."""
+"""Input images: read from their source, and checked by their bytes."""
 
 import base64
 import binascii
@@ -20,7 +20,7 @@ _FETCH_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Source:
-    """Where an input image comes from: its bytes, a URL, or an uploaded file's id."""
+    """The source of an input image: its bytes, a URL, or the id of an uploaded file."""
 
     param: str
     data: bytes | None = None
@@ -28,7 +28,7 @@ class Source:
     file_id: str | None = None
 
     def read(self) -> bytes:
-        """The image's bytes; raises ApiError when they cannot be had."""
+        """The bytes of the image; raises ApiError if they cannot be read."""
         if self.data is not None:
             return self.data
         if self.url is None:
@@ -78,14 +78,14 @@ class Source:
 
 
 def references(items: Any) -> list[Source]:
-    """The `images` of a JSON body; raises ApiError unless each names one place."""
+    """The `images` of a JSON body; raises ApiError unless each names exactly one source."""
     if not isinstance(items, list):
         raise errors.wrong_type("images", "array", items)
     return [reference(f"images[{i}]", item) for i, item in enumerate(items)]
 
 
 def reference(param: str, value: Any) -> Source:
-    """One image of a JSON body, by exactly one of `image_url` and `file_id`."""
+    """An image of a JSON body, named by exactly one of `image_url` and `file_id`."""
     if not isinstance(value, dict):
         raise errors.wrong_type(param, "object", value)
     for key, item in value.items():
@@ -102,7 +102,7 @@ def reference(param: str, value: Any) -> Source:
 
 
 def open_images(sources: list[Source], *, square_png: bool) -> tuple[Image.Image, ...]:
-    """Decode the pictures to edit, as stored; `square_png` asks for what DALL-E 2 took."""
+    """Decode the images to edit; `square_png` requires what DALL-E 2 required."""
     return tuple(_open(source, i, square_png) for i, source in enumerate(sources, 1))
 
 
@@ -118,7 +118,7 @@ def _open(source: Source, number: int, square_png: bool) -> Image.Image:
 
 
 def open_mask(source: Source, first: Image.Image) -> Image.Image:
-    """Decode a mask: a PNG under 4 MB with alpha, as large as the first image."""
+    """Decode a mask: a PNG under 4 MB with alpha, of the size of the first image."""
     mask = _decode(source, None, MASK_MAX_BYTES)
     if mask.format != "PNG":
         raise errors.refused("Invalid mask: it must be a PNG image.", "mask", "invalid_image_format")
@@ -138,27 +138,27 @@ def open_mask(source: Source, first: Image.Image) -> Image.Image:
 
 
 def open_markup(source: Source, first: Image.Image) -> Image.Image:
-    """Decode a markup: a PNG with transparent pixels, as large as the first image shown upright."""
+    """Decode a markup: a PNG with transparent pixels, of the size of the first image as displayed."""
     markup = _decode(source, None, IMAGE_MAX_BYTES)
-    drawn = markup.convert("RGBA")
-    lowest = drawn.getchannel("A").getextrema()[0]
-    if markup.format != "PNG" or not _has_alpha(markup) or lowest == 255:
+    converted = markup.convert("RGBA")
+    min_alpha = converted.getchannel("A").getextrema()[0]
+    if markup.format != "PNG" or not _has_alpha(markup) or min_alpha == 255:
         raise errors.refused(
             "Invalid markup: it must be a PNG image with transparent pixels.",
             "markup",
             "invalid_markup_image",
         )
-    if drawn.size != upright(first).size:
+    if converted.size != upright(first).size:
         raise errors.refused(
             "Invalid markup: its size does not match the first image.",
             "markup",
             "invalid_markup_image",
         )
-    return drawn
+    return converted
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """The image as a viewer shows it, its EXIF orientation applied."""
+    """The image as displayed: with its EXIF orientation applied."""
     return ImageOps.exif_transpose(image)
 
 

@@ -1,4 +1,4 @@
-"""From raw fields to an Order: model, names, presence, types and values, images, combinations."""
+"""Makes an Order of raw fields: checks the model, names, presence, types, values, images and combinations."""
 
 from datetime import date
 from typing import Any
@@ -22,11 +22,11 @@ _TYPES: dict[str, type] = {"string": str, "integer": int, "boolean": bool, "obje
 
 
 def take_order(endpoint: Endpoint, fields: Fields, today: date, *, serve_retired: bool) -> Order:
-    """Validate a request against its model's rules; raises ApiError for the first one broken."""
+    """Validate a request against the rules of its model; raises ApiError for the first one that is violated."""
     model, family = _find_model(endpoint, fields.values, today, serve_retired)
     names = family.parameters(endpoint)
     for name in fields.values:
-        if name not in names or name == fields.foreign_image_name:
+        if name not in names or name == fields.other_image_name:
             raise errors.unknown(name)
     for name in ("prompt", fields.image_name) if endpoint == "edits" else ("prompt",):
         if name not in fields.values:
@@ -45,8 +45,8 @@ def take_order(endpoint: Endpoint, fields: Fields, today: date, *, serve_retired
         for name, value in values.items()
         if PARAMETERS[name].kind not in ("images", "image") and name != "model"
     }
-    pictures = _open_pictures(values, fields.image_name, family) if endpoint == "edits" else {}
-    order = Order(endpoint=endpoint, model=model, family=family, **plain, **pictures)
+    images = _open_images(values, fields.image_name, family) if endpoint == "edits" else {}
+    order = Order(endpoint=endpoint, model=model, family=family, **plain, **images)
     if (error := first_conflict(order)) is not None:
         raise error
     return order
@@ -64,12 +64,12 @@ def _find_model(endpoint: Endpoint, values: dict[str, Any], today: date, serve_r
     if version.retired(today) and not serve_retired:
         raise errors.model_not_found(model, retired=True)
     if not family.parameters(endpoint):
-        able = [
+        supported = [
             name
             for name, (other, its_family) in VERSIONS.items()
             if its_family.parameters(endpoint) and (serve_retired or not other.retired(today))
         ]
-        raise errors.unsupported_value("model", model, able)
+        raise errors.unsupported_value("model", model, supported)
     return model, family
 
 
@@ -80,7 +80,7 @@ def _check_value(name: str, parameter: Parameter, value: Any) -> None:
         if len(value) > EDIT_IMAGES_MAX:
             raise errors.too_long(name, "array", EDIT_IMAGES_MAX, len(value))
     elif parameter.kind in _TYPES:
-        exact = type(value) is _TYPES[parameter.kind]  # True is no integer
+        exact = type(value) is _TYPES[parameter.kind]  # in Python, True is an integer
         if not exact:
             raise errors.wrong_type(name, parameter.kind, value)
         if parameter.values and value not in parameter.values:
@@ -129,13 +129,13 @@ def _with_sources(values: dict[str, Any]) -> dict[str, Any]:
     return values | found
 
 
-def _open_pictures(values: dict[str, Any], image_name: str, family: Family) -> dict[str, Any]:
+def _open_images(values: dict[str, Any], image_name: str, family: Family) -> dict[str, Any]:
     if family.dalle and len(values[image_name]) > 1:
         raise errors.too_long(image_name, "array", 1, len(values[image_name]))
     inputs = open_images(values[image_name], square_png=family.dalle)
-    pictures: dict[str, Any] = {"inputs": tuple(upright(image) for image in inputs)}
+    images: dict[str, Any] = {"inputs": tuple(upright(image) for image in inputs)}
     if "mask" in values:
-        pictures["mask"] = open_mask(values["mask"], inputs[0])
+        images["mask"] = open_mask(values["mask"], inputs[0])
     if "markup" in values:
-        pictures["markup"] = open_markup(values["markup"], inputs[0])
-    return pictures
+        images["markup"] = open_markup(values["markup"], inputs[0])
+    return images

@@ -1,4 +1,4 @@
-"""The record of image calls that reached the simulator: never a prompt, never a key."""
+"""The record of the image calls that reached the simulator, without prompts and keys."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -22,13 +22,13 @@ class Call:
 
 
 class Ledger:
-    """Calls in the order in which they were decided."""
+    """Calls in the order in which they were validated."""
 
     def __init__(self) -> None:
         self._calls: list[Call] = []
 
     def add(self, call: Call) -> None:
-        """Show a call from now on."""
+        """Record a call."""
         self._calls.append(call)
 
     def clear(self) -> None:
@@ -36,5 +36,5 @@ class Ledger:
         self._calls.clear()
 
     def body(self) -> dict[str, list[dict[str, Any]]]:
-        """The list as the control plane shows it."""
+        """The list as the control plane returns it."""
         return {"calls": [asdict(call) for call in self._calls]}

@@ -1,4 +1,4 @@
-"""A request the simulated provider understood: typed values, and what `auto` comes to."""
+"""A valid request: typed values, and what `auto` means for it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,12 +23,12 @@ _SHAPE_WORDS = {
     "poster": (1024, 1536),
     "tall": (1024, 1536),
 }
-_ORIENTED = 1.2
+_SQUARE_UP_TO = 1.2
 
 
 @dataclass(frozen=True)
 class Order:
-    """One image call. Optional values are None where the caller left them out."""
+    """One image call. Optional values that the caller left out are None."""
 
     endpoint: Endpoint
     model: str
@@ -58,45 +58,45 @@ class Order:
 
     @property
     def format(self) -> str:
-        """Output format, png by default."""
+        """The output format; png by default."""
         return self.output_format or "png"
 
     @property
     def compression(self) -> int:
-        """0..100, for webp and jpeg."""
+        """The compression of webp and jpeg, 0 to 100."""
         return DEFAULT_COMPRESSION if self.output_compression is None else self.output_compression
 
     @property
     def frames(self) -> int:
-        """Frames of an animation, 1 for still pictures."""
+        """The frames of an animation; 1 for a still image."""
         return (self.frame_count or GIF_DEFAULT_FRAMES) if self.format == "gif" else 1
 
     @property
     def frame_ms(self) -> int:
-        """Milliseconds a frame stays, in steps of 10."""
-        wanted = self.frame_duration_ms or GIF_DEFAULT_FRAME_MS
-        return max(10, round(wanted / 10) * 10)
+        """The duration of a frame in milliseconds, in steps of 10."""
+        duration = self.frame_duration_ms or GIF_DEFAULT_FRAME_MS
+        return max(10, round(duration / 10) * 10)
 
     @property
     def transparent(self) -> bool:
-        """Whether the background is left out."""
+        """Whether the background is transparent."""
         return self.background == "transparent"
 
     @property
-    def settled_quality(self) -> str:
-        """The quality drawn and billed, never `auto`."""
+    def actual_quality(self) -> str:
+        """The quality that is drawn and billed; never `auto`."""
         if self.quality is None or self.quality == "auto":
             return "standard" if self.family.dalle else AUTO_QUALITY
         return self.quality
 
     @property
-    def settled_size(self) -> tuple[int, int]:
-        """Width and height drawn and billed."""
+    def actual_size(self) -> tuple[int, int]:
+        """The width and height that are drawn and billed."""
         if self.size is not None and self.size != "auto":
             width, height = self.size.split("x")
             return int(width), int(height)
         if self.format == "gif":
-            edge = next(edge for most, edge in GIF_STEPS if self.frames <= most)
+            edge = next(edge for limit, edge in GIF_STEPS if self.frames <= limit)
             return edge, edge
         if self.family.dalle:
             return 1024, 1024
@@ -108,6 +108,6 @@ class Order:
 
 def _like(image: Image.Image) -> tuple[int, int]:
     ratio = image.width / image.height
-    if ratio > _ORIENTED:
+    if ratio > _SQUARE_UP_TO:
         return 1536, 1024
-    return (1024, 1536) if ratio < 1 / _ORIENTED else (1024, 1024)
+    return (1024, 1536) if ratio < 1 / _SQUARE_UP_TO else (1024, 1024)

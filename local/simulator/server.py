@@ -1,4 +1,4 @@
-"""The simulator as a server on the loopback interface, run in a thread of the calling process."""
+"""The simulator as a server on the loopback interface, in a thread of the calling process."""
 
 import socket
 import threading
@@ -21,7 +21,7 @@ _STOP_SECONDS = 1
 
 
 class _Protocol(H11Protocol):
-    """Hands the connection's transport to the application, for faults that need it."""
+    """Passes the transport of the connection to the application, for faults that need it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -34,13 +34,13 @@ class _Protocol(H11Protocol):
 
 
 class Simulator:
-    """A simulator that serves inside a `with` block.
+    """A simulator that runs inside a `with` block.
 
     >>> with Simulator(plain=True) as sim:
     ...     sim.plan("rate_limit", retry_after=1)
     ...     client = OpenAI(base_url=sim.url + "/v1", api_key="sk-test")
 
-    Takes the fields of Settings. `port` 0 picks a free one.
+    The arguments are the fields of Settings, and `port`, for which 0 picks a free one.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Simulator:
 
     def __enter__(self) -> Self:
         """Bind, start serving, and set `url` (scheme, host and port, no path)."""
-        # Said to be TCP, for only then does asyncio turn off Nagle's delay on its connections.
+        # Only if the protocol is given explicitly does asyncio turn off Nagle's algorithm on the connections.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self._port))
@@ -90,30 +90,30 @@ class Simulator:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop serving; calls under way are cut off after a second."""
+        """Stop serving; calls in progress are cut off after a second."""
         self._server.should_exit = True
         if self._thread is not None:
             self._thread.join()
 
     def calls(self) -> list[dict[str, Any]]:
-        """The image calls so far, as GET /_sim/calls lists them."""
+        """The image calls so far, as in GET /_sim/calls."""
         return self._state.ledger.body()["calls"]
 
     def plan(self, kind: str, **details: float) -> None:
-        """Plan a fault; `details` are count, seconds, retry_after. Raises InvalidPlan."""
+        """Plan a fault; `details` are count, seconds and retry_after. Raises InvalidPlan."""
         self._state.plan.add({"faults": [{"kind": kind, **details}]})
 
     def planned(self) -> list[dict[str, Any]]:
-        """The faults still planned."""
+        """The faults that are still planned."""
         return self._state.plan.body()["faults"]
 
     def accept_keys(self, *keys: str) -> None:
-        """From now on accept these API keys only; none means any that starts with `sk-`."""
+        """Accept only these API keys from now on; none means any that starts with `sk-`."""
         self._state.keys = frozenset(keys)
 
     def move_to(self, today: date) -> None:
-        """Pretend it is another day."""
-        self._state.moved_today = today
+        """Change the date that decides which models are retired."""
+        self._state.set_today = today
 
     def reset(self) -> None:
         """Forget calls and faults; restore keys and date."""

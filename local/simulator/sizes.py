@@ -1,4 +1,4 @@
-"""Which sizes a family draws."""
+"""Which sizes a family supports."""
 
 import re
 
@@ -18,7 +18,7 @@ _PATTERN = re.compile(r"([1-9][0-9]{1,4})x([1-9][0-9]{1,4})")
 
 
 def check_size(order: Order) -> ApiError | None:
-    """The reason the asked size cannot be drawn, or None."""
+    """The error for a size that the model does not support, or None."""
     size = order.size
     if size is None:
         return None
@@ -53,7 +53,7 @@ def _objection(width: int, height: int, order: Order) -> str | None:
 
 
 def _animation_objection(area: int, frames: int) -> str | None:
-    step = next(most for most, _ in GIF_STEPS if frames <= most)
+    step = next(limit for limit, _ in GIF_STEPS if frames <= limit)
     if area * step > AREA_MAX:
         return f"With {frames} frames, a frame must have at most {AREA_MAX // step} pixels."
     if area * frames < AREA_MIN:

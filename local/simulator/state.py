@@ -1,4 +1,4 @@
-"""What the running simulator knows: its settings, and all that calls leave behind."""
+"""The state of a running simulator: its settings, and what calls leave behind."""
 
 import secrets
 import time
@@ -18,9 +18,9 @@ _FILE_SECONDS = 3600
 class Settings:
     """How a simulator behaves.
 
-    `keys` are the accepted API keys; none means any that starts with `sk-`. `today` decides which
-    models have been shut down; None is the real date. `serve_retired` serves them all the same, as
-    a compatible server might. `plain` draws cheap pictures.
+    `keys` are the accepted API keys; none means any that starts with `sk-`. `today` decides which models are retired;
+    None is the real date. `serve_retired` keeps serving those, as a compatible server might. `plain` draws simple
+    images, which is faster.
     """
 
     keys: Collection[str] = ()
@@ -31,34 +31,34 @@ class Settings:
 
 @dataclass
 class State:
-    """Settings that can be moved at run time, calls, planned faults, published files."""
+    """What changes at run time: accepted keys, the date, calls, planned faults, and published files."""
 
     settings: Settings
     keys: frozenset[str] = frozenset()
-    moved_today: date | None = None
+    set_today: date | None = None
     ledger: Ledger = field(default_factory=Ledger)
     plan: FaultPlan = field(default_factory=FaultPlan)
     _files: dict[str, tuple[bytes, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Start with the settings' keys."""
+        """Start with the keys of the settings."""
         self.keys = frozenset(self.settings.keys)
 
     def reset(self) -> None:
-        """Back to the settings: no calls, no faults, no files, the first keys, the first date."""
+        """Return to the settings: no calls, faults or files; the original keys and date."""
         self.ledger.clear()
         self.plan.clear()
         self._files.clear()
         self.keys = frozenset(self.settings.keys)
-        self.moved_today = None
+        self.set_today = None
 
     @property
     def today(self) -> date:
-        """The date by which models live and die."""
-        return self.moved_today or self.settings.today or datetime.now(UTC).date()
+        """The date that decides which models are retired."""
+        return self.set_today or self.settings.today or datetime.now(UTC).date()
 
     def serves(self, version: Version) -> bool:
-        """Whether a model can be called today."""
+        """Whether a model can be used today."""
         return self.settings.serve_retired or not version.retired(self.today)
 
     def authorize(self, key: str) -> None:
@@ -69,12 +69,12 @@ class State:
             raise errors.invalid_api_key()
 
     def publish(self, data: bytes) -> str:
-        """Keep a file for an hour; returns its name."""
+        """Store a file for an hour; returns its name."""
         name = f"img-{secrets.token_hex(12)}.png"
         self._files[name] = (data, time.monotonic() + _FILE_SECONDS)
         return name
 
     def published(self, name: str) -> bytes | None:
-        """A file's bytes while it lasts."""
+        """The bytes of a file; None if it is unknown or has expired."""
         data, expires = self._files.get(name, (b"", 0.0))
         return data if time.monotonic() < expires else None

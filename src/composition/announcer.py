@@ -7,7 +7,7 @@ from functools import partial
 from composition.process import once
 from composition.results import drop_results
 from core import aws
-from core.budgets import Spending
+from core.budgets import Budgets
 from core.callers.store import CallerStore
 from core.completion.dispatcher import Announcer, Reaction
 from core.completion.events import Publisher
@@ -39,21 +39,21 @@ def _reactions(settings: AnnouncerSettings, ledger: LedgerStore) -> dict[str, Re
     webhooks = JobQueue(aws.sqs(), settings.webhooks_queue_url)
     return {
         # First, so that whoever receives the event finds them.
-        "results of drops": _result_writer(settings, Spending(ledger, settings.budget)),
+        "results of drops": _result_writer(settings, Budgets(ledger, settings.budget)),
         "event bus": Publisher(EventBus(aws.events(), settings.event_bus), answers).publish,
         "webhook": Notifier(messages, webhooks, answers).notify,
     }
 
 
-def _result_writer(settings: AnnouncerSettings, spending: Spending) -> Reaction:
+def _result_writer(settings: AnnouncerSettings, spending: Budgets) -> Reaction:
     """Writes manifests, which say what remains of the caller's budget, as answers do."""
     callers = CallerStore(aws.dynamodb(), settings.callers_table)
     owners = Owners(PrefixStore(aws.dynamodb(), settings.callers_table), callers)
     results = drop_results(settings)
 
     def remaining(job: Job) -> int | None:
-        payer = owners.payer_of(job)
-        return spending.left(payer) if payer else None
+        caller = owners.caller_of(job)
+        return spending.remaining(caller) if caller else None
 
     return lambda job: results.write(job, _answers(settings, partial(remaining, job)))
 

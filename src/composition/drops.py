@@ -2,11 +2,11 @@
 
 from composition.process import once
 from composition.results import drop_results
-from composition.services import doors
+from composition.services import services
 from core import aws
 from core.callers.store import CallerStore
 from core.drops.inbox import Inbox
-from core.drops.intake import DropTaker
+from core.drops.intake import DropIntake
 from core.drops.owners import Owners
 from core.drops.prefix_store import PrefixStore
 from core.event_bus import EventBus
@@ -15,16 +15,16 @@ from core.settings import DropSettings
 
 
 @once
-def drop_taker() -> DropTaker:
+def drop_intake() -> DropIntake:
     """The intake of drops, built from the environment."""
     settings = DropSettings.from_environment()
-    callers_table = doors().settings.callers_table
-    return DropTaker(
+    callers_table = services().settings.callers_table
+    return DropIntake(
         inbox=Inbox(aws.s3(), settings.inbox_bucket),
         owners=Owners(PrefixStore(aws.dynamodb(), callers_table), CallerStore(aws.dynamodb(), callers_table)),
-        purchases=doors().purchases,
+        purchases=services().purchases,
         queue=DropsQueue(aws.sqs(), settings.drops_queue_url),
-        results=drop_results(doors().settings),
+        results=drop_results(services().settings),
         bus=EventBus(aws.events(), settings.event_bus),
         wait_seconds=settings.wait_seconds,
     )

@@ -3,7 +3,7 @@
 from composition.process import once
 from composition.worker import provider
 from core import aws, catalog
-from core.budgets import Spending
+from core.budgets import Budgets
 from core.ledger.store import LedgerStore
 from core.providers.retirements import ModelCheck
 from core.settings import ModelCheckSettings
@@ -13,5 +13,5 @@ from core.settings import ModelCheckSettings
 def model_check() -> ModelCheck:
     """The model check, built from the environment."""
     settings = ModelCheckSettings.from_environment()
-    spending = Spending(LedgerStore(aws.dynamodb(), settings.ledger_table), settings.budget)
+    spending = Budgets(LedgerStore(aws.dynamodb(), settings.ledger_table), settings.budget)
     return ModelCheck(catalog.load(), spending, provider, settings.default_model)

@@ -1,23 +1,22 @@
 """What the HTTP API, the MCP server and the inbox share: the services behind their entry points."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from composition.process import once
 from core import aws, catalog
-from core.budgets import Spending
-from core.callers.authentication import Gate
+from core.budgets import Budgets
+from core.callers.authentication import Authenticator
 from core.callers.store import CallerStore
 from core.catalog import Catalog
 from core.images.input_storage import InputStore
 from core.images.storage import ImageLinks, ImageStore
-from core.jobs.cancellation import Canceler
-from core.jobs.library import Library
+from core.jobs.cancellation import Cancellation
+from core.jobs.library import ImageLibrary
 from core.jobs.lookup import JobLookup
 from core.jobs.store import JobStore
-from core.jobs.wait_estimate import Estimator
+from core.jobs.wait_estimate import WaitEstimates
 from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
 from core.outbound.addresses import TrustedHosts
@@ -29,30 +28,30 @@ from core.requests.resolver import ModelPolicy, Resolver
 from core.settings import ApiSettings
 from core.uploads import Uploads
 from core.uploads.store import UploadBucket, UploadStore
-from core.webhooks.destinations import Receivers
+from core.webhooks.destinations import WebhookDestinations
 from core.webhooks.secret_store import SecretStore
 from core.webhooks.store import MessageStore
 
 if TYPE_CHECKING:
     from core.callers.browser_tokens import Tokens
-    from core.callers.signed_tokens import Bearers
+    from core.callers.signed_tokens import SignedTokens
 
 _DAY_SECONDS = 86400
 
 
 @dataclass(frozen=True)
-class Doors:
+class Services:
     """What the entry points call: the use cases first, then what they read directly."""
 
-    authentication: Gate
+    authentication: Authenticator
     purchases: Purchases
     jobs: JobLookup
-    cancellation: Canceler
-    images: Library
+    cancellation: Cancellation
+    images: ImageLibrary
     uploads: Uploads
     tokens: "Callable[[], Tokens]"
-    spending: Spending
-    wait_estimates: Estimator
+    spending: Budgets
+    wait_estimates: WaitEstimates
     catalog: Catalog
     image_store: ImageStore
     image_links: ImageLinks
@@ -69,30 +68,30 @@ def _settings() -> ApiSettings:
 def tokens() -> "Tokens":
     """The browser tokens of this process, built when the first one arrives: most calls bring a key, and load less."""
     from core.callers.browser_token_store import TokenStore  # noqa: PLC0415 - loaded with the first token only
-    from core.callers.browser_tokens import LONGEST_SECONDS, Tokens  # noqa: PLC0415 - loaded with the first token only
+    from core.callers.browser_tokens import MAX_SECONDS, Tokens  # noqa: PLC0415 - loaded with the first token only
     from core.callers.signing_keys import SigningSecret  # noqa: PLC0415 - loaded with the first token only
 
     settings = _settings()
     return Tokens(
         TokenStore(aws.dynamodb(), settings.jobs_table),
         CallerStore(aws.dynamodb(), settings.callers_table),
-        SigningSecret(aws.secretsmanager(), settings.token_secret_arn, LONGEST_SECONDS, time.time),
+        SigningSecret(aws.secretsmanager(), settings.token_secret_arn, MAX_SECONDS),
         catalog.load(),
     )
 
 
 @once
-def bearers() -> "Bearers":
+def signed_tokens() -> "SignedTokens":
     """What recognises signed tokens in this process: browser tokens, and those of the operator's identity provider.
 
     Built when the first one arrives, too.
     """
     from core.callers.oidc import IssuerKeys, OidcPolicy, OidcTokens  # noqa: PLC0415 - loaded with the first token only
-    from core.callers.signed_tokens import Bearers  # noqa: PLC0415 - loaded with the first token only
+    from core.callers.signed_tokens import SignedTokens  # noqa: PLC0415 - loaded with the first token only
 
     settings = _settings()
     if not settings.oidc_issuer:
-        return Bearers(tokens(), None)
+        return SignedTokens(tokens(), None)
     policy = OidcPolicy(
         issuer=settings.oidc_issuer,
         audience=settings.oidc_audience,
@@ -101,24 +100,24 @@ def bearers() -> "Bearers":
         images_per_minute=settings.oidc_images_per_minute or None,
         requests_per_minute=settings.oidc_requests_per_minute or None,
     )
-    return Bearers(tokens(), OidcTokens(policy, IssuerKeys(settings.oidc_issuer)))
+    return SignedTokens(tokens(), OidcTokens(policy, IssuerKeys(settings.oidc_issuer)))
 
 
 @once
-def doors() -> Doors:
+def services() -> Services:
     """The services of this process, built from its environment."""
     settings = _settings()
     ledger = LedgerStore(aws.dynamodb(), settings.ledger_table)
     jobs = JobStore(aws.dynamodb(), settings.jobs_table, ledger)
-    spending = Spending(ledger, settings.budget)
+    spending = Budgets(ledger, settings.budget)
     queue = JobQueue(aws.sqs(), settings.jobs_queue_url)
     uploads = Uploads(UploadStore(aws.dynamodb(), settings.jobs_table), UploadBucket(aws.s3(), settings.images_bucket))
     image_store = ImageStore(aws.s3(), settings.images_bucket)
     lookup = JobLookup(jobs)
-    images = Library(jobs, image_store, lookup)
+    images = ImageLibrary(jobs, image_store, lookup)
     signing_secrets = SecretStore(aws.dynamodb(), settings.callers_table)
-    return Doors(
-        authentication=Gate(CallerStore(aws.dynamodb(), settings.callers_table), bearers, time.time),
+    return Services(
+        authentication=Authenticator(CallerStore(aws.dynamodb(), settings.callers_table), signed_tokens),
         purchases=Purchases(
             resolver=Resolver(catalog.load(), ModelPolicy(settings.default_model, settings.retired_models)),
             inputs=InputCollector(
@@ -128,17 +127,17 @@ def doors() -> Doors:
                 TrustedHosts.parse(settings.trusted_hosts),
             ),
             spending=spending,
-            destinations=Receivers(signing_secrets, TrustedHosts.parse(settings.webhook_hosts)),
+            destinations=WebhookDestinations(signing_secrets, TrustedHosts.parse(settings.webhook_hosts)),
             submission=JobSubmission(jobs, queue, spending),
             retention_seconds=settings.retention_days * _DAY_SECONDS,
         ),
         jobs=lookup,
-        cancellation=Canceler(jobs, lookup),
+        cancellation=Cancellation(jobs, lookup),
         images=images,
         uploads=uploads,
         tokens=tokens,
         spending=spending,
-        wait_estimates=Estimator(queue, settings.worker_concurrency),
+        wait_estimates=WaitEstimates(queue, settings.worker_concurrency),
         catalog=catalog.load(),
         image_store=image_store,
         image_links=ImageLinks(aws.s3(), settings.images_bucket, settings.url_ttl_seconds),

@@ -2,7 +2,7 @@
 
 from composition.process import once
 from core import aws
-from core.budgets import Spending
+from core.budgets import Budgets
 from core.jobs.recovery import Recovery
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
@@ -21,10 +21,10 @@ def redelivery() -> Redelivery:
 
 
 @once
-def spending() -> Spending:
+def spending() -> Budgets:
     """The deployment's budgets, to be measured."""
     settings = SpendingSettings.from_environment()
-    return Spending(LedgerStore(aws.dynamodb(), settings.ledger_table), settings.budget)
+    return Budgets(LedgerStore(aws.dynamodb(), settings.ledger_table), settings.budget)
 
 
 @once

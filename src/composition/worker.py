@@ -1,7 +1,6 @@
 """What the worker is made of: its stores, and the providers."""
 
 import os
-import time
 from functools import cache
 
 import httpx
@@ -10,9 +9,9 @@ from composition.process import once
 from core import aws, catalog
 from core.images.input_storage import InputStore
 from core.images.storage import ImageStore
-from core.jobs.concurrency import TurnStore
+from core.jobs.concurrency import ConcurrencySlots
 from core.jobs.store import JobStore
-from core.jobs.worker import Performer
+from core.jobs.worker import Worker
 from core.ledger.store import LedgerStore
 from core.providers import ImageProvider, connect
 from core.queues import JobQueue
@@ -32,11 +31,11 @@ def provider(name: str) -> ImageProvider:
 
 
 @once
-def performer() -> Performer:
+def worker() -> Worker:
     """The worker, built from the environment."""
     settings = WorkerSettings.from_environment()
     ledger = LedgerStore(aws.dynamodb(), settings.ledger_table)
-    return Performer(
+    return Worker(
         jobs=JobStore(aws.dynamodb(), settings.jobs_table, ledger),
         ledger=ledger,
         images=ImageStore(aws.s3(), settings.images_bucket),
@@ -44,6 +43,5 @@ def performer() -> Performer:
         queue=JobQueue(aws.sqs(), settings.jobs_queue_url),
         catalog=catalog.load(),
         provider=provider,
-        turns=TurnStore(aws.dynamodb(), settings.jobs_table, settings.caller_concurrency, time.time),
-        sleep=time.sleep,
+        slots=ConcurrencySlots(aws.dynamodb(), settings.jobs_table, settings.caller_concurrency),
     )

@@ -1,4 +1,4 @@
-"""AWS clients, all on one session: a second session costs 50 ms, a second client a few."""
+"""AWS clients on one shared session: another session would cost 50 ms, another client only a few."""
 
 from functools import cache
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ _BULK = Config(
     connect_timeout=2,
     read_timeout=30,
     retries={"mode": "standard", "total_max_attempts": 5},
-    # boto3 still signs URLs with SigV2 in some regions, and a virtual-host URL needs no redirect in a new bucket.
+    # In some regions boto3 still signs URLs with SigV2. A virtual-host URL of a new bucket needs no redirect.
     signature_version="s3v4",
     s3={"addressing_style": "virtual"},
 )

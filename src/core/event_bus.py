@@ -1,4 +1,4 @@
-"""The event bus, on which an account's own rules find out what Easel did."""
+"""The EventBridge bus, where an account's own rules can react to what Easel does."""
 
 import json
 from collections.abc import Mapping
@@ -12,18 +12,18 @@ SOURCE = "easel"
 
 
 class EventNotTaken(Exception):
-    """The bus did not take an event; the message is its error code."""
+    """The bus did not accept an event; the message is its error code."""
 
 
 class EventBus:
-    """Puts events on a bus of EventBridge."""
+    """Puts events on an EventBridge bus."""
 
     def __init__(self, client: "EventBridgeClient", name: str) -> None:
         self._client = client
         self._name = name
 
     def put(self, kind: str, detail: Mapping[str, object], happened_at: int) -> None:
-        """Put an event of that kind (`detail-type`) on the bus; `happened_at` in Unix seconds.
+        """Put an event with that `detail-type` on the bus; `happened_at` in Unix seconds.
 
         Raises:
             EventNotTaken: the bus refused it.
@@ -39,5 +39,5 @@ class EventBus:
                 }
             ]
         )
-        if answer["FailedEntryCount"]:  # Such a refusal comes with status 200.
+        if answer["FailedEntryCount"]:  # A rejected entry comes with status 200.
             raise EventNotTaken(answer["Entries"][0].get("ErrorCode", "unknown"))

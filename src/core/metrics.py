@@ -1,19 +1,18 @@
 """What Easel measures: CloudWatch metrics in the embedded format, one line of JSON on standard output each.
 
-Logs become metrics without a call, so that measuring can neither fail nor delay anything. METRICS is all there is;
-alarms and dashboard of the template may name nothing else. See
+CloudWatch turns these log lines into metrics without an API call, so measuring can neither fail nor delay anything.
+METRICS is complete: the template's alarms and dashboard name no other metric. See
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
-import json
 import os
-import sys
-import time
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
 NAMESPACE = "Easel"
-# Every metric has this dimension: two deployments in one account do not mix.
+# A dimension of every metric, so that deployments in one account do not mix.
 STACK = "Stack"
 
 Unit = Literal["Count", "Seconds", "Percent", "None"]
@@ -21,7 +20,7 @@ Unit = Literal["Count", "Seconds", "Percent", "None"]
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric: its unit, and by what it is also told apart. Only what has few values may be such a dimension."""
+    """A metric's unit and second dimension. Only something with few values can be a dimension."""
 
     unit: Unit
     by: str | None = None
@@ -45,35 +44,26 @@ METRICS = {
     "BudgetRefusals": Metric("Count", by="Scope"),
     # of what follows an end
     "LateAnnouncements": Metric("Count"),
-    "WebhooksGivenUp": Metric("Count"),
-    # of models in use that are to be shut down
+    "WebhooksFailed": Metric("Count"),
+    # of models in use that will be shut down
     "RetiringModels": Metric("Count"),
     "ModelDaysLeft": Metric("Count", by="Model"),
 }
 
 
 def measure(name: str, value: float, by: str | None = None) -> None:
-    """Write down a value of a metric; `by` is the value of the dimension that it is also told apart by.
+    """Record a value of a metric; `by` is the value of its second dimension.
 
     Raises:
-        KeyError: METRICS has none of that name.
+        KeyError: METRICS has no metric with that name.
     """
     metric = METRICS[name]
-    dimensions = [[STACK], [STACK, metric.by]] if metric.by and by else [[STACK]]
-    document: dict[str, Any] = {
-        "_aws": {
-            "Timestamp": int(time.time() * 1000),
-            "CloudWatchMetrics": [
-                {
-                    "Namespace": NAMESPACE,
-                    "Dimensions": dimensions,
-                    "Metrics": [{"Name": name, "Unit": metric.unit}],
-                }
-            ],
-        },
-        STACK: os.environ.get("EASEL_STACK", "easel"),
-        name: value,
-    }
+    line = AmazonCloudWatchEMFProvider(
+        namespace=NAMESPACE,
+        service="",  # Else Powertools adds a dimension of that name.
+        default_dimensions={STACK: os.environ.get("EASEL_STACK", "easel")},
+    )
+    line.add_metric(name, metric.unit, value)
     if metric.by and by:
-        document[metric.by] = by
-    sys.stdout.write(json.dumps(document, separators=(",", ":")) + "\n")
+        line.add_dimensions(**{metric.by: by})
+    line.flush_metrics()

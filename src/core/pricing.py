@@ -1,8 +1,8 @@
-"""What images cost: a quote before, the provider's own count after. Money is whole micro-dollars.
+"""What images cost: a quote before the purchase, the provider's own count after it. Money is whole micro-dollars.
 
-Token formulas: OpenAI's published calculator and tables as of 2026-11-22; what is known only roughly carries a factor
-in the catalog. An upper bound is one that real usage does not pass: the dearest quality for `auto`, the largest size
-for `auto`, a token for each byte of the prompt.
+Token formulas: OpenAI's published calculator and tables as of 2026-11-22. Where a count is known only roughly, the
+catalog has a factor for it. An upper bound is never exceeded by real usage: it assumes the most expensive quality and
+the largest size for `auto`, and a token for each byte of the prompt.
 """
 
 from collections.abc import Iterable
@@ -13,18 +13,18 @@ from core.catalog import Family, OutputTokens, Prices
 from core.requests import Parameters, Request
 
 _MILLION = 1_000_000
-# A prompt is sent with a few tokens around it.
+# A prompt is sent with a few more tokens around it.
 _PROMPT_OVERHEAD_TOKENS = 6
 _BYTES_PER_TOKEN = 4
 _USUAL_SIZE = (1024, 1024)
 _USUAL_QUALITY = "medium"
 
-Bound = Literal["expected", "upper"]
+Estimate = Literal["expected", "upper"]
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens of a purchase. Source: `usage` of OpenAI's ImagesResponse."""
+    """Token counts of a purchase. Source: `usage` of OpenAI's ImagesResponse."""
 
     input_tokens: int
     output_tokens: int
@@ -39,7 +39,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Quote:
-    """What a purchase is expected to cost and what it cannot pass, in micro-dollars by prices as of `price_date`."""
+    """What a purchase is expected to cost, and at most, in micro-dollars by the prices of `price_date`."""
 
     expected: int
     upper_bound: int
@@ -50,9 +50,9 @@ class Quote:
 
 @dataclass(frozen=True)
 class ProviderReport:
-    """What the provider said beside the images: the settings it really used, and its count of tokens.
+    """What the provider says in addition to the images: the settings it actually used, and its token count.
 
-    `charge` is what that costs, in micro-dollars, where it can be told.
+    `charge` is what that costs, in micro-dollars, if it is known.
     """
 
     created: int
@@ -64,15 +64,15 @@ class ProviderReport:
     charge: int | None = None
 
 
-def charge_of(usage: Usage | None, request: Request, prices: Prices) -> int | None:
-    """Micro-dollars that a purchase cost: by the provider's count, or by the image; None if it was not counted."""
+def actual_cost(usage: Usage | None, request: Request, prices: Prices) -> int | None:
+    """The actual cost of a purchase in micro-dollars, by tokens or by image; None if tokens were not counted."""
     if usage is not None:
         return cost_of(usage, prices)
     return request.n * _image_price(request.parameters, prices) if prices.per_image is not None else None
 
 
 def cost_of(usage: Usage, prices: Prices) -> int:
-    """Micro-dollars that the usage costs, rounded up."""
+    """The cost of token counts in micro-dollars, rounded up."""
     parts = (
         usage.text_input_tokens * prices.text_in
         + usage.image_input_tokens * prices.image_in
@@ -82,7 +82,7 @@ def cost_of(usage: Usage, prices: Prices) -> int:
 
 
 def quote(request: Request, family: Family, input_images: int) -> Quote:
-    """The price of a request, with that many images to work on, before it is bought."""
+    """The price of a request with so many input images, before it is bought."""
     prices = family.prices
     price_date = prices.as_of.isoformat()
     if family.output_tokens is None:
@@ -101,61 +101,62 @@ def _image_price(parameters: Parameters, prices: Prices) -> int:
     )
 
 
-def _usage(request: Request, family: Family, tokens: OutputTokens, input_images: int, bound: Bound) -> Usage:
+def _usage(request: Request, family: Family, tokens: OutputTokens, input_images: int, estimate: Estimate) -> Usage:
     prompt_bytes = len(request.prompt.encode())
-    text = _PROMPT_OVERHEAD_TOKENS + (prompt_bytes if bound == "upper" else -(-prompt_bytes // _BYTES_PER_TOKEN))
-    each = getattr(family.input_tokens.per_image, bound) if family.input_tokens else 0
+    text = _PROMPT_OVERHEAD_TOKENS + (prompt_bytes if estimate == "upper" else -(-prompt_bytes // _BYTES_PER_TOKEN))
+    each = getattr(family.input_tokens.per_image, estimate) if family.input_tokens else 0
     text_in, image_in = request.n * text, request.n * each * input_images
     return Usage(
         input_tokens=text_in + image_in,
-        output_tokens=request.n * _output_tokens(request.parameters, family, tokens, bound),
+        output_tokens=request.n * _output_tokens(request.parameters, family, tokens, estimate),
         text_input_tokens=text_in,
         image_input_tokens=image_in,
     )
 
 
-def _output_tokens(parameters: Parameters, family: Family, tokens: OutputTokens, bound: Bound) -> int:
-    """Tokens of one image."""
+def _output_tokens(parameters: Parameters, family: Family, tokens: OutputTokens, estimate: Estimate) -> int:
+    """Output tokens of one image."""
     quality, size = parameters.get("quality", "auto"), parameters.get("size", "auto")
     if tokens.table is not None:
-        rows = [tokens.table[size]] if size in tokens.table else _choose(list(tokens.table.values()), bound)
-        return max(row[name] for row in rows for name in _qualities(quality, row, bound))
+        rows = [tokens.table[size]] if size in tokens.table else _choose(list(tokens.table.values()), estimate)
+        return max(row[name] for row in rows for name in _qualities(quality, row, estimate))
     grid = tokens.grid or {}
-    sizes = _sizes(size, family, bound)
-    percent = tokens.upper_factor_percent if bound == "upper" else tokens.expected_factor_percent
+    sizes = _sizes(size, family, estimate)
+    percent = tokens.upper_factor_percent if estimate == "upper" else tokens.expected_factor_percent
     return max(
         -(-grid_tokens(width, height, grid[name]) * percent.get(name, 100) // 100)
         for width, height in sizes
-        for name in _qualities(quality, grid, bound)
+        for name in _qualities(quality, grid, estimate)
     )
 
 
-def _choose[Choice](choices: list[Choice], bound: Bound) -> list[Choice]:
-    return choices if bound == "upper" else choices[:1]
+def _choose[Choice](choices: list[Choice], estimate: Estimate) -> list[Choice]:
+    return choices if estimate == "upper" else choices[:1]
 
 
-def _qualities(quality: str, known: Iterable[str], bound: Bound) -> list[str]:
+def _qualities(quality: str, known: Iterable[str], estimate: Estimate) -> list[str]:
     names = list(known)
     if quality in names:
         return [quality]
-    return names if bound == "upper" else [_USUAL_QUALITY]
+    return names if estimate == "upper" else [_USUAL_QUALITY]
 
 
-def _sizes(size: str, family: Family, bound: Bound) -> list[tuple[int, int]]:
+def _sizes(size: str, family: Family, estimate: Estimate) -> list[tuple[int, int]]:
     if size != "auto":
         width, height = (int(edge) for edge in size.split("x"))
         return [(width, height)]
     flexible = family.size.flexible
-    if bound == "expected" or flexible is None:
+    if estimate == "expected" or flexible is None:
         return [_USUAL_SIZE]
-    edge = int(flexible.max_pixels**0.5)  # A square takes the most tokens for its pixels.
+    edge = int(flexible.max_pixels**0.5)  # For a given number of pixels, a square takes the most tokens.
     return [(edge, edge)]
 
 
 def grid_tokens(width: int, height: int, factor: int) -> int:
     """Output tokens of gpt-image-2 and later for an image; `factor` is the quality's number of patches along an edge.
 
-    Source: OpenAI's price calculator, as worked out at community.openai.com/t/1382699; it gives the published prices.
+    Source: OpenAI's price calculator, as reconstructed at community.openai.com/t/1382699. It yields the published
+    prices.
     """
     long, short = max(width, height), min(width, height)
     patches = (2 * factor * short + long) // (2 * long)

@@ -1,4 +1,4 @@
-"""The queues: jobs for the worker and messages for receivers, as ids and nothing else; drops that wait."""
+"""The SQS queues: ids of jobs for the worker, ids of webhook messages, and drops that wait."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -8,16 +8,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-MAX_DELAY_SECONDS = 900  # SQS: DelaySeconds
+MAX_DELAY_SECONDS = 900  # Source: Amazon SQS, DelaySeconds
 
 
 class QueueUnavailable(Exception):
-    """The queue did not take the message, or it is not known whether it did."""
+    """The queue did not accept the message, or it is unknown whether it did."""
 
 
 @dataclass(frozen=True)
 class Depth:
-    """Roughly how many messages a queue holds: those to be had now, and those that are delayed."""
+    """Roughly how many messages a queue has: those available now, and those that are delayed."""
 
     waiting: int
     delayed: int
@@ -31,13 +31,13 @@ class JobQueue:
         self._url = url
 
     def send(self, job_id: str, delay_seconds: int = 0, *, group: str | None = None) -> None:
-        """Have the job delivered after the delay (SQS allows up to 900 seconds).
+        """Deliver the id after the delay, capped at 900 seconds.
 
-        A `group` makes the queue a fair one: while one group has many messages, those of the others go first. Source:
-        Amazon SQS developer guide, fair queues.
+        With a `group`, SQS is fair: while one group has many messages, those of other groups go first. Source: Amazon
+        SQS developer guide, fair queues.
 
         Raises:
-            QueueUnavailable: it may have been sent all the same.
+            QueueUnavailable: the message may have been sent nevertheless.
         """
         fair: Any = {"MessageGroupId": group} if group else {}
         try:
@@ -48,10 +48,10 @@ class JobQueue:
             raise QueueUnavailable(type(error).__name__) from error
 
     def depth(self) -> Depth:
-        """How much there is in it, roughly.
+        """Roughly how many messages it has.
 
         Raises:
-            QueueUnavailable: it does not say.
+            QueueUnavailable: SQS does not answer.
         """
         try:
             answer = self._client.get_queue_attributes(
@@ -60,19 +60,21 @@ class JobQueue:
             )
         except (BotoCoreError, ClientError) as error:
             raise QueueUnavailable(type(error).__name__) from error
-        told = answer["Attributes"]
-        return Depth(int(told["ApproximateNumberOfMessages"]), int(told["ApproximateNumberOfMessagesDelayed"]))
+        attributes = answer["Attributes"]
+        return Depth(
+            int(attributes["ApproximateNumberOfMessages"]), int(attributes["ApproximateNumberOfMessagesDelayed"])
+        )
 
 
 class DropsQueue:
-    """Lets a drop wait."""
+    """Delivers notifications of drops again later."""
 
     def __init__(self, client: "SQSClient", url: str) -> None:
         self._client = client
         self._url = url
 
     def send(self, message: str, delay_seconds: int) -> None:
-        """Have a notice delivered again after the delay (SQS allows up to 900 seconds)."""
+        """Deliver a notification again after the delay, capped at 900 seconds."""
         self._client.send_message(
             QueueUrl=self._url, MessageBody=message, DelaySeconds=min(delay_seconds, MAX_DELAY_SECONDS)
         )

@@ -1,4 +1,4 @@
-"""Typed settings from the environment, read once for each function and checked before the first request."""
+"""Typed settings from the environment, read once per process and validated before the first request."""
 
 import os
 from collections.abc import Mapping
@@ -9,17 +9,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from core.ledger.dollars import micro_usd
 from core.ledger.model import Budget
 
-# An amount of dollars as whole micro-dollars; empty for none.
+# Dollars in the environment, whole micro-dollars here; empty is None.
 OptionalDollars = Annotated[int | None, BeforeValidator(lambda text: micro_usd(text) if text else None)]
 RetiredPolicy = Literal["translate", "reject", "forward"]
 
 
 class SettingsError(Exception):
-    """The environment is incomplete or wrong; the message names each variable."""
+    """The environment is incomplete or invalid; the message names each variable."""
 
 
 class Settings(BaseModel):
-    """Base of all settings: fields are read from the environment variables that are their aliases."""
+    """Base of all settings. A field's alias is its environment variable."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -28,7 +28,7 @@ class Settings(BaseModel):
         """Read the settings from environment variables.
 
         Raises:
-            SettingsError: a variable is missing or has a wrong value.
+            SettingsError: a variable is missing or has an invalid value.
         """
         try:
             return cls.model_validate(dict(environment))
@@ -37,11 +37,11 @@ class Settings(BaseModel):
                 ": ".join([*(str(part) for part in fault["loc"][:1]), fault["msg"]])
                 for fault in error.errors(include_input=False)
             )
-            raise SettingsError(f"Wrong settings in the environment: {faults}") from None
+            raise SettingsError(f"Invalid settings in the environment: {faults}") from None
 
 
 class JobSettings(Settings):
-    """What every function that touches jobs needs."""
+    """For every function that works with jobs."""
 
     jobs_table: str = Field(alias="EASEL_JOBS_TABLE", min_length=1)
     jobs_queue_url: str = Field(alias="EASEL_JOBS_QUEUE_URL", min_length=1)
@@ -50,19 +50,19 @@ class JobSettings(Settings):
 
 
 class SpendingSettings(JobSettings):
-    """Whatever knows the deployment's budget."""
+    """For every function that knows the deployment's budget."""
 
     daily_budget: OptionalDollars = Field(alias="EASEL_DAILY_BUDGET_USD", default=None)
     monthly_budget: OptionalDollars = Field(alias="EASEL_MONTHLY_BUDGET_USD", default=None)
 
     @property
     def budget(self) -> Budget:
-        """The deployment's, unless the operator has set another one since."""
+        """The deployed budget. The operator can override it (see ledger.store.Control)."""
         return Budget(day=self.daily_budget, month=self.monthly_budget)
 
 
 class ApiSettings(SpendingSettings):
-    """The HTTP doors."""
+    """For the functions that take requests."""
 
     callers_table: str = Field(alias="EASEL_CALLERS_TABLE", min_length=1)
     token_secret_arn: str = Field(alias="EASEL_TOKEN_SECRET_ARN", min_length=1)
@@ -87,35 +87,37 @@ class ApiSettings(SpendingSettings):
     @model_validator(mode="after")
     def _audience_of_issuer(self) -> Self:
         if self.oidc_issuer and not self.oidc_audience:
-            raise ValueError("EASEL_OIDC_ISSUER needs EASEL_OIDC_AUDIENCE, else tokens for other systems would do")
+            raise ValueError(
+                "EASEL_OIDC_ISSUER needs EASEL_OIDC_AUDIENCE; without it, tokens for other systems would be accepted"
+            )
         return self
 
     @property
     def trusted_hosts(self) -> list[str]:
-        """Host names and networks that input images may come from although they are private."""
+        """Private host names and networks that input images can be downloaded from."""
         return _entries(self.trusted_image_hosts)
 
     @property
     def webhook_hosts(self) -> list[str]:
-        """Host names and networks that webhooks may be sent to although they are private."""
+        """Private host names and networks that webhooks can be sent to."""
         return _entries(self.trusted_webhook_hosts)
 
 
 class WorkerSettings(JobSettings):
-    """The worker: the only one that knows the provider."""
+    """For the worker."""
 
     images_bucket: str = Field(alias="EASEL_IMAGES_BUCKET", min_length=1)
     caller_concurrency: int = Field(alias="EASEL_CALLER_CONCURRENCY", default=0, ge=0)
 
 
 class ModelCheckSettings(SpendingSettings):
-    """The check for models that are going to be shut down."""
+    """For the check for models that will be shut down."""
 
     default_model: str = Field(alias="EASEL_DEFAULT_MODEL", default="gpt-image-2.6-flare", min_length=1)
 
 
 class AnnouncerSettings(SpendingSettings):
-    """The announcer of jobs that ended."""
+    """For the function that announces ended jobs."""
 
     callers_table: str = Field(alias="EASEL_CALLERS_TABLE", min_length=1)
     images_bucket: str = Field(alias="EASEL_IMAGES_BUCKET", min_length=1)
@@ -125,7 +127,7 @@ class AnnouncerSettings(SpendingSettings):
 
 
 class DropSettings(Settings):
-    """What the S3 door needs beside what every door has."""
+    """For the function that takes drops, in addition to ApiSettings."""
 
     inbox_bucket: str = Field(alias="EASEL_INBOX_BUCKET", min_length=1)
     drops_queue_url: str = Field(alias="EASEL_DROPS_QUEUE_URL", min_length=1)
@@ -134,7 +136,7 @@ class DropSettings(Settings):
 
 
 class McpSettings(Settings):
-    """Who may reach the MCP door, beside callers of its own host name that are no web pages."""
+    """For the MCP server: who else can call it besides programs that use its own host name."""
 
     allowed_hosts: str = Field(alias="EASEL_MCP_HOSTS", default="")
     allowed_origins: str = Field(alias="EASEL_MCP_ORIGINS", default="")
@@ -147,12 +149,12 @@ class McpSettings(Settings):
 
     @property
     def origins(self) -> list[str]:
-        """Origins of web pages that may call it."""
+        """Origins of web pages that can call it."""
         return _entries(self.allowed_origins)
 
 
 class WebhookSettings(Settings):
-    """Whatever sends webhooks, or has them sent."""
+    """For the functions that send webhooks or queue them."""
 
     jobs_table: str = Field(alias="EASEL_JOBS_TABLE", min_length=1)
     callers_table: str = Field(alias="EASEL_CALLERS_TABLE", min_length=1)
@@ -161,7 +163,7 @@ class WebhookSettings(Settings):
 
     @property
     def webhook_hosts(self) -> list[str]:
-        """Host names and networks that webhooks may be sent to although they are private."""
+        """Private host names and networks that webhooks can be sent to."""
         return _entries(self.trusted_webhook_hosts)
 
 

@@ -18,6 +18,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     """End each job of the batch."""
 
     def end(record: SQSRecord) -> None:
-        recovery().bury(record.body)
+        recovery().fail_undeliverable(record.body)
 
     return process_partial_response(event=event, record_handler=end, processor=processor, context=context)

@@ -7,8 +7,8 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from composition.drops import drop_taker
-from core.drops.notifications import read_notices
+from composition.drops import drop_intake
+from core.drops.notifications import read_notifications
 from core.logs import core_logger, logger
 
 processor = BatchProcessor(event_type=EventType.SQS, logger=core_logger)
@@ -20,7 +20,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
     def take(record: SQSRecord) -> None:
         logger.append_keys(request_id=record.message_id)
-        for notice in read_notices(record.body):
-            drop_taker().take(notice, record.message_id)
+        for notification in read_notifications(record.body):
+            drop_intake().take(notification, record.message_id)
 
     return process_partial_response(event=event, record_handler=take, processor=processor, context=context)

@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from composition.worker import performer
+from composition.worker import worker
 from core.logs import core_logger, logger
 
 processor = BatchProcessor(event_type=EventType.SQS, logger=core_logger)
@@ -19,6 +19,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
     def perform(record: SQSRecord) -> None:
         logger.append_keys(job_id=record.body)
-        performer().perform(record.body, lambda: context.get_remaining_time_in_millis() / 1000)
+        worker().perform(record.body, lambda: context.get_remaining_time_in_millis() / 1000)
 
     return process_partial_response(event=event, record_handler=perform, processor=processor, context=context)

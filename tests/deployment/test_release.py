@@ -1,4 +1,4 @@
-"""A release is the same everywhere: the version is in one place, and what goes with it is there."""
+"""The version is in one place, and each release has its changelog entry, its API and its support."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from openapi.changes import RELEASED, last_release
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_command_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_its_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert (ended.value.code, capsys.readouterr().out) == (0, f"easel {__version__}\n")

@@ -1,4 +1,4 @@
-"""What every workflow of GitHub Actions has to hold to. `make check` lets zizmor look at them as well."""
+"""The rules for every workflow of GitHub Actions. `make check` also runs zizmor on them."""
 
 import re
 from pathlib import Path
@@ -19,13 +19,13 @@ def jobs(path: Path) -> dict[str, Any]:
     return found
 
 
-def test_there_is_one_for_each_change_and_one_for_each_night() -> None:
+def test_there_is_one_for_each_change_and_one_for_every_night() -> None:
     events = {path.name: set(yaml.safe_load(path.read_text())[True]) for path in WORKFLOWS}  # YAML 1.1 reads on as true
     assert events == {"ci.yml": {"push", "pull_request"}, "nightly.yml": {"schedule", "workflow_dispatch"}}
 
 
 @each_workflow
-def test_actions_are_pinned_by_commit_and_say_which_version_that_is(path: Path) -> None:
+def test_actions_are_pinned_by_commit_and_name_its_version(path: Path) -> None:
     used = re.findall(r"uses:(.*)", path.read_text())
     assert used
     for action in used:
@@ -33,20 +33,20 @@ def test_actions_are_pinned_by_commit_and_say_which_version_that_is(path: Path) 
 
 
 @each_workflow
-def test_nothing_but_reading_the_code_is_permitted(path: Path) -> None:
+def test_the_only_permission_is_to_read_the_code(path: Path) -> None:
     assert yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"}
     assert not any("permissions" in job for job in jobs(path).values())
     assert "secrets." not in path.read_text()
 
 
 @each_workflow
-def test_no_run_goes_on_without_end_or_beside_another(path: Path) -> None:
+def test_runs_are_limited_in_time_and_do_not_overlap(path: Path) -> None:
     assert yaml.safe_load(path.read_text())["concurrency"]["group"]
     assert all(0 < job["timeout-minutes"] <= 180 for job in jobs(path).values())
 
 
 @each_workflow
-def test_jobs_run_targets_that_make_has(path: Path) -> None:
+def test_jobs_run_existing_targets_of_make(path: Path) -> None:
     for job in jobs(path).values():
         targets = [step["run"].removeprefix("make ") for step in job["steps"] if step.get("run", "").startswith("make")]
         assert targets

@@ -1,4 +1,4 @@
-"""The operator's command line against the deployed stack: what it prints, and what it says when something is wrong."""
+"""The operator's command line against the deployed stack: what it prints, and how it reports failures."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ def status(stack: Stack, key: str) -> int:
     return wire.get(f"{stack.api_url}/jobs", headers={"Authorization": f"Bearer {key}"}).status_code
 
 
-def test_a_key_is_made_used_listed_and_revoked(stack: Stack) -> None:
+def test_a_key_is_created_used_listed_and_revoked(stack: Stack) -> None:
     made = json.loads(stack.easel("keys", "create", "--name", "web shop", "--expires", "90d", "--json"))
     assert status(stack, made["key"]) == 200
     listed = stack.easel("keys", "list")
@@ -29,7 +29,7 @@ def test_a_key_is_made_used_listed_and_revoked(stack: Stack) -> None:
     assert status(stack, made["key"]) == 401
 
 
-def test_only_the_hash_of_a_key_is_kept_and_an_expired_one_is_refused(stack: Stack) -> None:
+def test_only_the_hash_of_a_key_is_stored_and_an_expired_key_is_refused(stack: Stack) -> None:
     made = json.loads(stack.easel("keys", "create", "--name", "short", "--expires", "1h", "--json"))
     table = stack.client("dynamodb")
     items = table.scan(TableName=stack.callers_table)["Items"]
@@ -45,22 +45,22 @@ def test_only_the_hash_of_a_key_is_kept_and_an_expired_one_is_refused(stack: Sta
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "named"),
     [
         (["--stack", "nowhere", "keys", "list"], "nowhere"),
         (["--profile", "nobody", "keys", "list"], "nobody"),
         (["--stack", "STACK", "keys", "revoke", "key_unknown"], "key_unknown"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_line(stack: Stack, arguments: list[str], says: str) -> None:
+def test_a_failure_is_reported_on_one_line(stack: Stack, arguments: list[str], named: str) -> None:
     result = easel(stack, *[stack.stack_name if word == "STACK" else word for word in arguments])
     assert result.returncode == 1
     assert result.stderr.startswith("easel: ")
-    assert says in result.stderr
+    assert named in result.stderr
     assert "Traceback" not in result.stderr
 
 
-def test_a_wrong_duration_is_explained(stack: Stack) -> None:
+def test_an_invalid_duration_is_explained(stack: Stack) -> None:
     result = easel(stack, "keys", "create", "--name", "x", "--expires", "soon")
     assert result.returncode == 2
-    assert "write 12h, 90d or 4w" in result.stderr
+    assert "use 12h, 90d or 4w" in result.stderr

@@ -83,7 +83,7 @@ def test_a_job_found_calling_is_unknown(world: World, finder: str) -> None:
     elif finder == "worker":
         world.jobs.deliver(job_id)
     else:
-        world.jobs.bury(job_id)
+        world.jobs.fail_undeliverable(job_id)
     job = world.api.job(job_id)
     assert (job["status"], job["error"]["charged"]) == ("unknown", "unknown")
     assert world.simulator.calls() == []
@@ -133,18 +133,18 @@ def test_a_live_lease_is_left_alone(world: World) -> None:
     later = int(time.time()) + 60
     store.save(store.save(job.claimed("alive", later, later)).calling())
     world.jobs.deliver(job_id)
-    world.jobs.bury(job_id)
+    world.jobs.fail_undeliverable(job_id)
     assert world.jobs.sweep() == {}
     assert world.api.job(job_id)["status"] == "running"
 
 
 def test_a_dead_letter_ends_a_job_that_was_never_claimed(world: World) -> None:
     job_id = world.api.accepted()
-    world.jobs.bury(job_id)
+    world.jobs.fail_undeliverable(job_id)
     job = world.api.job(job_id)
     assert (job["status"], job["error"]["code"], job["error"]["charged"]) == ("failed", "not_performed", False)
 
 
 def test_a_dead_letter_of_an_unknown_job_is_nothing(world: World) -> None:
-    assert world.jobs.bury("job_00000000000000000000000000000000") == {"batchItemFailures": []}
+    assert world.jobs.fail_undeliverable("job_00000000000000000000000000000000") == {"batchItemFailures": []}
     assert boto3.client("dynamodb").scan(TableName="jobs")["Items"] == []

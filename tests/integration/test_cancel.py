@@ -159,7 +159,7 @@ def test_another_callers_job_is_404(world: World) -> None:
     assert world.api.job(job_id)["status"] == "queued"
 
 
-def test_whoever_waits_for_a_canceled_job_is_told_so(world: World) -> None:
+def test_a_waiting_caller_learns_that_the_job_was_canceled(world: World) -> None:
     answers = []
 
     def wait() -> None:
@@ -177,7 +177,7 @@ def test_whoever_waits_for_a_canceled_job_is_told_so(world: World) -> None:
     assert (error["job_id"], answer.headers["x-should-retry"]) == (jobs[0]["id"], "false")
 
 
-def test_an_idempotency_key_still_stands_for_the_canceled_job(world: World) -> None:
+def test_an_idempotency_key_still_finds_the_canceled_job(world: World) -> None:
     headers = {"idempotency-key": "order-7"}
     job_id = world.api.generate(headers).json()["id"]
     cancel(world, job_id)
@@ -189,7 +189,7 @@ def test_an_idempotency_key_still_stands_for_the_canceled_job(world: World) -> N
 def test_a_canceled_job_is_not_buried(world: World) -> None:
     job_id = world.api.accepted()
     cancel(world, job_id)
-    world.jobs.bury(job_id)
+    world.jobs.fail_undeliverable(job_id)
     assert world.api.job(job_id)["status"] == "canceled"
 
 

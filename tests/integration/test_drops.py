@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -81,7 +82,17 @@ def test_a_mask_and_references_are_taken_from_the_inbox(world: World) -> None:
     world.jobs.work()
     (call,) = world.simulator.calls()
     assert call["input_images"] == 2
-    assert left_behind() == [], "a mask is no drop"
+    assert left_behind() == [], "a mask is not a drop"
+
+
+@pytest.mark.parametrize("reference", ["./photo.png", "team/a/photo.png", "./style.png"])
+def test_metadata_may_name_any_key_even_its_own(world: World, reference: str) -> None:
+    """Its folder is that of the object, and it is the recipe of this object alone."""
+    world.inbox.put("team/a/style.png", picture(colour="red"))
+    world.inbox.deliver(world.inbox.put("team/a/photo.png", picture(), prompt="blend", references=reference))
+    world.jobs.work()
+    (call,) = world.simulator.calls()
+    assert call["input_images"] == 2
 
 
 def test_material_is_not_edited(world: World) -> None:
@@ -183,9 +194,9 @@ def test_duplicates_and_disorder_buy_once_for_each_version(world: World) -> None
 
 
 def test_a_deleted_drop_is_not_wanted(world: World) -> None:
-    notice = world.inbox.put("team/photo.png", picture(), prompt="x")
+    notification = world.inbox.put("team/photo.png", picture(), prompt="x")
     boto3.client("s3").delete_object(Bucket="inbox", Key="team/photo.png")
-    assert world.inbox.deliver(notice) == []
+    assert world.inbox.deliver(notification) == []
     assert (jobs(world), left_behind()) == ([], [])
 
 
@@ -196,47 +207,47 @@ def test_any_key_will_do(world: World, key: str) -> None:
 
 
 def test_a_drop_is_bought_once_though_its_prefix_goes_to_another_key_meanwhile(world: World) -> None:
-    notice = world.inbox.put("team/photo.png", picture(), prompt="x")
-    world.inbox.deliver(notice)
+    notification = world.inbox.put("team/photo.png", picture(), prompt="x")
+    world.inbox.deliver(notification)
     _, other = keys.create(world.stack, "other", None, [], [])
     drops.map_prefix(world.stack, "team", other.id)
-    assert world.inbox.deliver(notice) == []
+    assert world.inbox.deliver(notification) == []
     world.jobs.work()
     assert world.provider.bought() == 1
     assert left_behind() == []
 
 
-def fail_free_of_charge(world: World, notice: dict[str, Any]) -> None:
+def fail_free_of_charge(world: World, notification: dict[str, Any]) -> None:
     """Let the job of a drop fail for a reason that may pass: the provider asks for a longer wait than it has."""
     world.simulator.plan("rate_limit", retry_after=7200)
-    world.inbox.deliver(notice)
+    world.inbox.deliver(notification)
     world.jobs.work()
     (job,) = jobs(world)
     assert (job["status"], job["error"]["charged"], job["error"]["retryable"]) == ("failed", False, True)
 
 
 def test_a_drop_that_failed_free_of_charge_is_bought_when_it_is_put_back(world: World) -> None:
-    notice = world.inbox.put("team/photo.png", picture(), prompt="x")
-    fail_free_of_charge(world, notice)
-    world.inbox.deliver(notice)
+    notification = world.inbox.put("team/photo.png", picture(), prompt="x")
+    fail_free_of_charge(world, notification)
+    world.inbox.deliver(notification)
     world.jobs.work()
     assert ([job["status"] for job in jobs(world)], world.provider.bought()) == (["succeeded"], 1)
 
 
 def test_a_drop_that_failed_is_not_bought_for_another_key_or_by_another_recipe(world: World) -> None:
     world.inbox.put("team/photo.json", NIGHT)
-    notice = world.inbox.put("team/photo.png", picture())
-    fail_free_of_charge(world, notice)
+    notification = world.inbox.put("team/photo.png", picture())
+    fail_free_of_charge(world, notification)
     sidecar = world.inbox.put("team/photo.json", json.dumps({"prompt": "make it day"}).encode())
     assert world.inbox.deliver(sidecar) == []
     _, other = keys.create(world.stack, "other", None, [], [])
     drops.map_prefix(world.stack, "team", other.id)
-    assert world.inbox.deliver(notice) == []
+    assert world.inbox.deliver(notification) == []
     world.jobs.work()
     assert (len(jobs(world)), world.provider.bought(), left_behind()) == (1, 0, [])
 
 
-# ---------------------------------------------------------------- what S3 tells beside
+# ---------------------------------------------------------------- other messages of S3
 
 
 def test_folders_and_tests_are_no_drops(world: World) -> None:
@@ -246,7 +257,7 @@ def test_folders_and_tests_are_no_drops(world: World) -> None:
     assert left_behind() == []
 
 
-def test_a_message_of_nobody_is_delivered_again_until_it_is_given_up(world: World) -> None:
+def test_an_unknown_message_is_redelivered_until_it_is_dead_lettered(world: World) -> None:
     poison = sample_event("drop")
     poison["Records"][0]["body"] = "hello"
     assert world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"), poison) == ["message-1"]
@@ -261,11 +272,11 @@ def test_what_may_pass_is_delivered_again(world: World) -> None:
     assert left_behind() == []
 
 
-def test_a_drop_waits_while_buying_is_stopped_and_not_for_ever(world: World) -> None:
-    notice = world.inbox.put("team/photo.png", picture(), prompt="x")
+def test_a_drop_waits_while_buying_is_stopped_and_not_forever(world: World) -> None:
+    notification = world.inbox.put("team/photo.png", picture(), prompt="x")
     control = {"owner": {"S": "deployment"}, "name": {"S": "control"}, "stopped_at": {"N": "1"}}
     boto3.client("dynamodb").put_item(TableName="ledger", Item=control)
-    assert world.inbox.deliver(notice) == []
+    assert world.inbox.deliver(notification) == []
     (waiting,) = world.inbox.delayed()
     assert (left_behind(), jobs(world)) == ([], [])
     body = json.loads(waiting["Records"][0]["body"])
@@ -275,7 +286,7 @@ def test_a_drop_waits_while_buying_is_stopped_and_not_for_ever(world: World) -> 
     assert error_of("team/photo")["error"]["code"] == "buying_stopped"
 
 
-# ---------------------------------------------------------------- what is no image
+# ---------------------------------------------------------------- what is not an image
 
 
 @pytest.mark.parametrize(
@@ -291,7 +302,7 @@ def test_what_is_no_image_is_refused_by_its_bytes(world: World, data: bytes, cod
     world.inbox.deliver(world.inbox.put("team/photo.png", data))
     assert error_of("team/photo")["error"]["code"] == code
     assert "PNG, JPEG and WebP" in error_of("team/photo")["error"]["message"]
-    assert world.inbox.delayed() == [], "nobody waits for the recipe of something that is no image"
+    assert world.inbox.delayed() == [], "what is not an image does not wait for a recipe"
 
 
 def test_a_huge_object_is_refused_without_being_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,7 +330,7 @@ def test_a_huge_object_is_refused_without_being_read(world: World, monkeypatch: 
 # ---------------------------------------------------------------- owners
 
 
-def test_nobody_owns_a_prefix_that_is_not_mapped(world: World) -> None:
+def test_a_prefix_that_is_not_mapped_has_no_owner(world: World) -> None:
     world.inbox.deliver(world.inbox.put("other/photo.png", picture(), prompt="x"))
     error = error_of("other/photo")["error"]
     assert error["code"] == "drop_without_owner"
@@ -345,7 +356,7 @@ def test_a_prefix_may_be_the_whole_inbox_and_be_taken_back(world: World, caller_
 
 
 def test_drops_of_a_revoked_key_are_refused(world: World, caller_id: str) -> None:
-    keys.revoke(world.stack, caller_id)
+    world.stack.callers().revoke(caller_id, int(time.time()))
     world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"))
     assert error_of("team/photo")["error"]["code"] == "drop_owner_inactive"
 
@@ -366,10 +377,10 @@ def test_a_drop_beyond_a_budget_gets_an_error_that_says_what_is_left(world: Worl
     world.inbox.deliver(world.inbox.put("thrifty/photo.png", picture(), prompt="x", quality="low"))
     error = error_of("thrifty/photo")["error"]
     assert (error["code"], error["charged"], error["retryable"]) == ("budget_exceeded", False, False)
-    told = error["budget"]
-    assert (told["scope"], told["period"], told["left_micro_usd"]) == (whose, "day", 10)
-    assert told["asked_micro_usd"] > 10
-    assert told["renews_at"] is not None
+    budget = error["budget"]
+    assert (budget["scope"], budget["period"], budget["left_micro_usd"]) == (whose, "day", 10)
+    assert budget["asked_micro_usd"] > 10
+    assert budget["renews_at"] is not None
     assert (world.jobs.messages(), world.inbox.delayed()) == ([], [])
 
 
@@ -404,8 +415,8 @@ def result_of(name: str) -> Any:
 
 def test_an_image_and_a_manifest_are_left(world: World) -> None:
     world.inbox.put("team/recipe.json", NIGHT)
-    notice = world.inbox.put("team/my photo.png", picture())
-    world.inbox.deliver(notice)
+    notification = world.inbox.put("team/my photo.png", picture())
+    world.inbox.deliver(notification)
     finish(world)
     assert left_behind() == ["drops/team/my photo/my photo.png", "drops/team/my photo/result.json"]
     result = result_of("team/my photo")
@@ -417,7 +428,7 @@ def test_an_image_and_a_manifest_are_left(world: World) -> None:
     assert "CacheControl" not in stored, "a newer drop writes the same key"
     assert (image["id"], image["link"]) == (job["result"]["data"][0]["id"], f"{PUBLIC_URL}/i/{image['id']}")
     assert result["recipe"] == {"from": "team/recipe.json", "prompt": "make it night", "quality": "low"}
-    sent = json.loads(notice["Records"][0]["body"])["Records"][0]["s3"]["object"]
+    sent = json.loads(notification["Records"][0]["body"])["Records"][0]["s3"]["object"]
     assert result["source"] == {
         "bucket": "inbox",
         "key": "team/my photo.png",
@@ -429,7 +440,7 @@ def test_an_image_and_a_manifest_are_left(world: World) -> None:
     assert "X-Amz-Signature" not in json.dumps(result)
 
 
-def test_a_manifest_tells_what_the_budget_of_its_owner_has_left(world: World) -> None:
+def test_a_manifest_shows_the_remaining_budget_of_its_owner(world: World) -> None:
     key, caller = keys.create(world.stack, "thrifty", None, [], [], budget=Budget(day=2_000_000))
     drops.map_prefix(world.stack, "thrifty", caller.id)
     world.inbox.deliver(world.inbox.put("thrifty/photo.png", picture(), prompt="x"))
@@ -439,7 +450,7 @@ def test_a_manifest_tells_what_the_budget_of_its_owner_has_left(world: World) ->
     assert (left, spent) == (2_000_000 - spent, result_of("thrifty/photo")["easel"]["cost"]["actual_micro_usd"])
 
 
-def test_a_manifest_tells_nothing_of_the_budget_of_a_new_owner(world: World) -> None:
+def test_a_manifest_hides_the_budget_of_a_new_owner(world: World) -> None:
     world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"))
     _, other = keys.create(world.stack, "other", None, [], [], budget=Budget(day=2_000_000))
     drops.map_prefix(world.stack, "team", other.id)
@@ -466,7 +477,7 @@ def test_a_job_that_fails_leaves_its_error(world: World) -> None:
     assert (error["error"]["code"], error["error"]["job_id"]) == ("moderation_blocked", job["id"])
 
 
-def test_a_folder_tells_of_the_newest_drop_alone(world: World) -> None:
+def test_a_folder_shows_only_the_newest_drop(world: World) -> None:
     world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x", n="3"))
     finish(world)
     world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"))

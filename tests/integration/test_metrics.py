@@ -8,9 +8,10 @@ from typing import Any
 import boto3
 import pytest
 
-from cli import webhooks
+from cli import keys, webhooks
 from core import aws
 from core.jobs.store import JobStore
+from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
 from core.metrics import METRICS, measure
 from core.webhooks.message import message_id
@@ -38,7 +39,7 @@ def measured(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
             assert metric["Unit"] == METRICS[name].unit
             for dimensions in directive["Dimensions"]:
                 label = name if dimensions == ["Stack"] else f"{name} {document[dimensions[1]]}"
-                found.setdefault(label, []).append(document[name])
+                found.setdefault(label, []).extend(document[name])
         return found
 
     return read
@@ -110,6 +111,29 @@ def test_the_sweep_measures_the_deployments_budget(
     assert seen["BudgetLeftUsd deployment"] == [pytest.approx(2 - cost / 1_000_000)]
 
 
+def test_a_purchase_measures_the_budget_of_its_key_once_it_is_nearly_used(world: World, measured: Measured) -> None:
+    quoted = world.api.call("POST", "/images/quote", {"prompt": "an otter"}).json()["upper_bound_micro_usd"]
+    key, _ = keys.create(world.stack, "limited", None, [], [], Budget(day=quoted * 2, month=quoted * 100))
+    body = {"prompt": "an otter"}
+    respond_async = {"prefer": "respond-async"}
+    first = world.api.call("POST", "/images/generations", body, key=key, headers=respond_async)
+    assert "BudgetUsedPercent" not in measured(), "half of it is used"
+    second = world.api.call("POST", "/images/generations", body, key=key, headers=respond_async)
+    assert [first.status, second.status] == [202, 202]
+    assert measured()["BudgetUsedPercent key"] == [pytest.approx(100)]
+
+
+def test_reading_measures_no_budget(world: World, measured: Measured) -> None:
+    quoted = world.api.call("POST", "/images/quote", {"prompt": "an otter"}).json()["upper_bound_micro_usd"]
+    key, _ = keys.create(world.stack, "limited", None, [], [], Budget(day=quoted))
+    headers = {"prefer": "respond-async"}
+    job = world.api.call("POST", "/images/generations", {"prompt": "an otter"}, key=key, headers=headers).json()
+    assert measured()["BudgetUsedPercent key"] == [pytest.approx(100)]
+    assert world.api.call("GET", f"/jobs/{job['id']}", key=key).json()["easel"]["cost"]["budget_left_micro_usd"] == 0
+    assert world.api.call("GET", "/usage", key=key).status == 200
+    assert measured() == {}
+
+
 def test_a_budget_that_is_reached_is_measured(
     world: World, measured: Measured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,7 +152,7 @@ def test_late_announcements_are_measured(world: World, measured: Measured) -> No
     assert measured() == {"LateAnnouncements": [1]}
 
 
-def test_webhooks_that_are_given_up_are_measured(world: World, measured: Measured) -> None:
+def test_webhooks_that_fail_for_a_day_are_measured(world: World, measured: Measured) -> None:
     caller = next(item["id"]["S"] for item in boto3.client("dynamodb").scan(TableName="callers")["Items"])
     webhooks.secret(world.stack, caller, rotate=False, overlap_seconds=0)
     job_id = world.api.generate(headers={"easel-webhook": "https://localhost/"}).json()["id"]
@@ -139,7 +163,7 @@ def test_webhooks_that_are_given_up_are_measured(world: World, measured: Measure
     world.jobs.set_numbers(message_id(job), attempts=10)
     measured()
     world.webhooks.deliver()
-    assert measured() == {"WebhooksGivenUp": [1]}
+    assert measured() == {"WebhooksFailed": [1]}
 
 
 def test_only_what_is_declared_can_be_measured() -> None:

@@ -30,7 +30,7 @@ def test_every_model_is_listed_newest_first_in_openais_shape(world: World, door:
         assert model["owned_by"] == "openai"
 
 
-def test_one_model_tells_what_it_can_do_and_what_it_costs(world: World) -> None:
+def test_a_model_shows_its_capabilities_and_prices(world: World) -> None:
     model = world.api.call("GET", "/models/gpt-image-2.6-flare").json()
     assert datetime.fromtimestamp(model["created"], UTC).date() == date(2026, 11, 4)
     able = model["capabilities"]

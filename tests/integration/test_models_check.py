@@ -24,7 +24,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 def test_a_model_that_lives_is_no_news(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert world.provider.check_models() == []
-    assert '"RetiringModels":0' in capsys.readouterr().out
+    assert '"RetiringModels":[0.0]' in capsys.readouterr().out
 
 
 def test_a_model_in_use_that_the_catalog_gives_up_is_found(
@@ -36,7 +36,7 @@ def test_a_model_in_use_that_the_catalog_gives_up_is_found(
     today = datetime.now(UTC).date()
     if today < datetime(2026, 12, 1, tzinfo=UTC).date():
         assert (end["model"], end["shut_down_on"]) == ("gpt-image-1.5", "2026-12-01")
-        assert '"RetiringModels":1' in capsys.readouterr().out
+        assert '"RetiringModels":[1.0]' in capsys.readouterr().out
         assert "model is shut down soon" in written.getvalue()
 
 
@@ -53,11 +53,11 @@ def test_a_date_that_only_the_provider_knows_counts(
     assert (end["model"], end["days_left"]) == ("gpt-image-2.6-flare", 30), "the other is not in use"
     measured = capsys.readouterr().out
     assert NAMESPACE in measured
-    assert '"ModelDaysLeft":30' in measured
+    assert '"ModelDaysLeft":[30.0]' in measured
     assert "another date" in written.getvalue()
 
 
-def test_a_far_end_is_measured_but_wakes_nobody(
+def test_a_distant_shutdown_is_measured_without_an_alarm(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PROVIDERS__OPENAI__BASE_URL", "https://provider.example/v1")
@@ -65,7 +65,7 @@ def test_a_far_end_is_measured_but_wakes_nobody(
     with respx.mock() as provider:
         provider.get(LIST).respond(json={"data": [{"id": "gpt-image-2.6-flare", "shutdown_date": far}]})
         assert len(world.provider.check_models()) == 1
-    assert '"RetiringModels":0' in capsys.readouterr().out
+    assert '"RetiringModels":[0.0]' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_without_the_providers_list_the_catalog_counts(
     with respx.mock() as provider:
         provider.get(LIST).respond(**answer)
         assert world.provider.check_models() == []
-    assert "list of models cannot be had" in written.getvalue()
+    assert "list of models cannot be read" in written.getvalue()
 
 
 def test_a_key_that_cannot_be_read_is_no_crash(world: World, written: io.StringIO) -> None:

@@ -217,4 +217,4 @@ def test_an_issuer_needs_an_audience(world: World, issuer: Issuer, monkeypatch: 
     monkeypatch.setenv("EASEL_OIDC_AUDIENCE", "")
     world.restart()
     with pytest.raises(Exception, match="EASEL_OIDC_AUDIENCE"):
-        services.doors()
+        services.services()

@@ -84,9 +84,9 @@ def test_the_operator_changes_and_lifts_limits(world: World, standing_clock: Clo
     key, caller_id = key_with(world, images_per_minute=1)
     buy(world, key)
     assert_limited(buy(world, key))
-    keys.set_rates(world.stack, caller_id, {"images_per_minute": 2})
+    world.stack.callers().set_rates(caller_id, {"images_per_minute": 2})
     assert buy(world, key).status == 202
-    keys.set_rates(world.stack, caller_id, {"images_per_minute": None})
+    world.stack.callers().set_rates(caller_id, {"images_per_minute": None})
     assert buy(world, key).status == 202
     assert "images/min" not in "".join(keys.table(world.stack))
 

@@ -20,7 +20,7 @@ def test_a_message_delivered_twice_buys_once(world: World) -> None:
 
 
 def test_two_workers_that_race_for_a_job_buy_once(world: World) -> None:
-    world.jobs.deliver(world.api.accepted())  # The performer is built once, by the first message.
+    world.jobs.deliver(world.api.accepted())  # The worker is built once, by the first message.
     world.simulator.reset()
     job_id = world.api.accepted()
     world.simulator.plan("slow", seconds=0.5)
@@ -86,9 +86,9 @@ def test_a_final_refusal_fails_at_once_and_is_free(world: World, fault: str, sta
     job = world.api.job(job_id)
     assert (job["status"], job["error"]["code"]) == ("failed", code)
     assert job["error"]["charged"] is False
-    told = world.api.generate({"x-stainless-retry-count": "1"})
-    assert (told.status, told.json()["error"]["job_id"]) == (status, job_id)
-    assert told.headers["x-should-retry"] == "false"
+    retried = world.api.generate({"x-stainless-retry-count": "1"})
+    assert (retried.status, retried.json()["error"]["job_id"]) == (status, job_id)
+    assert retried.headers["x-should-retry"] == "false"
 
 
 def test_wrong_bytes_are_charged_and_said_so(world: World) -> None:
@@ -128,7 +128,7 @@ def test_an_unreadable_secret_fails_the_job_before_buying(world: World) -> None:
     assert world.simulator.calls() == []
 
 
-def test_an_idempotency_key_stands_for_one_job(world: World) -> None:
+def test_an_idempotency_key_identifies_one_job(world: World) -> None:
     headers = {"idempotency-key": "order-7"}
     first = world.api.generate(headers)
     again = world.api.generate(headers)

@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from cli import keys
-from composition.services import doors
+from composition.services import services
 from core.callers.model import Caller
 from core.errors import InvalidRequest, NotFound
 from tests.support.world import World
@@ -35,7 +35,7 @@ def arrive(upload: Any, data: bytes = b"first") -> None:
 
 
 def caller_of(world: World, key: str | None = None) -> Caller:
-    return doors().authentication.caller_of(f"Bearer {key or world.api.key}")
+    return services().authentication.caller_of(f"Bearer {key or world.api.key}")
 
 
 def other_key(world: World) -> str:
@@ -68,17 +68,17 @@ def test_a_declared_size_is_the_bound(world: World) -> None:
     ("body", "param", "code"),
     [
         ({"content_type": "image/gif"}, "content_type", "invalid_value"),
-        ({"content_type": None}, "content_type", "invalid_value"),
+        ({"content_type": None}, "content_type", "missing_required_parameter"),
         ({"bytes": 0}, "bytes", "invalid_value"),
         ({"bytes": MAX_BYTES + 1}, "bytes", "invalid_value"),
-        ({"bytes": "12"}, "bytes", "invalid_value"),
-        ({"bytes": True}, "bytes", "invalid_value"),
+        ({"bytes": "12"}, "bytes", "invalid_type"),
+        ({"bytes": True}, "bytes", "invalid_type"),
         ({"filename": ""}, "filename", "invalid_value"),
         ({"filename": "x" * 256}, "filename", "invalid_value"),
         ({"purpose": "vision"}, "purpose", "unknown_parameter"),
     ],
 )
-def test_a_wrong_wish_is_refused(world: World, body: dict[str, Any], param: str, code: str) -> None:
+def test_a_wrong_body_is_refused(world: World, body: dict[str, Any], param: str, code: str) -> None:
     answer = world.api.call("POST", "/uploads", {"content_type": "image/png"} | body)
     error = answer.json()["error"]
     assert (answer.status, error["param"], error["code"]) == (400, param, code)
@@ -107,7 +107,7 @@ def test_another_callers_upload_is_404(world: World) -> None:
         answer = world.api.call(method, f"/uploads/{upload['id']}", key=other)
         assert (answer.status, answer.json()["error"]["code"]) == (404, "not_found")
     with pytest.raises(NotFound):
-        doors().uploads.open(caller_of(world, other), upload["id"])
+        services().uploads.open(caller_of(world, other), upload["id"])
     assert world.api.call("GET", f"/uploads/{upload['id']}").json()["status"] == "ready"
 
 
@@ -124,7 +124,7 @@ def test_an_expired_upload_is_404(world: World) -> None:
     world.jobs.set_numbers(upload["id"], expires_at=int(time.time()) - 1)
     assert world.api.call("GET", f"/uploads/{upload['id']}").status == 404
     with pytest.raises(NotFound):
-        doors().uploads.open(caller_of(world), upload["id"])
+        services().uploads.open(caller_of(world), upload["id"])
 
 
 def test_a_deleted_upload_is_gone(world: World) -> None:
@@ -140,11 +140,11 @@ def test_a_deleted_upload_is_gone(world: World) -> None:
 def test_an_upload_is_opened_by_its_owner_once_it_is_there(world: World) -> None:
     upload = create(world)
     with pytest.raises(InvalidRequest) as error:
-        doors().uploads.open(caller_of(world), upload["id"])
+        services().uploads.open(caller_of(world), upload["id"])
     assert error.value.problem.code == "upload_pending"
-    assert "was not uploaded yet" in error.value.problem.message
+    assert "have not arrived yet" in error.value.problem.message
     arrive(upload)
-    opened = doors().uploads.open(caller_of(world), upload["id"])
+    opened = services().uploads.open(caller_of(world), upload["id"])
     assert (opened.key, opened.size, opened.content_type) == (upload["fields"]["key"], 5, "image/png")
     found = boto3.client("s3").get_object(Bucket="images", Key=opened.key, IfMatch=opened.etag)
     assert found["Body"].read() == b"first"
@@ -153,12 +153,12 @@ def test_an_upload_is_opened_by_its_owner_once_it_is_there(world: World) -> None
 def test_an_upload_stands_for_the_bytes_that_were_used_first(world: World) -> None:
     upload = create(world)
     arrive(upload)
-    first = doors().uploads.open(caller_of(world), upload["id"])
+    first = services().uploads.open(caller_of(world), upload["id"])
     arrive(upload)  # The same bytes again change nothing.
-    assert doors().uploads.open(caller_of(world), upload["id"]) == first
+    assert services().uploads.open(caller_of(world), upload["id"]) == first
     arrive(upload, b"second")
     with pytest.raises(InvalidRequest) as error:
-        doors().uploads.open(caller_of(world), upload["id"])
+        services().uploads.open(caller_of(world), upload["id"])
     assert error.value.problem.code == "upload_changed"
 
 
@@ -166,4 +166,4 @@ def test_an_upload_may_change_until_its_first_use(world: World) -> None:
     upload = create(world)
     arrive(upload)
     arrive(upload, b"better")
-    assert doors().uploads.open(caller_of(world), upload["id"]).size == len(b"better")
+    assert services().uploads.open(caller_of(world), upload["id"]).size == len(b"better")

@@ -1,4 +1,4 @@
-"""A webhook tells the end of a job: signed, to nobody but its receiver, and again for a day if need be."""
+"""A webhook announces the end of a job: signed, only to its receiver, and retried for a day if necessary."""
 
 import io
 import json
@@ -112,7 +112,7 @@ def verified(server: Server, secret: str, number: int = -1) -> Any:
 
 def test_the_end_of_a_job_reaches_its_receiver(world: World, receiver: Server, secret: str) -> None:
     receiver.replies = [OK]
-    job_id = ended(world, url_of(receiver), prompt="an otter nobody may hear of")
+    job_id = ended(world, url_of(receiver), prompt="a secret otter")
     world.webhooks.deliver()
     event = verified(receiver, secret)
     assert event["type"] == "job.succeeded"
@@ -132,7 +132,7 @@ def test_the_end_of_a_job_reaches_its_receiver(world: World, receiver: Server, s
     assert job["webhook"]["id"] == headers_of(receiver.requests[0])["webhook-id"]
 
 
-def test_a_failure_is_told_with_its_error(world: World, receiver: Server, secret: str) -> None:
+def test_the_message_about_a_failure_has_its_error(world: World, receiver: Server, secret: str) -> None:
     receiver.replies = [OK]
     world.simulator.plan("moderation_blocked")
     ended(world, url_of(receiver))
@@ -142,7 +142,7 @@ def test_a_failure_is_told_with_its_error(world: World, receiver: Server, secret
     assert event["data"]["error"]["code"] == "moderation_blocked"
 
 
-def test_a_canceled_job_tells_too(world: World, receiver: Server, secret: str) -> None:
+def test_a_canceled_job_sends_a_message_too(world: World, receiver: Server, secret: str) -> None:
     receiver.replies = [OK]
     job_id = accepted(world, url_of(receiver))
     world.api.call("POST", f"/jobs/{job_id}/cancel")
@@ -160,7 +160,7 @@ def test_a_forged_body_is_found_out(world: World, receiver: Server, secret: str)
         verified(receiver, secret)
 
 
-def test_a_job_without_a_webhook_tells_nobody(world: World) -> None:
+def test_a_job_without_a_webhook_sends_no_message(world: World) -> None:
     job_id = world.api.accepted()
     world.jobs.work()
     world.ends.announce()
@@ -171,7 +171,7 @@ def test_a_job_without_a_webhook_tells_nobody(world: World) -> None:
 # Once, but certainly
 
 
-def test_an_end_that_is_announced_twice_is_told_once(world: World, receiver: Server, secret: str) -> None:
+def test_an_end_that_is_announced_twice_sends_one_message(world: World, receiver: Server, secret: str) -> None:
     receiver.replies = [OK]
     job_id = ended(world, url_of(receiver))
     world.webhooks.deliver()
@@ -197,7 +197,7 @@ def test_a_queue_message_that_comes_twice_is_attempted_once(world: World, receiv
     assert len(receiver.requests) == 1, "the second attempt is not due"
 
 
-def test_a_receiver_that_fails_is_told_again_with_the_same_id(world: World, receiver: Server, secret: str) -> None:
+def test_a_failed_message_is_retried_with_the_same_id(world: World, receiver: Server, secret: str) -> None:
     receiver.replies = [BROKEN, b"HTTP/1.1 302 Found\r\nLocation: https://169.254.169.254/\r\n\r\n", OK]
     job_id = ended(world, url_of(receiver))
     world.webhooks.deliver()
@@ -255,9 +255,7 @@ def test_410_ends_the_attempts(world: World, receiver: Server, secret: str) -> N
     assert world.jobs.sweep() == {}
 
 
-def test_after_a_day_of_attempts_it_is_given_up_and_can_be_replayed(
-    world: World, receiver: Server, secret: str
-) -> None:
+def test_after_a_day_of_attempts_it_has_failed_and_can_be_replayed(world: World, receiver: Server, secret: str) -> None:
     job_id = ended(world, url_of(receiver))
     pauses = []
     for _ in range(len(PAUSES_SECONDS) + 1):
@@ -266,7 +264,7 @@ def test_after_a_day_of_attempts_it_is_given_up_and_can_be_replayed(
         world.webhooks.attempt(message_of(job_id).id)
         if next_at := world.api.job(job_id)["webhook"]["next_attempt_at"]:
             pauses.append(next_at - world.api.job(job_id)["webhook"]["attempted_at"])
-    assert world.api.job(job_id)["webhook"]["state"] == "given_up"
+    assert world.api.job(job_id)["webhook"]["state"] == "failed"
     assert 82_800 < sum(pauses) <= 86_400
     receiver.replies = [OK]
     assert webhooks.replay(world.stack, job_id).id == message_of(job_id).id
@@ -279,7 +277,7 @@ def test_after_a_day_of_attempts_it_is_given_up_and_can_be_replayed(
 def test_only_a_job_that_had_a_webhook_can_be_replayed(world: World, receiver: Server, secret: str) -> None:
     with pytest.raises(webhooks.NothingToReplay, match="named no webhook"):
         webhooks.replay(world.stack, world.api.accepted())
-    with pytest.raises(webhooks.NothingToReplay, match="not announced"):
+    with pytest.raises(webhooks.NothingToReplay, match="no webhook yet"):
         webhooks.replay(world.stack, accepted(world, url_of(receiver)))
     with pytest.raises(webhooks.NothingToReplay, match="no job"):
         webhooks.replay(world.stack, "job_of_nobody")
@@ -304,7 +302,7 @@ def test_while_secrets_change_both_sign(world: World, receiver: Server, secret: 
         verified(receiver, newer)
 
 
-def test_a_secret_is_shown_again_and_nobody_elses_is_made(world: World, secret: str) -> None:
+def test_a_secret_is_shown_again_and_none_is_made_for_others(world: World, secret: str) -> None:
     assert secret_of(world) == secret
     assert webhooks.secret(world.stack, "key_of_nobody", rotate=False, overlap_seconds=0) is None
     assert "webhook" not in "\n".join(keys.table(world.stack))
@@ -348,7 +346,7 @@ def test_urls_that_lead_nowhere_good_are_refused_at_once(world: World, secret: s
 def test_a_name_that_leads_inside_is_never_connected_to(
     world: World, secret: str, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    """The name was fine when the request was accepted, or nobody looked: what counts is where it leads now."""
+    """The name was fine when the request was accepted, or was not checked: what counts is where it leads now."""
     job_id = ended(world, ELSEWHERE)
     monkeypatch.setattr(
         "socket.getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("93.184.216.34", 0)), (2, 1, 6, "", (address, 0))]
@@ -379,7 +377,7 @@ def test_a_slow_receiver_is_not_waited_for(
     assert world.api.job(job_id)["webhook"]["outcome"] == "timeout"
 
 
-def test_a_receiver_that_nobody_trusts_gets_nothing(
+def test_an_untrusted_receiver_gets_nothing(
     world: World, certificate: Path, secret: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EASEL_TRUSTED_WEBHOOK_HOSTS", f"{SERVER_ADDRESS}/32")

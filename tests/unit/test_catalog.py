@@ -44,7 +44,7 @@ def test_a_model_is_added_by_data_alone(data: dict[str, Any]) -> None:
         (lambda data: data["models"]["gpt-image-1"].update(family="none"), "no family"),
         (lambda data: data["models"]["gpt-image-1"]["successor"].update(model="none"), "no successor"),
         (lambda data: data["families"]["gpt-image-2"].update(colour="red"), "Extra inputs"),
-        (lambda data: data["families"]["gpt-image-2"].pop("inputs"), "which inputs it takes"),
+        (lambda data: data["families"]["gpt-image-2"].pop("inputs"), "must have inputs"),
         (lambda data: data["families"]["gpt-image-2"].pop("output_tokens"), "by tokens or by image"),
     ],
 )
@@ -77,7 +77,7 @@ def test_old_values_are_translated_and_said(data: dict[str, Any]) -> None:
     request = resolved(resolver(data), wish)
     assert request.applied() == {"model": "gpt-image-2", "quality": "high", "size": "1792x1024"}
     assert "'style' was dropped" in request.warnings[0].message
-    assert "'quality' hd became high" in request.warnings[0].message
+    assert "'quality' was changed from hd to high" in request.warnings[0].message
 
 
 def test_a_retired_model_keeps_its_own_limits(data: dict[str, Any]) -> None:

@@ -65,7 +65,7 @@ def possible(job: Job) -> dict[str, Job]:
     if job.may_be_resolved:
         steps["resolve as charged"] = job.resolved(5, NOW)
         steps["resolve as free"] = job.resolved(0, NOW)
-        steps["expire in doubt"] = job.given_up_in_doubt(NOW)
+        steps["expire in doubt"] = job.closed_in_doubt(NOW)
     if job.may_be_revived:
         steps["revive"] = reserving(job.revived(NOW, NOW + 3600))
     return steps
@@ -129,6 +129,6 @@ def test_what_is_no_amount_of_dollars_is_refused() -> None:
         try:
             micro_usd(text)
         except ValueError as error:
-            assert "no amount of dollars" in str(error)
+            assert "is not a valid amount of dollars" in str(error)
         else:
             raise AssertionError(text)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core import catalog
-from core.pricing import Usage, charge_of, quote
+from core.pricing import Usage, actual_cost, quote
 from core.requests import Request
 from local.simulator import billing
 from local.simulator.catalog import VERSIONS
@@ -78,9 +78,9 @@ def compare(model: str, prompt: str, inputs: list[tuple[int, int]], parameters: 
         body = billing.usage_of(order).body()
         details = body["input_tokens_details"]
         usage = Usage(body["input_tokens"], body["output_tokens"], details["text_tokens"], details["image_tokens"])
-        assert charge_of(usage, request, family.prices) == charged
+        assert actual_cost(usage, request, family.prices) == charged
     else:
-        assert charge_of(None, request, family.prices) == charged == quoted.upper_bound
+        assert actual_cost(None, request, family.prices) == charged == quoted.upper_bound
 
 
 @pytest.mark.parametrize("model", catalog.load().models)

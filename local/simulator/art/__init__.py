@@ -1,4 +1,4 @@
-"""Pictures for orders: a seeded scene for the prompt, captioned as simulated, as file bytes."""
+"""Draws the images of an order: a scene for the prompt, with a caption that says it is simulated."""
 
 import hashlib
 
@@ -8,7 +8,7 @@ from local.simulator.art.caption import BAND, BAND_OVER_TEXT, draw_caption, wrap
 from local.simulator.art.encode import encode
 from local.simulator.art.plain import paint_plain
 from local.simulator.art.raster import paint, paint_subject
-from local.simulator.art.retouch import base_picture, hole, retouch
+from local.simulator.art.retouch import base_image, hole, retouch
 from local.simulator.art.scenes import compose
 from local.simulator.art.vector import write_svg
 from local.simulator.order import Order
@@ -17,7 +17,7 @@ __all__ = ["draw", "draw_draft"]
 
 
 def draw(order: Order, index: int = 0, *, plain: bool = False) -> bytes:
-    """The index-th picture of an order; `plain` draws a cheap one."""
+    """The image of an order at that index, as a file; `plain` draws a simple one, which is faster."""
     if order.format == "svg":
         return _draw_svg(order, index).encode()
     frames = [_frame(order, index, plain, i / order.frames) for i in range(order.frames)]
@@ -28,35 +28,35 @@ def draw(order: Order, index: int = 0, *, plain: bool = False) -> bytes:
 
 
 def draw_draft(order: Order, number: int, *, plain: bool = False) -> bytes:
-    """An unfinished picture for a stream: blurred, less so with each number."""
-    picture = _frame(order, 0, plain, 0.0)
-    if picture.mode == "P":
-        picture = picture.convert("RGB")
-    small = (max(1, picture.width >> (5 - number)), max(1, picture.height >> (5 - number)))
-    blurred = picture.resize(small, Image.Resampling.BILINEAR).resize(picture.size)
+    """A partial image for a stream: blurred, less so with each number."""
+    image = _frame(order, 0, plain, 0.0)
+    if image.mode == "P":
+        image = image.convert("RGB")
+    small = (max(1, image.width >> (5 - number)), max(1, image.height >> (5 - number)))
+    blurred = image.resize(small, Image.Resampling.BILINEAR).resize(image.size)
     return encode([blurred], order, fast=plain)
 
 
 def _frame(order: Order, index: int, plain: bool, phase: float) -> Image.Image:
-    size, seed, label = order.settled_size, _seed(order, index), _label(order, index)
+    size, seed, label = order.actual_size, _seed(order, index), _label(order, index)
     if plain:
         return paint_plain(order, size, seed, label, phase)
-    oversample = 1 if order.settled_quality == "low" or order.frames > 1 else 2
+    oversample = 1 if order.actual_quality == "low" or order.frames > 1 else 2
     scene = compose(order.prompt, size[0] / size[1], seed, phase, frame=hole(order, size))
     if order.inputs:
-        picture = retouch(order, scene, size, oversample)
+        image = retouch(order, scene, size, oversample)
     elif order.transparent:
-        picture = paint_subject(scene, size, oversample)
+        image = paint_subject(scene, size, oversample)
     else:
-        picture = paint(scene, size, oversample)
-    draw_caption(picture, order.prompt, label, BAND_OVER_TEXT if order.inputs else BAND)
-    return picture
+        image = paint(scene, size, oversample)
+    draw_caption(image, order.prompt, label, BAND_OVER_TEXT if order.inputs else BAND)
+    return image
 
 
 def _draw_svg(order: Order, index: int) -> str:
-    size = order.settled_size
+    size = order.actual_size
     scene = compose(order.prompt, size[0] / size[1], _seed(order, index))
-    base = base_picture(order, size) if order.inputs else None
+    base = base_image(order, size) if order.inputs else None
     lines = wrapped(order.prompt, size)
     return write_svg(scene, size, lines, _label(order, index), base)
 
@@ -67,8 +67,8 @@ def _seed(order: Order, index: int) -> str:
 
 
 def _label(order: Order, index: int) -> str:
-    width, height = order.settled_size
-    parts = ["simulated", order.model, f"{width}x{height}", order.settled_quality]
+    width, height = order.actual_size
+    parts = ["simulated", order.model, f"{width}x{height}", order.actual_quality]
     if order.n > 1:
         parts.append(f"{index + 1}/{order.n}")
     return "  ·  ".join(parts)

@@ -1,4 +1,4 @@
-"""The caption band: the prompt, wrapped, and a line that says the picture is simulated."""
+"""The caption: the prompt, wrapped, and a line that says that the image is simulated."""
 
 import re
 import unicodedata
@@ -25,7 +25,7 @@ def draw_caption(
     text: _Ink = TEXT,
     accent: _Ink = LABEL,
 ) -> None:
-    """Draw the band along the bottom edge, in colours (or palette indices) of the image's mode."""
+    """Draw the caption along the bottom edge; colours, or palette indices, must match the image's mode."""
     step = text_size(image.size)
     font, small = _font(step), _font(step * 0.75)
     lines = wrapped(prompt, image.size)
@@ -39,12 +39,12 @@ def draw_caption(
 
 
 def text_size(size: tuple[int, int]) -> int:
-    """Height of the caption's letters in pixels, for a picture of that size."""
+    """The height of the letters in pixels, for an image of that size."""
     return max(12, min(size) // 30)
 
 
 def wrapped(prompt: str, size: tuple[int, int]) -> list[str]:
-    """The prompt's first lines, in the letters the font has, cut with an ellipsis."""
+    """The first lines of the prompt, limited to the letters of the font; an ellipsis marks a cut."""
     step = text_size(size)
     font, width = _font(step), size[0] - 2 * step
     plain = unicodedata.normalize("NFKD", prompt[:_CHARS_MAX])

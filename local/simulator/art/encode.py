@@ -1,4 +1,4 @@
-"""Pictures as file bytes."""
+"""Encodes images as files."""
 
 import io
 
@@ -10,7 +10,7 @@ _GIF_COLORS = 96
 
 
 def encode(frames: list[Image.Image], order: Order, *, fast: bool) -> bytes:
-    """The file in the order's format; only a gif takes more than one frame."""
+    """A file in the format of the order; only a gif has more than one frame."""
     buffer = io.BytesIO()
     image = frames[0]
     match order.format:

@@ -1,11 +1,11 @@
-"""Cheap pictures for tests: a two-colour gradient with a disc, still seeded and captioned."""
+"""Simple images for tests: a two-colour gradient with a disc and the caption."""
 
 from random import Random
 
 from PIL import Image, ImageDraw
 
 from local.simulator.art.caption import draw_caption
-from local.simulator.art.retouch import base_picture
+from local.simulator.art.retouch import base_image
 from local.simulator.order import Order
 
 _RAMP = 252
@@ -13,27 +13,27 @@ _DISC, _BAND, _ACCENT, _TEXT = range(_RAMP, 256)
 
 
 def paint_plain(order: Order, size: tuple[int, int], seed: str, label: str, phase: float) -> Image.Image:
-    """A picture of the right size; generations come in palette mode, which encodes fast."""
+    """An image of the right size; that of a generation is in palette mode, which encodes faster."""
     rng = Random(seed)
     disc = _disc(rng, size, phase)
     if order.inputs:
-        picture = base_picture(order, size)
-        ImageDraw.Draw(picture).ellipse(disc, outline=_color(rng), width=max(2, size[1] // 40))
-        draw_caption(picture, order.prompt, label)
+        image = base_image(order, size)
+        ImageDraw.Draw(image).ellipse(disc, outline=_color(rng), width=max(2, size[1] // 40))
+        draw_caption(image, order.prompt, label)
     else:
         first, second = _color(rng), _color(rng)
         ramp = [round(a + (b - a) * i / (_RAMP - 1)) for i in range(_RAMP) for a, b in zip(first, second, strict=True)]
-        picture = Image.linear_gradient("L").point(lambda v: v * (_RAMP - 1) // 255)
-        picture = picture.resize(size, Image.Resampling.NEAREST)
-        picture.putpalette([*ramp, *_color(rng), 15, 18, 28, 255, 217, 138, 255, 255, 255])
-        ImageDraw.Draw(picture).ellipse(disc, fill=_DISC)
-        draw_caption(picture, order.prompt, label, _BAND, _TEXT, _ACCENT)
+        image = Image.linear_gradient("L").point(lambda v: v * (_RAMP - 1) // 255)
+        image = image.resize(size, Image.Resampling.NEAREST)
+        image.putpalette([*ramp, *_color(rng), 15, 18, 28, 255, 217, 138, 255, 255, 255])
+        ImageDraw.Draw(image).ellipse(disc, fill=_DISC)
+        draw_caption(image, order.prompt, label, _BAND, _TEXT, _ACCENT)
     if order.transparent:
         alpha = Image.new("L", size)
         ImageDraw.Draw(alpha).ellipse(disc, fill=255)
-        picture = picture.convert("RGB")
-        picture.putalpha(alpha)
-    return picture
+        image = image.convert("RGB")
+        image.putalpha(alpha)
+    return image
 
 
 def _disc(rng: Random, size: tuple[int, int], phase: float) -> tuple[int, int, int, int]:

@@ -1,4 +1,4 @@
-"""Paints a scene as pixels: larger than asked, then reduced, so that edges are smooth."""
+"""Paints a scene as pixels: larger than needed, then reduced, so that edges are smooth."""
 
 from itertools import pairwise
 
@@ -18,7 +18,7 @@ def paint(scene: Scene, size: tuple[int, int], oversample: int) -> Image.Image:
 
 
 def paint_subject(scene: Scene, size: tuple[int, int], oversample: int) -> Image.Image:
-    """The subject alone on a transparent ground (RGBA)."""
+    """The subject alone, on a transparent background (RGBA)."""
     canvas = Image.new("RGB", _work_size(size, oversample), scene.light)
     stencil = Image.new("L", canvas.size)
     _draw(canvas, scene.subject)

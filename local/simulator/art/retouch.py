@@ -1,4 +1,4 @@
-"""Edited pictures: what the first input, the others, the mask and the markup turn into."""
+"""Draws edited images from the inputs, the mask and the markup."""
 
 import math
 
@@ -14,22 +14,22 @@ _FRAME = 0.02
 
 
 def retouch(order: Order, scene: Scene, size: tuple[int, int], oversample: int) -> Image.Image:
-    """The inputs under a tint, a frame and the scene's subject; with a mask, repainted in it."""
-    base = base_picture(order, size)
+    """The inputs with a tint, a frame and the subject of the scene; with a mask, repainted inside it."""
+    base = base_image(order, size)
     if order.mask is not None:
-        picture = _repaint(base, order.mask, paint(scene, size, oversample))
+        image = _repaint(base, order.mask, paint(scene, size, oversample))
     else:
-        picture = _tint(base, scene)
+        image = _tint(base, scene)
         subject = paint_subject(scene, size, oversample)
-        picture.paste(subject, mask=subject.getchannel("A"))
-        _frame(picture, scene.light)
+        image.paste(subject, mask=subject.getchannel("A"))
+        _frame(image, scene.light)
     if order.transparent:
-        picture.putalpha(_rounded(size))
-    return picture
+        image.putalpha(_rounded(size))
+    return image
 
 
 def hole(order: Order, size: tuple[int, int]) -> Frame | None:
-    """Where a mask asks for new content, in a scene's space; None without a hole."""
+    """The area that the mask leaves to be repainted, in the space of a scene; None if there is none."""
     edges = _holes(order.mask, size).getbbox() if order.mask is not None else None
     if edges is None:
         return None
@@ -37,21 +37,21 @@ def hole(order: Order, size: tuple[int, int]) -> Frame | None:
     return left, top, right, bottom
 
 
-def base_picture(order: Order, size: tuple[int, int]) -> Image.Image:
-    """The inputs as one opaque picture of the asked size: one fills it, several form a grid."""
+def base_image(order: Order, size: tuple[int, int]) -> Image.Image:
+    """The inputs as one opaque image of that size: one fills it, several form a grid."""
     first = _opaque(order.inputs[0])
     if order.markup is not None:
         first.paste(order.markup, mask=order.markup.getchannel("A"))
-    pictures = [first, *order.inputs[1:]]
-    columns = math.ceil(math.sqrt(len(pictures)))
-    rows = math.ceil(len(pictures) / columns)
+    images = [first, *order.inputs[1:]]
+    columns = math.ceil(math.sqrt(len(images)))
+    rows = math.ceil(len(images) / columns)
     sheet = Image.new("RGB", size)
-    for i, picture in enumerate(pictures):
+    for i, image in enumerate(images):
         row, column = divmod(i, columns)
-        in_row = len(pictures) - row * columns if row == rows - 1 else columns
+        in_row = len(images) - row * columns if row == rows - 1 else columns
         left, right = (size[0] * c // in_row for c in (column, column + 1))
         top, bottom = (size[1] * r // rows for r in (row, row + 1))
-        cell = ImageOps.fit(_opaque(picture), (right - left, bottom - top))
+        cell = ImageOps.fit(_opaque(image), (right - left, bottom - top))
         sheet.paste(cell, (left, top))
     return sheet
 
@@ -76,10 +76,10 @@ def _tint(base: Image.Image, scene: Scene) -> Image.Image:
     return Image.blend(base, toned, _TINT)
 
 
-def _frame(picture: Image.Image, color: str) -> None:
-    width = max(2, round(min(picture.size) * _FRAME))
-    edges = (0, 0, picture.width - 1, picture.height - 1)
-    ImageDraw.Draw(picture).rectangle(edges, outline=color, width=width)
+def _frame(image: Image.Image, color: str) -> None:
+    width = max(2, round(min(image.size) * _FRAME))
+    edges = (0, 0, image.width - 1, image.height - 1)
+    ImageDraw.Draw(image).rectangle(edges, outline=color, width=width)
 
 
 def _rounded(size: tuple[int, int]) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Composes a scene for a prompt: a theme and a subject by its words, the details by a seed."""
+"""Composes a scene for a prompt: its words choose a theme and a subject, a seed the details."""
 
 import math
 import re
@@ -18,7 +18,7 @@ from local.simulator.art.shapes import (
 )
 from local.simulator.art.subjects import SUBJECTS, beret
 
-# Left, top, right and bottom of a part of the space.
+# Left, top, right and bottom of an area.
 Frame = tuple[float, float, float, float]
 
 _WORDS = re.compile(r"[a-z]+")
@@ -35,7 +35,7 @@ class _Theme:
     cloud: str = ""
     ground: str = "hills"
     subject: str = "bird"
-    mood: bool = False  # a light that any place can lie in
+    mood: bool = False  # a mood, which can be combined with any place
 
 
 @dataclass(frozen=True)

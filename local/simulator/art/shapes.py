@@ -1,4 +1,4 @@
-"""The shapes a scene is made of, in a space one unit high and `aspect` units wide, y downwards."""
+"""The shapes of a scene, in a space one unit high and `aspect` units wide; y points down."""
 
 from dataclasses import dataclass
 
@@ -56,7 +56,7 @@ Shape = Gradient | Glow | Ellipse | Polygon | Line
 
 @dataclass(frozen=True)
 class Scene:
-    """A composed picture. Without the backdrop the subject stands alone, on nothing."""
+    """A composed image: a subject in front of a backdrop."""
 
     aspect: float
     backdrop: tuple[Shape, ...]

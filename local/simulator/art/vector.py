@@ -11,7 +11,7 @@ from local.simulator.art.shapes import Ellipse, Glow, Gradient, Line, Point, Pol
 
 
 def write_svg(scene: Scene, size: tuple[int, int], lines: list[str], label: str, base: Image.Image | None) -> str:
-    """The scene with its caption; `base`, an edited picture, replaces the backdrop."""
+    """The scene with its caption; `base`, an edited image, replaces the backdrop."""
     width, height = size
     shapes = scene.subject if base is not None else (*scene.backdrop, *scene.subject)
     parts = [

@@ -1,10 +1,10 @@
-"""The records of browser tokens, in the jobs table with a TTL. A token whose record is gone is worth nothing."""
+"""The records of browser tokens, in the jobs table with a TTL. A token without a record is invalid."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from core.callers.model import BrowserToken
-from core.dynamodb import from_item, to_item
+from core.dynamodb import from_item, newest_of, to_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,40 +23,21 @@ class TokenStore:
         self._client.put_item(TableName=self._table, Item=item)
 
     def get(self, token_id: str) -> BrowserToken | None:
-        """The token of that id, at this moment."""
+        """The token with that id, read consistently."""
         answer = self._client.get_item(TableName=self._table, Key={"id": {"S": token_id}}, ConsistentRead=True)
-        return _token(answer["Item"]) if "Item" in answer else None
+        return _token(from_item(answer["Item"])) if "Item" in answer else None
 
     def delete(self, token_id: str) -> None:
-        """Delete a token's record, and with it whatever the token allowed."""
+        """Delete a token's record, which revokes the token."""
         self._client.delete_item(TableName=self._table, Key={"id": {"S": token_id}})
 
     def list_of(
         self, caller_id: str, limit: int, now: float, after: BrowserToken | None
     ) -> tuple[list[BrowserToken], bool]:
-        """A caller's valid tokens, newest first, and whether there are more; `after` is the last of the page before."""
-        query: dict[str, Any] = {
-            "TableName": self._table,
-            "IndexName": "by_owner",
-            "KeyConditionExpression": "#owner = :owner",
-            # TTL deletes late, sometimes by days.
-            "FilterExpression": "expires_at > :now",
-            "ExpressionAttributeNames": {"#owner": "owner"},
-            "ExpressionAttributeValues": {":owner": {"S": _owner(caller_id)}, ":now": {"N": str(int(now))}},
-            "ScanIndexForward": False,
-        }
-        if after:
-            query["ExclusiveStartKey"] = to_item(
-                {"id": after.id, "owner": _owner(caller_id), "created": _created(after)}
-            )
-        found: list[BrowserToken] = []
-        while len(found) <= limit:
-            page = self._client.query(**query, Limit=limit + 1)
-            found += [_token(item) for item in page["Items"]]
-            if "LastEvaluatedKey" not in page:
-                break
-            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-        return found[:limit], len(found) > limit
+        """A caller's valid tokens, newest first, and whether there are more. `after` is the last of the page before."""
+        last = {"id": after.id, "created": _created(after)} if after else None
+        items, more = newest_of(self._client, self._table, _owner(caller_id), limit, last, unexpired_at=now)
+        return [_token(item) for item in items], more
 
 
 def _owner(caller_id: str) -> str:
@@ -67,7 +48,7 @@ def _created(token: BrowserToken) -> str:
     return f"{token.created_at:010d}#{token.id}"
 
 
-def _token(item: dict[str, Any]) -> BrowserToken:
-    fields = {name: value for name, value in from_item(item).items() if name in BrowserToken.__dataclass_fields__}
+def _token(document: dict[str, Any]) -> BrowserToken:
+    fields = {name: value for name, value in document.items() if name in BrowserToken.__dataclass_fields__}
     fields |= {name: tuple(fields.get(name, ())) for name in ("origins", "models")}
     return BrowserToken(**fields)

@@ -1,10 +1,10 @@
-"""Browser tokens: what a web page is given instead of a key, and how one is recognised.
+"""Browser tokens, which a web page uses instead of a key: minting, verifying and revoking them.
 
-A token is a signed JWT that names its record; the record says what the token allows. So a forged or expired one costs
-no look-up, and one that is revoked, or whose key is, is refused on its next use.
+A token is a signed JWT that names its record, and the record says what the token allows. So a forged or expired token
+costs no look-up, and a token is refused from the moment it or its key is revoked.
 
-Loading this module loads PyJWT and cryptography, which takes nearly a tenth of a second: `composition.services` does so
-when the first token arrives.
+Importing this module loads PyJWT and cryptography, which takes nearly a tenth of a second. `composition.services`
+imports it when the first token arrives.
 """
 
 import logging
@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 import jwt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from core.callers.browser_token_store import TokenStore
 from core.callers.model import BrowserToken, Caller, new_token_id
@@ -23,44 +23,43 @@ from core.callers.signing_keys import SigningSecret, SigningUnavailable
 from core.callers.store import CallerStore
 from core.catalog import Catalog
 from core.errors import Hint, InvalidRequest, NotFound, PermissionDenied, ServiceUnavailable, Unauthenticated
+from core.validation import Body
 
-LONGEST_SECONDS = 86400
+MAX_SECONDS = 86400
 _ALGORITHM = "HS256"
-# A token is for the deployment that made it: the secret is the deployment's own.
+# A token is valid only for the deployment that made it, since each deployment has its own secret.
 _ISSUER = _AUDIENCE = "easel"
 _CLAIMS = ["iss", "aud", "sub", "jti", "iat", "nbf", "exp"]
-# Clocks of two functions differ by less.
+# The clocks of two functions differ by less than this.
 _LEEWAY_SECONDS = 5
 
 log = logging.getLogger(__name__)
 
 # A web origin as browsers send it (RFC 6454): lower case, no path, no default port.
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::[1-9][0-9]{0,4})?")
-_CODES = {"extra_forbidden": "unknown_parameter", "missing": "missing_required_parameter"}
-_EXAMPLE = '{"images": 3, "origins": ["https://shop.example"]}'
 
 
-class TokenBody(BaseModel):
+class TokenBody(Body):
     """The JSON body of POST /v1/tokens."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    example = '{"images": 3, "origins": ["https://shop.example"]}'
 
     images: int = Field(ge=1, le=10000)
-    """How many images the token may buy in its whole life."""
+    """How many images the token can buy in total."""
     origins: list[str] = Field(min_length=1, max_length=20)
-    """The web origins that it may be used from, as browsers send them: `https://shop.example`."""
-    expires_in: int = Field(default=600, ge=30, le=LONGEST_SECONDS)
-    """How long it is valid, in seconds."""
+    """The web origins it can be used from, as browsers send them: `https://shop.example`."""
+    expires_in: int = Field(default=600, ge=30, le=MAX_SECONDS)
+    """How long the token is valid, in seconds."""
     budget_micro_usd: int | None = Field(default=None, ge=1, le=10**12)
-    """How much it may spend in its whole life, in micro-dollars; without it the key's own budget counts alone."""
+    """How much it can spend in total, in micro-dollars. If absent, only the key's own budget applies."""
     models: list[str] | None = Field(default=None, min_length=1, max_length=50)
-    """The models it may use, of those that the key may; without it all of them."""
+    """The models it can use, out of those the key can use. If absent, all of them."""
     label: str | None = Field(default=None, min_length=1, max_length=100)
-    """For people only."""
+    """Free-form label; not interpreted."""
 
 
 class Tokens:
-    """Makes, recognises and revokes browser tokens."""
+    """Mints, verifies and revokes browser tokens."""
 
     def __init__(
         self,
@@ -68,28 +67,26 @@ class Tokens:
         callers: CallerStore,
         secret: SigningSecret,
         catalog: Catalog,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._records = records
         self._callers = callers
         self._secret = secret
         self._catalog = catalog
-        self._clock = clock
 
     def mint(self, caller: Caller, document: Mapping[str, Any]) -> tuple[BrowserToken, str]:
-        """A new token of a caller's key, and the text that a page sends.
+        """A new token for a caller's key, and the text that the page sends.
 
         Raises:
-            InvalidRequest: the document is no TokenBody, or names no origin or model.
-            PermissionDenied: it asks for more than the key has.
-            ServiceUnavailable: the secret is out of reach.
+            InvalidRequest: the document is not a valid TokenBody, or an origin or model in it is invalid.
+            PermissionDenied: it asks for more than the key allows.
+            ServiceUnavailable: the signing secret cannot be read.
         """
-        body = _read(document)
+        body = TokenBody.read(document)
         self._check_models(caller, body.models or [])
         _check_origins(caller, body.origins)
         if caller.key_hash is None:
-            raise PermissionDenied("Browser tokens are made with an API key (ek_…).", code="api_key_required")
-        now = int(self._clock())
+            raise PermissionDenied("Browser tokens can only be made with an API key (ek_…).", code="api_key_required")
+        now = int(time.time())
         expires_at = now + body.expires_in
         token = BrowserToken(
             id=new_token_id(),
@@ -108,36 +105,35 @@ class Tokens:
         return token, text
 
     def caller_of(self, text: str, origin: str | None, *, reads_only: bool) -> Caller:
-        """The caller that a token lets a page act for.
+        """The caller that a page acts for with this token.
 
         Args:
             text: the token.
             origin: the Origin header.
-            reads_only: whether the call changes nothing; a page's own origin then sends no Origin.
+            reads_only: whether the call changes nothing; such a call to the page's own origin has no Origin header.
 
         Raises:
-            Unauthenticated: forged, expired, revoked, or its key is no longer valid.
-            PermissionDenied: from another origin than it is for.
-            ServiceUnavailable: the secret is out of reach.
+            Unauthenticated: the token is forged, expired or revoked, or its key is no longer valid.
+            PermissionDenied: it is not valid for that origin.
+            ServiceUnavailable: the signing secret cannot be read.
         """
         token_id = self._verified(text)
         token = self._records.get(token_id)
         caller = self._callers.find_by_hash(token.key_hash) if token else None
-        if token is None or caller is None or caller.status(self._clock()) != "active":
+        if token is None or caller is None or caller.status(time.time()) != "active":
             raise Unauthenticated(
-                "The browser token was revoked, or the key that it was made from. The page has to get a new one.",
+                "The browser token, or the key it was made with, was revoked. The page must get a new token.",
                 code="token_revoked",
             )
         if origin is None and not reads_only:
             raise PermissionDenied(
-                "A browser token is for web pages: send it from one, with the Origin header that browsers add. A "
-                "program on a server uses an API key.",
+                "Browser tokens only work from web pages, with the Origin header that browsers add. On a server, use "
+                "an API key.",
                 code="origin_required",
             )
         if origin is not None and origin not in token.origins:
             raise PermissionDenied(
-                f"The browser token may not be used from {origin[:200]}. It may be used from: "
-                f"{', '.join(token.origins)}.",
+                f"The browser token cannot be used from {origin[:200]}. It is valid for: {', '.join(token.origins)}.",
                 code="origin_not_allowed",
             )
         return replace(caller, token=token)
@@ -146,13 +142,13 @@ class Tokens:
         """A caller's token.
 
         Raises:
-            NotFound: no such token, another caller's, expired or revoked.
+            NotFound: there is no such token, it is another caller's, or it has expired or been revoked.
         """
         token = self._records.get(token_id) if token_id.startswith("tok_") else None
-        if token is None or token.caller_id != caller.id or token.expires_at <= self._clock():
+        if token is None or token.caller_id != caller.id or token.expires_at <= time.time():
             raise NotFound(
-                f"There is no token '{token_id[:64]}': it has expired or was revoked, or never was. GET /v1/tokens "
-                "lists those that are valid.",
+                f"There is no valid token '{token_id[:64]}'; it may have expired or been revoked. List the valid ones "
+                "with GET /v1/tokens.",
                 param="id",
             )
         return token
@@ -161,16 +157,16 @@ class Tokens:
         """A caller's valid tokens, newest first, and whether there are more.
 
         Raises:
-            NotFound: `after` is no valid token of the caller.
+            NotFound: `after` is not a valid token of the caller.
         """
         last = self.read(caller, after) if after is not None else None
-        return self._records.list_of(caller.id, limit, self._clock(), last)
+        return self._records.list_of(caller.id, limit, time.time(), last)
 
     def revoke(self, caller: Caller, token_id: str) -> None:
-        """End a token at once. What it bought before stays its key's.
+        """Revoke a token at once. What it bought still belongs to its key.
 
         Raises:
-            NotFound: no such token, another caller's, expired, or revoked before.
+            NotFound: there is no such token, it is another caller's, or it has expired or been revoked before.
         """
         self._records.delete(self.read(caller, token_id).id)
 
@@ -188,7 +184,7 @@ class Tokens:
         return jwt.encode(claims, key.secret, _ALGORITHM, headers={"kid": key.id})
 
     def _verified(self, text: str) -> str:
-        """The id of a token that this deployment signed and that has not expired."""
+        """The id of a token that this deployment signed and that is valid now."""
         try:
             header = jwt.get_unverified_header(text)
         except jwt.InvalidTokenError:
@@ -206,17 +202,16 @@ class Tokens:
                 issuer=_ISSUER,
                 audience=_AUDIENCE,
                 leeway=_LEEWAY_SECONDS,
-                # Times are held against the same clock as everything else here.
-                options={"require": _CLAIMS, "verify_exp": False, "verify_nbf": False, "verify_iat": False},
+                options={"require": _CLAIMS},
             )
-            expires_at, valid_from = int(claims["exp"]), int(claims["nbf"])
-        except (jwt.InvalidTokenError, TypeError, ValueError):
+        except jwt.ExpiredSignatureError:
+            raise Unauthenticated(
+                "The browser token has expired. The page must get a new one.", code="token_expired"
+            ) from None
+        except jwt.ImmatureSignatureError:
+            raise Unauthenticated("The browser token is not valid yet.", code="token_not_active") from None
+        except jwt.InvalidTokenError:
             raise _invalid() from None
-        now = self._clock()
-        if expires_at <= now:
-            raise Unauthenticated("The browser token has expired. The page has to get a new one.", code="token_expired")
-        if valid_from > now + _LEEWAY_SECONDS:
-            raise Unauthenticated("The browser token is not valid yet.", code="token_not_active")
         return str(claims["jti"])
 
     def _check_models(self, caller: Caller, names: list[str]) -> None:
@@ -229,7 +224,7 @@ class Tokens:
                 )
             if caller.models and name not in caller.models:
                 raise PermissionDenied(
-                    f"The API key '{caller.name}' may not use '{name}', so its token may not either. It may use: "
+                    f"The API key '{caller.name}' cannot use '{name}', so its token cannot either. It can use: "
                     f"{', '.join(caller.models)}.",
                     param="models",
                     code="model_not_allowed",
@@ -240,16 +235,16 @@ def _available[Result](read: Callable[[], Result]) -> Result:
     try:
         return read()
     except SigningUnavailable as cause:
-        log.error("the secret of browser tokens cannot be read", extra={"error": str(cause)})
+        log.error("the signing secret of browser tokens cannot be read", extra={"error": str(cause)})
         raise ServiceUnavailable(
-            "Browser tokens can be neither made nor checked just now. Nothing was bought; try again.", retry_after=5
+            "Browser tokens cannot be made or checked right now. Nothing was bought; try again.", retry_after=5
         ) from None
 
 
 def _invalid() -> Unauthenticated:
     return Unauthenticated(
-        "The browser token was not made by this deployment, or was changed. The page has to get a new one from the "
-        "server that holds the API key.",
+        "The browser token was not made by this deployment, or was changed. The page must get a new one from the "
+        "server that has the API key.",
         code="invalid_token",
     )
 
@@ -258,29 +253,15 @@ def _check_origins(caller: Caller, origins: list[str]) -> None:
     for origin in origins:
         if not _ORIGIN.fullmatch(origin) or origin.endswith(":443" if origin.startswith("https") else ":80"):
             raise InvalidRequest(
-                f"'{origin[:200]}' is no web origin. Write it as browsers send it: scheme and host in lower case, a "
-                "port only where it is not the usual one, and no path, such as https://shop.example or "
+                f"'{origin[:200]}' is not a valid web origin. Write it as browsers send it: scheme and host in lower "
+                "case, a port only if it is not the default, and no path, such as https://shop.example or "
                 "http://localhost:5173.",
                 param="origins",
             )
         if caller.origins and origin not in caller.origins:
             raise PermissionDenied(
-                f"The API key '{caller.name}' may not be used from {origin}, so its token may not either. It may be "
-                f"used from: {', '.join(caller.origins)}.",
+                f"The API key '{caller.name}' cannot be used from {origin}, so its token cannot either. It is valid "
+                f"for: {', '.join(caller.origins)}.",
                 param="origins",
                 code="origin_not_allowed",
             )
-
-
-def _read(document: Mapping[str, Any]) -> TokenBody:
-    try:
-        # A field that is null is one that was left out.
-        return TokenBody.model_validate({name: value for name, value in document.items() if value is not None})
-    except ValidationError as error:
-        fault = error.errors(include_input=False, include_url=False)[0]
-        name = str(fault["loc"][0])[:64]
-        raise InvalidRequest(
-            f"'{name}': {fault['msg']}. Send an object such as {_EXAMPLE}.",
-            param=name,
-            code=_CODES.get(fault["type"], "invalid_value"),
-        ) from None

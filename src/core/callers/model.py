@@ -1,4 +1,4 @@
-"""Who calls: API keys and the browser tokens made from them, as callers see them, and what is kept of them."""
+"""Callers: what is known and stored about API keys, and about the browser tokens made with them."""
 
 import hashlib
 import re
@@ -19,7 +19,7 @@ Rates = Mapping[RateName, int | None]
 
 
 class Owned(Protocol):
-    """What belongs to a caller: a job, an image, an upload."""
+    """Something that belongs to a caller: a job, an image, an upload."""
 
     @property
     def caller_id(self) -> str: ...
@@ -29,10 +29,11 @@ class Owned(Protocol):
 
 @dataclass(frozen=True)
 class BrowserToken:
-    """What a web page was given instead of a key: less time, fewer images, only its own things.
+    """A credential for a web page: short-lived, for a few images, with access only to what it made.
 
-    It is valid while its record is there. Times are Unix seconds. `images` and `budget_micro_usd` bound what it may buy
-    in its whole life; without a budget, its key's own bounds the money. Empty `models` allow what the key may use.
+    It is valid as long as its record exists. Times are Unix seconds. `images` and `budget_micro_usd` limit what it can
+    buy in total; without a budget of its own, only its key's budget applies. Empty `models` allow all that the key can
+    use.
     """
 
     id: str
@@ -49,9 +50,9 @@ class BrowserToken:
 
 @dataclass(frozen=True)
 class Caller:
-    """Whoever an API key stands for. Times are Unix seconds; empty tuples allow everything.
+    """Who an API key stands for. Times are Unix seconds; empty tuples allow everything.
 
-    With a `token`, a web page that a browser token lets act for the caller.
+    With a `token`, it is a web page that acts for the caller.
     """
 
     id: str
@@ -69,22 +70,22 @@ class Caller:
 
     @property
     def subject(self) -> str:
-        """Who asks: the caller, or one of its browser tokens. What must not be mixed up between them is kept by it."""
+        """The id of the caller or of its browser token: for whatever must be separate for each of them."""
         return self.token.id if self.token else self.id
 
     def owns(self, thing: Owned) -> bool:
-        """Whether the caller may see a thing; a browser token sees only what it made itself."""
+        """Whether the caller can see a thing; a browser token sees only what it made."""
         return thing.caller_id == self.id and (self.token is None or thing.token_id == self.token.id)
 
     def allowed_models(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Empty when a model that goes by these names may be used; else the models that may be."""
+        """The models that can be used instead; empty if a model with one of these names is allowed."""
         for allowed in (self.token.models if self.token else (), self.models):
             if allowed and not set(names) & set(allowed):
                 return allowed
         return ()
 
     def status(self, now: float) -> str:
-        """active, expired or revoked."""
+        """`active`, `expired` or `revoked`."""
         if self.revoked_at is not None:
             return "revoked"
         if self.expires_at is not None and self.expires_at <= now:
@@ -126,30 +127,30 @@ class Caller:
 
 
 def budget_field(period: Period) -> str:
-    """What a limit of a caller's budget is stored as."""
+    """The attribute that a limit of a caller's budget is stored in."""
     return f"budget_{period}"
 
 
 def new_key() -> str:
-    """A fresh API key with 256 random bits; shown once, never stored."""
+    """A new API key with 256 random bits; shown once, never stored."""
     return KEY_PREFIX + secrets.token_urlsafe(32)
 
 
 def new_caller_id() -> str:
-    """A caller's public id, which is no secret."""
+    """A caller's id, which is not secret."""
     return "key_" + secrets.token_hex(8)
 
 
 def new_token_id() -> str:
-    """A browser token's public id, which is no secret."""
+    """A browser token's id, which is not secret."""
     return "tok_" + secrets.token_hex(16)
 
 
 def hash_key(key: str) -> str:
-    """SHA-256 of a key in hex: all that is stored of it. A key is random, so it needs neither salt nor stretching."""
+    """SHA-256 of a key in hex, which is all that is stored of it. A random key needs neither salt nor stretching."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def looks_like_key(text: str) -> bool:
-    """Whether the text has the shape of an Easel key, so that nonsense costs no look-up."""
+    """Whether the text has the shape of an Easel key, so that nothing else costs a look-up."""
     return _KEY_SHAPE.fullmatch(text) is not None

@@ -1,8 +1,8 @@
-"""Access tokens of an OpenID Connect issuer: a user of the operator's own sign-in is a caller, with default limits.
+"""Access tokens of an OpenID Connect issuer: users of the operator's own sign-in are callers, with default limits.
 
-The issuer's keys are found by its discovery document and kept in memory. A key that is not among them is looked for
-again, but not more often than every half minute, whatever anybody sends. Like browser_tokens, this loads PyJWT and
-cryptography, so `composition.services` builds it when the first token comes.
+The issuer's keys are found through its discovery document and cached. An unknown key id makes the keys be read again,
+but at most every half minute, whatever callers send. Like browser_tokens, this module loads PyJWT and cryptography, so
+`composition.services` imports it when the first token arrives.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import json
 import logging
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,26 +21,26 @@ from core.callers.model import Caller
 from core.errors import PermissionDenied, ServiceUnavailable, Unauthenticated
 from core.ledger.model import Budget
 
-# Signatures by a key pair of which the issuer publishes one half. A secret shared with an issuer is no such thing.
+# Only asymmetric signatures: the issuer publishes the public keys, and no secret is shared with it.
 ALGORITHMS = ("RS256", "ES256")
 _LEEWAY_SECONDS = 30
-_KEPT_SECONDS = 3600
-_LOOK_AGAIN_SECONDS = 30
+_CACHE_SECONDS = 3600
+_REFRESH_SECONDS = 30
 _TIMEOUT = urllib3.Timeout(connect=2, read=3)
-_MOST_BYTES = 256 * 1024
+_MAX_BYTES = 256 * 1024
 
 log = logging.getLogger(__name__)
 
 
 class IssuerUnavailable(Exception):
-    """The issuer's keys cannot be had; the message says why."""
+    """The issuer's keys cannot be read; the message says why."""
 
 
 @dataclass(frozen=True)
 class OidcPolicy:
-    """Whose tokens are believed, and what their users may do.
+    """Whose tokens are accepted, and what their users can do.
 
-    `scope` is one that a token must have; empty for none. The limits are those of each user.
+    A token must have the `scope`, unless that is empty. The limits apply to each user.
     """
 
     issuer: str
@@ -54,24 +54,23 @@ class OidcPolicy:
 class IssuerKeys:
     """The public keys of an issuer, by their `kid`."""
 
-    def __init__(self, issuer: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, issuer: str) -> None:
         self._issuer = issuer
-        self._clock = clock
-        # The environment's certificates count, as for every other program (SSL_CERT_FILE).
+        # SSL_CERT_FILE is honoured.
         self._http = urllib3.PoolManager(ssl_context=ssl.create_default_context(), retries=False, timeout=_TIMEOUT)
         self._keys: dict[str, jwt.PyJWK] = {}
         self._read_at = float("-inf")
         self._tried_at = float("-inf")
 
     def find(self, key_id: str) -> jwt.PyJWK | None:
-        """The key of that id.
+        """The key with that id.
 
         Raises:
-            IssuerUnavailable: no keys are known, and the issuer does not answer.
+            IssuerUnavailable: no keys are cached, and the issuer does not answer.
         """
-        now = self._clock()
-        is_due = key_id not in self._keys or now - self._read_at >= _KEPT_SECONDS
-        if is_due and now - self._tried_at >= _LOOK_AGAIN_SECONDS:
+        now = time.time()
+        is_due = key_id not in self._keys or now - self._read_at >= _CACHE_SECONDS
+        if is_due and now - self._tried_at >= _REFRESH_SECONDS:
             self._tried_at = now
             try:
                 self._keys = self._read()
@@ -91,7 +90,7 @@ class IssuerKeys:
             try:
                 key = jwt.PyJWK.from_dict(entry)
             except (jwt.PyJWTError, AttributeError):
-                continue  # Keys of kinds that are not used here.
+                continue  # A kind of key that is not used here.
             if key.key_id and key.algorithm_name in ALGORITHMS and key.public_key_use in (None, "sig"):
                 found[key.key_id] = key
         if not found:
@@ -102,40 +101,39 @@ class IssuerKeys:
         try:
             answer = self._http.request("GET", url, redirect=False, preload_content=False)
             with answer:
-                body = answer.read(_MOST_BYTES + 1)
+                body = answer.read(_MAX_BYTES + 1)
         except urllib3.exceptions.HTTPError as error:
             raise IssuerUnavailable(type(error).__name__) from error
-        if answer.status != 200 or len(body) > _MOST_BYTES:
+        if answer.status != 200 or len(body) > _MAX_BYTES:
             raise IssuerUnavailable(f"it answered {answer.status} with {len(body)} bytes")
         try:
             document = json.loads(body)
         except ValueError as error:
-            raise IssuerUnavailable("it answered something that is no JSON") from error
+            raise IssuerUnavailable("its answer is not JSON") from error
         if not isinstance(document, dict):
-            raise IssuerUnavailable("it answered something that is no JSON object")
+            raise IssuerUnavailable("its answer is not a JSON object")
         return document
 
 
 class OidcTokens:
-    """Recognises access tokens of an issuer."""
+    """Verifies access tokens of an issuer."""
 
-    def __init__(self, policy: OidcPolicy, keys: IssuerKeys, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, policy: OidcPolicy, keys: IssuerKeys) -> None:
         self._policy = policy
         self._keys = keys
-        self._clock = clock
 
     def caller_of(self, text: str, origin: str | None, *, reads_only: bool) -> Caller:  # noqa: ARG002 - see TokenCheck
         """The user that an access token stands for, as a caller.
 
         Raises:
-            Unauthenticated: forged, expired, or not for this deployment.
-            PermissionDenied: it lacks the scope.
-            ServiceUnavailable: the issuer's keys are out of reach.
+            Unauthenticated: the token is forged, expired, or not for this deployment.
+            PermissionDenied: it lacks the required scope.
+            ServiceUnavailable: the issuer's keys cannot be read.
         """
         claims = self._verified(text)
         if self._policy.scope and self._policy.scope not in _scopes(claims):
             raise PermissionDenied(
-                f"The access token lacks the scope '{self._policy.scope}'. Sign in again with it.",
+                f"The access token lacks the scope '{self._policy.scope}'. Sign in again and request it.",
                 code="insufficient_scope",
             )
         return Caller(
@@ -154,7 +152,7 @@ class OidcTokens:
             key = self._keys.find(key_id) if isinstance(key_id, str) else None
             if key is None:
                 raise _invalid()
-            # The key says how the signature is checked, not the token's own header.
+            # The algorithm is the key's, not the one in the token's header.
             claims: dict[str, Any] = jwt.decode(
                 text,
                 key.key,
@@ -172,27 +170,27 @@ class OidcTokens:
             raise _invalid() from None
         except IssuerUnavailable:
             raise ServiceUnavailable(
-                "The sign-in's keys are out of reach, so the access token cannot be checked. Nothing was bought; try "
-                "again.",
-                retry_after=_LOOK_AGAIN_SECONDS,
+                "The access token cannot be checked, because the keys of the sign-in cannot be read. Nothing was "
+                "bought; try again.",
+                retry_after=_REFRESH_SECONDS,
             ) from None
         return claims
 
 
 def _invalid() -> Unauthenticated:
     return Unauthenticated(
-        "The access token is not one of this deployment's sign-in, or was changed, or is for something else. Sign in "
+        "The access token was not issued by this deployment's sign-in, was changed, or is for another service. Sign in "
         "again.",
         code="invalid_token",
     )
 
 
 def _scopes(claims: Mapping[str, Any]) -> list[str]:
-    """RFC 8693 has `scope`, a text with spaces; some issuers have `scp`, a text or a list."""
+    """RFC 8693 defines `scope`, separated by spaces; some issuers send `scp`, as a string or a list."""
     given = claims.get("scope", claims.get("scp", ""))
     return given.split() if isinstance(given, str) else [str(each) for each in given]
 
 
 def _caller_id(issuer: str, subject: str) -> str:
-    """The same for the same user at any time; it tells nothing about who that is."""
+    """A stable id that does not reveal who the user is."""
     return "sub_" + hashlib.sha256(f"{issuer}\n{subject}".encode()).hexdigest()[:32]

@@ -1,56 +1,55 @@
-"""How many calls a minute get through: cheap counts in the memory of one function, before anything is looked up.
+"""Rate limits for calls: cheap counts in the memory of one process, before anything is looked up.
 
-They are a guard and no ledger: each warm function counts for itself. What is bought is counted exactly (core.budgets).
+They protect the service and are not exact, since each warm function counts for itself. Purchases are counted exactly,
+in core.budgets.
 """
 
+import time
 from collections import OrderedDict
-from collections.abc import Callable
 from math import ceil
 
-# Of whatever is counted, so many are remembered; then the one that was not seen for longest is forgotten.
-_MOST_REMEMBERED = 4096
+# Beyond so many names, the one that was used least recently is forgotten.
+_MAX_NAMES = 4096
 
 
 class Throttle:
-    """Counts by name: so many a minute, saved up to a minute's worth."""
+    """A token bucket for each name: it refills at so many per minute and holds one minute's worth."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+    def __init__(self) -> None:
+        self._tokens: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait(self, name: str, per_minute: int) -> int:
-        """Seconds until there is one left for a name; 0 when there is one."""
-        left = self._now_left(name, per_minute)
-        return 0 if left >= 1 else ceil((1 - left) * 60 / per_minute)
+        """Seconds until a name has a token; 0 if it has one now."""
+        available = self._available(name, per_minute)
+        return 0 if available >= 1 else ceil((1 - available) * 60 / per_minute)
 
     def take(self, name: str, per_minute: int) -> None:
-        """Count one."""
-        self._left[name] = (max(0.0, self._now_left(name, per_minute) - 1), self._clock())
-        self._left.move_to_end(name)
-        if len(self._left) > _MOST_REMEMBERED:
-            self._left.popitem(last=False)
+        """Use up one token of a name."""
+        self._tokens[name] = (max(0.0, self._available(name, per_minute) - 1), time.time())
+        self._tokens.move_to_end(name)
+        if len(self._tokens) > _MAX_NAMES:
+            self._tokens.popitem(last=False)
 
-    def _now_left(self, name: str, per_minute: int) -> float:
-        left, at = self._left.get(name, (float(per_minute), self._clock()))
-        return min(float(per_minute), left + (self._clock() - at) * per_minute / 60)
+    def _available(self, name: str, per_minute: int) -> float:
+        tokens, at = self._tokens.get(name, (float(per_minute), time.time()))
+        return min(float(per_minute), tokens + (time.time() - at) * per_minute / 60)
 
 
-class Remembered[Value]:
-    """What was learned of a name, for a while."""
+class ExpiringCache[Value]:
+    """A cache whose values expire after so many seconds."""
 
-    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+    def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._clock = clock
-        self._known: OrderedDict[str, tuple[Value, float]] = OrderedDict()
+        self._values: OrderedDict[str, tuple[Value, float]] = OrderedDict()
 
     def get(self, name: str) -> Value | None:
-        """What was learned; None if that is too long ago."""
-        value, at = self._known.get(name, (None, 0.0))
-        return value if self._clock() - at < self._seconds else None
+        """The value of a name; None if there is none, or it has expired."""
+        value, at = self._values.get(name, (None, 0.0))
+        return value if time.time() - at < self._seconds else None
 
     def put(self, name: str, value: Value) -> None:
-        """Learn it now."""
-        self._known[name] = (value, self._clock())
-        self._known.move_to_end(name)
-        if len(self._known) > _MOST_REMEMBERED:
-            self._known.popitem(last=False)
+        """Keep a value under a name."""
+        self._values[name] = (value, time.time())
+        self._values.move_to_end(name)
+        if len(self._values) > _MAX_NAMES:
+            self._values.popitem(last=False)

@@ -1,4 +1,4 @@
-"""Which kind of signed token somebody sent: a browser token of ours, or an access token of the operator's sign-in."""
+"""Tells the two kinds of signed tokens apart: Easel's browser tokens, and access tokens of the operator's sign-in."""
 
 import jwt
 
@@ -7,15 +7,15 @@ from core.callers.model import Caller
 from core.callers.oidc import ALGORITHMS, OidcTokens
 
 
-class Bearers:
-    """Hands a token to the check that can believe it; each has its own keys and its own algorithms."""
+class SignedTokens:
+    """Hands a token to the check for its algorithm. The two kinds share neither keys nor algorithms."""
 
     def __init__(self, browser_tokens: Tokens, access_tokens: OidcTokens | None) -> None:
         self._browser_tokens = browser_tokens
         self._access_tokens = access_tokens
 
     def caller_of(self, text: str, origin: str | None, *, reads_only: bool) -> Caller:
-        """Whom a token stands for; raises what the checks raise."""
+        """The caller that a token stands for; raises what the checks raise."""
         try:
             algorithm = jwt.get_unverified_header(text).get("alg")
         except jwt.InvalidTokenError:

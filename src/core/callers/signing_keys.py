@@ -1,10 +1,10 @@
-"""The secret that browser tokens are signed with: its current version, and for a while the one before.
+"""The secret that browser tokens are signed with: its current version, and for a while the previous one.
 
-The id of a secret's version is the `kid` of the tokens that it signed. To rotate, somebody puts a new version; Secrets
-Manager then moves the labels AWSCURRENT and AWSPREVIOUS, and tokens of the older version stay good for the overlap.
+The id of a version is the `kid` of the tokens that it signed. The secret is rotated by putting a new version: Secrets
+Manager then moves the labels AWSCURRENT and AWSPREVIOUS, and tokens of the previous version stay valid for the overlap.
 """
 
-from collections.abc import Callable
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 CACHE_SECONDS = 300
-# A forged `kid` must not cost a call each time.
-_LOOK_AGAIN_SECONDS = 10
+# An unknown `kid` makes the secret be read again, but not more often than this.
+_REFRESH_SECONDS = 10
 
 
 class SigningUnavailable(Exception):
@@ -32,20 +32,17 @@ class SigningKey:
 
 
 class SigningSecret:
-    """Reads the secret's versions and keeps them for five minutes."""
+    """Reads the secret's versions and caches them for five minutes."""
 
-    def __init__(
-        self, client: "SecretsManagerClient", arn: str, overlap_seconds: int, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, client: "SecretsManagerClient", arn: str, overlap_seconds: int) -> None:
         self._client = client
         self._arn = arn
         self._overlap_seconds = overlap_seconds
-        self._clock = clock
         self._keys: tuple[SigningKey, ...] = ()
         self._read_at = float("-inf")
 
     def current(self) -> SigningKey:
-        """The version that signs.
+        """The version to sign with.
 
         Raises:
             SigningUnavailable: it cannot be read.
@@ -53,28 +50,28 @@ class SigningSecret:
         return self._fresh(CACHE_SECONDS)[0]
 
     def find(self, key_id: str) -> SigningKey | None:
-        """The version of that id, if what it signed is still to be believed.
+        """The version with that id, if the tokens it signed are still accepted.
 
         Raises:
             SigningUnavailable: the secret cannot be read.
         """
-        for most in (CACHE_SECONDS, _LOOK_AGAIN_SECONDS):
-            current, *before = self._fresh(most)
+        for max_age in (CACHE_SECONDS, _REFRESH_SECONDS):
+            current, *previous = self._fresh(max_age)
             if current.id == key_id:
                 return current
-            for key in before:
-                if key.id == key_id and self._clock() < current.created_at + self._overlap_seconds + CACHE_SECONDS:
+            for key in previous:
+                if key.id == key_id and time.time() < current.created_at + self._overlap_seconds + CACHE_SECONDS:
                     return key
         return None
 
-    def _fresh(self, most: int) -> tuple[SigningKey, ...]:
-        """The versions, current first, as they were at most so many seconds ago."""
-        if not self._keys or self._clock() - self._read_at >= most:
-            current, before = self._read("AWSCURRENT"), self._read("AWSPREVIOUS")
+    def _fresh(self, max_age: int) -> tuple[SigningKey, ...]:
+        """The versions, current first, read at most `max_age` seconds ago."""
+        if not self._keys or time.time() - self._read_at >= max_age:
+            current, previous = self._read("AWSCURRENT"), self._read("AWSPREVIOUS")
             if current is None:
                 raise SigningUnavailable("the secret has no value")
-            self._keys = (current, before) if before else (current,)
-            self._read_at = self._clock()
+            self._keys = (current, previous) if previous else (current,)
+            self._read_at = time.time()
         return self._keys
 
     def _read(self, stage: str) -> SigningKey | None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-# Beside the callers stands the item that says who owns what is dropped (see drops.prefix_store).
+# The item of the callers table that says who owns what is dropped (see drops.prefix_store).
 PREFIXES_KEY = "drops"
 
 
@@ -22,10 +22,6 @@ class CallerStore:
         self._client = client
         self._table = table
 
-    def find(self, key: str) -> Caller | None:
-        """The caller that a key stands for, whatever its status."""
-        return self.find_by_hash(hash_key(key))
-
     def find_by_hash(self, key_hash: str) -> Caller | None:
         """The caller whose key has that hash, whatever its status."""
         item = self._client.get_item(TableName=self._table, Key={"key_hash": {"S": key_hash}}, ConsistentRead=True).get(
@@ -34,7 +30,7 @@ class CallerStore:
         return Caller.from_item(from_item(item)) if item else None
 
     def add(self, key: str, caller: Caller) -> None:
-        """Let a key stand for a caller."""
+        """Store a new caller with its key."""
         self._client.put_item(
             TableName=self._table,
             Item=to_item({"key_hash": hash_key(key), **caller.as_item()}),
@@ -46,29 +42,29 @@ class CallerStore:
         return sorted((caller for _, caller in self._scan()), key=lambda caller: caller.created_at)
 
     def hash_of(self, caller_id: str) -> str | None:
-        """The hash of a caller's key, by which the caller is stored; None if there is no such caller."""
+        """The hash of a caller's key, which is the caller's primary key; None if there is no such caller."""
         return next((key_hash for key_hash, caller in self._scan() if caller.id == caller_id), None)
 
     def revoke(self, caller_id: str, now: int) -> Caller | None:
-        """Revoke a caller's key from this moment on; None if there is no such caller."""
+        """Revoke a caller's key at once; None if there is no such caller."""
         return self._update(caller_id, "SET revoked_at = if_not_exists(revoked_at, :now)", {":now": {"N": str(now)}})
 
     def set_budget(self, caller_id: str, periods: Mapping[Period, int | None]) -> Caller | None:
-        """Give a caller other limits (micro-dollars, None for none) for these periods; None if there is no such caller.
+        """Change a caller's limits in micro-dollars (None for no limit); None if there is no such caller.
 
-        What was spent in a period before counts.
+        What was already spent in a period counts.
         """
         return self._set(caller_id, {budget_field(period): limit for period, limit in periods.items()})
 
     def set_rates(self, caller_id: str, rates: Rates) -> Caller | None:
-        """Give a caller other limits of a minute, None for none; None if there is no such caller."""
+        """Change a caller's limits per minute (None for no limit); None if there is no such caller."""
         return self._set(caller_id, rates)
 
     def _set(self, caller_id: str, limits: Mapping[Any, int | None]) -> Caller | None:
-        """Write limits under their names; a limit of None is taken away."""
+        """Write limits under their names; None removes a limit."""
         sets = [f"{name} = :{name}" for name, limit in limits.items() if limit is not None]
         removes = [name for name, limit in limits.items() if limit is None]
-        # DynamoDB takes no empty SET or REMOVE.
+        # DynamoDB rejects an empty SET or REMOVE.
         clauses = [f"{verb} {', '.join(named)}" for verb, named in (("SET", sets), ("REMOVE", removes)) if named]
         values = {f":{name}": {"N": str(limit)} for name, limit in limits.items() if limit is not None}
         return self._update(caller_id, " ".join(clauses), values)
@@ -88,7 +84,7 @@ class CallerStore:
         return Caller.from_item(from_item(answer["Attributes"]))
 
     def _scan(self) -> list[tuple[str, Caller]]:
-        # The secrets of webhooks stand here too.
+        # The table also has the secrets of webhooks.
         pages = self._client.get_paginator("scan").paginate(
             TableName=self._table, FilterExpression="attribute_exists(#id)", ExpressionAttributeNames={"#id": "id"}
         )

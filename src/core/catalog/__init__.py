@@ -1,7 +1,7 @@
-"""The models Easel knows, as data: what each accepts, what it costs, when it lives, who succeeds it.
+"""The models that Easel knows, as data: what each accepts and costs, its lifecycle, and its successor.
 
-The data is models.json; the classes here are its schema and are checked when it is loaded. Adding a model is a
-change of the data alone.
+The data is in models.json; the classes here are its schema, and it is validated when it is loaded. A model is added by
+changing only the data.
 """
 
 from datetime import date
@@ -20,7 +20,7 @@ class _Row(BaseModel):
 
 
 class FlexibleSize(_Row):
-    """Any WIDTHxHEIGHT inside these bounds, in pixels."""
+    """Any WIDTHxHEIGHT within these limits, in pixels."""
 
     multiple_of: int
     max_edge: int
@@ -30,7 +30,7 @@ class FlexibleSize(_Row):
 
 
 class SizeRule(_Row):
-    """Which sizes a family draws: a fixed list, or all inside flexible bounds; `auto` where it may choose."""
+    """The sizes of a family: a fixed list, or all within flexible limits; `auto` if the model can choose."""
 
     fixed: tuple[str, ...] = ()
     flexible: FlexibleSize | None = None
@@ -39,12 +39,12 @@ class SizeRule(_Row):
     @model_validator(mode="after")
     def _one_rule(self) -> Self:
         if bool(self.fixed) == bool(self.flexible):
-            raise ValueError("a size rule is either fixed or flexible")
+            raise ValueError("a size rule must be either fixed or flexible")
         return self
 
 
 class Parameter(_Row):
-    """A parameter that a family takes: one of `values`, a whole number from `min` to `max`, or the SVG settings."""
+    """A parameter of a family: one of `values`, an integer from `min` to `max`, or the SVG settings."""
 
     values: tuple[str, ...] = ()
     min: int | None = None
@@ -54,7 +54,7 @@ class Parameter(_Row):
 
 
 class Inputs(_Row):
-    """Which images a family edits. `max_bytes` is the first size that is too large."""
+    """The images that a family can edit. `max_bytes` is the smallest size that is too large."""
 
     max_count: int
     max_bytes: int
@@ -65,7 +65,7 @@ class Inputs(_Row):
 
 
 class Gif(_Row):
-    """Bounds of animations, in pixels of all frames together; a frame count is charged as the next step up."""
+    """Limits of animations, in pixels of all frames together. Frames are charged by the next higher step."""
 
     pixel_budget: int
     pixel_floor: int
@@ -74,7 +74,7 @@ class Gif(_Row):
 
 
 class Prices(_Row):
-    """Micro-dollars as published on `as_of`: for a million tokens, or for an image by quality and size."""
+    """Prices in micro-dollars, as published on `as_of`: per million tokens, or per image by quality and size."""
 
     as_of: date
     text_in: int = 0
@@ -84,9 +84,9 @@ class Prices(_Row):
 
 
 class OutputTokens(_Row):
-    """How many tokens an image takes: a grid factor for each quality, or a table by size and quality.
+    """Output tokens of an image: a grid factor for each quality, or a table by size and quality.
 
-    `expected_factor_percent` and `upper_factor_percent` correct a grid whose counts are known only roughly.
+    `expected_factor_percent` and `upper_factor_percent` correct grids whose counts are known only roughly.
     """
 
     grid: dict[str, int] | None = None
@@ -101,13 +101,13 @@ class _TokenRange(_Row):
 
 
 class InputTokens(_Row):
-    """Tokens that an input image takes."""
+    """Input tokens of an image."""
 
     per_image: _TokenRange
 
 
 class Family(_Row):
-    """Rules that several models share, and the provider's adapter that sells them.
+    """Rules that several models share, and the name of the provider adapter for them.
 
     `preview` lists parameter values that the provider documents but may still refuse.
     """
@@ -128,17 +128,17 @@ class Family(_Row):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if ("edit" in self.operations) != (self.inputs is not None):
-            raise ValueError("a family that edits says which inputs it takes")
+            raise ValueError("a family that edits must have inputs, and no other")
         if (self.output_tokens is None) != (self.prices.per_image is not None):
-            raise ValueError("a family is priced either by tokens or by image")
+            raise ValueError("a family must be priced either by tokens or by image")
         return self
 
 
 class Successor(_Row):
-    """The model that takes over, and what has to change on the way.
+    """The model that replaces a retired one, and how requests are translated.
 
-    `values` maps {parameter: {old: new}}, `defaults` fills in what the old model did when a parameter was left out,
-    `drop` names parameters that mean nothing any more.
+    `values` maps {parameter: {old: new}}, `defaults` has the old model's defaults for parameters that are left out, and
+    `drop` names parameters that the successor does not have.
     """
 
     model: str
@@ -166,7 +166,7 @@ class Model(_Row):
     known: bool = True
 
     def lifecycle(self, today: date) -> LifecycleState:
-        """Where the model stands on that day."""
+        """The lifecycle state of the model on that day."""
         if self.retired_on is None:
             return "live"
         return "retiring" if today < self.retired_on else "retired"
@@ -196,10 +196,10 @@ class Catalog(_Row):
         return self
 
     def find(self, name: str) -> Model | None:
-        """The model of that name.
+        """The model with that name; None if there is no such model.
 
-        An unknown name that looks like a GPT Image model follows the newest family's rules (`known` is False), so
-        that a new model works on its first day.
+        An unknown name that looks like a GPT Image model gets the rules of the newest family (`known` is False), so
+        that new models work on their first day.
         """
         if row := self.models.get(name):
             return Model(
@@ -216,7 +216,7 @@ class Catalog(_Row):
         return None
 
     def live_models(self, today: date) -> list[str]:
-        """Names that can be bought on that day, newest first."""
+        """Names of the models that are available on that day, newest first."""
         rows = sorted(self.models.items(), key=lambda item: item[1].released, reverse=True)
         return [name for name, row in rows if row.retired_on is None or today < row.retired_on]
 
@@ -226,5 +226,5 @@ DATA = Path(__file__).with_name("models.json")
 
 @cache
 def load() -> Catalog:
-    """The catalog that ships with Easel."""
+    """The catalog that is part of Easel."""
     return Catalog.model_validate_json(DATA.read_bytes())

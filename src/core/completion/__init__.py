@@ -1,1 +1,1 @@
-"""The end of a job: who is informed of it, and how."""
+"""The end of a job: who is informed, and how."""

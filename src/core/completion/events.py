@@ -1,4 +1,4 @@
-"""The event that the end of each job puts on the event bus."""
+"""The event that is put on the event bus when a job ends."""
 
 from core.event_bus import EventBus
 from core.jobs.model import Job
@@ -8,14 +8,14 @@ JOB_ENDED = "Job Ended"
 
 
 class Publisher:
-    """Tells the event bus of jobs that ended."""
+    """Publishes the ends of jobs on the event bus."""
 
     def __init__(self, bus: EventBus, answers: Answers) -> None:
         self._bus = bus
         self._answers = answers
 
     def publish(self, job: Job) -> None:
-        """Put the end of a job on the bus: what it was and cost, and where its images are. No prompt, no signed URL.
+        """Publish what the job was, what it cost and where its images are, without prompt or signed URLs.
 
         Raises:
             EventNotTaken: the bus refused it.
@@ -33,7 +33,7 @@ class Publisher:
             "images": [
                 {"id": image["id"], "link": image["link"]} for image in (seen["result"] or {"data": []})["data"]
             ],
-            "drop": job.origin.told() if job.origin else None,
+            "drop": job.origin.to_event() if job.origin else None,
             "request_id": job.request_id,
             "created_at": job.created_at,
             "finished_at": job.finished_at,

@@ -1,8 +1,7 @@
-"""The webhook message that the end of a job makes, for jobs whose request asked for one."""
+"""The webhook message about the end of a job, if its request asked for one."""
 
 import json
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from core.jobs.model import Job
@@ -13,21 +12,18 @@ from core.webhooks.store import MessageStore
 
 
 class Notifier:
-    """Makes the messages of jobs that ended, and has them delivered."""
+    """Creates the messages about the ends of jobs, and queues them for delivery."""
 
-    def __init__(
-        self, messages: MessageStore, queue: JobQueue, answers: Answers, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, messages: MessageStore, queue: JobQueue, answers: Answers) -> None:
         self._messages = messages
         self._queue = queue
         self._answers = answers
-        self._clock = clock
 
     def notify(self, job: Job) -> None:
-        """Keep the message about a job's end, once, and send it on its way.
+        """Store the message about a job's end, once, and queue it.
 
         Raises:
-            QueueUnavailable: it is kept, and the sweep sends it.
+            QueueUnavailable: the message is stored, and the sweep queues it.
         """
         if job.webhook is None:
             return
@@ -37,6 +33,6 @@ class Notifier:
             "timestamp": ended_at.isoformat().replace("+00:00", "Z"),
             "data": self._answers.job(job),
         }
-        message = new_message(job, job.webhook, json.dumps(event, separators=(",", ":")), int(self._clock()))
+        message = new_message(job, job.webhook, json.dumps(event, separators=(",", ":")), int(time.time()))
         self._messages.add(message)
         self._queue.send(message.id)

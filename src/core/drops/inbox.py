@@ -1,4 +1,4 @@
-"""The inbox: the bucket that pipelines drop pictures into. Nothing here can write it."""
+"""The inbox: the bucket that pipelines drop images into. It is only read here."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, TypedDict
 from botocore.exceptions import ClientError
 
 from core.images.stored_object import StoredObject
+from core.objects import is_changed, is_missing
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# What S3 answers for an object, or a version, that is no longer there; 405 is a deletion asked for by its version.
-_GONE = (404, 405)
 # More objects than this do not share the name of a sidecar.
 _LISTED = 1000
 
@@ -37,12 +36,12 @@ class Inbox:
         self.bucket = bucket
 
     def find(self, key: str, version: str | None = None) -> Dropped | None:
-        """An object as it is now, or a version of it; None when there is none. Its bytes are not read."""
+        """The current object, or a version of it, without its bytes; None if it does not exist."""
         which: _Version = {"VersionId": version} if version else {}
         try:
             answer = self._client.head_object(Bucket=self.bucket, Key=key, **which)
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] in _GONE:
+            if is_missing(error, listable=True):
                 return None
             raise
         found = answer.get("VersionId")
@@ -58,26 +57,26 @@ class Inbox:
             metadata=answer["Metadata"],
         )
 
-    def beginning(self, dropped: StoredObject, most: int) -> bytes | None:
-        """The first `most` bytes of an object; None when it is gone by now."""
+    def beginning(self, dropped: StoredObject, limit: int) -> bytes | None:
+        """The first `limit` bytes of an object; None if it has been deleted or replaced."""
         which = {"VersionId": dropped.version} if dropped.version else {}
-        return self._read(dropped.key, most, IfMatch=dropped.etag, **which)
+        return self._read(dropped.key, limit, IfMatch=dropped.etag, **which)
 
-    def text(self, key: str, most: int) -> bytes | None:
-        """The first `most` bytes of an object as it is now; None when there is none."""
-        return self._read(key, most)
+    def text(self, key: str, limit: int) -> bytes | None:
+        """The first `limit` bytes of the current object; None if it does not exist."""
+        return self._read(key, limit)
 
     def keys(self, prefix: str) -> list[str]:
-        """The first keys that begin so."""
+        """The first keys with that prefix."""
         page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, MaxKeys=_LISTED)
         return [entry["Key"] for entry in page.get("Contents", [])]
 
-    def _read(self, key: str, most: int, **which: str) -> bytes | None:
+    def _read(self, key: str, limit: int, **which: str) -> bytes | None:
         try:
             answer = self._client.get_object(Bucket=self.bucket, Key=key, **which)  # type: ignore[arg-type] # one of two optional names
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (*_GONE, 412):
+            if is_missing(error, listable=True) or is_changed(error):
                 return None
             raise
         with answer["Body"] as body:
-            return body.read(most)
+            return body.read(limit)

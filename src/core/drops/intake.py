@@ -1,20 +1,19 @@
-"""How a drop is taken: from a notice of S3 to a job, or to an error.json that says what is allowed.
+"""How a drop is taken in: from a notification of S3 to a job, or to an error.json that says what is allowed.
 
-A version of an object is bought once, whatever its recipe becomes later: the job's id follows from bucket, key and
-version, so every duplicate of a notice finds the same job. What may pass waits in the queue; what cannot pass is
-refused. Anything unforeseen is raised, and the queue delivers the notice again.
+A version of an object is bought once, even if its recipe changes later: the job's id is derived from bucket, key and
+version, so every duplicate of a notification finds the same job. A drop that a temporary error holds up waits in the
+queue; other errors refuse it. Unexpected errors are raised, so the queue delivers the notification again.
 """
 
 import logging
 import time
-from collections.abc import Callable
 
 from core.callers.model import Caller
 from core.drops import naming, recipes
 from core.drops.inbox import Dropped, Inbox
-from core.drops.notifications import Notice
+from core.drops.notifications import Notification
 from core.drops.owners import Owners
-from core.drops.recipes import FoundRecipe, Recipe
+from core.drops.recipes import FoundRecipe
 from core.drops.results import DROP_HINTS, Results
 from core.errors import BuyingStopped, Conflict, EaselError, InvalidRequest, NotFound, PermissionDenied
 from core.event_bus import EventBus
@@ -28,22 +27,22 @@ from core.responses.builders import error_document
 log = logging.getLogger(__name__)
 
 DROP_REFUSED = "Drop Refused"
-# How long a drop waits for its owner's limits, for the operator's switch, or for a service that is out of reach.
+# How long a drop waits for its owner's limits, for stopped buying, or for a service that is unavailable.
 PATIENCE_SECONDS = 6 * 3600
 _DEFAULT_RETRY_SECONDS = 60
 _MAGIC_BYTES = 4096
 
 
 class _NotYet(Exception):
-    """Something that the drop needs may still come, within the seconds given."""
+    """Something that the drop needs may still arrive, within `patience` seconds of waiting in all."""
 
     def __init__(self, patience: int) -> None:
         super().__init__()
         self.patience = patience
 
 
-class DropTaker:
-    """Takes drops."""
+class DropIntake:
+    """Turns drops into jobs."""
 
     def __init__(
         self,
@@ -54,7 +53,6 @@ class DropTaker:
         results: Results,
         bus: EventBus,
         wait_seconds: int,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._inbox = inbox
         self._owners = owners
@@ -63,87 +61,86 @@ class DropTaker:
         self._results = results
         self._bus = bus
         self._wait_seconds = wait_seconds
-        self._clock = clock
 
-    def take(self, notice: Notice, request_id: str) -> None:
-        """Do what a notice asks for. Safe to call any number of times."""
-        if notice.bucket != self._inbox.bucket:
-            log.error("a notice of another bucket", extra={"bucket": notice.bucket})
-        elif naming.is_recipe(notice.key):
-            _tell("a recipe changes nothing by itself", notice)
-        elif naming.is_json(notice.key):
-            for key in self._images_of(notice.key):
-                self._take_image(Notice(notice.bucket, key), request_id)
+    def take(self, notification: Notification, request_id: str) -> None:
+        """Process a notification. Safe to call any number of times."""
+        if notification.bucket != self._inbox.bucket:
+            log.error("a notification of another bucket", extra={"bucket": notification.bucket})
+        elif naming.is_recipe(notification.key):
+            _log("a recipe changes nothing by itself", notification)
+        elif naming.is_json(notification.key):
+            for key in self._images_of(notification.key):
+                self._take_image(Notification(notification.bucket, key), request_id)
         else:
-            self._take_image(notice, request_id)
+            self._take_image(notification, request_id)
 
     def _images_of(self, sidecar: str) -> list[str]:
         stem = naming.stem_of(sidecar)
         keys = {stem, *self._inbox.keys(f"{stem}.")}
         return sorted(key for key in keys if not naming.is_json(key) and sidecar in naming.sidecars_of(key))
 
-    def _take_image(self, notice: Notice, request_id: str) -> None:
-        dropped = self._find(notice)
+    def _take_image(self, notification: Notification, request_id: str) -> None:
+        dropped = self._find(notification)
         if dropped is None:
-            _tell("the drop is gone", notice)
+            _log("the drop is gone", notification)
             return
-        if notice.key.endswith("/") and not dropped.stored.size:
-            _tell("a folder", notice)
+        if notification.key.endswith("/") and not dropped.stored.size:
+            _log("a folder", notification)
             return
         try:
-            self._accept(notice, dropped, request_id)
+            self._accept(notification, dropped, request_id)
         except _NotYet as error:
-            self._wait(notice, min(error.patience - notice.waited, MAX_DELAY_SECONDS))
+            self._wait(notification, min(error.patience - notification.waited, MAX_DELAY_SECONDS))
         except EaselError as error:
             may_pass = error.problem.retryable or isinstance(error, BuyingStopped)
-            if may_pass and notice.waited < PATIENCE_SECONDS:
-                self._wait(notice, min(error.retry_after or _DEFAULT_RETRY_SECONDS, MAX_DELAY_SECONDS))
+            if may_pass and notification.waited < PATIENCE_SECONDS:
+                self._wait(notification, min(error.retry_after or _DEFAULT_RETRY_SECONDS, MAX_DELAY_SECONDS))
             else:
-                self._refuse(notice, dropped, error, request_id)
+                self._refuse(notification, dropped, error, request_id)
 
-    def _refuse(self, notice: Notice, dropped: Dropped, error: EaselError, request_id: str) -> None:
-        _tell("refused", notice, code=error.problem.code)
+    def _refuse(self, notification: Notification, dropped: Dropped, error: EaselError, request_id: str) -> None:
+        _log("refused", notification, code=error.problem.code)
         origin = self._results.refuse(self._origin(dropped, None), error, request_id)
-        detail = {"drop": origin.told(), "error": error_document(error, request_id, DROP_HINTS)["error"]}
-        self._bus.put(DROP_REFUSED, detail, int(self._clock()))
+        detail = {"drop": origin.to_event(), "error": error_document(error, request_id, DROP_HINTS)["error"]}
+        self._bus.put(DROP_REFUSED, detail, int(time.time()))
 
-    def _find(self, notice: Notice) -> Dropped | None:
-        """The object that the notice is about, unless it was deleted since: what is deleted is not wanted."""
-        current = self._inbox.find(notice.key)
+    def _find(self, notification: Notification) -> Dropped | None:
+        """The object of the notification, unless it was deleted since: deleted objects are not edited."""
+        current = self._inbox.find(notification.key)
         if current is None:
             return None
-        if notice.version in (None, "null", current.stored.version):
-            replaced = notice.etag is not None and notice.etag != current.stored.etag.strip('"')
+        if notification.version in (None, "null", current.stored.version):
+            replaced = notification.etag is not None and notification.etag != current.stored.etag.strip('"')
             return None if replaced else current
-        return self._inbox.find(notice.key, notice.version)
+        return self._inbox.find(notification.key, notification.version)
 
-    def _accept(self, notice: Notice, dropped: Dropped, request_id: str) -> None:
-        caller = self._owners.owner_of(notice.key)
+    def _accept(self, notification: Notification, dropped: Dropped, request_id: str) -> None:
+        caller = self._owners.owner_of(notification.key)
         dedupe_key = f"drop {dropped.stored.name}"
         known = self._purchases.find(dedupe_key)
         if known is not None and not known.may_be_revived_by(caller):
-            _tell("the drop has its job", notice, job_id=known.id)
+            _log("the drop has its job", notification, job_id=known.id)
             return
         self._check(dropped)
         found = self._recipe_of(dropped)
-        self._check_patience(found, notice)
+        self._check_patience(found, notification)
         if found is None:
-            raise _no_recipe(notice.key)
-        if found.recipe.material or notice.key in _material_of(found):
-            _tell("material for others", notice)
+            raise _no_recipe(notification.key)
+        if found.is_for_others:
+            _log("material for others", notification)
             return
-        asked = self._asked(caller, dropped, found, notice)
+        asked = self._image_request(caller, dropped, found, notification)
         origin = self._results.claim(self._origin(dropped, found))
         context = SubmissionContext(request_id, dedupe_key=dedupe_key, origin=origin, webhook=found.recipe.webhook)
         try:
             job = self._purchases.edit(caller, asked, context)
         except Conflict:
-            _tell("the drop has its job, by another recipe", notice)
+            _log("the drop has its job, by another recipe", notification)
             return
-        _tell("accepted", notice, job_id=job.id)
+        _log("accepted", notification, job_id=job.id)
 
     def _check(self, dropped: Dropped) -> None:
-        """Refuse what is no image before anything is waited for."""
+        """Refuse what is not an image before waiting for anything."""
         name = f"'{dropped.stored.key}'"
         check_size(dropped.stored.size, name=name, param="image")
         beginning = self._inbox.beginning(dropped.stored, _MAGIC_BYTES)
@@ -155,28 +152,28 @@ class DropTaker:
             return  # Its purchase reads more of it.
 
     def _recipe_of(self, dropped: Dropped) -> FoundRecipe | None:
-        if recipe := recipes.of_metadata(dropped.metadata):
-            return FoundRecipe(recipes.METADATA, recipe)
         key = dropped.stored.key
+        if recipe := recipes.of_metadata(dropped.metadata):
+            return FoundRecipe(recipes.METADATA, recipe, key)
         for place in (*naming.sidecars_of(key), *naming.recipes_above(key)):
             if (text := self._inbox.text(place, recipes.MAX_RECIPE_BYTES + 1)) is not None:
-                return FoundRecipe(place, recipes.of_json(text, place))
+                return FoundRecipe(place, recipes.of_json(text, place), key)
         return None
 
-    def _check_patience(self, found: FoundRecipe | None, notice: Notice) -> None:
-        """A sidecar may come after its image."""
+    def _check_patience(self, found: FoundRecipe | None, notification: Notification) -> None:
+        """A sidecar may arrive after its image."""
         if found is None:
             patience = self._wait_seconds
         else:
             patience = (found.recipe.wait_for_sidecar or 0) if naming.is_recipe(found.place) else 0
-        if notice.waited < patience:
+        if notification.waited < patience:
             raise _NotYet(patience)
 
-    def _asked(self, caller: Caller, dropped: Dropped, found: FoundRecipe, notice: Notice) -> ImageRequest:
-        place = dropped.stored.key if found.place == recipes.METADATA else found.place
-
+    def _image_request(
+        self, caller: Caller, dropped: Dropped, found: FoundRecipe, notification: Notification
+    ) -> ImageRequest:
         def source(reference: str, param: str) -> ImageSource:
-            return self._source(caller, naming.resolve(reference, place), param, notice)
+            return self._source(caller, found.resolve(reference), param, notification)
 
         recipe = found.recipe
         references = [source(key, f"references[{index}]") for index, key in enumerate(recipe.references or ())]
@@ -188,8 +185,8 @@ class DropTaker:
             deadline_seconds=recipe.deadline,
         )
 
-    def _source(self, caller: Caller, key: str, param: str, notice: Notice) -> ImageSource:
-        """Another object of the same owner: a recipe must not reach what its author may not see."""
+    def _source(self, caller: Caller, key: str, param: str, notification: Notification) -> ImageSource:
+        """Another object of the same owner: a recipe must not reach objects that its author cannot see."""
         try:
             owner = self._owners.owner_of(key)
         except PermissionDenied:
@@ -202,19 +199,19 @@ class DropTaker:
                 code="drop_of_another_owner",
             )
         found = self._inbox.find(key)
-        if found is None and notice.waited < self._wait_seconds:
+        if found is None and notification.waited < self._wait_seconds:
             raise _NotYet(self._wait_seconds)
         if found is None:
             raise NotFound(
-                f"'{param}' names '{key}', which is not in the inbox. Keys start at the root of the inbox, or with ./ "
-                "at the folder of the recipe.",
+                f"'{param}' names '{key}', which is not in the inbox. Keys are relative to the root of the inbox or, "
+                "with ./, to the folder of the recipe.",
                 param=param,
             )
         return ImageSource(stored=found.stored)
 
-    def _wait(self, notice: Notice, seconds: int) -> None:
-        self._queue.send(notice.after(seconds).message(), seconds)
-        _tell("the drop waits", notice, seconds=seconds)
+    def _wait(self, notification: Notification, seconds: int) -> None:
+        self._queue.send(notification.after(seconds).message(), seconds)
+        _log("the drop waits", notification, seconds=seconds)
 
     def _origin(self, dropped: Dropped, found: FoundRecipe | None) -> Origin:
         return Origin(
@@ -228,22 +225,16 @@ class DropTaker:
         )
 
 
-def _material_of(found: FoundRecipe) -> set[str]:
-    recipe: Recipe = found.recipe
-    named = (*(recipe.references or ()), recipe.mask, recipe.markup)
-    return {naming.resolve(key, found.place) for key in named if key}
-
-
 def _no_recipe(key: str) -> InvalidRequest:
     sidecar, above = naming.sidecars_of(key)[-1], next(iter(naming.recipes_above(key)))
     return InvalidRequest(
-        f"Nothing says what to do with '{key}'. Give it a prompt: as metadata (--metadata prompt=...), in the "
+        f"There is no recipe for '{key}'. Give it a prompt: in its metadata (--metadata prompt=...), in the "
         f"sidecar '{sidecar}', or for all images of the folder in '{above}', such as "
-        '{"prompt": "as a watercolour"}. A sidecar that comes later still counts; otherwise drop the image again.',
+        '{"prompt": "as a watercolour"}. A sidecar that you add now still counts; otherwise drop the image again.',
         param="prompt",
         code="recipe_missing",
     )
 
 
-def _tell(what: str, notice: Notice, **extra: object) -> None:
-    log.info(what, extra={"drop": notice.key, "version": notice.version, **extra})
+def _log(what: str, notification: Notification, **extra: object) -> None:
+    log.info(what, extra={"drop": notification.key, "version": notification.version, **extra})

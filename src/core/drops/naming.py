@@ -43,7 +43,7 @@ def recipes_above(key: str) -> Iterator[str]:
 
 
 def resolve(reference: str, place: str) -> str:
-    """The key that a recipe names: from the root of the inbox, or with ./ from the folder of the recipe at `place`."""
+    """The key that a recipe names: relative to the root of the inbox or, with ./, to the folder of `place`."""
     if not reference.startswith("./"):
         return reference
     folder = place.rpartition("/")[0]
@@ -51,9 +51,9 @@ def resolve(reference: str, place: str) -> str:
 
 
 def result_folders(key: str) -> list[str]:
-    """Where the results of a drop go; each but the first only when another key holds those before it.
+    """Where the results of a drop go: into the first folder that does not belong to another key.
 
-    Drops whose keys differ only in their extension would share a folder otherwise.
+    Otherwise, drops whose keys differ only in their extension would share a folder.
     """
     unique = hashlib.sha256(key.encode()).hexdigest()[:32]
     key = key.rstrip("/")
@@ -62,7 +62,7 @@ def result_folders(key: str) -> list[str]:
 
 
 def image_names(key: str, extensions: list[str]) -> list[str]:
-    """What the images of a drop are called: as the drop, with a number where there are several."""
+    """The names of a drop's images: that of the drop, with a number if there are several."""
     name = stem_of(key.rstrip("/")).rpartition("/")[2]
     if not name or len(name.encode()) > _LONGEST_NAME:
         name = "image"

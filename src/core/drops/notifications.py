@@ -1,4 +1,4 @@
-"""What S3 says of the inbox: at least once, in no order, with encoded keys."""
+"""What S3 reports about the inbox: at least once, in no particular order, with encoded keys."""
 
 import json
 from collections.abc import Iterator
@@ -7,17 +7,17 @@ from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
 _CREATED = "ObjectCreated:"
-# Ours, in a notice that was sent again to be looked at later.
+# Our own field, in a notification that was sent again to be processed later.
 _WAITED = "easelWaitedSeconds"
 
 
 class NotANotice(Exception):
-    """A message that no bucket sent."""
+    """A message that does not come from a bucket."""
 
 
 @dataclass(frozen=True)
-class Notice:
-    """An object was created. `waited` are the seconds that it has waited for a recipe or for its owner's turn."""
+class Notification:
+    """An object was created. `waited`: the seconds it has waited for a recipe, its owner's limits or a service."""
 
     bucket: str
     key: str
@@ -25,12 +25,12 @@ class Notice:
     version: str | None = None
     waited: int = 0
 
-    def after(self, seconds: int) -> "Notice":
-        """The same, having waited longer."""
+    def after(self, seconds: int) -> "Notification":
+        """The same notification after waiting for more seconds."""
         return replace(self, waited=self.waited + seconds)
 
     def message(self) -> str:
-        """The notice as S3 sends it, for waiting in the queue."""
+        """The notification as S3 sends it, for waiting in the queue."""
         found = {"key": quote_plus(self.key, safe="/"), "eTag": self.etag, "versionId": self.version}
         record = {
             "eventSource": "aws:s3",
@@ -44,26 +44,26 @@ class Notice:
         return json.dumps({"Records": [record]})
 
 
-def read_notices(message: str) -> list[Notice]:
+def read_notifications(message: str) -> list[Notification]:
     """The objects that a message says were created; none for S3's test message and for deletions.
 
     Raises:
-        NotANotice: it is no notification of S3.
+        NotANotice: it is not a notification of S3.
     """
     try:
         document = json.loads(message)
         if document.get("Event") == "s3:TestEvent":
             return []
-        return [notice for record in document["Records"] for notice in _created(record)]
+        return [notification for record in document["Records"] for notification in _created(record)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotANotice(type(error).__name__) from error
 
 
-def _created(record: dict[str, Any]) -> Iterator[Notice]:
+def _created(record: dict[str, Any]) -> Iterator[Notification]:
     if not record["eventName"].removeprefix("s3:").startswith(_CREATED):
         return
     found = record["s3"]["object"]
-    yield Notice(
+    yield Notification(
         bucket=record["s3"]["bucket"]["name"],
         key=unquote_plus(found["key"], errors="strict"),
         etag=found.get("eTag"),

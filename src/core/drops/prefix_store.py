@@ -1,6 +1,6 @@
-"""Whose drops are whose: prefixes of the inbox, beside the callers they stand for.
+"""Which prefixes of the inbox belong to which callers.
 
-One item of the callers table holds all of them, so that a drop's owner is found by one read.
+One item of the callers table holds all mappings, so a single read finds the owner of a drop.
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class PrefixStore:
         )
 
     def put(self, mapping: OwnedPrefix) -> None:
-        """Map a prefix to a caller, whoever it was mapped to before."""
+        """Map a prefix to a caller, instead of any earlier one."""
         self._client.update_item(
             TableName=self._table,
             Key=_KEY,
@@ -57,7 +57,7 @@ class PrefixStore:
         )
 
     def remove(self, prefix: str) -> bool:
-        """Forget a prefix; False when it was not mapped."""
+        """Remove the mapping of a prefix; False if there was none."""
         try:
             self._client.update_item(
                 TableName=self._table,

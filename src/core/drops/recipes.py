@@ -1,6 +1,6 @@
-"""What is to be done with a dropped image: read from metadata, from a sidecar or from a folder's recipe.
+"""What to do with a dropped image: read from its metadata, a sidecar or the recipe of a folder.
 
-A recipe is found whole in one place; nothing is merged from several.
+A recipe comes whole from one place; several are never merged.
 """
 
 import binascii
@@ -14,8 +14,10 @@ from urllib.parse import unquote
 
 from pydantic import Field
 
+from core.drops import naming
 from core.errors import InvalidRequest
 from core.requests.bodies import ImageSettings
+from core.validation import load_json
 
 METADATA = "metadata"
 MAX_RECIPE_BYTES = 256 * 1024
@@ -24,51 +26,68 @@ _EXAMPLE = '{"prompt": "as a watercolour", "quality": "low"}'
 
 
 class Recipe(ImageSettings):
-    """What is to be done with an image that is dropped into the inbox.
+    """What to do with an image that is dropped into the inbox.
 
-    It stands in the object's metadata, in a sidecar or in the recipe.json of a folder. Keys of other objects start at
-    the root of the inbox, or with ./ at the folder of the recipe.
+    It is read from the object's metadata, a sidecar or the recipe.json of a folder. Keys of other objects are relative
+    to the root of the inbox or, with ./, to the folder of the recipe.
     """
 
     references: list[str] | None = None
-    """Keys of more images in the inbox, which come after the dropped one."""
+    """Keys of more input images in the inbox; they follow the dropped one."""
     mask: str | None = None
-    """Key of a PNG in the inbox, of the size of the image: what is transparent in it is edited."""
+    """Key of a PNG in the inbox, of the same size as the image; its transparent areas are edited."""
     markup: str | None = None
     """Key of a PNG in the inbox, drawn over the image to show what to change."""
     input_fidelity: str | None = None
-    """How closely the inputs are kept, for models that know it."""
+    """How closely the inputs are preserved, for models that support it."""
     webhook: str | None = None
-    """A URL that is told when the job ends, as the header Easel-Webhook of the HTTP API."""
+    """A URL that is notified when the job ends, like the header Easel-Webhook of the HTTP API."""
     material: bool | None = None
-    """The image is there for the recipes of others: it is not edited, and needs no prompt."""
+    """Images here are only used by other recipes: they are not edited, and need no prompt."""
     deadline: int | None = None
-    """Seconds from when it is accepted within which the purchase must begin; an hour if absent."""
+    """Seconds from acceptance within which the purchase must begin; 3600 by default."""
     wait_for_sidecar: int | None = Field(default=None, ge=0, le=MAX_WAIT_SECONDS)
-    """In a recipe.json: seconds an image waits for a sidecar of its own before this recipe is used."""
+    """In a recipe.json: seconds that an image waits for a sidecar of its own before this recipe is used."""
 
     def parameters(self) -> dict[str, Any]:
-        """What is asked of the provider."""
+        """The parameters for the provider."""
         own = {"references", "mask", "markup", "webhook", "material", "deadline", "wait_for_sidecar"}
         return self.model_dump(exclude_none=True, exclude=own)
 
     def stated(self) -> dict[str, Any]:
-        """What it says, without the prompt and without the webhook, whose URL may hold a secret."""
+        """What it says, without the prompt and the webhook, whose URL may contain a secret."""
         return self.model_dump(exclude_none=True, exclude={"prompt", "webhook"})
 
 
 @dataclass(frozen=True)
 class FoundRecipe:
-    """A recipe, and where it stands: "metadata", or a key in the inbox."""
+    """The recipe of the object `key`, and where it was found: "metadata", or a key in the inbox."""
 
     place: str
     recipe: Recipe
+    key: str
+
+    def resolve(self, reference: str) -> str:
+        """The key that the recipe means; see naming.resolve. The folder of metadata is that of the object."""
+        return naming.resolve(reference, self.key if self.place == METADATA else self.place)
+
+    @property
+    def is_for_others(self) -> bool:
+        """Whether the object is only used by recipes of other images: its recipe says so, or names it as an input.
+
+        Metadata is the recipe of one object alone, so naming that object does not exclude it.
+        """
+        return bool(self.recipe.material) or (self.place != METADATA and self.key in self._inputs())
+
+    def _inputs(self) -> set[str]:
+        named = (*(self.recipe.references or ()), self.recipe.mask, self.recipe.markup)
+        return {self.resolve(reference) for reference in named if reference}
 
 
 def of_metadata(metadata: Mapping[str, str]) -> Recipe | None:
-    """The recipe in an object's metadata; None when nothing there belongs to one.
+    """The recipe in an object's metadata; None if nothing there belongs to one.
 
-    Values are percent-encoded, since S3 takes ASCII only. Names that are no part of a recipe are other tools' business.
+    Values are percent-encoded, since S3 accepts only ASCII. Names that are not part of a recipe belong to other tools.
 
     Raises:
         InvalidRequest: a value cannot be read, or there is no prompt.
@@ -85,16 +104,14 @@ def of_json(data: bytes, place: str) -> Recipe:
     """The recipe in a JSON file.
 
     Raises:
-        InvalidRequest: it is no JSON, not of the right shape, or has no prompt.
+        InvalidRequest: it is not JSON, does not fit the schema, or has no prompt.
     """
     where = f"the recipe '{place}'"
     if len(data) > MAX_RECIPE_BYTES:
         raise _wrong(where, f"it has more than {MAX_RECIPE_BYTES} bytes", None)
     try:
-        document = json.loads(data)
-        # JSON can spell half a character ("\ud800"), which no text can hold.
-        json.dumps(document, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
+        document = load_json(data)
+    except ValueError:
         raise _wrong(where, "it is not valid JSON in UTF-8", None) from None
     if not isinstance(document, dict):
         raise _wrong(where, "it is not a JSON object", None)
@@ -108,13 +125,13 @@ def _read(document: dict[str, Any], where: str) -> Recipe:
     except InvalidRequest as error:
         raise _wrong(where, error.problem.message, error.problem.param) from None
     if not recipe.prompt and not recipe.material:
-        raise _wrong(where, "it has no prompt, and a recipe is never put together from several places", "prompt")
+        raise _wrong(where, "it has no prompt, and recipes from several places are never merged", "prompt")
     return recipe
 
 
 def _wrong(where: str, fault: str, param: str | None) -> InvalidRequest:
     return InvalidRequest(
-        f"Easel cannot follow {where}: {fault.rstrip('.')}. Write for example {_EXAMPLE}; all fields are in "
+        f"Easel cannot use {where}: {fault.rstrip('.')}. For example, write {_EXAMPLE}; all fields are described in "
         "docs/recipe.schema.json.",
         param=param,
         code="invalid_recipe",
@@ -122,7 +139,7 @@ def _wrong(where: str, fault: str, param: str | None) -> InvalidRequest:
 
 
 def _unwrapped(value: str) -> str:
-    """The text that S3 hands back for text outside ASCII: encoded by RFC 2047."""
+    """The text of a value that S3 returns encoded by RFC 2047, because it was not ASCII."""
     if not (value.startswith("=?") and value.endswith("?=")):
         return value
     try:
@@ -133,7 +150,7 @@ def _unwrapped(value: str) -> str:
 
 
 def _typed(field: str, value: str) -> Any:
-    """A value of metadata as JSON would have it."""
+    """A value of metadata, with the type it would have in JSON."""
     if field == "references":
         return [_decoded(field, key) for key in value.split(",")]
     text = _decoded(field, value)

@@ -1,4 +1,4 @@
-"""The results of drops, in the images bucket under drops/, and which drop each folder there belongs to."""
+"""The results of drops, under drops/ in the images bucket, and which key each folder there belongs to."""
 
 import json
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from core.dynamodb import from_item, to_item
 from core.images.model import Image
+from core.objects import is_missing
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ResultBucket:
-    """Writes manifests, and copies of images beside them."""
+    """Writes manifests and, beside them, copies of images."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
@@ -29,30 +30,30 @@ class ResultBucket:
         )
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """A manifest; None when there is none."""
+        """A manifest; None if it does not exist."""
         try:
             body = self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         except ClientError as error:
-            if _missing(error):
+            if is_missing(error):
                 return None
             raise
         document: dict[str, Any] = json.loads(body)
         return document
 
     def copy(self, image: Image, key: str) -> bool:
-        """Copy an image, its bytes unchanged; False when its caller has deleted it."""
+        """Copy an image, its bytes unchanged; False if its caller has deleted it."""
         try:
             self._client.copy_object(
                 Bucket=self.bucket,
                 Key=key,
                 CopySource={"Bucket": self.bucket, "Key": image.key},
                 ContentType=image.content_type,
-                # Not those of the image, which may be cached for ever: a newer drop writes the same key.
+                # Not those of the image, which may be cached forever: a newer drop writes the same key.
                 MetadataDirective="REPLACE",
                 Metadata={"sha256": image.sha256, "job": image.job_id},
             )
         except ClientError as error:
-            if _missing(error):
+            if is_missing(error):
                 return False
             raise
         return True
@@ -63,14 +64,14 @@ class ResultBucket:
 
 
 class FolderClaims:
-    """Which key's drops a folder of results belongs to, in the jobs table."""
+    """Which key's drops each folder of results belongs to, in the jobs table."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
 
     def claim(self, folder: str, key: str, dropped_at: int, expires_at: int) -> bool:
-        """Claim a folder for the drops of a key; False when it belongs to another key. Times are Unix seconds."""
+        """Claim a folder for the drops of a key; False if it belongs to another key. Times are Unix seconds."""
         document = {"id": _id(folder), "key": key, "newest": dropped_at, "expires_at": expires_at}
         try:
             self._client.put_item(
@@ -81,7 +82,7 @@ class FolderClaims:
                 ExpressionAttributeValues={":key": {"S": key}, ":dropped_at": {"N": str(dropped_at)}},
             )
         except self._client.exceptions.ConditionalCheckFailedException:
-            # A newer drop of the same key may be there already: events come in no order.
+            # A newer drop of the same key may have claimed it already: notifications arrive in no particular order.
             return self._held(folder).get("key") == key
         return True
 
@@ -96,8 +97,3 @@ class FolderClaims:
 
 def _id(folder: str) -> str:
     return f"folder#{folder}"
-
-
-def _missing(error: ClientError) -> bool:
-    # Without ListBucket, which nobody has on this bucket, S3 answers 403 for a key that does not exist.
-    return error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404)

@@ -1,12 +1,11 @@
 """What a drop leaves behind: its images with a result.json, or an error.json, in one folder of the images bucket.
 
-A folder tells of the newest drop of its key, and of that one alone: what an older one left there is taken away, and an
-older one that ends later writes nothing. Everything may be written again, since every end is told at least once.
+A folder shows the newest drop of its key and no other: what an older one left there is deleted, and an older one that
+ends later writes nothing. Everything may be written again, since every end is announced at least once.
 """
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -38,16 +37,14 @@ class Results:
         bucket: ResultBucket,
         claims: FolderClaims,
         retention_seconds: int,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._bucket = bucket
         self._claims = claims
         self._retention_seconds = retention_seconds
-        self._clock = clock
 
     def claim(self, origin: Origin) -> Origin:
         """The origin with the folder that its results go to."""
-        expires_at = int(self._clock()) + self._retention_seconds
+        expires_at = int(time.time()) + self._retention_seconds
         folders = naming.result_folders(origin.key)
         for folder in folders[:-1]:
             if self._claims.claim(folder, origin.key, origin.dropped_at, expires_at):
@@ -56,14 +53,14 @@ class Results:
         return replace(origin, folder=folders[-1])
 
     def refuse(self, origin: Origin, error: EaselError, request_id: str) -> Origin:
-        """Leave an error.json for a drop that became no job: the origin with its folder."""
+        """Leave an error.json for a drop that did not become a job; returns the origin with its folder."""
         origin = self.claim(origin)
         if not self._outdated(origin):
             self._leave_error(origin, {**error_document(error, request_id, DROP_HINTS)})
         return origin
 
     def write(self, job: Job, answers: Answers) -> None:
-        """Leave the result of a job that ended, if it came from a drop; `answers` shape it."""
+        """Leave the result of a job that ended, if it came from a drop. `answers` builds its JSON."""
         origin = job.origin
         if origin is None or self._outdated(origin):
             return
@@ -80,14 +77,17 @@ class Results:
         kept = [(image, key) for image, key in zip(job.images, keys, strict=True) if self._bucket.copy(image, key)]
         self._clear(origin, except_for=[key for _, key in kept])
         self._bucket.delete(_error_key(origin))
-        # Signed URLs would end soon; an image is told by its key and its lasting link.
-        told = {image["id"]: image for image in document.pop("data")}
+        # Signed URLs would expire; a manifest has the key and the permalink of each image.
+        entries = {image["id"]: image for image in document.pop("data")}
         manifest = {
             "object": "drop.result",
             "job_id": job.id,
             "source": origin.source(),
             "recipe": {"from": origin.recipe_from, "prompt": job.request.prompt, **(origin.recipe or {})},
-            "images": [{"key": key, **_lasting(told[image.id]), "kept_until": image.expires_at} for image, key in kept],
+            "images": [
+                {"key": key, **_without_signed_url(entries[image.id]), "kept_until": image.expires_at}
+                for image, key in kept
+            ],
             **document,
         }
         self._bucket.put(_result_key(origin), manifest)
@@ -103,14 +103,14 @@ class Results:
         return outdated
 
     def _clear(self, origin: Origin, except_for: list[str]) -> None:
-        """Take away the images of an older drop."""
+        """Delete the images of an older drop."""
         older = self._bucket.get(_result_key(origin)) or {"images": []}
         for image in older["images"]:
             if image["key"] not in except_for:
                 self._bucket.delete(image["key"])
 
 
-def _lasting(image: Document) -> Document:
+def _without_signed_url(image: Document) -> Document:
     return {name: value for name, value in image.items() if name not in ("url", "expires_at")}
 
 

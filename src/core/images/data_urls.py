@@ -1,4 +1,4 @@
-"""Images inside a request: data URLs."""
+"""Data URLs: images that are part of the request."""
 
 import base64
 import binascii
@@ -9,21 +9,21 @@ from core.errors import Hint, InvalidRequest
 MAX_CHARACTERS = 20_971_520
 
 _URL_SAFE_TO_PLAIN = str.maketrans("-_", "+/")
-_EXPECTED = "Send data:image/png;base64,… (or image/jpeg, image/webp) without white space."
+_EXPECTED = "Send data:image/png;base64,… (or image/jpeg, image/webp) without whitespace."
 
 
 def is_data_url(url: str) -> bool:
-    """Whether the URL holds its data itself."""
+    """Whether the URL is a data URL."""
     return url[:5].lower() == "data:"
 
 
 def decode_data_url(url: str, *, param: str) -> bytes:
-    """The bytes in a base64 data URL, in the plain or the URL-safe alphabet, padded or not.
+    """The bytes in a base64 data URL, in the standard or the URL-safe alphabet, padded or not.
 
-    The media type it claims is not looked at: the bytes decide (see `inspection`).
+    The media type is ignored: the bytes decide (see `inspection`).
 
     Raises:
-        InvalidRequest: it is no base64 data URL (code invalid_image_url), its base64 is broken
+        InvalidRequest: it is not a base64 data URL (code invalid_image_url), its base64 is invalid
             (invalid_base64_image), or it is too long (image_file_too_large).
     """
     if len(url) > MAX_CHARACTERS:
@@ -41,5 +41,5 @@ def decode_data_url(url: str, *, param: str) -> bytes:
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except (binascii.Error, ValueError):  # ValueError: a character beyond ASCII
         raise InvalidRequest(
-            f"The base64 in '{param}' is broken. {_EXPECTED}", param=param, code="invalid_base64_image"
+            f"The base64 in '{param}' is invalid. {_EXPECTED}", param=param, code="invalid_base64_image"
         ) from None

@@ -1,6 +1,6 @@
-"""Images fetched from https URLs that a caller names, without lending the caller our place in the network.
+"""Downloads images from https URLs that callers name, without giving callers access to our network.
 
-Connections go to checked addresses only. Redirects are followed by hand, each checked like the first.
+Only checked addresses are connected to. Each redirect is followed explicitly and checked like the first URL.
 """
 
 import http.client
@@ -17,9 +17,7 @@ from core.outbound.addresses import TrustedHosts
 from core.outbound.connection import CheckedConnection
 from core.outbound.urls import ForbiddenUrl, HttpsUrl
 
-MAX_BYTES = 50 * 1024 * 1024
 MAX_REDIRECTS = 3
-TIMEOUT_SECONDS = 20.0
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHUNK_BYTES = 64 * 1024
@@ -32,15 +30,14 @@ _EXPECTED = (
     "Use an https URL (port 443, no user name or password) of an image on the public internet, "
     "or send the image itself, as a file, a data URL or an upload."
 )
-_NOBODY = TrustedHosts()
 
 
 class _DownloadFailed(Exception):
-    """The image could not be had; the message completes "The image could not be downloaded from …: "."""
+    """The download failed; the message completes "The image could not be downloaded from …: "."""
 
 
 class _TooLarge(Exception):
-    """More bytes than allowed, announced or received."""
+    """More bytes than allowed were announced or received."""
 
 
 def fetch(
@@ -48,18 +45,18 @@ def fetch(
     file: IO[bytes],
     *,
     param: str,
-    max_bytes: int = MAX_BYTES,
-    timeout: float = TIMEOUT_SECONDS,
-    trusted_hosts: TrustedHosts = _NOBODY,
+    max_bytes: int,
+    timeout: float,
+    trusted_hosts: TrustedHosts,
 ) -> None:
-    """Write what is behind an https URL into a file: at most `max_bytes`, within `timeout` seconds all in all.
+    """Download an https URL into a file: at most `max_bytes`, within `timeout` seconds in total.
 
-    Only port 443 is spoken to, so that nobody scans ports through Easel; trusted hosts may use any port.
+    Only port 443 is allowed, so that nobody can scan ports through Easel; trusted hosts can use any port.
 
     Raises:
-        InvalidRequest: for `param`, naming no more of the URL than scheme and host: the URL or one it redirects to
-            is not allowed (code invalid_image_url), the download failed (failed_to_download_image), or the
-            image is too large (image_file_too_large).
+        InvalidRequest: the URL, or one it redirects to, is not allowed (code invalid_image_url), the download failed
+            (failed_to_download_image), or the image is too large (image_file_too_large). The message names only the
+            scheme and host of the URL.
     """
     deadline = time.monotonic() + timeout
     try:
@@ -75,25 +72,25 @@ def fetch(
                     return
                 location = response.headers.get("Location")
             if location is None:
-                raise _DownloadFailed("it redirects to nowhere")
+                raise _DownloadFailed("it redirects without a location")
             if redirects == MAX_REDIRECTS:
                 raise _DownloadFailed(f"it redirects more than {MAX_REDIRECTS} times")
             redirects += 1
-            # Header bytes come as Latin-1; servers mean UTF-8.
+            # http.client decodes headers as Latin-1, but servers send UTF-8.
             here = here.join(location.encode("latin-1").decode("utf-8", "replace"))
     except ForbiddenUrl as error:
         fault = "redirects to a URL that is not allowed" if redirects else "is not allowed"
         raise _forbidden(fault, error, param) from None
     except _TooLarge:
         raise InvalidRequest(
-            f"The image at {first.origin} has more than {max_bytes} bytes, which is the most that is allowed.",
+            f"The image at {first.origin} is larger than the maximum of {max_bytes} bytes.",
             param=param,
             code="image_file_too_large",
         ) from None
     except (_DownloadFailed, OSError, http.client.HTTPException) as error:
         raise InvalidRequest(
             f"The image could not be downloaded from {first.origin}: {_reason(error, timeout)}. "
-            "Its URL must answer 200 with the image itself.",
+            "The URL must answer 200 with the image itself.",
             param=param,
             code="failed_to_download_image",
         ) from None
@@ -111,7 +108,7 @@ def _write(response: http.client.HTTPResponse, file: IO[bytes], max_bytes: int) 
     if response.status != 200:
         raise _DownloadFailed(f"it answered with status {response.status}")
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise _DownloadFailed("it answered in a compressed encoding that was not asked for")
+        raise _DownloadFailed("it answered in a compressed encoding that was not requested")
     announced = response.length
     if announced is not None and announced > max_bytes:
         raise _TooLarge
@@ -134,7 +131,7 @@ def _reason(error: Exception, timeout: float) -> str:
         case _DownloadFailed():
             return str(error)
         case TimeoutError():
-            return f"it took too long ({connecting.STEP_SECONDS:g} seconds for a step, {timeout:g} in all are allowed)"
+            return f"it took too long (limits: {connecting.STEP_SECONDS:g} seconds per step, {timeout:g} in total)"
         case socket.gaierror():
             return "its host name could not be resolved"
         case ssl.SSLCertVerificationError():

@@ -1,27 +1,28 @@
-"""The input images of edits, in the private images bucket under inputs/, beside what callers uploaded."""
+"""The input images of edits, in the private images bucket under inputs/."""
 
 from typing import IO, TYPE_CHECKING, NotRequired, TypedDict
 
 from botocore.exceptions import ClientError
 
 from core.images.stored_object import StoredObject
+from core.objects import is_changed, is_missing
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
 class InputGone(Exception):
-    """The object is no longer there, or no longer the one that was meant."""
+    """The object was deleted or has changed."""
 
 
-class _Place(TypedDict):
+class _Location(TypedDict):
     Bucket: str
     Key: str
     VersionId: NotRequired[str]
 
 
 class InputStore:
-    """Stores inputs for jobs."""
+    """Stores the inputs of jobs."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
@@ -32,14 +33,14 @@ class InputStore:
         self._client.put_object(Bucket=self._bucket, Key=key, Body=file, ContentType=content_type)
 
     def delete(self, key: str) -> None:
-        """Delete an input, if it is there."""
+        """Delete an input, if it exists."""
         self._client.delete_object(Bucket=self._bucket, Key=key)
 
-    def look(self, key: str) -> StoredObject:
-        """An object that a caller refers to, as it is now.
+    def stat(self, key: str) -> StoredObject:
+        """The current state of an object that a caller refers to.
 
         Raises:
-            InputGone: there is none.
+            InputGone: there is no such object.
         """
         try:
             answer = self._client.head_object(Bucket=self._bucket, Key=key)
@@ -47,31 +48,31 @@ class InputStore:
             raise _gone(error, key) from None
         return StoredObject(key, answer["ETag"], answer["ContentLength"])
 
-    def read(self, source: StoredObject, most: int) -> bytes:
-        """The first `most` bytes of an object.
+    def read(self, source: StoredObject, max_bytes: int) -> bytes:
+        """The first `max_bytes` bytes of an object.
 
         Raises:
-            InputGone: it has changed, or is gone.
+            InputGone: it has changed or was deleted.
         """
         try:
-            answer = self._client.get_object(**self._place(source), IfMatch=source.etag, Range=f"bytes=0-{most - 1}")
+            answer = self._client.get_object(
+                **self._location(source), IfMatch=source.etag, Range=f"bytes=0-{max_bytes - 1}"
+            )
         except ClientError as error:
             raise _gone(error, source.key) from None
         return answer["Body"].read()
 
     def copy(self, source: StoredObject, key: str, content_type: str) -> None:
-        """Keep an object as it was when it was looked at, without moving its bytes through here.
-
-        Its metadata and tags stay behind.
+        """Copy an object inside S3, as it was when its state was read. Its metadata and tags are not copied.
 
         Raises:
-            InputGone: it has changed, or is gone.
+            InputGone: it has changed or was deleted.
         """
         try:
             self._client.copy_object(
                 Bucket=self._bucket,
                 Key=key,
-                CopySource=self._place(source),
+                CopySource=self._location(source),
                 CopySourceIfMatch=source.etag,
                 ContentType=content_type,
                 MetadataDirective="REPLACE",
@@ -81,7 +82,7 @@ class InputStore:
             raise _gone(error, source.key) from None
 
     def download(self, key: str, file: IO[bytes]) -> None:
-        """Write an input into a file, piece by piece.
+        """Write an input to a file in chunks.
 
         Raises:
             InputGone: it was deleted.
@@ -93,15 +94,12 @@ class InputStore:
         for chunk in body.iter_chunks(1024 * 1024):
             file.write(chunk)
 
-    def _place(self, source: StoredObject) -> _Place:
-        place: _Place = {"Bucket": source.bucket or self._bucket, "Key": source.key}
+    def _location(self, source: StoredObject) -> _Location:
+        location: _Location = {"Bucket": source.bucket or self._bucket, "Key": source.key}
         if source.version:
-            place["VersionId"] = source.version
-        return place
+            location["VersionId"] = source.version
+        return location
 
 
 def _gone(error: ClientError, key: str) -> Exception:
-    # Without ListBucket, which nobody here has, S3 answers 403 for a key that does not exist.
-    if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404, 412):
-        return InputGone(key)
-    return error
+    return InputGone(key) if is_missing(error) or is_changed(error) else error

@@ -1,4 +1,4 @@
-"""What the bytes of an input image say of it, read from the header: nothing is decoded here."""
+"""Inspects input images by their headers, without decoding them."""
 
 import io
 import struct
@@ -12,30 +12,33 @@ from core.images.model import NotAnImage, content_type_of
 
 # Source: OpenAI Images API, `image` of POST /images/edits (less than 50 MB each).
 MAX_BYTES = 50 * 1024 * 1024
-# A small file can claim a size that no memory holds; no picture worth editing is near these bounds.
+# A small file can claim dimensions that no memory holds; no useful image comes near these limits.
 MAX_PIXELS = 100_000_000
 MAX_EDGE = 30_000
-# How far dimensions and orientation are looked for. Most files have them in the first 64 KiB, but a JPEG may carry
-# megabytes of metadata before them (and a WebP its orientation behind its pixels).
+# How much is searched for dimensions and orientation. Most files have them in the first 64 KiB, but a JPEG can have
+# megabytes of metadata before them, and a WebP has its orientation after its pixels.
 MAX_HEADER_BYTES = 4 * 1024 * 1024
 
 _ALLOWED = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WebP"}
-_EXPECTED = "Allowed are PNG, JPEG and WebP of less than 50 MB; convert HEIC, AVIF, TIFF and others first."
+_EXPECTED = (
+    f"PNG, JPEG and WebP images of less than {MAX_BYTES // 2**20} MB are accepted; convert HEIC, AVIF, TIFF and other "
+    "formats first."
+)
 _ORIENTATION = 0x0112
-_LYING_ON_ITS_SIDE = frozenset({5, 6, 7, 8})
-# What imagesize raises on damaged headers.
-_BROKEN = (ValueError, OSError, struct.error)
+_ROTATED_BY_90_DEGREES = frozenset({5, 6, 7, 8})
+# What imagesize raises for corrupt headers.
+_CORRUPT = (ValueError, OSError, struct.error)
 
 
 class HeaderIncomplete(Exception):
-    """The bytes at hand begin an image, but its dimensions stand further on: read more of it."""
+    """The bytes are the beginning of an image, but do not reach its dimensions: read more of it."""
 
 
 @dataclass(frozen=True)
 class Inspected:
-    """An input image. `size` in bytes; pixels as they are stored, and upright, with the EXIF orientation applied.
+    """An input image. `size` in bytes; dimensions in pixels, as stored and upright (with the EXIF orientation applied).
 
-    A mask is compared with the stored dimensions, a markup with the upright ones.
+    A mask must have the stored dimensions, a markup the upright ones.
     """
 
     content_type: str
@@ -51,16 +54,16 @@ def inspect(data: bytes, *, name: str, param: str, size: int | None = None) -> I
     """Check an input image by its magic bytes and header.
 
     Args:
-        data: the image, or its beginning; no more than MAX_HEADER_BYTES are looked at.
-        name: what a message calls it, for example "image 2".
-        param: the parameter it came in.
-        size: bytes of the whole image; those of `data` by default.
+        data: the image, or its beginning; at most MAX_HEADER_BYTES are read.
+        name: what messages call it, for example "image 2".
+        param: the parameter it was sent in.
+        size: bytes of the whole image; the length of `data` by default.
 
     Raises:
         InvalidRequest: it is empty (code empty_image_file), has too many bytes (image_file_too_large) or pixels
-            (image_too_large), is no image (invalid_image_file), or one of a format that cannot be edited
+            (image_too_large), is not an image (invalid_image_file), or has a format that cannot be edited
             (unsupported_image_media_type).
-        HeaderIncomplete: `data` is only the beginning, and too short.
+        HeaderIncomplete: `data` is only the beginning of the image, and too short.
     """
     size = len(data) if size is None else size
     data = data[:MAX_HEADER_BYTES]
@@ -69,7 +72,7 @@ def inspect(data: bytes, *, name: str, param: str, size: int | None = None) -> I
         content_type, extension = content_type_of(data)
     except NotAnImage:
         raise InvalidRequest(
-            f"The file for {name} is not an image that can be read. {_EXPECTED}",
+            f"The file for {name} is not an image, or is corrupt. {_EXPECTED}",
             param=param,
             code="invalid_image_file",
         ) from None
@@ -81,32 +84,32 @@ def inspect(data: bytes, *, name: str, param: str, size: int | None = None) -> I
         )
     try:
         width, height = imagesize.get(io.BytesIO(data), exif_rotation=False)
-    except _BROKEN:
+    except _CORRUPT:
         width = height = 0
     if width <= 0 or height <= 0:
         if len(data) < min(size, MAX_HEADER_BYTES):
             raise HeaderIncomplete
         raise InvalidRequest(
-            f"The file for {name} claims to be {_ALLOWED[content_type]}, but its header is broken. {_EXPECTED}",
+            f"The file for {name} looks like {_ALLOWED[content_type]}, but its header is corrupt. {_EXPECTED}",
             param=param,
             code="invalid_image_file",
         )
     if max(width, height) > MAX_EDGE or width * height > MAX_PIXELS:
         raise InvalidRequest(
-            f"The file for {name} is {width}x{height} pixels. Allowed are at most {MAX_PIXELS} pixels in all and "
-            f"{MAX_EDGE} on an edge; scale it down first.",
+            f"The file for {name} is {width}x{height} pixels. The limits are at most {MAX_PIXELS} pixels in total "
+            f"and {MAX_EDGE} on an edge; scale it down first.",
             param=param,
             code="image_too_large",
         )
-    upright = (height, width) if _orientation(data, content_type) in _LYING_ON_ITS_SIDE else (width, height)
+    upright = (height, width) if _orientation(data, content_type) in _ROTATED_BY_90_DEGREES else (width, height)
     return Inspected(content_type, extension, size, width, height, *upright)
 
 
 def check_size(size: int, *, name: str, param: str) -> None:
-    """Hold the bytes of a whole image against what is allowed, before any of them is read.
+    """Check the size of a whole image before any of it is read.
 
     Raises:
-        InvalidRequest: as inspect.
+        InvalidRequest: it is empty, or too large.
     """
     if not size:
         raise InvalidRequest(f"The file for {name} is empty. {_EXPECTED}", param=param, code="empty_image_file")
@@ -117,11 +120,11 @@ def check_size(size: int, *, name: str, param: str) -> None:
 
 
 def _orientation(data: bytes, content_type: str) -> int:
-    """The EXIF orientation; 1, upright, where none stands in the bytes at hand."""
+    """The EXIF orientation; 1 (upright) if the bytes have none."""
     if content_type == "image/jpeg":
         try:
             return imagesize.get_info(io.BytesIO(data), dpi=False, colors=False, channels=False).rotation
-        except _BROKEN:
+        except _CORRUPT:
             return 1
     chunks = _png_chunks(data) if content_type == "image/png" else _webp_chunks(data)
     for kind, start, length in chunks:
@@ -149,7 +152,7 @@ def _webp_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _orientation_of_exif(exif: bytes) -> int:
-    """The orientation in the first directory of a TIFF structure; imagesize reads it in JPEG files only."""
+    """The orientation in the first directory of a TIFF structure; imagesize reads it only in JPEG files."""
     order = {b"II": "<", b"MM": ">"}.get(exif[:2])
     if order is None:
         return 1

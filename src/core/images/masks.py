@@ -1,4 +1,4 @@
-"""Masks and markups: the PNG files that say where to edit. The only inputs that Easel decodes."""
+"""Masks and markups: PNG files that show where to edit. They are the only inputs that Easel decodes."""
 
 import io
 import struct
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 # Source: OpenAI Images API, `mask` of POST /images/edits (less than 4 MB).
 MAX_MASK_BYTES = 4 * 1024 * 1024
-# Decoding and converting take up to 12 bytes a pixel, and a function has 512 MB. A camera of 24 megapixels fits.
+# Decoding and converting take up to 12 bytes per pixel, and a function has 512 MB. 24-megapixel photos fit.
 MAX_DECODED_PIXELS = 25_000_000
 
-# A mask without transparency counts as black and white when no pixel has more colour than _MAX_TINT, black (up to
-# _BLACK) and white (from _WHITE) both occur, and no more than _MAX_BETWEEN of all pixels lie between them. That
-# leaves room for soft edges and for what JPEG once did to it, and none for a photograph.
+# A mask without transparency counts as black and white if no pixel has more colour than _MAX_TINT, both black (up to
+# _BLACK) and white (from _WHITE) occur, and at most _MAX_BETWEEN of all pixels are between them. That allows soft edges
+# and JPEG artefacts, but not a photo.
 _BLACK = 16
 _WHITE = 239
 _MAX_TINT = 16
@@ -35,80 +35,79 @@ _MASK_EXPECTED = (
     "the image and save it as PNG. A black and white PNG is converted: black is edited, white is kept."
 )
 _MARKUP_EXPECTED = (
-    "A markup is a PNG with the dimensions of the first image, seen upright: drawn where you mark something, "
-    "transparent everywhere else."
+    "A markup is a PNG with the upright dimensions of the first image, with something drawn on it and transparent "
+    "everywhere else."
 )
 
 
 @dataclass(frozen=True)
 class Mask:
-    """A mask as the provider takes it. `converted`: it was black and white; see MASK_CONVERTED."""
+    """A mask as the provider accepts it. `converted`: it was black and white; see MASK_CONVERTED."""
 
     data: bytes
     converted: bool
 
 
-def prepare_mask(data: bytes, width: int, height: int, *, param: str = "mask") -> Mask:
+def prepare_mask(data: bytes, width: int, height: int) -> Mask:
     """Check a mask against the stored dimensions of the first image, and convert a black and white one.
 
-    Black becomes transparent, which is where the image is edited; white becomes opaque; soft edges stay soft. That is
-    how OpenAI's own recipe makes a mask of a black and white picture: its brightness becomes its alpha.
+    Black becomes transparent, where the image is edited; white becomes opaque; soft edges stay soft. This is OpenAI's
+    own recipe for a black and white image: its brightness becomes its alpha.
 
     Raises:
-        InvalidRequest: it is no such mask; the message tells how to make one.
+        InvalidRequest: it is not a valid mask; the message says how to make one.
     """
     if len(data) >= MAX_MASK_BYTES:
         raise InvalidRequest(
-            f"The mask has {len(data)} bytes. {_MASK_EXPECTED}", param=param, code="image_file_too_large"
+            f"The mask has {len(data)} bytes. {_MASK_EXPECTED}", param="mask", code="image_file_too_large"
         )
-    inspected = inspect(data, name="the mask", param=param)
+    inspected = inspect(data, name="the mask", param="mask")
     if inspected.content_type != "image/png":
-        raise _invalid_mask(f"The mask is {inspected.content_type}, not PNG.", param)
+        raise _invalid_mask(f"The mask is {inspected.content_type}, not PNG.")
     if (inspected.width, inspected.height) != (width, height):
         raise _invalid_mask(
-            f"The mask is {inspected.width}x{inspected.height} pixels, the first image {width}x{height}.", param
+            f"The mask is {inspected.width}x{inspected.height} pixels; the first image is {width}x{height}."
         )
-    image = _decode(data, inspected, "mask", param)
+    image = _decode(data, inspected, "mask")
     alpha = _alpha(image)
     if alpha is not None and _has_transparency(alpha):
         return Mask(data, converted=False)
     grey = _black_and_white(image)
     if grey is None:
-        fault = "has no alpha channel" if alpha is None else "is fully opaque, so that it edits nothing"
-        raise _invalid_mask(f"The mask {fault}, and it is not black and white either.", param)
+        fault = "has no alpha channel" if alpha is None else "is fully opaque, so it edits nothing"
+        raise _invalid_mask(f"The mask {fault}, and it is not black and white.")
     converted = _with_alpha(grey)
     if len(converted) >= MAX_MASK_BYTES:
-        raise _invalid_mask("The black and white mask is too large once it is converted.", param)
+        raise _invalid_mask("The black and white mask is too large after conversion.")
     return Mask(converted, converted=True)
 
 
-def check_markup(data: bytes, width: int, height: int, *, param: str = "markup") -> None:
+def check_markup(data: bytes, width: int, height: int) -> None:
     """Check a markup against the upright dimensions of the first image.
 
     Raises:
-        InvalidRequest: it is no such markup; the message tells what is expected.
+        InvalidRequest: it is not a valid markup; the message says what is expected.
     """
-    inspected = inspect(data, name="the markup", param=param)
+    inspected = inspect(data, name="the markup", param="markup")
     if inspected.content_type != "image/png":
-        raise _invalid_markup(f"The markup is {inspected.content_type}, not PNG.", param)
+        raise _invalid_markup(f"The markup is {inspected.content_type}, not PNG.")
     if (inspected.upright_width, inspected.upright_height) != (width, height):
         raise _invalid_markup(
-            f"The markup is {inspected.upright_width}x{inspected.upright_height} pixels, the first image, upright, "
-            f"{width}x{height}.",
-            param,
+            f"The markup is {inspected.upright_width}x{inspected.upright_height} pixels; the first image, upright, is "
+            f"{width}x{height}."
         )
-    alpha = _alpha(_decode(data, inspected, "markup", param))
+    alpha = _alpha(_decode(data, inspected, "markup"))
     if alpha is None or not _has_transparency(alpha):
-        raise _invalid_markup("The markup has no transparent pixels.", param)
+        raise _invalid_markup("The markup has no transparent pixels.")
 
 
-def _decode(data: bytes, inspected: Inspected, what: str, param: str) -> "Image":
-    from PIL import Image  # noqa: PLC0415 - 40 ms that only masks and markups are worth
+def _decode(data: bytes, inspected: Inspected, param: str) -> "Image":
+    from PIL import Image  # noqa: PLC0415 - takes 40 ms, needed only for masks and markups
 
     if inspected.width * inspected.height > MAX_DECODED_PIXELS:
         raise InvalidRequest(
-            f"The {what} is {inspected.width}x{inspected.height} pixels; at most {MAX_DECODED_PIXELS} pixels are "
-            f"allowed. Scale the image and the {what} down first.",
+            f"The {param} is {inspected.width}x{inspected.height} pixels; at most {MAX_DECODED_PIXELS} pixels are "
+            f"allowed. Scale the image and the {param} down first.",
             param=param,
             code="image_too_large",
         )
@@ -118,9 +117,9 @@ def _decode(data: bytes, inspected: Inspected, what: str, param: str) -> "Image"
         if image.size != (inspected.width, inspected.height):
             raise ValueError("two headers")
         image.load()
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error):  # Pillow's ways to say "broken"
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error):  # whatever Pillow raises
         raise InvalidRequest(
-            f"The {what} is a broken PNG file. Save it again, or export it from another program.",
+            f"The {param} is a corrupt PNG file. Save it again, or export it from another program.",
             param=param,
             code="invalid_image_file",
         ) from None
@@ -128,7 +127,7 @@ def _decode(data: bytes, inspected: Inspected, what: str, param: str) -> "Image"
 
 
 def _alpha(image: "Image") -> "Image | None":
-    """The alpha channel, also where a palette or a single colour is declared transparent."""
+    """The alpha channel, also of images whose palette or a single colour is declared transparent."""
     if "A" in image.getbands():
         return image.getchannel("A")
     return image.convert("RGBA").getchannel("A") if "transparency" in image.info else None
@@ -139,7 +138,7 @@ def _has_transparency(alpha: "Image") -> bool:
 
 
 def _black_and_white(image: "Image") -> "Image | None":
-    """The image in shades of grey, if it is black and white; see the thresholds above."""
+    """The image in shades of grey, if it counts as black and white (see the thresholds above)."""
     from PIL import ImageChops  # noqa: PLC0415 - see _decode
 
     if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
@@ -172,9 +171,9 @@ def _with_alpha(grey: "Image") -> bytes:
     return file.getvalue()
 
 
-def _invalid_mask(fault: str, param: str) -> InvalidRequest:
-    return InvalidRequest(f"{fault} {_MASK_EXPECTED}", param=param, code="invalid_mask_image_format")
+def _invalid_mask(fault: str) -> InvalidRequest:
+    return InvalidRequest(f"{fault} {_MASK_EXPECTED}", param="mask", code="invalid_mask_image_format")
 
 
-def _invalid_markup(fault: str, param: str) -> InvalidRequest:
-    return InvalidRequest(f"{fault} {_MARKUP_EXPECTED}", param=param, code="invalid_markup_image")
+def _invalid_markup(fault: str) -> InvalidRequest:
+    return InvalidRequest(f"{fault} {_MARKUP_EXPECTED}", param="markup", code="invalid_markup_image")

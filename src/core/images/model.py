@@ -1,4 +1,4 @@
-"""Images as stored results: what they are called, and what their bytes say of themselves."""
+"""Images as stored results: their ids and records, and what is read from their bytes."""
 
 import hashlib
 import io
@@ -15,20 +15,20 @@ _SIGNATURES = (
     (b"GIF89a", "image/gif", "gif"),
 )
 
-# Dimensions stand near the beginning of all formats, after at most some metadata.
+# In all formats the dimensions are near the beginning, after at most some metadata.
 _HEADER_BYTES = 1024 * 1024
 
 
 class NotAnImage(Exception):
-    """The bytes are none of the image formats Easel stores."""
+    """The bytes are not an image in a format that Easel stores, or are corrupt."""
 
 
 @dataclass(frozen=True)
 class Image:
     """A stored result. `size` in bytes, `width` and `height` in pixels, times in Unix seconds.
 
-    `deleted_at` is set from the moment its caller deletes it until its bytes are gone; `token_id` is the browser token
-    that asked for it, where one did.
+    `deleted_at` is set from when its caller deletes it until its bytes are gone; `token_id` is the browser token that
+    requested it, if one did.
     """
 
     id: str
@@ -46,20 +46,20 @@ class Image:
     token_id: str | None = None
 
     def gone(self, now: float) -> bool:
-        """Whether it must not be shown any more."""
+        """Whether it was deleted or has expired."""
         return self.deleted_at is not None or self.expires_at <= now
 
 
 def new_image_id() -> str:
-    """An id nobody can guess: 128 random bits, since the lasting link needs no key."""
+    """An id that cannot be guessed: 128 random bits, since a permalink needs no key."""
     return "img_" + secrets.token_hex(16)
 
 
 def content_type_of(data: bytes | bytearray) -> tuple[str, str]:
-    """MIME type and file extension by magic bytes, whatever anybody claims.
+    """MIME type and file extension by magic bytes, whatever the sender claims.
 
     Raises:
-        NotAnImage: neither PNG, JPEG, WebP, GIF nor SVG.
+        NotAnImage: the bytes are not PNG, JPEG, WebP, GIF or SVG.
     """
     for signature, content_type, extension in _SIGNATURES:
         if data.startswith(signature):
@@ -68,7 +68,7 @@ def content_type_of(data: bytes | bytearray) -> tuple[str, str]:
         return "image/webp", "webp"
     if b"<svg" in data[:1024] and data.lstrip()[:1] == b"<":
         return "image/svg+xml", "svg"
-    raise NotAnImage("the bytes are neither PNG, JPEG, WebP, GIF nor SVG")
+    raise NotAnImage("the bytes are not PNG, JPEG, WebP, GIF or SVG")
 
 
 def describe(
@@ -81,18 +81,18 @@ def describe(
     expires_at: int,
     token_id: str | None = None,
 ) -> Image:
-    """Everything that is kept of an image, read from its bytes.
+    """The record of an image, read from its bytes.
 
     Raises:
-        NotAnImage: the bytes are no image, or their header is broken.
+        NotAnImage: the bytes are not an image, or its header is corrupt.
     """
     content_type, extension = content_type_of(data)
     try:
         width, height = imagesize.get(io.BytesIO(memoryview(data)[:_HEADER_BYTES]), exif_rotation=False)
     except (ValueError, OSError, struct.error) as error:
-        raise NotAnImage("the header of the image is broken") from error
+        raise NotAnImage("the header of the image is corrupt") from error
     if width <= 0 or height <= 0:
-        raise NotAnImage("the header of the image is broken")
+        raise NotAnImage("the header of the image is corrupt")
     return Image(
         id=image_id,
         caller_id=caller_id,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 from botocore.exceptions import ClientError
 
 from core.images.model import Image
+from core.objects import is_missing
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -13,14 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SignedUrl:
-    """A URL that anybody may download until `expires_at` (Unix seconds)."""
+    """A URL that anybody can download from until `expires_at` (Unix seconds)."""
 
     url: str
     expires_at: int
 
 
 class ImageStore:
-    """Keeps the bytes of images, as they were received."""
+    """Stores the bytes of images as they were received."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
@@ -31,7 +32,7 @@ class ImageStore:
         self._client.put_object(
             Bucket=self._bucket,
             Key=image.key,
-            Body=cast(bytes, data),  # botocore takes a bytearray too, its types forgot it
+            Body=cast(bytes, data),  # botocore accepts a bytearray, too; its types do not say so
             ContentType=image.content_type,
             CacheControl="private, max-age=31536000, immutable",
             Metadata={"sha256": image.sha256, "job": image.job_id},
@@ -46,19 +47,18 @@ class ImageStore:
         try:
             self._client.head_object(Bucket=self._bucket, Key=image.key)
         except ClientError as error:
-            # Without ListBucket, which nobody here has, S3 answers 403 for a key that does not exist.
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
+            if is_missing(error):
                 return False
             raise
         return True
 
     def delete(self, key: str) -> None:
-        """Delete an object, if it is still there."""
+        """Delete an object, if it exists."""
         self._client.delete_object(Bucket=self._bucket, Key=key)
 
 
 class ImageLinks:
-    """Signs download URLs. They are made for each answer and never stored."""
+    """Signs download URLs, anew for each answer; they are never stored."""
 
     def __init__(self, client: "S3Client", bucket: str, ttl_seconds: int) -> None:
         self._client = client
@@ -66,9 +66,9 @@ class ImageLinks:
         self._ttl_seconds = ttl_seconds
 
     def sign(self, image: Image, now: float, *, head: bool = False) -> SignedUrl:
-        """A URL of the image that works from now for the configured time, or until the image expires.
+        """A URL that works from now for the configured time, or until the image expires.
 
-        It works for GET; with `head` for HEAD instead, since S3 signs the method too.
+        It works for GET, or with `head` for HEAD, since the method is part of the signature.
         """
         ttl = max(1, min(self._ttl_seconds, image.expires_at - int(now)))
         url = self._client.generate_presigned_url(
@@ -77,12 +77,17 @@ class ImageLinks:
         return SignedUrl(url, int(now) + ttl)
 
 
+def permalink(base_url: str, image: Image) -> str:
+    """The URL that redirects to a freshly signed one for as long as the image exists."""
+    return f"{base_url}/i/{image.id}"
+
+
 class LastingLinks:
-    """In place of signed URLs where an answer is kept: links that work for as long as the image lives."""
+    """Permalinks instead of signed URLs, for answers that are kept: they work as long as the image exists."""
 
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url
 
     def sign(self, image: Image, now: float) -> SignedUrl:  # noqa: ARG002 - the same at any time
-        """The lasting link of an image."""
-        return SignedUrl(f"{self._base_url}/i/{image.id}", image.expires_at)
+        """The permalink of an image."""
+        return SignedUrl(permalink(self._base_url, image), image.expires_at)

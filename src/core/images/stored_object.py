@@ -1,11 +1,11 @@
-"""Input images that are objects in S3 already."""
+"""Input images that are already objects in S3."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object as it was at one moment; `size` in bytes. Without a `bucket` it is in the images bucket."""
+    """The state of an object at one moment; `size` in bytes. Without a `bucket` it is in the images bucket."""
 
     key: str
     etag: str
@@ -15,6 +15,6 @@ class StoredObject:
 
     @property
     def name(self) -> str:
-        """What it is called by: stable for equal bytes, and different for others."""
+        """A name that is the same for the same bytes at the same place, and different for others."""
         place = f"s3://{self.bucket}/{self.key}" if self.bucket else self.key
         return f"{place} {self.version or self.etag}"

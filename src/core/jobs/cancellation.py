@@ -1,7 +1,7 @@
-"""How a job is canceled: while it is certain that nothing was bought, at once and free of charge; later not at all.
+"""Cancellation of jobs: at once and free of charge while it is certain that nothing was bought, later not at all.
 
 The race with the worker is decided by the job's version. A worker that has claimed a job writes it once more before it
-buys; when the cancellation was written first, that write fails and nothing is bought.
+buys; if the cancellation was written first, that write fails and nothing is bought.
 """
 
 import logging
@@ -15,11 +15,11 @@ from core.jobs.store import JobChanged, JobStore, StoreBusy
 
 log = logging.getLogger(__name__)
 
-# A job is written by somebody else a few times in its whole life.
+# Others write a job only a few times in its life.
 _ATTEMPTS = 8
 
 
-class Canceler:
+class Cancellation:
     """Cancels jobs."""
 
     def __init__(self, jobs: JobStore, lookup: JobLookup) -> None:
@@ -30,9 +30,9 @@ class Canceler:
         """The canceled job. Canceling it again changes nothing.
 
         Raises:
-            NotFound: no such job, or another caller's.
-            Conflict: it is too late; the error says what is known of the purchase.
-            ServiceUnavailable: the job is being written all the time.
+            NotFound: there is no such job, it is another caller's, or it expired in the meantime.
+            Conflict: it is too late; the error says what is known about the purchase.
+            ServiceUnavailable: other writes keep getting in first.
         """
         for _ in range(_ATTEMPTS):
             job = self._lookup.read(caller, job_id)
@@ -48,7 +48,7 @@ class Canceler:
                 break
             log.info("job canceled", extra={"job_id": job.id, "stage": job.stage})
             return canceled
-        raise ServiceUnavailable("The job is changing just now.", hint=Hint.SEND_AGAIN, retry_after=1)
+        raise ServiceUnavailable("The job is being changed.", hint=Hint.SEND_AGAIN, retry_after=1)
 
 
 def _too_late(job: Job) -> Conflict:

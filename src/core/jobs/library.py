@@ -2,12 +2,12 @@
 
 An image is deleted in three steps, in this order:
 
-    1. its record is marked and its job's result stops listing it, in one transaction: nobody is shown it any more
-    2. its bytes go
-    3. its record goes
+    1. its record is marked as deleted and its job's result stops listing it, in one transaction: it is no longer shown
+    2. its bytes are deleted
+    3. its record is deleted
 
-A crash in between leaves a marked record, by which the next DELETE finishes the work. What nobody finishes expires with
-the bucket's lifecycle and the table's TTL.
+A crash in between leaves a marked record; repeating the DELETE completes the deletion. Otherwise, what is left expires
+by the bucket's lifecycle and the table's TTL.
 """
 
 import logging
@@ -22,11 +22,11 @@ from core.jobs.store import JobChanged, JobStore
 
 log = logging.getLogger(__name__)
 
-# Who else writes a finished job deletes another image of it.
+# Only deletions of other images write a finished job.
 _ATTEMPTS = 12
 
 
-class Library:
+class ImageLibrary:
     """The images of callers."""
 
     def __init__(self, jobs: JobStore, images: ImageStore, lookup: JobLookup) -> None:
@@ -38,7 +38,7 @@ class Library:
         """A caller's images, newest first, and whether there are more; `after` is the last id of the page before.
 
         Raises:
-            NotFound: `after` is no image of the caller.
+            NotFound: `after` is not an image of the caller.
         """
         last = self.read(caller, after) if after is not None else None
         return self._jobs.images_of(caller.id, limit, time.time(), last)
@@ -55,7 +55,7 @@ class Library:
         return image
 
     def shared(self, image_id: str) -> Image:
-        """The image behind a lasting link: who knows its id may see it.
+        """The image behind a permalink: anyone who knows its id may see it.
 
         Raises:
             NotFound: no such image, deleted or expired.
@@ -103,7 +103,7 @@ class Library:
             except JobChanged:
                 continue
             return image
-        raise ServiceUnavailable("The image's job is changing just now.", hint=Hint.SEND_AGAIN, retry_after=1)
+        raise ServiceUnavailable("The image's job is being changed.", hint=Hint.SEND_AGAIN, retry_after=1)
 
     def _owned(self, caller: Caller, image_id: str) -> Image:
         image = self._find(image_id)

@@ -1,4 +1,4 @@
-"""Jobs as their callers look them up: one by its id, a page of them, or one that is waited for."""
+"""How callers look up their jobs: by id, page by page, or by waiting for one to finish."""
 
 import time
 from collections.abc import Callable
@@ -39,7 +39,7 @@ class JobLookup:
         return self._jobs.list_of(caller.id, limit, last)
 
     def wait(self, job: Job, until: float, watch: Callable[[Job], None] | None = None) -> Job:
-        """The job once it is finished, or as it is at `until` (Unix seconds); `watch` sees it each time it is read."""
+        """The job once it has finished, or as it is at `until` (Unix seconds); `watch` gets it each time it is read."""
         pause = _FIRST_POLL_SECONDS
         while not job.finished and (remaining := until - time.time()) > 0:
             time.sleep(min(pause, remaining))

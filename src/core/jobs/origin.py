@@ -1,4 +1,4 @@
-"""Where a job came from, when it came through the S3 door."""
+"""Where a job came from, if it came from the inbox."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Origin:
-    """A dropped object, and what was made of it.
+    """A dropped object, its recipe and where its results go.
 
-    `dropped_at` in Unix seconds; `folder` is where the results go, `recipe_from` where the recipe was found and
+    `dropped_at` is in Unix seconds; `folder` is where the results go, `recipe_from` where the recipe was found, and
     `recipe` what it said, without the prompt.
     """
 
@@ -22,9 +22,9 @@ class Origin:
     recipe: dict[str, Any] | None = None
 
     def source(self) -> dict[str, str | None]:
-        """The object, as manifests and events name it."""
+        """The object as manifests and events identify it."""
         return {"bucket": self.bucket, "key": self.key, "version_id": self.version, "etag": self.etag}
 
-    def told(self) -> dict[str, str | None]:
-        """The object and where its results are, as events name them."""
+    def to_event(self) -> dict[str, str | None]:
+        """The object and the folder of its results, as events show them."""
         return {**self.source(), "results": self.folder}

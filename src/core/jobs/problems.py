@@ -1,28 +1,35 @@
-"""Why a job ended without a result, where it is not the provider who says so."""
+"""Why a job ended without a result, unless the provider gave the reason."""
 
 from core.errors import Hint, Problem
 
+OUTCOME_UNKNOWN = "outcome_unknown"
 
-def outcome_unknown() -> Problem:
-    """The worker died between asking for the images and receiving them."""
+
+def outcome_unknown(what: str) -> Problem:
+    """No images arrived, and it is not known whether they were charged; `what` is a sentence saying what happened."""
     return Problem(
         502,
         "server_error",
-        "outcome_unknown",
-        "The purchase was started and its outcome is not known: it may have been charged, and no image arrived. Easel "
-        "does not buy it again by itself. Buying it again may cost twice.",
+        OUTCOME_UNKNOWN,
+        f"{what} The images may have been charged; Easel does not buy them again by itself. "
+        "Buying them again may cost twice.",
         hint=Hint.BUY_AGAIN,
         charged="unknown",
     )
 
 
+def lost_while_calling() -> Problem:
+    """The worker died between asking for the images and receiving them."""
+    return outcome_unknown("The worker stopped before the provider's answer arrived.")
+
+
 def lost_in_crash() -> Problem:
-    """The worker died after receiving the images and before storing any."""
+    """The worker died after it had received the images and before it stored any."""
     return Problem(
         500,
         "server_error",
         "result_lost",
-        "The images were bought and lost in a crash before they were stored.",
+        "The images were bought, but lost in a crash before they were stored.",
         charged=True,
     )
 
@@ -39,8 +46,8 @@ def deadline_passed() -> Problem:
     )
 
 
-def given_up() -> Problem:
-    """The worker failed again and again before it could buy anything."""
+def exhausted() -> Problem:
+    """Every worker that took the job failed before it could buy anything."""
     return Problem(
         500,
         "server_error",

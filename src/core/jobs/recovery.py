@@ -1,25 +1,23 @@
-"""What becomes of jobs that nobody works on any more.
+"""What happens to abandoned jobs.
 
-Found by the sweep, which runs every minute, or by a dead letter. The rule, for a job whose lease ran out:
+The sweep, which runs every minute, or a dead letter finds them. For a job that waits too long or whose lease ran out:
 
     queued   its message was lost, or the queue is long   queued again, until the deadline ends it free of charge
     claimed  nothing was bought yet                       queued again
-    calling  the purchase may have happened               unknown; never bought again by itself
-    storing  bought; the images may be in the bucket      given to a worker, which looks
+    calling  the purchase may have happened               unknown; never bought again automatically
+    storing  bought; the images may be in the bucket      queued, for a worker to check the bucket
 
-A job that ended is normally announced at once (see core.completion); one that was not is brought before the announcer
-again. An unknown job is looked at once more before its record expires: what it still holds in the ledger counts as
-spent.
+The end of a job is normally announced at once (see core.completion); if it was not, it is handed to the announcer
+again. An unknown job is checked once more before its record expires: what it still holds in the ledger counts as spent.
 """
 
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
 from itertools import chain
 
 from core.jobs.model import ANNOUNCEMENT_PATIENCE_SECONDS, QUEUE_PATIENCE_SECONDS, Job
-from core.jobs.problems import deadline_passed, given_up, outcome_unknown
+from core.jobs.problems import deadline_passed, exhausted, lost_while_calling
 from core.jobs.store import JobChanged, JobStore, JobUnreadable, StoreBusy
 from core.metrics import measure
 from core.queues import JobQueue, QueueUnavailable
@@ -27,71 +25,70 @@ from core.queues import JobQueue, QueueUnavailable
 log = logging.getLogger(__name__)
 
 SWEEP_LIMIT = 200
-# A bought job is looked for so often at least, however long its images could not be reached.
+# The longest pause between two attempts to recover the images of a bought job.
 RESTORING_PATIENCE_SECONDS = 300
 
 
 class Recovery:
     """Decides about abandoned jobs."""
 
-    def __init__(self, jobs: JobStore, queue: JobQueue, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, jobs: JobStore, queue: JobQueue) -> None:
         self._jobs = jobs
         self._queue = queue
-        self._clock = clock
 
     def sweep(self) -> dict[str, int]:
-        """Look at every job that is due, and count what was done with them."""
+        """Decide about every job that is due; returns how many jobs met each decision."""
         done: Counter[str] = Counter()
-        now = self._clock()
+        now = time.time()
         due = [find(now, SWEEP_LIMIT) for find in (self._jobs.due, self._jobs.unannounced, self._jobs.unresolved)]
         for job_id in chain(*due):
             try:
                 job = self._jobs.get(job_id)
-                if job is not None and job.check_at is not None and job.check_at <= self._clock():
-                    done[self._remind(job) if job.unannounced else self._decide(job)] += 1
+                if job is not None and job.check_at is not None and job.check_at <= time.time():
+                    done[self._redispatch(job) if job.unannounced else self._decide(job)] += 1
             except JobChanged:
                 done["changed"] += 1
             except (JobUnreadable, QueueUnavailable, StoreBusy) as error:
-                # One that cannot be dealt with must not keep the others waiting.
+                # One that cannot be handled must not block the others.
                 log.error("job left for the next sweep", extra={"job_id": job_id, "error": type(error).__name__})
-                done["left"] += 1
+                done["postponed"] += 1
         return dict(done)
 
-    def bury(self, job_id: str) -> None:
-        """End a job whose message was delivered several times in vain, unless somebody still works on it."""
+    def fail_undeliverable(self, job_id: str) -> None:
+        """End a job whose message ran out of deliveries, unless a worker still holds it."""
         job = self._jobs.get(job_id)
-        now = int(self._clock())
+        now = int(time.time())
         if job is None or job.finished or (job.status == "running" and not job.lease_expired(now)):
             return
         try:
             if job.stage == "calling":
-                self._save("unknown", job.unknown(outcome_unknown(), now))
-            elif job.stage != "storing":  # The sweep gives a bought one to a worker.
-                self._save("failed", job.failed(given_up(), now))
+                self._save("unknown", job.unknown(lost_while_calling(), now))
+            elif job.stage != "storing":  # The sweep queues a bought one for a worker.
+                self._save("failed", job.failed(exhausted(), now))
         except JobChanged:
             log.info("job moved on", extra={"job_id": job_id})
 
     def _decide(self, job: Job) -> str:
-        now = int(self._clock())
+        now = int(time.time())
         if job.finished:
-            return self._save("counted as spent", job.given_up_in_doubt(now))
+            return self._save("counted as spent", job.closed_in_doubt(now))
         if job.stage == "calling":
-            return self._save("unknown", job.unknown(outcome_unknown(), now))
-        # The deadline bounds the waiting for a purchase; what was bought is looked for, however late.
+            return self._save("unknown", job.unknown(lost_while_calling(), now))
+        # The deadline bounds the wait for a purchase; what was bought is recovered, however late.
         if now >= job.deadline and job.stage != "storing":
             return self._save("failed", job.overdue(deadline_passed(), now))
-        # Twice as long each time, so that a long queue is not filled with copies. Few jobs are paid for and not stored.
+        # Doubled each time, so that copies do not fill a long queue. Bought jobs are few, so their pause has a limit.
         longest = RESTORING_PATIENCE_SECONDS if job.stage == "storing" else now
         check_at = now + min(max(QUEUE_PATIENCE_SECONDS, now - job.created_at), longest)
-        waiting = job.looked_at(check_at) if job.stage == "storing" else job.requeued(check_at)
+        waiting = job.rescheduled(check_at) if job.stage == "storing" else job.requeued(check_at)
         done = self._save("enqueued", waiting)
         self._queue.send(job.id, group=job.caller_id)
         return done
 
-    def _remind(self, job: Job) -> str:
-        now = int(self._clock())
-        # Less and less often: whoever cannot be told now may be out of reach for hours.
-        self._jobs.remind(job, now + max(ANNOUNCEMENT_PATIENCE_SECONDS, now - (job.finished_at or now)))
+    def _redispatch(self, job: Job) -> str:
+        now = int(time.time())
+        # Less and less often: what cannot be reached now may be down for hours.
+        self._jobs.redispatch(job, now + max(ANNOUNCEMENT_PATIENCE_SECONDS, now - (job.finished_at or now)))
         log.warning("the end of a job is announced late", extra={"job_id": job.id})
         measure("LateAnnouncements", 1)
         return "announced again"

@@ -1,12 +1,12 @@
 """Jobs and images in the jobs table.
 
-One table holds by their `id`: jobs (`job_…`), images (`img_…`), uploads (`file_…`, see uploads.store) and, for ten
-minutes, pointers that let a retry find its first job (`retry#…`, `repeat#…`). The index by_owner lists a caller's items
-newest first, the sparse index by_check the jobs that somebody has to look at, by the time for it: the unfinished ones,
-those whose end is not announced yet, and those whose outcome stays unknown.
+One table holds, by `id`: jobs (`job_…`), images (`img_…`), uploads (`file_…`, see uploads.store) and, for ten minutes,
+pointers that let a retry find its first job (`retry#…`, `repeat#…`). The index by_owner lists a caller's items, newest
+first. The sparse index by_check lists the jobs that the sweep has to check, by time: those that are unfinished, whose
+end has not been announced, or whose outcome stays unknown.
 
-What a job moves in the ledger is written in the same transaction as the job, so that neither is without the other.
-Transactions that meet at a balance cancel each other; they are repeated until they get through.
+What a job moves in the ledger is written in the same transaction as the job, so there is never one without the other.
+Transactions that meet at a balance cancel each other; they are repeated until they succeed.
 """
 
 import random
@@ -17,16 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from core.dynamodb import from_item, to_item
+from core.dynamodb import from_item, newest_of, to_item, unchanged_since
 from core.images.model import Image
 from core.jobs.model import Job
-from core.ledger.store import BoundReached, LedgerStore, Step, Stopped
+from core.ledger.store import LedgerStore, LimitReached, Step, Stopped
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, UniversalAttributeValueTypeDef
 
-# What the attribute `open` says of a job in the index by_check.
+# Values of the attribute `open`, the partition key of by_check. The end of a finished job has been announced unless
+# this attribute says otherwise.
 _UNFINISHED = "yes"
 _UNANNOUNCED = "unannounced"
 _UNRESOLVED = "unresolved"
@@ -34,27 +35,27 @@ _UNRESOLVED = "unresolved"
 _job_data = TypeAdapter(Job)
 _image_data = TypeAdapter(Image)
 
-# Longest that a write is repeated because others write the same balances, or because of a throttle.
+# How long a write is repeated because others write the same balances, or because of throttling.
 BUSY_PATIENCE_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 0.02
 _LAST_PAUSE_SECONDS = 0.6
-_PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded"}
+_TRANSIENT = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded"}
 
 
 class JobExists(Exception):
-    """A job of that id was accepted before."""
+    """There is already a job of that id."""
 
 
 class JobChanged(Exception):
-    """Somebody else wrote the job since it was read."""
+    """The job was written by another process since it was read."""
 
 
 class StoreBusy(Exception):
-    """Too many writes met at the same moment; nothing was written."""
+    """Too many concurrent writes; nothing was written."""
 
 
 class JobUnreadable(Exception):
-    """The stored job does not fit this version of Easel."""
+    """This version of Easel cannot read the stored job."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,14 @@ def retry_pointer_id(subject: str, fingerprint: str) -> str:
 
 
 def repeat_pointer_id(caller_id: str, fingerprint: str) -> str:
-    """The pointer's id for requests of a client that tells nothing of its retries."""
+    """The pointer's id for requests of a client that does not mark its retries."""
     return f"repeat#{caller_id}#{fingerprint}"
 
 
 class JobStore:
     """Reads and writes jobs; every write of a job is conditional on the version that was read.
 
-    All writes raise StoreBusy when others keep them from getting through.
+    All writes raise StoreBusy if concurrent writes keep them from succeeding.
     """
 
     def __init__(self, client: "DynamoDBClient", table: str, ledger: LedgerStore) -> None:
@@ -92,15 +93,15 @@ class JobStore:
 
         Raises:
             JobExists: there is a job of that id.
-            BoundReached, Stopped: the reservation is refused (see ledger.store).
+            LimitReached, Stopped: the reservation is refused (see ledger.store).
         """
         created = replace(job, version=1, movement=None)
-        put = self._put(_job_item(created), "attribute_not_exists(id)")
+        put = self._put(_job_item(created), unchanged_since(0))
         self._write(job, created, Step({"Put": put}, lambda _: JobExists(job.id)))
         return created
 
     def get(self, job_id: str) -> Job | None:
-        """The job of that id as it is at this moment (a strongly consistent read)."""
+        """The job of that id (a strongly consistent read)."""
         item = self._get(job_id)
         return _read_job(item) if item else None
 
@@ -108,38 +109,37 @@ class JobStore:
         """Write a job that was read before, with what it moves in the ledger, and its images if it just succeeded.
 
         Raises:
-            JobChanged: somebody else wrote it since.
-            BoundReached, Stopped: it reserves anew, and that is refused (see ledger.store).
+            JobChanged: it was written since.
+            LimitReached, Stopped: it reserves again, and that is refused (see ledger.store).
         """
         saved = replace(job, version=job.version + 1, movement=None)
         images = saved.images if saved.status == "succeeded" else ()
-        more = [_certain({"Put": {"TableName": self._table, "Item": _image_item(image)}}) for image in images]
+        more = [_unconditional({"Put": {"TableName": self._table, "Item": _image_item(image)}}) for image in images]
         self._write(job, saved, Step({"Put": self._put_next(saved)}, lambda _: JobChanged(job.id)), more)
         return saved
 
     def withdraw(self, job: Job) -> None:
-        """Delete a job that nobody has seen yet, with what it moves in the ledger.
+        """Delete a new job that its caller has not seen, with what it moves in the ledger.
 
         Raises:
-            JobChanged: somebody took it in the meantime.
+            JobChanged: a worker has claimed it.
         """
         delete: Any = {
             "TableName": self._table,
             "Key": {"id": {"S": job.id}},
-            "ConditionExpression": "version = :read",
-            "ExpressionAttributeValues": {":read": {"N": str(job.version)}},
+            **unchanged_since(job.version),
         }
         self._write(job, None, Step({"Delete": delete}, lambda _: JobChanged(job.id)))
 
     def point_retries(self, pointer: RetryPointer) -> None:
-        """Remember a job for the retries of the request that starts it. Written before the job itself."""
+        """Point the retries of a request at the job that it starts. Written before the job itself."""
         document = {"id": pointer.id, "job_id": pointer.job_id, "expires_at": pointer.expires_at}
         self._client.put_item(TableName=self._table, Item=to_item(document))
 
     def point_repeats(self, pointer: RetryPointer, now: float, over: str | None) -> str:
-        """Remember a job for equal requests, unless one is remembered already; returns the job they all find.
+        """Point equal requests at a job, unless they already have one; returns the id of the job they all find.
 
-        `over` is the job to be forgotten for it, if there is one.
+        `over` is the job that this one replaces, if any.
         """
         document = {"id": pointer.id, "job_id": pointer.job_id, "expires_at": pointer.expires_at}
         try:
@@ -154,18 +154,18 @@ class JobStore:
         return pointer.job_id
 
     def job_of_retry(self, pointer_id: str, now: float) -> str | None:
-        """The id of the job that an equal request of this caller starts or started within the last minutes."""
+        """The id of the job that an equal request of this caller started within the last minutes, or is starting."""
         item = self._get(pointer_id)
         return str(item["job_id"]) if item and item["expires_at"] > now else None
 
-    def list_of(self, caller_id: str, limit: int, after: Job | None = None) -> tuple[list[Job], bool]:
+    def list_of(self, caller_id: str, limit: int, after: Job | None) -> tuple[list[Job], bool]:
         """A caller's jobs, newest first, and whether there are more. `after` is the last job of the page before."""
         last = {"id": after.id, "created": _created(after)} if after else None
-        items, more = self._newest(_owner("jobs", caller_id), limit, last)
+        items, more = newest_of(self._client, self._table, _owner("jobs", caller_id), limit, last, unexpired_at=0)
         return [_read_job(item) for item in items], more
 
     def due(self, now: float, limit: int) -> list[str]:
-        """Ids of unfinished jobs that somebody has to look at, the longest overdue first."""
+        """Ids of unfinished jobs that have to be checked, the longest overdue first."""
         return self._due(_UNFINISHED, now, limit)
 
     def unannounced(self, now: float, limit: int) -> list[str]:
@@ -177,7 +177,7 @@ class JobStore:
         return self._due(_UNRESOLVED, now, limit)
 
     def all_open(self) -> Iterator[str]:
-        """Ids of all jobs that somebody will look at again: unfinished, unannounced or of unknown outcome."""
+        """Ids of all jobs that will be checked again: unfinished, unannounced or of unknown outcome."""
         for mark in (_UNFINISHED, _UNANNOUNCED, _UNRESOLVED):
             pages = self._client.get_paginator("query").paginate(
                 TableName=self._table,
@@ -189,7 +189,7 @@ class JobStore:
             yield from (item["id"]["S"] for page in pages for item in page["Items"])
 
     def mark_announced(self, job: Job) -> bool:
-        """Remember that the end of a job, as it was read, was announced; False if it was before, or has a new end."""
+        """Record that the end of a job, as read, was announced; False if it already was, or the job has changed."""
         if job.check_after_announcement is None:
             return self._mark(job, "REMOVE #open, check_at")
         values: dict[str, UniversalAttributeValueTypeDef] = {
@@ -198,8 +198,8 @@ class JobStore:
         }
         return self._mark(job, "SET #open = :open, check_at = :check_at", values)
 
-    def remind(self, job: Job, check_at: int) -> None:
-        """Look at an unannounced job again at `check_at` (Unix seconds). The write brings it before the announcer."""
+    def redispatch(self, job: Job, check_at: int) -> None:
+        """Hand an unannounced job to the announcer again, through this write; check it again at `check_at`."""
         self._mark(job, "SET check_at = :check_at", {":check_at": {"N": str(check_at)}})
 
     def image(self, image_id: str) -> Image | None:
@@ -207,25 +207,25 @@ class JobStore:
         item = self._get(image_id)
         return _image_data.validate_python(item) if item else None
 
-    def images_of(self, caller_id: str, limit: int, now: float, after: Image | None = None) -> tuple[list[Image], bool]:
+    def images_of(self, caller_id: str, limit: int, now: float, after: Image | None) -> tuple[list[Image], bool]:
         """A caller's images, newest first, and whether there are more. `after` is the last image of the page before."""
         last = {"id": after.id, "created": _created_image(after)} if after else None
-        items, more = self._newest(_owner("images", caller_id), limit, last, unexpired_at=now)
+        items, more = newest_of(self._client, self._table, _owner("images", caller_id), limit, last, unexpired_at=now)
         return [_image_data.validate_python(item) for item in items], more
 
     def hide_image(self, image: Image, now: int) -> None:
-        """Take an image out of its job's result and its caller's list; its record stays, marked, until forget_image.
+        """Remove an image from its job's result and its caller's list; its record stays, marked, until forget_image.
 
         Raises:
-            JobChanged: somebody else wrote the job or the image meanwhile.
+            JobChanged: the job or the image was written in the meantime.
         """
         marked = _image_item(replace(image, deleted_at=now))
         changed = JobChanged(image.job_id)
-        steps = [Step({"Put": self._put(marked, "attribute_exists(id)")}, lambda _: changed)]
+        steps = [Step({"Put": self._put(marked, {"ConditionExpression": "attribute_exists(id)"})}, lambda _: changed)]
         if job := self.get(image.job_id):
             put = self._put_next(replace(job.without(image.id), version=job.version + 1))
             steps.append(Step({"Put": put}, lambda _: changed))
-        self._through(lambda: self._transact(steps))
+        self._until_not_busy(lambda: self._transact(steps))
 
     def forget_image(self, image: Image) -> None:
         """Delete an image's record, if it is still there."""
@@ -243,7 +243,7 @@ class JobStore:
         return [item["id"]["S"] for item in page["Items"]]
 
     def _mark(self, job: Job, update: str, values: "dict[str, UniversalAttributeValueTypeDef] | None" = None) -> bool:
-        """Change the mark of an unannounced job, unless somebody wrote the job since. It is no new version of it."""
+        """Update an unannounced job, unless it was written since; its version stays."""
         try:
             self._client.update_item(
                 TableName=self._table,
@@ -261,43 +261,19 @@ class JobStore:
             return False
         return True
 
-    def _newest(
-        self, owner: str, limit: int, after: dict[str, str] | None, unexpired_at: float = 0
-    ) -> tuple[list[dict[str, Any]], bool]:
-        query: dict[str, Any] = {
-            "TableName": self._table,
-            "IndexName": "by_owner",
-            "KeyConditionExpression": "#owner = :owner",
-            # TTL deletes late, sometimes by days.
-            "FilterExpression": "expires_at > :now",
-            "ExpressionAttributeNames": {"#owner": "owner"},
-            "ExpressionAttributeValues": {":owner": {"S": owner}, ":now": {"N": str(int(unexpired_at))}},
-            "ScanIndexForward": False,
-        }
-        if after:
-            query["ExclusiveStartKey"] = to_item({"owner": owner, **after})
-        items: list[dict[str, Any]] = []
-        while len(items) <= limit:  # DynamoDB's pages end at 1 MB, which long prompts reach.
-            page = self._client.query(**query, Limit=limit + 1 - len(items))
-            items += [from_item(item) for item in page["Items"]]
-            if "LastEvaluatedKey" not in page:
-                break
-            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-        return items[:limit], len(items) > limit
-
     def _write(self, job: Job, after: Job | None, step: Step, more: Sequence[Step] = ()) -> None:
-        """Write a job, which is `after` then, together with whatever belongs to it."""
+        """Write a job together with what belongs to it; `after` is the job once written."""
         steps = [step, *more]
         if job.movement:
             steps += self._ledger.booking(job.movement, job.id, job.caller_id, job.request.model)
         try:
-            self._through(lambda: self._transact(steps) if len(steps) > 1 else self._write_alone(step))
-        except (JobExists, JobChanged, BoundReached, Stopped):
-            # When an acknowledgement is lost, the client's own retry meets what it wrote the first time; the end may
-            # have been announced in between.
+            self._until_not_busy(lambda: self._transact(steps) if len(steps) > 1 else self._write_alone(step))
+        except (JobExists, JobChanged, LimitReached, Stopped):
+            # If an acknowledgement is lost, the client's own retry finds what it wrote the first time; the end may have
+            # been announced in between.
             held = self.get(job.id)
             if held and after:
-                held = replace(held, check_at=after.check_at)
+                held = replace(held, check_at=after.check_at, announced=after.announced)
             if held != after:
                 raise
 
@@ -321,11 +297,11 @@ class JobStore:
             for step, reason in zip(steps, reasons, strict=True):
                 if reason.get("Code") == "ConditionalCheckFailed":
                     raise step.refusal(from_item(reason.get("Item", {}))) from None
-            if any(reason.get("Code") in _PASSING for reason in reasons):
+            if any(reason.get("Code") in _TRANSIENT for reason in reasons):
                 raise StoreBusy from None
             raise
 
-    def _through(self, write: Callable[[], None]) -> None:
+    def _until_not_busy(self, write: Callable[[], None]) -> None:
         until, pause = time.monotonic() + BUSY_PATIENCE_SECONDS, _FIRST_PAUSE_SECONDS
         while True:
             try:
@@ -337,12 +313,11 @@ class JobStore:
                 pause = min(pause * 2, _LAST_PAUSE_SECONDS)
 
     def _put_next(self, job: Job) -> Any:
-        """A job's next version, if nobody wrote it since the one before."""
-        return self._put(_job_item(job), "version = :read", {":read": {"N": str(job.version - 1)}})
+        """The write of a job's next version, if it was not written since."""
+        return self._put(_job_item(job), unchanged_since(job.version - 1))
 
-    def _put(self, item: dict[str, Any], condition: str, values: dict[str, Any] | None = None) -> Any:
-        put = {"TableName": self._table, "Item": item, "ConditionExpression": condition}
-        return put | {"ExpressionAttributeValues": values} if values else put
+    def _put(self, item: dict[str, Any], condition: dict[str, Any]) -> Any:
+        return {"TableName": self._table, "Item": item, **condition}
 
     def _get(self, item_id: str) -> dict[str, Any] | None:
         answer = self._client.get_item(TableName=self._table, Key={"id": {"S": item_id}}, ConsistentRead=True)
@@ -350,21 +325,24 @@ class JobStore:
 
 
 def _read_job(item: dict[str, Any]) -> Job:
+    announced = item.get("open") not in (_UNFINISHED, _UNANNOUNCED)
     try:
-        return _job_data.validate_python(item)
+        return replace(_job_data.validate_python(item), announced=announced)
     except ValidationError:
         # The error's text could quote a prompt.
         raise JobUnreadable(str(item.get("id"))) from None
 
 
-def _open_mark(job: Job) -> str:
+def _open_mark(job: Job) -> str | None:
     if not job.finished:
         return _UNFINISHED
-    return _UNANNOUNCED if job.unannounced else _UNRESOLVED
+    if not job.announced:
+        return _UNANNOUNCED
+    return _UNRESOLVED if job.check_at is not None else None
 
 
-def _certain(write: "TransactWriteItemTypeDef") -> Step:
-    """A write without a condition, which nothing refuses."""
+def _unconditional(write: "TransactWriteItemTypeDef") -> Step:
+    """A write without a condition, which cannot be refused."""
     return Step(write, lambda _: AssertionError("no condition"))
 
 
@@ -373,15 +351,15 @@ def _owner(kind: str, caller_id: str) -> str:
 
 
 def _created(job: Job) -> str:
-    # The id makes the order of jobs of the same millisecond certain.
+    # The id orders jobs of the same millisecond.
     return f"{job.created_ms:013d}#{job.id}"
 
 
 def _job_item(job: Job) -> dict[str, Any]:
-    document = _job_data.dump_python(job, mode="json", exclude_none=True)
+    document = _job_data.dump_python(job, mode="json", exclude_none=True, exclude={"announced"})
     document |= {"owner": _owner("jobs", job.caller_id), "created": _created(job)}
-    if job.check_at is not None:
-        document["open"] = _open_mark(job)
+    if mark := _open_mark(job):
+        document["open"] = mark
     return to_item(document)
 
 

@@ -1,7 +1,6 @@
-"""How long a queued job may have to wait: an honest guess, from how many wait and how many run at once."""
+"""How long a queued job may have to wait, estimated from how many wait and how many run at once."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.jobs.model import QUEUE_PATIENCE_SECONDS, Job
@@ -13,22 +12,21 @@ _TYPICAL_SECONDS = 20
 
 @dataclass(frozen=True)
 class Estimate:
-    """Roughly how many jobs wait, this one among them, and in how many seconds this one may be done."""
+    """Roughly how many jobs wait, including this one, and in how many seconds this one may be done."""
 
     jobs_waiting: int
     seconds: int
 
 
-class Estimator:
-    """Asks the queue, when somebody asks for a job that waits there."""
+class WaitEstimates:
+    """Estimates the wait of a queued job from the length of its queue."""
 
-    def __init__(self, queue: JobQueue, worker_concurrency: int, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, queue: JobQueue, worker_concurrency: int) -> None:
         self._queue = queue
         self._worker_concurrency = worker_concurrency
-        self._clock = clock
 
     def of(self, job: Job) -> Estimate | None:
-        """The estimate for a queued job; None when the queue does not say."""
+        """The estimate for a queued job; None if the length of the queue cannot be read."""
         try:
             depth = self._queue.depth()
         except QueueUnavailable:
@@ -36,10 +34,10 @@ class Estimator:
         waiting = max(1, depth.waiting + depth.delayed)
         rounds = -(-depth.waiting // self._worker_concurrency)
         seconds = max(rounds * _TYPICAL_SECONDS, self._until_next_attempt(job)) + _TYPICAL_SECONDS
-        return Estimate(waiting, min(seconds, max(1, job.deadline - int(self._clock()))))
+        return Estimate(waiting, min(seconds, max(1, job.deadline - int(time.time()))))
 
     def _until_next_attempt(self, job: Job) -> int:
-        """A job that the provider put off is sent again a minute before the sweep looks for it."""
+        """Seconds. A job that the provider deferred is delivered again a minute before the sweep checks it."""
         if not job.attempts or job.check_at is None:
             return 0
-        return max(0, job.check_at - QUEUE_PATIENCE_SECONDS - int(self._clock()))
+        return max(0, job.check_at - QUEUE_PATIENCE_SECONDS - int(time.time()))

@@ -1,7 +1,7 @@
-"""How a job is performed: claimed by a lease, bought at most once, stored, finished.
+"""How a job is performed: claimed with a lease, bought at most once, stored, finished.
 
-Before the provider is called the job's stage says so. Whoever finds it `calling` after its lease ran out therefore
-knows that the purchase may have happened, and does not repeat it.
+The stage `calling` is written before the provider is called. If a lease runs out in that stage, the purchase may
+therefore have happened, and is not repeated.
 """
 
 import logging
@@ -21,31 +21,37 @@ from core.errors import Problem
 from core.images.input_storage import InputGone, InputStore
 from core.images.model import Image, NotAnImage, describe, new_image_id
 from core.images.storage import ImageStore
-from core.jobs.concurrency import TurnStore
+from core.jobs.concurrency import ConcurrencySlots
 from core.jobs.model import QUEUE_PATIENCE_SECONDS, Job, new_lease_id
-from core.jobs.problems import deadline_passed, lost_in_crash, outcome_unknown
+from core.jobs.problems import (
+    OUTCOME_UNKNOWN,
+    deadline_passed,
+    lost_in_crash,
+    lost_while_calling,
+    outcome_unknown,
+)
 from core.jobs.store import JobChanged, JobStore, StoreBusy
 from core.ledger.store import LedgerStore
 from core.metrics import measure
-from core.pricing import ProviderReport, charge_of
-from core.providers import Delivery, ImageProvider, InDoubt, InputFile, NotBought, Refused
+from core.pricing import ProviderReport, actual_cost
+from core.providers import ImageProvider, InDoubt, InputFile, NotBought, ProviderResult, Refused
 from core.queues import MAX_DELAY_SECONDS, JobQueue
 from core.requests import Input
 
 log = logging.getLogger(__name__)
 
-# What is left of the function's time after the provider's answer: enough to store ten large images.
+# Kept free of the function's time for after the provider's answer: enough to store ten large images.
 STORING_RESERVE_SECONDS = 20
 # A lease outlives the function that holds it, so that no two workers ever hold one job.
 LEASE_MARGIN_SECONDS = 10
-# While the operator's switch is off, jobs look at it so often, until their deadline.
+# While buying is stopped, jobs check so often whether it has resumed, until their deadline.
 STOPPED_RETRY_SECONDS = 15.0
 _DEFAULT_RETRY_SECONDS = 5.0
-_PAUSE_BEFORE_ANOTHER_TURN_SECONDS = (3, 9)
+_SLOT_RETRY_SECONDS = (3, 9)
 _LONGEST_BACKOFF_SECONDS = 60.0
 
 
-class Performer:
+class Worker:
     """Performs jobs, one at a time."""
 
     def __init__(
@@ -57,9 +63,7 @@ class Performer:
         queue: JobQueue,
         catalog: Catalog,
         provider: Callable[[str], ImageProvider],
-        turns: TurnStore,
-        sleep: Callable[[float], None],
-        clock: Callable[[], float] = time.time,
+        slots: ConcurrencySlots,
     ) -> None:
         self._jobs = jobs
         self._ledger = ledger
@@ -68,22 +72,20 @@ class Performer:
         self._queue = queue
         self._catalog = catalog
         self._provider = provider
-        self._turns = turns
-        self._clock = clock
-        self._sleep = sleep
+        self._slots = slots
 
     def perform(self, job_id: str, time_left: Callable[[], float]) -> None:
-        """Do whatever the job needs next. Safe to call any number of times, by any number of workers.
+        """Do what the job needs next. Safe to call any number of times, by any number of workers.
 
         Args:
             job_id: the job.
-            time_left: seconds until this process is stopped.
+            time_left: returns the seconds until this process is stopped.
         """
         job = self._jobs.get(job_id)
         if job is None or job.finished:
             log.info("nothing to do", extra={"job_id": job_id})
             return
-        now = int(self._clock())
+        now = self._now()
         try:
             if job.status == "running":
                 if not job.lease_expired(now):
@@ -93,14 +95,14 @@ class Performer:
                     self._restore(job)
                     return
                 if job.stage == "calling":
-                    self._end(job.unknown(outcome_unknown(), now))
+                    self._end(job.unknown(lost_while_calling(), now))
                     return
             if now >= job.deadline:
                 self._end(job.overdue(deadline_passed(), now))
                 return
             lease_until = now + int(time_left()) + LEASE_MARGIN_SECONDS
-            if not self._turns.take(job.caller_id, job.id, lease_until):
-                self._let_others_go_first(job)
+            if not self._slots.acquire(job.caller_id, job.id, lease_until):
+                self._wait_for_slot(job)
                 return
             job = self._jobs.save(job.claimed(new_lease_id(), lease_until, now))
         except JobChanged:
@@ -109,13 +111,13 @@ class Performer:
         try:
             self._buy(job, time_left)
         finally:
-            self._turns.give_back(job.caller_id, job.id)
+            self._slots.release(job.caller_id, job.id)
 
-    def _let_others_go_first(self, job: Job) -> None:
-        """Put a job back while enough of its caller's run: else one with hundreds would keep all others waiting."""
-        delay = random.randint(*_PAUSE_BEFORE_ANOTHER_TURN_SECONDS)
+    def _wait_for_slot(self, job: Job) -> None:
+        """Put the job back: a caller with hundreds of jobs must not block the others."""
+        delay = random.randint(*_SLOT_RETRY_SECONDS)
         self._queue.send(job.id, delay, group=job.caller_id)  # Should it fail, the sweep sends it.
-        log.info("job waits for its turn", extra=_traced(job, seconds=delay))
+        log.info("job waits for a slot", extra=_traced(job, seconds=delay))
 
     def _buy(self, job: Job, time_left: Callable[[], float]) -> None:
         try:
@@ -124,7 +126,7 @@ class Performer:
                 with _errors_measured():
                     provider.prepare()
                 inputs = [self._open(image, open_files) for image in job.request.inputs]
-                self._look_at_the_switch()
+                self._check_switch()
                 if self._now() >= job.deadline:
                     raise Refused(deadline_passed())
                 try:
@@ -135,7 +137,7 @@ class Performer:
                 timeout = time_left() - STORING_RESERVE_SECONDS
                 with _errors_measured():
                     started = time.monotonic()
-                    delivery = provider.buy(job.request, inputs, request_id=job.request_id, timeout=timeout)
+                    result = provider.buy(job.request, inputs, request_id=job.request_id, timeout=timeout)
                     measure("UpstreamSeconds", time.monotonic() - started, job.request.model)
         except NotBought as outcome:
             self._try_again_later(job, outcome, time_left)
@@ -144,30 +146,32 @@ class Performer:
             report = self._priced(job, refused.report) if refused.report else None
             self._persist(job, lambda held: held.failed(refused.problem, self._now(), report), time_left)
         except InDoubt as outcome:
-            doubt = outcome
-            self._persist(job, lambda held: held.unknown(doubt.problem, self._now()), time_left)
+            problem = outcome_unknown(str(outcome))
+            self._persist(job, lambda held: held.unknown(problem, self._now()), time_left)
         else:
-            self._store(job, replace(delivery, report=self._priced(job, delivery.report)), time_left)
+            self._store(job, replace(result, report=self._priced(job, result.report)), time_left)
 
-    def _look_at_the_switch(self) -> None:
-        """The last look before money is spent: the operator may have stopped all buying."""
+    def _check_switch(self) -> None:
+        """The last check before money is spent: the operator may have stopped all buying."""
         control = self._ledger.control()
         if control.stopped_at is not None:
             raise NotBought(buying_stopped(control.reason).problem, retry_after=STOPPED_RETRY_SECONDS)
 
     def _priced(self, job: Job, report: ProviderReport) -> ProviderReport:
-        """The report with what its count costs."""
+        """The report with the cost of what it counts."""
         model = self._catalog.find(job.request.model)
-        return replace(report, charge=charge_of(report.usage, job.request, model.rules.prices)) if model else report
+        return replace(report, charge=actual_cost(report.usage, job.request, model.rules.prices)) if model else report
 
     def _provider_of(self, job: Job) -> ImageProvider:
         model = self._catalog.find(job.request.model)
         if model is None:
-            raise Refused(Problem(404, "invalid_request_error", "model_not_found", "The model is no longer known."))
+            raise Refused(
+                Problem(404, "invalid_request_error", "model_not_found", "The model has been removed from the catalog.")
+            )
         return self._provider(model.rules.provider)
 
     def _open(self, image: Input, open_files: ExitStack) -> InputFile:
-        """An input as a file on disk, since sixteen large ones do not fit into memory."""
+        """An input as a file on disk, since sixteen large ones do not fit in memory."""
         file = open_files.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
         try:
             self._inputs.download(image.key, file)
@@ -177,7 +181,7 @@ class Performer:
                     400,
                     "invalid_request_error",
                     "input_deleted",
-                    "An input image of the job was deleted before it was needed. Nothing was bought.",
+                    "An input image of the job was deleted before it was used. Nothing was bought.",
                     param=image.role,
                 )
             ) from None
@@ -193,33 +197,33 @@ class Performer:
         if now + delay >= job.deadline:
             self._persist(job, lambda held: held.failed(outcome.problem, now), time_left)
             return
-        delay = min(delay, MAX_DELAY_SECONDS)  # Whoever asks for more is asked again then.
+        delay = min(delay, MAX_DELAY_SECONDS)  # A provider that asked for more is tried again by then.
         check_at = now + delay + QUEUE_PATIENCE_SECONDS
         self._persist(job, lambda held: held.requeued(check_at), time_left)
         self._queue.send(job.id, delay, group=job.caller_id)  # Should it fail, the sweep sends it.
         log.info("job waits", extra=_traced(job, code=outcome.problem.code, seconds=delay))
 
-    def _store(self, job: Job, delivery: Delivery, time_left: Callable[[], float]) -> None:
-        usable = self._described(job, delivery.images)
+    def _store(self, job: Job, result: ProviderResult, time_left: Callable[[], float]) -> None:
+        usable = self._described(job, result.images)
         if not usable:
             problem = Problem(
                 502,
                 "server_error",
                 "provider_result_unusable",
-                "The provider charged, but what it sent is no image.",
+                "The provider charged, but what it sent is not an image.",
                 charged=True,
             )
-            self._persist(job, lambda held: held.failed(problem, self._now(), delivery.report), time_left)
+            self._persist(job, lambda held: held.failed(problem, self._now(), result.report), time_left)
             return
         images = tuple(image for image, _ in usable)
-        bought = len(delivery.images)
-        job = self._persist(job, lambda held: held.storing(images, bought, delivery.report), time_left)
+        bought = len(result.images)
+        job = self._persist(job, lambda held: held.storing(images, bought, result.report), time_left)
         for image, data in usable:
-            self._insist(partial(self._images.put, image, data), time_left)
+            self._retry_until_stopped(partial(self._images.put, image, data), time_left)
         self._persist(job, lambda held: held.succeeded(self._now(), images), time_left)
 
     def _described(self, job: Job, received: tuple[bytes | bytearray, ...]) -> list[tuple[Image, bytes | bytearray]]:
-        """Those of the received bytes that are images, with what is kept of each."""
+        """The images among the received bytes, each with its record."""
         usable = []
         for data in received:
             try:
@@ -233,19 +237,19 @@ class Performer:
                     token_id=job.token_id,
                 )
             except NotAnImage as error:
-                log.error("the provider sent bytes that are no image", extra={"job_id": job.id, "why": str(error)})
+                log.error("the provider sent bytes that are not an image", extra={"job_id": job.id, "why": str(error)})
             else:
                 usable.append((image, data))
         return usable
 
     def _restore(self, job: Job) -> None:
-        """Finish a job whose worker died while storing: what reached the bucket is its result."""
+        """Finish a job whose worker died while storing: what is in the bucket is its result."""
         stored = tuple(image for image in job.images if self._images.holds(image))
         now = self._now()
         self._end(job.succeeded(now, stored) if stored else job.failed(lost_in_crash(), now))
 
     def _persist(self, job: Job, change: Callable[[Job], Job], time_left: Callable[[], float]) -> Job:
-        """Write what became of a purchase, even if the sweep has called it unknown in the meantime."""
+        """Write the outcome of a purchase, even if the sweep has declared it unknown in the meantime."""
 
         def write() -> Job:
             try:
@@ -253,14 +257,14 @@ class Performer:
             except JobChanged:
                 held = self._jobs.get(job.id)
                 if held is not None and held.finished and held.lease_id is None:
-                    return held  # Canceled, or ended at its deadline: it could be, since nothing was bought.
+                    return held  # Canceled, or ended at its deadline, which is only possible before the purchase.
                 if held is None or held.lease_id != job.lease_id:
                     raise
                 if held == change(held):
                     return held
                 return self._end(change(held))
 
-        return self._insist(write, time_left)
+        return self._retry_until_stopped(write, time_left)
 
     def _end(self, job: Job) -> Job:
         saved = self._jobs.save(job)
@@ -276,8 +280,8 @@ class Performer:
         )
         return saved
 
-    def _insist[Result](self, step: Callable[[], Result], time_left: Callable[[], float]) -> Result:
-        """Repeat a step after the purchase until it works or time runs out: what was paid for must not be lost."""
+    def _retry_until_stopped[Result](self, step: Callable[[], Result], time_left: Callable[[], float]) -> Result:
+        """Repeat a step after the purchase until it succeeds or time runs out: what was paid for must not be lost."""
         pause = 0.5
         while True:
             try:
@@ -286,23 +290,26 @@ class Performer:
                 if time_left() < pause + 1:
                     raise
                 log.warning("AWS call failed, trying again", extra={"error": type(error).__name__})
-                self._sleep(pause)
+                time.sleep(pause)
                 pause = min(pause * 2, 8.0)
 
     def _now(self) -> int:
-        return int(self._clock())
+        return int(time.time())
 
 
 def _traced(job: Job, **facts: object) -> dict[str, object]:
-    """What is logged of a job, with the id of the request that brought it, which the provider gets too."""
+    """What is logged about a job, with the id of its request, which the provider gets too."""
     return {"job_id": job.id, "request_id": job.request_id, **facts}
 
 
 @contextmanager
 def _errors_measured() -> Iterator[None]:
-    """Count what goes wrong with the provider inside the block, whatever becomes of the job."""
+    """Count the provider's errors inside the block, whatever the job makes of them."""
     try:
         yield
-    except (NotBought, Refused, InDoubt) as outcome:
+    except (NotBought, Refused) as outcome:
         measure("UpstreamErrors", 1, outcome.problem.code)
+        raise
+    except InDoubt:
+        measure("UpstreamErrors", 1, OUTCOME_UNKNOWN)
         raise

@@ -1,4 +1,4 @@
-"""Dollars as people write them, and the whole micro-dollars that Easel counts in."""
+"""Converts between dollars, as people write them, and the whole micro-dollars that Easel counts in."""
 
 import re
 
@@ -7,14 +7,14 @@ _DOLLARS = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,6}))?")
 
 
 def micro_usd(text: str) -> int:
-    """Micro-dollars of an amount of dollars such as 20, 0.05 or 1.234567, exactly.
+    """The exact micro-dollars of an amount of dollars such as 20, 0.05 or 1.234567.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not such an amount.
     """
     found = _DOLLARS.fullmatch(text)
     if found is None:
-        raise ValueError(f"'{text[:32]}' is no amount of dollars; write 20, 0.05 or 1.234567")
+        raise ValueError(f"'{text[:32]}' is not a valid amount of dollars; write 20, 0.05 or 1.234567")
     return int(found[1]) * _MILLION + int((found[2] or "").ljust(6, "0"))
 
 

@@ -1,13 +1,13 @@
-"""What is reserved and spent, in whole micro-dollars: accounts, the movements in them, and the bounds that hold.
+"""What is reserved and spent, in whole micro-dollars: accounts, the movements between them, and their bounds.
 
 A purchase moves money in several accounts at once: its key's day, month and total, the deployment's day and month, and
-a tally by day, key and model for reports. Periods are those of UTC. In every account `committed` = `reserved` + `spent`
-is what a bound bounds.
+a tally by day, key and model for reports. Days and months are in UTC. What a bound limits is `committed`, which is
+`reserved` + `spent`.
 
-    reserve   the most that the purchase can cost, before anything is bought
-    settle    what it did cost, in place of what was reserved
-    release   nothing was bought
-    resolve   somebody's word about a purchase of unknown outcome, in place of what was reserved
+    reserve   hold the most that the purchase can cost, before anything is bought
+    settle    replace it by the actual cost
+    release   free it, since nothing was bought
+    resolve   replace it by what an operator found out about a purchase of unknown outcome
 """
 
 import secrets
@@ -25,7 +25,7 @@ DEPLOYMENT = "deployment"
 
 @dataclass(frozen=True)
 class Budget:
-    """Micro-dollars that may be spent in a UTC day, in a UTC month, and ever; None is no limit."""
+    """Limits in micro-dollars for a UTC day, a UTC month, and in total; None is no limit."""
 
     day: int | None = None
     month: int | None = None
@@ -38,7 +38,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Account:
-    """Where amounts add up: `owner` is whose it is (a key, a browser token, the deployment), `name` which of theirs."""
+    """Where amounts add up. `owner` is a key, a browser token or the deployment; `name` tells their accounts apart."""
 
     owner: str
     name: str
@@ -46,7 +46,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Balance:
-    """What an account holds, in micro-dollars; `images` counts those bought or about to be."""
+    """The balance of an account in micro-dollars; `images` counts those bought or reserved."""
 
     reserved: int = 0
     spent: int = 0
@@ -54,17 +54,17 @@ class Balance:
     committed: int = 0
 
     def plus(self, reserved: int, spent: int, images: int) -> "Balance":
-        """After a movement of so much."""
+        """The balance after a movement."""
         return Balance(
             self.reserved + reserved, self.spent + spent, self.images + images, self.committed + reserved + spent
         )
 
 
 @dataclass(frozen=True)
-class Bound:
-    """The most that may be committed to an account, in micro-dollars and in `images`; None bounds nothing.
+class Limit:
+    """The most that can be committed to an account, in micro-dollars and in `images`; None is no limit.
 
-    `scope` names whose budget it is in an error: "key", "deployment" or "token".
+    `scope` says in errors whose budget it is: "key", "deployment" or "token".
     """
 
     account: Account
@@ -74,7 +74,7 @@ class Bound:
     images: int | None = None
 
     def has_room(self, balance: Balance, micro_usd: int, images: int) -> bool:
-        """Whether so much more may be committed to an account with that balance."""
+        """Whether an account with that balance has room for so much more."""
         return (self.micro_usd is None or balance.committed + micro_usd <= self.micro_usd) and (
             self.images is None or balance.images + images <= self.images
         )
@@ -82,10 +82,10 @@ class Bound:
 
 @dataclass(frozen=True)
 class Reservation:
-    """What a job holds in the ledger. Later movements meet the same accounts, even past midnight.
+    """What a job holds in the ledger. Later movements go to the same accounts, even after midnight.
 
-    `day` is that of the reservation, under which all its entries are filed; `reserved`, `spent` (micro-dollars) and
-    `images` are what the job has in each account at this moment, after that many `movements`.
+    All entries are filed under `day`, the day of the reservation. `reserved` and `spent` (micro-dollars) and `images`
+    are what the job has in each account now, after so many `movements`.
     """
 
     id: str
@@ -99,9 +99,9 @@ class Reservation:
 
 @dataclass(frozen=True)
 class Movement:
-    """A change in every account of a reservation, booked once; the amounts are differences.
+    """A change to every account of a reservation, booked once. The amounts are differences.
 
-    `bounds` are those that a reservation must keep.
+    `bounds` are those that a new reservation must not pass.
     """
 
     kind: MovementKind
@@ -110,12 +110,12 @@ class Movement:
     spent: int
     images: int
     at: int
-    bounds: tuple[Bound, ...] = ()
+    bounds: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A movement as it was booked."""
+    """A booked movement."""
 
     kind: MovementKind
     job_id: str
@@ -129,28 +129,28 @@ class Entry:
     accounts: tuple[Account, ...]
 
 
-def opening(accounts: tuple[Account, ...], amount: int, images: int, bounds: tuple[Bound, ...], now: float) -> Movement:
+def opening(accounts: tuple[Account, ...], amount: int, images: int, bounds: tuple[Limit, ...], now: float) -> Movement:
     """The movement that reserves an amount (micro-dollars) for a new purchase of that many images."""
     reservation = Reservation(secrets.token_hex(8), day_of(now), accounts, amount, 0, images, 1)
     return Movement("reserve", reservation, amount, 0, images, int(now), bounds)
 
 
 def closing(kind: MovementKind, held: Reservation, *, spent: int, images: int, now: int) -> Movement:
-    """The movement after which nothing is reserved any more, and exactly so much is spent for so many images.
+    """The movement after which nothing is reserved, and exactly so much is spent for so many images.
 
-    It may follow another one: an answer that came after all corrects what was said of the purchase before.
+    It can follow another closing movement: a late answer corrects what was assumed about the purchase before.
     """
     after = Reservation(held.id, held.day, held.accounts, 0, spent, images, held.movements + 1)
     return Movement(kind, after, -held.reserved, spent - held.spent, images - held.images, now)
 
 
 def day_of(now: float) -> str:
-    """The UTC day as 2026-11-22."""
+    """The UTC day, such as 2026-11-22."""
     return datetime.fromtimestamp(now, UTC).date().isoformat()
 
 
 def account_of(owner: str, period: Period, now: float) -> Account:
-    """An owner's account for the period that this moment is in."""
+    """An owner's account for the current period."""
     moment = datetime.fromtimestamp(now, UTC)
     return Account(
         owner,
@@ -164,12 +164,12 @@ def account_of(owner: str, period: Period, now: float) -> Account:
 
 
 def tally_of(day: str, caller_id: str, model: str) -> Account:
-    """The account that adds up what a key spent on a model on a day."""
+    """The account that adds up what a key spends on a model in a day."""
     return Account(f"usage#{day}", f"{caller_id}#{model}")
 
 
 def renewal(period: Period, now: float) -> int | None:
-    """When the next period begins (Unix seconds); None for one that never ends."""
+    """When the next period begins (Unix seconds); None for the total."""
     midnight = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     match period:
         case "minute":

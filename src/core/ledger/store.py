@@ -1,15 +1,15 @@
-"""The ledger table: balances of accounts, an entry for each movement, and the operator's orders.
+"""The ledger table: balances of accounts, an entry for each movement, and the operator's settings.
 
     owner               name                       what
     key_…, deployment   day#…, month#…, total      a balance
     tok_…               total                      a balance
-    key_…               minute#2026-11-22T12:00    a balance, of a key with a limit of images per minute
+    key_…               minute#2026-11-22T12:00    a balance, for keys with a limit of images per minute
     usage#2026-11-22    key_…#MODEL                a balance, for reports
-    entries#2026-11-22  key_…#job_…#ID#2#settle    an entry: written once, never changed
-    deployment          control                    orders: see Control
+    entries#2026-11-22  key_…#job_…#ID#2#settle    an entry, never changed
+    deployment          control                    see Control
 
-A movement is written in one transaction with the job it belongs to (see jobs.store), so that neither is without the
-other. DynamoDB cannot add in a condition, therefore `committed` stands beside `reserved` and `spent`.
+A movement is written in one transaction with its job (see jobs.store), so neither exists without the other. DynamoDB
+cannot add in a condition, so `committed` is stored in addition to `reserved` and `spent`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.dynamodb import from_item, to_item
-from core.ledger.model import DEPLOYMENT, Account, Balance, Bound, Budget, Entry, Movement, Period
+from core.ledger.model import DEPLOYMENT, Account, Balance, Budget, Entry, Limit, Movement, Period
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -27,17 +27,17 @@ _CONTROL = Account(DEPLOYMENT, "control")
 _BATCH = 100  # keys of one BatchGetItem
 
 
-class BoundReached(Exception):
+class LimitReached(Exception):
     """A reservation would pass a bound; nothing was written."""
 
-    def __init__(self, bound: Bound, balance: Balance) -> None:
+    def __init__(self, bound: Limit, balance: Balance) -> None:
         super().__init__(bound.period)
         self.bound = bound
         self.balance = balance
 
 
 class Stopped(Exception):
-    """The operator has stopped all buying, for that reason if they gave one; nothing was written."""
+    """The operator has stopped all buying, possibly with a reason; nothing was written."""
 
     def __init__(self, reason: str | None) -> None:
         super().__init__(reason)
@@ -46,9 +46,9 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class Control:
-    """What the operator ordered without a deployment. Times are Unix seconds.
+    """What the operator has changed without deploying. Times are Unix seconds.
 
-    `day_budget` and `month_budget` stand in place of the deployment's settings if `sets_day` and `sets_month` say so.
+    `day_budget` and `month_budget` take precedence over the deployed settings if `sets_day` and `sets_month` are set.
     """
 
     stopped_at: int | None = None
@@ -59,7 +59,7 @@ class Control:
     month_budget: int | None = None
 
     def budget(self, deployed: Budget) -> Budget:
-        """The deployment's budget in force."""
+        """The deployment's budget that applies now."""
         return Budget(
             day=self.day_budget if self.sets_day else deployed.day,
             month=self.month_budget if self.sets_month else deployed.month,
@@ -68,7 +68,7 @@ class Control:
 
 @dataclass(frozen=True)
 class Step:
-    """One write of a transaction, and the error that its failed condition means, made from the item that was there."""
+    """One write of a transaction, and the error for when its condition fails, made from the item found instead."""
 
     write: "TransactWriteItemTypeDef"
     refusal: Callable[[dict[str, Any]], Exception]
@@ -84,7 +84,8 @@ class LedgerStore:
     def booking(self, movement: Movement, job_id: str, caller_id: str, model: str) -> list[Step]:
         """The writes that book a movement of a job.
 
-        Their refusals: BoundReached, Stopped, or LookupError if it was booked before, which a job's version rules out.
+        They fail with LimitReached, Stopped, or LookupError if the movement was booked before, which a job's version
+        rules out.
         """
         bounds = {bound.account: bound for bound in movement.bounds}
         steps = [self._entry(movement, job_id, caller_id, model)]
@@ -94,26 +95,26 @@ class LedgerStore:
         return steps
 
     def balances(self, accounts: Iterable[Account]) -> dict[Account, Balance]:
-        """The balances of accounts at this moment; one without movements has none."""
+        """The current balances of accounts; those without movements are left out."""
         return {account: _balance(item) for account, item in self._read(accounts).items()}
 
     def control_and_balances(self, accounts: Iterable[Account]) -> tuple[Control, dict[Account, Balance]]:
-        """The operator's orders and some balances, in one read."""
+        """The operator's settings and some balances, in one read."""
         found = self._read([*accounts, _CONTROL])
         control = _control(found.pop(_CONTROL, {}))
         return control, {account: _balance(item) for account, item in found.items()}
 
     def control(self) -> Control:
-        """The operator's orders at this moment."""
+        """The operator's current settings."""
         return _control(self._read([_CONTROL]).get(_CONTROL, {}))
 
     def of_owner(self, owner: str, prefix: str = "") -> Iterator[tuple[Account, Balance]]:
-        """All balances of an owner whose names start so, in the order of their names."""
+        """All balances of an owner whose names have the prefix, sorted by name."""
         for item in self._query(owner, prefix):
             yield Account(owner, item["name"]), _balance(item)
 
     def everything(self) -> tuple[list[Entry], dict[Account, Balance]]:
-        """All entries and all balances: a scan of the whole table."""
+        """All entries and all balances. Scans the whole table."""
         entries, balances = [], {}
         for page in self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
             for item in map(from_item, page["Items"]):
@@ -125,28 +126,28 @@ class LedgerStore:
         return entries, balances
 
     def stop(self, reason: str | None, now: int) -> None:
-        """Stop all buying from this moment on."""
+        """Stop all buying at once."""
         update = "SET stopped_at = if_not_exists(stopped_at, :now)"
         values: dict[str, Any] = {":now": {"N": str(now)}}
         if reason:
             update += ", reason = :reason"
             values[":reason"] = {"S": reason}
-        self._order(update, values)
+        self._update_control(update, values)
 
     def resume(self) -> None:
-        """Let buying go on."""
-        self._order("REMOVE stopped_at, reason")
+        """Allow buying again."""
+        self._update_control("REMOVE stopped_at, reason")
 
     def set_budget(self, period: Period, limit: int | None) -> None:
-        """Let the deployment have another limit (micro-dollars, None for none) than it was deployed with."""
+        """Override a deployed limit (micro-dollars, None for no limit)."""
         value: Any = {"NULL": True} if limit is None else {"N": str(limit)}
-        self._order(f"SET {period}_budget = :limit", {":limit": value})
+        self._update_control(f"SET {period}_budget = :limit", {":limit": value})
 
     def unset_budget(self, period: Period) -> None:
-        """Let the deployment have the limit that it was deployed with."""
-        self._order(f"REMOVE {period}_budget")
+        """Restore the deployed limit."""
+        self._update_control(f"REMOVE {period}_budget")
 
-    def _order(self, update: str, values: dict[str, Any] | None = None) -> None:
+    def _update_control(self, update: str, values: dict[str, Any] | None = None) -> None:
         given: Any = {"ExpressionAttributeValues": values} if values else {}
         self._client.update_item(TableName=self._table, Key=_key(_CONTROL), UpdateExpression=update, **given)
 
@@ -174,8 +175,8 @@ class LedgerStore:
             answer = self._client.batch_get_item(RequestItems=wanted)
             items = [from_item(item) for item in answer["Responses"].get(self._table, [])]
             found |= {Account(item["owner"], item["name"]): item for item in items}
-            left: Any = answer.get("UnprocessedKeys", {}).get(self._table)
-            keys = (left["Keys"] if left else []) + keys[_BATCH:]
+            unprocessed: Any = answer.get("UnprocessedKeys", {}).get(self._table)
+            keys = (unprocessed["Keys"] if unprocessed else []) + keys[_BATCH:]
         return found
 
     def _entry(self, movement: Movement, job_id: str, caller_id: str, model: str) -> Step:
@@ -198,7 +199,7 @@ class LedgerStore:
         put |= {"ConditionExpression": "attribute_not_exists(#owner)", "ExpressionAttributeNames": {"#owner": "owner"}}
         return Step({"Put": put}, lambda _: LookupError(f"{job_id}: a {movement.kind} was booked before"))
 
-    def _change(self, account: Account, movement: Movement, bound: Bound | None) -> Step:
+    def _change(self, account: Account, movement: Movement, bound: Limit | None) -> Step:
         changes = {
             "committed": movement.reserved + movement.spent,
             "reserved": movement.reserved,
@@ -221,13 +222,13 @@ class LedgerStore:
             limits["images"] = bound.images - movement.images
         if bound is None or not limits:
             return Step({"Update": update}, lambda _: LookupError(account.name))
-        values |= {f":most_{name}": {"N": str(most)} for name, most in limits.items()}
-        within = " AND ".join(f"#{name} <= :most_{name}" for name in limits)
-        # An amount beyond the whole limit must fail in an account that does not exist yet, too.
-        fits_an_empty_one = min(limits.values()) >= 0
-        update["ConditionExpression"] = f"{within} OR attribute_not_exists(#committed)" if fits_an_empty_one else within
+        values |= {f":max_{name}": {"N": str(limit)} for name, limit in limits.items()}
+        within = " AND ".join(f"#{name} <= :max_{name}" for name in limits)
+        # An amount above the whole limit must also fail in an account that does not exist yet.
+        fits_empty = min(limits.values()) >= 0
+        update["ConditionExpression"] = f"{within} OR attribute_not_exists(#committed)" if fits_empty else within
         update["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-        return Step({"Update": update}, lambda item: BoundReached(bound, _balance(item)))
+        return Step({"Update": update}, lambda item: LimitReached(bound, _balance(item)))
 
     def _not_stopped(self) -> Step:
         check: Any = {

@@ -1,4 +1,4 @@
-"""Which network addresses an image may come from: the public internet, and what the operator trusts beyond it."""
+"""Which network addresses can be connected to: the public internet, and private ones that the operator trusts."""
 
 import re
 from collections.abc import Iterable
@@ -11,25 +11,25 @@ Network = IPv4Network | IPv6Network
 
 HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
 
-# What `is_global` lets pass. Source: the special-purpose address registries of IANA.
+# Special addresses that `is_global` accepts. Source: the special-purpose address registries of IANA.
 _SPECIAL_IPV4 = (
-    IPv4Network("192.0.0.0/24"),  # protocol assignments, with anycast addresses that reach the local network's edge
-    IPv4Network("192.88.99.0/24"),  # relays of 6to4
+    IPv4Network("192.0.0.0/24"),  # protocol assignments, some of which reach the edge of the local network
+    IPv4Network("192.88.99.0/24"),  # 6to4 relays
     IPv4Network("224.0.0.0/4"),  # multicast
 )
-# All public IPv6 addresses begin like this; the ranges within it that are none:
+# All public IPv6 addresses are in this range, except for the special ones below.
 _UNICAST_IPV6 = IPv6Network("2000::/3")
 _SPECIAL_IPV6 = (
-    IPv6Network("2001::/23"),  # protocol assignments, Teredo among them
+    IPv6Network("2001::/23"),  # protocol assignments, including Teredo
     IPv6Network("2001:db8::/32"),  # documentation
-    IPv6Network("2002::/16"),  # 6to4: stands for an IPv4 address
+    IPv6Network("2002::/16"),  # 6to4: contains an IPv4 address
     IPv6Network("3fff::/20"),  # documentation
 )
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 def is_public(address: Address) -> bool:
-    """Whether the address belongs to a host on the public internet, by whatever notation it is written."""
+    """Whether the address is on the public internet, also where it contains an IPv4 address."""
     if isinstance(address, IPv4Address):
         return address.is_global and not any(address in network for network in _SPECIAL_IPV4)
     if address.scope_id:
@@ -43,17 +43,17 @@ def is_public(address: Address) -> bool:
 
 @dataclass(frozen=True)
 class TrustedHosts:
-    """Hosts an operator lets images be fetched from although they are private; none by default."""
+    """Private hosts that the operator allows connections to; none by default."""
 
     names: frozenset[str] = frozenset()
     networks: tuple[Network, ...] = ()
 
     @classmethod
     def parse(cls, entries: Iterable[str]) -> Self:
-        """From host names ("assets.internal"), addresses and networks ("10.1.0.0/16").
+        """Parse host names ("assets.internal"), addresses and networks ("10.1.0.0/16").
 
         Raises:
-            ValueError: an entry is none of these; the message names it.
+            ValueError: an entry is not one of these; the message names it.
         """
         names, networks = set(), []
         for entry in entries:

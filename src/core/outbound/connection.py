@@ -1,7 +1,7 @@
-"""Connections to hosts that a caller names, without lending the caller our place in the network.
+"""Connections to hosts that callers name, without giving callers access to our network.
 
-The name is resolved here, every address is checked, and the connection goes to a checked address: a name that
-resolves to something else a moment later changes nothing.
+The name is resolved here, every address is checked, and the connection goes to a checked address. So it does not matter
+if the name resolves to something else a moment later (DNS rebinding).
 """
 
 import http.client
@@ -18,15 +18,15 @@ from typing import cast
 from core.outbound.addresses import Address, TrustedHosts, is_public
 from core.outbound.urls import ForbiddenUrl, HttpsUrl
 
-# For one connection attempt and for one read; the deadline bounds their sum.
+# Limit for each connection attempt and each read; the deadline limits their sum.
 STEP_SECONDS = 5.0
 
 
 @cache
 def tls_context() -> ssl.SSLContext:
-    """How servers are verified: by name, against the system's trust store (SSL_CERT_FILE is honoured).
+    """Verifies servers by name against the system's trust store; SSL_CERT_FILE is honoured.
 
-    Made once, since loading the trust store takes about 20 ms.
+    Cached, since loading the trust store takes about 20 ms.
     """
     context = ssl.create_default_context()
     context.sslsocket_class = _DeadlineSocket
@@ -34,7 +34,7 @@ def tls_context() -> ssl.SSLContext:
 
 
 class _DeadlineSocket(ssl.SSLSocket):
-    """A TLS socket that gives up at a deadline, however slowly bytes keep trickling in."""
+    """A TLS socket that times out at a deadline, even if bytes keep trickling in."""
 
     deadline: float
 
@@ -44,12 +44,12 @@ class _DeadlineSocket(ssl.SSLSocket):
 
 
 class CheckedConnection(http.client.HTTPSConnection):
-    """A connection to the host of a URL, at an address that was checked, until `deadline` (of time.monotonic).
+    """A connection to the host of a URL, at a checked address, until `deadline` (of time.monotonic).
 
-    Only port 443 is spoken to, so that nobody scans ports through Easel; trusted hosts may use any port.
+    Only port 443 is allowed, so that nobody can scan ports through Easel; trusted hosts can use any port.
 
     Raises:
-        ForbiddenUrl: the host is not on the public internet, or the port is another.
+        ForbiddenUrl: the host is not on the public internet, or the port is not 443.
         OSError: its name cannot be resolved.
     """
 
@@ -67,7 +67,7 @@ class CheckedConnection(http.client.HTTPSConnection):
 
 
 def _connect(addresses: list[Address], port: int, deadline: float) -> socket.socket:
-    """A connection to the first address that answers."""
+    """A connection to the first address that accepts one."""
     failure = OSError("no address")
     for address in addresses:
         family = socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
@@ -84,7 +84,7 @@ def _connect(addresses: list[Address], port: int, deadline: float) -> socket.soc
 
 
 def _checked_addresses(url: HttpsUrl, trusted_hosts: TrustedHosts, deadline: float) -> list[Address]:
-    """The addresses of a URL's host, none of which leads where callers have no business."""
+    """The addresses of a URL's host, after checking that all of them are allowed."""
     addresses = [url.address] if url.address else _resolve(url.host, deadline)
     trusted = all(trusted_hosts.include(url.host, address) for address in addresses)
     if not trusted and url.port != 443:
@@ -95,7 +95,7 @@ def _checked_addresses(url: HttpsUrl, trusted_hosts: TrustedHosts, deadline: flo
 
 
 def _resolve(host: str, deadline: float) -> list[Address]:
-    """Every address of a name. In a thread, since getaddrinfo knows no time-out."""
+    """All addresses of a name. Runs in a thread, since getaddrinfo has no timeout."""
     answers: queue.SimpleQueue[list[Address] | OSError] = queue.SimpleQueue()
 
     def ask() -> None:
@@ -116,8 +116,8 @@ def _resolve(host: str, deadline: float) -> list[Address]:
 
 
 def _step(deadline: float) -> float:
-    """Seconds that the next step on the network may take."""
-    left = deadline - time.monotonic()
-    if left <= 0:
+    """The timeout of the next network operation in seconds."""
+    remaining = deadline - time.monotonic()
+    if remaining <= 0:
         raise TimeoutError
-    return min(left, STEP_SECONDS)
+    return min(remaining, STEP_SECONDS)

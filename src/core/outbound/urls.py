@@ -1,4 +1,4 @@
-"""URLs of images, taken apart once: what is checked here is exactly what is connected to."""
+"""URLs that callers name, parsed once: what is checked here is exactly what is connected to."""
 
 import re
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from core.outbound.addresses import HOST_NAME, Address
 
 MAX_CHARACTERS = 8192
 
-# Parsers disagree about white space, control characters and backslashes in a URL; a URL needs none of them.
+# Parsers disagree about whitespace, control characters and backslashes in URLs; no valid URL needs them.
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 class ForbiddenUrl(Exception):
-    """The URL may not be fetched; the message says why, and echoes nothing of it."""
+    """The URL is not allowed; the message says why, without repeating any of it."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,15 @@ class HttpsUrl:
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Take a URL apart, strictly.
+        """Parse a URL strictly.
 
         Raises:
-            ForbiddenUrl: it is no https URL, or one that is written to be misread.
+            ForbiddenUrl: it is not an https URL, or it is ambiguous.
         """
         if len(url) > MAX_CHARACTERS:
             raise ForbiddenUrl(f"it has more than {MAX_CHARACTERS} characters")
         if _UNSAFE.search(url):
-            raise ForbiddenUrl("it holds white space, control characters or backslashes")
+            raise ForbiddenUrl("it contains whitespace, control characters or backslashes")
         try:
             parts = urlsplit(url)
             port = 443 if parts.port is None else parts.port
@@ -47,14 +47,14 @@ class HttpsUrl:
         if parts.scheme != "https":
             raise ForbiddenUrl("it does not start with https://")
         if "@" in parts.netloc:
-            raise ForbiddenUrl("it holds a user name or password")
+            raise ForbiddenUrl("it contains a user name or password")
         host = (parts.hostname or "").removesuffix(".")
         _check_host(host, bracketed="[" in parts.netloc)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return cls(host, port, quote(target, safe=_PRINTABLE, errors="replace"))
 
     def join(self, reference: str) -> Self:
-        """The URL that a reference found at this one leads to.
+        """The URL that a reference, such as a redirect, leads to from this one.
 
         Raises:
             ForbiddenUrl: see `parse`.
@@ -67,7 +67,7 @@ class HttpsUrl:
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port: all that may be told of a URL, whose path and query can be a secret."""
+        """Scheme, host and port: all that messages can contain, since the path and query can be secret."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"https://{host}" if self.port == 443 else f"https://{host}:{self.port}"
 
@@ -93,7 +93,7 @@ def _check_host(host: str, *, bracketed: bool) -> None:
         raise ForbiddenUrl("its host is not ASCII (write an international name in its xn-- form)")
     if not HOST_NAME.fullmatch(host):
         raise ForbiddenUrl("its host is not a valid host name")
-    # "127.1", "0x7f000001", "2130706433": resolvers read these as addresses.
+    # Resolvers read "127.1", "0x7f000001" and "2130706433" as addresses.
     if _NUMBER.fullmatch(host.rpartition(".")[2]):
         try:
             ip_address(host)

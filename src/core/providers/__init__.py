@@ -1,11 +1,11 @@
-"""What the core asks of an upstream that makes images.
+"""What the core needs from an upstream that makes images.
 
-An adapter is one module with a class that fits ImageProvider. A call ends in a Delivery or in one of three ways, which
-decide about money and are therefore named:
+An adapter is one module with a class that implements ImageProvider. A call ends in a ProviderResult or in one of three
+exceptions, which decide about money:
 
-    NotBought   certainly not accepted; may be tried again, after a while if `retry_after` says so
-    Refused     certainly not bought, and asking again would not help; or bought and worth nothing: see its problem
-    InDoubt     the purchase may have happened and no result came
+    NotBought   certainly not accepted; may be tried again, after `retry_after` if given
+    Refused     certainly not bought, and a retry would not help; or bought without a usable result: see its problem
+    InDoubt     the purchase may have happened, but no result arrived
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Delivery:
-    """What a purchase brought: the images' bytes in the provider's order, and its report."""
+class ProviderResult:
+    """The result of a purchase: the images' bytes in the provider's order, and its report."""
 
     images: tuple[bytes | bytearray, ...]
     report: ProviderReport
 
 
 class NotBought(Exception):
-    """The provider did not accept the request; `retry_after` in seconds if it said when to come back."""
+    """The provider did not accept the request; `retry_after` in seconds, if it said when to retry."""
 
     def __init__(self, problem: Problem, retry_after: float | None = None) -> None:
         super().__init__(problem.message)
@@ -41,7 +41,7 @@ class NotBought(Exception):
 
 
 class Refused(Exception):
-    """The provider's answer is final. `report` is what it said of the purchase, where it charged."""
+    """The provider's answer is final. `report` is what it said about the purchase, if it charged."""
 
     def __init__(self, problem: Problem, report: ProviderReport | None = None) -> None:
         super().__init__(problem.message)
@@ -50,15 +50,11 @@ class Refused(Exception):
 
 
 class InDoubt(Exception):
-    """Nobody knows whether the provider charges."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message)
-        self.problem = problem
+    """It is not known whether the provider charged; the message is a sentence that says what happened."""
 
 
 class ListUnavailable(Exception):
-    """The provider's list of models cannot be had; the message says why."""
+    """The provider's list of models cannot be read; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -72,16 +68,16 @@ class InputFile:
 
 
 class ImageProvider(Protocol):
-    """An upstream that makes images for money."""
+    """An upstream that sells images."""
 
     def prepare(self) -> None:
-        """Do all that can fail before anything is sent, such as reading the key.
+        """Do everything that can fail before anything is sent, such as reading the key.
 
         Raises:
             NotBought, Refused: the purchase cannot be made now, or at all.
         """
 
-    def buy(self, request: Request, inputs: Sequence[InputFile], *, request_id: str, timeout: float) -> Delivery:
+    def buy(self, request: Request, inputs: Sequence[InputFile], *, request_id: str, timeout: float) -> ProviderResult:
         """Buy the images of one request. Called at most once for each claim of a job.
 
         Args:
@@ -95,20 +91,19 @@ class ImageProvider(Protocol):
         """
 
     def shutdown_dates(self) -> dict[str, date]:
-        """The days on which models are to be shut down, by name, as the provider announces them.
+        """The shutdown dates of models, by name, as announced by the provider.
 
         Raises:
-            ListUnavailable: the provider does not say.
+            ListUnavailable: the list cannot be read.
         """
 
 
 def connect(
     name: str, environment: Mapping[str, str], http: "httpx.Client", secrets: "SecretsManagerClient"
 ) -> ImageProvider:
-    """The adapter that the catalog calls `name`: the module of that name beside this one.
+    """The adapter that the catalog calls `name`: the module of that name in this package.
 
-    A module of an adapter has a function of its own `connect(environment, http, secrets)`, which reads the settings
-    that it needs.
+    Each adapter's module has its own function `connect(environment, http, secrets)`, which reads the settings it needs.
     """
     module = import_module(f"{__name__}.{name}")
     provider: ImageProvider = module.connect(environment, http, secrets)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 CACHE_SECONDS = 300
 
 
-# Only the operator can mend these. Source: errors of Secrets Manager's GetSecretValue.
+# Only the operator can fix these. Source: errors of Secrets Manager's GetSecretValue.
 _LASTING = frozenset(
     {
         "AccessDeniedException",
@@ -27,7 +27,7 @@ _LASTING = frozenset(
 
 
 class KeyUnavailable(Exception):
-    """The key cannot be read; the message says why, without the key. `may_pass` when trying again can help."""
+    """The key cannot be read; the message says why, without the key. `may_pass`: whether a retry can help."""
 
     def __init__(self, message: str, *, may_pass: bool) -> None:
         super().__init__(message)
@@ -35,7 +35,7 @@ class KeyUnavailable(Exception):
 
 
 class ProviderKey:
-    """Reads the key, keeps it for five minutes, and reads it again when told that it is refused."""
+    """Reads the key, caches it for five minutes, and reads it again once the provider has refused it."""
 
     def __init__(self, client: "SecretsManagerClient", secret_arn: str) -> None:
         self._secrets = SecretsProvider(boto3_client=client)
@@ -45,7 +45,7 @@ class ProviderKey:
         """The key: the secret's text, or `api_key` of its JSON.
 
         Args:
-            again: ask Secrets Manager even when a cached value is at hand.
+            again: ask Secrets Manager even if a value is cached.
 
         Raises:
             KeyUnavailable: no permission, no such secret, or nothing usable in it.

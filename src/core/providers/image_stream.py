@@ -1,7 +1,7 @@
 """Reads an ImagesResponse while it arrives: images are decoded on the way and never held as text.
 
-The text of a 3 MB image is 4 MB of base64 inside JSON; parsing it whole costs several times the memory and the CPU.
-So `b64_json` values are cut out of the stream, and what is left over is parsed as ordinary, small JSON.
+The text of a 3 MB image is 4 MB of base64 inside JSON; parsing it whole takes several times the memory and CPU. So the
+`b64_json` values are cut out of the stream, and the rest is parsed as ordinary, small JSON.
 """
 
 import json
@@ -19,7 +19,7 @@ _DECODE_AT = 64 * 1024
 
 
 class BrokenBody(Exception):
-    """The body is cut off, is no JSON, or holds base64 that is none."""
+    """The body is truncated, is not JSON, or contains invalid base64."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ParsedBody:
 
 @dataclass
 class ImagesBody:
-    """Takes a body chunk by chunk; `parse` gives what it held."""
+    """Takes a body chunk by chunk; `parse` returns what it contained."""
 
     _rest: bytearray = field(default_factory=bytearray)
     _pending: bytes = b""
@@ -66,10 +66,10 @@ class ImagesBody:
         return ParsedBody(document, tuple(self._images))
 
     def _take_rest(self) -> bool:
-        """Move what is no image to the rest; True when an image starts."""
+        """Move what is not an image to the rest; True if an image starts."""
         start = _IMAGE_STARTS.search(self._pending)
         if start is None:
-            # A start may be cut by the end of the chunk.
+            # The end of the chunk may cut the start of an image.
             keep = max(0, len(self._pending) - _LONGEST_START)
             self._rest += self._pending[:keep]
             self._pending = self._pending[keep:]
@@ -81,19 +81,19 @@ class ImagesBody:
         return True
 
     def _take_image(self) -> bool:
-        """Decode what there is of the current image; True when it ends."""
+        """Decode what has arrived of the current image; True if it ends."""
         end = self._pending.find(b'"')
         if end < 0:
             if len(self._pending) < _DECODE_AT:
                 return False
-            # An escape may be cut by the end of the chunk, and base64 comes in groups of four.
+            # The end of the chunk may cut an escape, and base64 comes in groups of four.
             escape = self._pending.rfind(b"\\", -_LONGEST_ESCAPE)
             text = self._pending[:escape] if escape >= 0 else self._pending
-            left = self._pending[len(text) :]
+            rest = self._pending[len(text) :]
             text = _unescape(text)
             usable = len(text) - len(text) % 4
             self._decode(text[:usable])
-            self._pending = text[usable:] + left
+            self._pending = text[usable:] + rest
             return False
         self._decode(_unescape(self._pending[:end]))
         self._pending = self._pending[end + 1 :]
@@ -108,7 +108,7 @@ class ImagesBody:
 
 
 def _unescape(text: bytes) -> bytes:
-    """JSON text as the characters it stands for; of base64's characters some encoders escape `/` and `+`."""
+    """JSON text without its escapes; some encoders escape `/` and `+`, which base64 uses."""
     if b"\\" not in text:
         return text
     try:

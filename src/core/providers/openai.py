@@ -1,4 +1,4 @@
-"""The OpenAI Images API, and servers that speak it.
+"""The OpenAI Images API, and servers compatible with it.
 
 Contract: https://developers.openai.com/api/reference/resources/images (as of 2026-11-22).
 """
@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import Field, field_validator
 
-from core.errors import Charged, Hint, Moderation, Problem
+from core.errors import Charged, Moderation, Problem
 from core.pricing import ProviderReport, Usage
-from core.providers import Delivery, InDoubt, InputFile, ListUnavailable, NotBought, Refused
+from core.providers import InDoubt, InputFile, ListUnavailable, NotBought, ProviderResult, Refused
 from core.providers.api_key import KeyUnavailable, ProviderKey
 from core.providers.image_stream import BrokenBody, ImagesBody, ParsedBody
 from core.requests import Request
@@ -39,7 +39,7 @@ _AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.
 _DOWNLOAD_ATTEMPTS = 3
 _ERROR_BODY_LIMIT = 64 * 1024
 
-# Money is missing at the provider: no waiting helps. Source: OpenAI error codes of 429 and 400.
+# The provider account is out of money, so waiting does not help. Source: OpenAI error codes of 429 and 400.
 _QUOTA_CODES = frozenset(
     {
         "insufficient_quota",
@@ -50,14 +50,14 @@ _QUOTA_CODES = frozenset(
         "billing_hard_limit_reached",
     }
 )
-# Azure calls it contentFilter; DALL-E called it content_policy_violation.
+# Azure's code is contentFilter; DALL-E's was content_policy_violation.
 _MODERATION_CODES = frozenset({"moderation_blocked", "content_policy_violation", "contentFilter", "content_filter"})
 _SAFETY_VIOLATIONS = re.compile(r"safety_violations=\[([^\]]*)\]")
 _SECRET_LIKE = re.compile(r"\b(sk|ek|org|Bearer)[-_ ][A-Za-z0-9*_-]{6,}")
 
 
 class OpenAISettings(Settings):
-    """Where the provider is and how it is paid. The base URL may be OpenAI's, Azure's, a proxy's or one's own."""
+    """The provider's address and credentials. The base URL may be that of OpenAI, Azure, a proxy or your own server."""
 
     secret_arn: str = Field(alias="PROVIDERS__OPENAI__SECRET_ARN", min_length=1)
     base_url: str = Field(alias="PROVIDERS__OPENAI__BASE_URL", default="https://api.openai.com/v1")
@@ -69,12 +69,12 @@ class OpenAISettings(Settings):
     def _is_url(cls, url: str) -> str:
         parts = urlsplit(url)
         if not parts.hostname or (parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost")):
-            raise ValueError("must start with https:// (plain http only towards loopback)")
+            raise ValueError("must start with https:// (plain http only to loopback)")
         return url.rstrip("/")
 
     @property
     def wants_api_key_header(self) -> bool:
-        """Azure takes keys in a header of its own; a bearer token there means Entra ID."""
+        """Azure expects keys in a header of its own; a bearer token there means Entra ID."""
         return (urlsplit(self.base_url).hostname or "").endswith(_AZURE_HOSTS)
 
 
@@ -96,17 +96,17 @@ class OpenAIProvider:
         """Read the key while it is still certain that nothing was bought."""
         if not self._settings.enabled:
             raise Refused(
-                _problem(503, "provider_disabled", "The operator has switched this provider off.", retryable=True)
+                _problem(503, "provider_disabled", "The operator has switched off this provider.", retryable=True)
             )
         self._read_key()
 
-    def buy(self, request: Request, inputs: Sequence[InputFile], *, request_id: str, timeout: float) -> Delivery:
+    def buy(self, request: Request, inputs: Sequence[InputFile], *, request_id: str, timeout: float) -> ProviderResult:
         """POST /images/generations, or /images/edits with its inputs. See ImageProvider.buy."""
         until = time.monotonic() + timeout
         try:
             return self._post(request, inputs, self._read_key(), request_id, until)
         except _KeyRefused:
-            # A rotated secret is picked up here: the old key was refused, so nothing was bought.
+            # The secret may have been rotated. The old key was refused, so nothing was bought.
             log.warning("provider refused the key, reading the secret again")
         for image in inputs:
             image.file.seek(0)
@@ -143,7 +143,9 @@ class OpenAIProvider:
                 )
             ) from error
 
-    def _post(self, request: Request, inputs: Sequence[InputFile], key: str, request_id: str, until: float) -> Delivery:
+    def _post(
+        self, request: Request, inputs: Sequence[InputFile], key: str, request_id: str, until: float
+    ) -> ProviderResult:
         path, content = _content(request, inputs)
         call = self._http.stream(
             "POST",
@@ -161,7 +163,7 @@ class OpenAIProvider:
     def _headers(self, key: str, request_id: str) -> dict[str, str]:
         headers = {
             "X-Client-Request-Id": request_id,
-            # Base64 of a compressed image does not compress; inflating it would only cost time.
+            # Base64 of a compressed image hardly compresses; inflating it would only cost time.
             "Accept-Encoding": "identity",
         }
         if self._settings.wants_api_key_header:
@@ -173,20 +175,18 @@ class OpenAIProvider:
         return headers
 
     def _linked_images(self, body: ParsedBody, until: float) -> tuple[bytes, ...]:
-        """Images that a compatible server answered by URL, as DALL-E did, instead of inline."""
+        """Images that a compatible server returned by URL, as DALL-E did, instead of inline."""
         rows = body.document.get("data")
         urls = [row.get("url") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
         return tuple(self._download(url, until) for url in urls if isinstance(url, str))
 
     def _download(self, url: str, until: float) -> bytes:
-        for left in range(_DOWNLOAD_ATTEMPTS - 1, -1, -1):
+        for remaining in range(_DOWNLOAD_ATTEMPTS - 1, -1, -1):
             try:
                 return self._http.get(url, timeout=_timeouts(until)).raise_for_status().content
             except httpx.HTTPError as error:
-                if not left:
-                    raise InDoubt(
-                        _in_doubt("The provider made the images, but they could not be downloaded.")
-                    ) from error
+                if not remaining:
+                    raise InDoubt("The provider made the images, but they could not be downloaded.") from error
         raise AssertionError("unreachable")
 
 
@@ -198,7 +198,7 @@ class _KeyRefused(Exception):
 
 @contextmanager
 def _transport_errors_named() -> Iterator[None]:
-    """Tell a call that surely did not reach the provider from one that perhaps did."""
+    """Distinguish calls that certainly did not reach the provider from those that may have."""
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -209,17 +209,17 @@ def _transport_errors_named() -> Iterator[None]:
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
         raise Refused(_problem(502, "provider_misconfigured", "The provider's base URL is not usable.")) from error
     except httpx.TransportError as error:
-        raise InDoubt(_in_doubt("The connection to the provider broke after the request was sent.")) from error
+        raise InDoubt("The connection to the provider broke after the request was sent.") from error
 
 
 def _timeouts(until: float) -> httpx.Timeout:
-    left = max(1.0, until - time.monotonic())
-    return httpx.Timeout(left, connect=min(CONNECT_TIMEOUT_SECONDS, left))
+    remaining = max(1.0, until - time.monotonic())
+    return httpx.Timeout(remaining, connect=min(CONNECT_TIMEOUT_SECONDS, remaining))
 
 
 @contextmanager
 def _cut_off_at(until: float, response: httpx.Response) -> Iterator[None]:
-    """End a body that comes too slowly: httpx bounds each read, not all of them together."""
+    """Cut off a body that arrives too slowly: httpx limits each read, not all of them together."""
     stream = response.extensions.get("network_stream")
     if stream is None:  # Not every transport of httpx has a socket.
         yield
@@ -245,7 +245,7 @@ def _read_images(response: httpx.Response) -> ParsedBody:
             body.feed(chunk)
         return body.parse()
     except BrokenBody as error:
-        raise InDoubt(_in_doubt(f"The provider's answer could not be read: {error}.")) from None
+        raise InDoubt(f"The provider's answer could not be read: {error}.") from None
 
 
 def _content(request: Request, inputs: Sequence[InputFile]) -> tuple[str, dict[str, Any]]:
@@ -265,7 +265,7 @@ def _content(request: Request, inputs: Sequence[InputFile]) -> tuple[str, dict[s
 
 
 def _form_fields(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Nested settings as form fields, the way the SDKs name them: svg[reasoning][effort]."""
+    """Nested settings as form fields, named as the SDKs do: svg[reasoning][effort]."""
     for name, value in document.items():
         full_name = f"{prefix}[{name}]" if prefix else name
         if isinstance(value, Mapping):
@@ -274,7 +274,7 @@ def _form_fields(document: Mapping[str, Any], prefix: str = "") -> Iterator[tupl
             yield full_name, str(value)
 
 
-def _delivery(body: ParsedBody, linked: tuple[bytes, ...]) -> Delivery:
+def _delivery(body: ParsedBody, linked: tuple[bytes, ...]) -> ProviderResult:
     document = body.document
     images = (*body.images, *linked)
     report = ProviderReport(
@@ -287,11 +287,11 @@ def _delivery(body: ParsedBody, linked: tuple[bytes, ...]) -> Delivery:
     )
     if not images:
         if report.usage is None:
-            raise InDoubt(_in_doubt("The provider answered without an image."))
+            raise InDoubt("The provider answered without an image.")
         raise Refused(
             _problem(502, "provider_result_empty", "The provider charged but sent no image.", charged=True), report
         )
-    return Delivery(images, report)
+    return ProviderResult(images, report)
 
 
 def _usage(document: Any) -> Usage | None:
@@ -309,7 +309,7 @@ def _usage(document: Any) -> Usage | None:
 
 
 def _error_of(response: httpx.Response) -> Exception:
-    """Decide what an error answer means for the money and for the caller."""
+    """Decide what an error answer means for the purchase and for the caller."""
     error = _error_object(response)
     status, code = response.status_code, _text(error.get("code"))
     if status == 401:
@@ -317,7 +317,7 @@ def _error_of(response: httpx.Response) -> Exception:
             _problem(
                 502,
                 "provider_authentication_failed",
-                "The provider refuses the key of this deployment; the operator has to renew it. Nothing was bought.",
+                "The provider refuses this deployment's API key; the operator has to renew it. Nothing was bought.",
             )
         )
     if code in _QUOTA_CODES:
@@ -325,8 +325,8 @@ def _error_of(response: httpx.Response) -> Exception:
             _problem(
                 429,
                 "insufficient_quota",
-                "The provider account of this deployment has run out of credit or hit its limit; the operator has to "
-                "raise it. Nothing was bought.",
+                "The provider account is out of credit or has hit its limit; the operator has to raise it. "
+                "Nothing was bought.",
                 type="insufficient_quota",
             )
         )
@@ -335,7 +335,7 @@ def _error_of(response: httpx.Response) -> Exception:
             _problem(
                 429,
                 "rate_limit_exceeded",
-                "The provider is limiting requests and the job's deadline left no time to wait.",
+                "The provider is limiting requests, and the job's deadline leaves no time to wait.",
                 type="rate_limit_error",
                 retryable=True,
             ),
@@ -350,17 +350,17 @@ def _error_of(response: httpx.Response) -> Exception:
         return Refused(_forbidden(error))
     if 400 <= status < 500:
         return Refused(_caller_fault(status, code, error))
-    return InDoubt(_in_doubt(f"The provider failed with HTTP {status}."))
+    return InDoubt(f"The provider failed with HTTP {status}.")
 
 
 def _forbidden(error: dict[str, Any]) -> Problem:
     if "verified" in str(error.get("message", "")):
         message = (
-            "The provider asks for a verified organization before it serves this model. The operator can verify it "
-            "at https://platform.openai.com/settings/organization/general; it takes up to 15 minutes to be known."
+            "The provider serves this model only to verified organizations. The operator can verify the organization "
+            "at https://platform.openai.com/settings/organization/general; this takes up to 15 minutes to take effect."
         )
         return _problem(403, "organization_not_verified", message, type="invalid_request_error")
-    message = "The provider does not let this deployment use the model."
+    message = "The provider does not allow this deployment to use the model."
     return _problem(403, "provider_permission_denied", message, type="invalid_request_error")
 
 
@@ -377,7 +377,7 @@ def _caller_fault(status: int, code: str | None, error: dict[str, Any]) -> Probl
 
 
 def _moderation(code: str | None, error: dict[str, Any]) -> Moderation | None:
-    """What the safety system tells of its reasons: in details of their own, or only in its message."""
+    """The safety system's reasons: in a field of their own, or only in its message."""
     if code not in _MODERATION_CODES:
         return None
     details = error.get("moderation_details")
@@ -422,20 +422,8 @@ def _problem(
     type: str = "server_error",
     retryable: bool = False,
     charged: Charged = False,
-    hint: Hint | None = None,
 ) -> Problem:
-    return Problem(status, type, code, message, retryable=retryable, charged=charged, hint=hint)
-
-
-def _in_doubt(what: str) -> Problem:
-    return _problem(
-        502,
-        "outcome_unknown",
-        f"{what} It may have charged for the images; Easel does not buy them again by itself. "
-        "Buying them again may cost twice.",
-        charged="unknown",
-        hint=Hint.BUY_AGAIN,
-    )
+    return Problem(status, type, code, message, retryable=retryable, charged=charged)
 
 
 def _text(value: Any) -> str | None:

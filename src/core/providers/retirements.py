@@ -1,27 +1,26 @@
-"""Which models in use are going to be shut down: by the provider's own list, and by the catalog."""
+"""Which models in use are about to be shut down, according to the provider's list and the catalog."""
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from core.budgets import Spending
+from core.budgets import Budgets
 from core.catalog import Catalog
 from core.metrics import measure
 from core.providers import ImageProvider, ListUnavailable
 
 log = logging.getLogger(__name__)
 
-# A shutdown that is nearer than this is worth an alarm.
+# A shutdown within so many days is worth an alarm.
 WARNING_DAYS = 60
-# Models that were bought within so many days are in use.
+# Models bought within so many days are in use.
 USED_WITHIN_DAYS = 7
 
 
 @dataclass(frozen=True)
 class Retiring:
-    """A model in use with an end; `days_left` until the day of its shutdown, negative after it."""
+    """A model in use that has a shutdown date; `days_left` until that date, negative after it."""
 
     model: str
     shut_down_on: date
@@ -30,32 +29,30 @@ class Retiring:
 
 
 class ModelCheck:
-    """Looks for models in use that are going to be shut down."""
+    """Finds models in use that are about to be shut down."""
 
     def __init__(
         self,
         catalog: Catalog,
-        spending: Spending,
+        spending: Budgets,
         provider: Callable[[str], ImageProvider],
         default_model: str,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._catalog = catalog
         self._spending = spending
         self._provider = provider
         self._default_model = default_model
-        self._clock = clock
 
     def check(self) -> list[Retiring]:
-        """Every model in use that has an end, the next one first; measured, and logged if it is near."""
-        today = datetime.fromtimestamp(self._clock(), UTC).date()
+        """Every model in use with a shutdown date, the earliest first; measured, and logged if the date is near."""
+        today = datetime.now(UTC).date()
         used = self._used(today)
         announced = self._announced(used)
         ends = [end for name in used if (end := self._end(name, announced.get(name), today))]
         ends.sort(key=lambda end: end.shut_down_on)
         for end in ends:
             measure("ModelDaysLeft", end.days_left, end.model)
-            log.info("model has an end", extra={"model": end.model, "days_left": end.days_left})
+            log.info("model has a shutdown date", extra={"model": end.model, "days_left": end.days_left})
         near = [end for end in ends if end.days_left <= WARNING_DAYS]
         for end in near:
             log.warning("model is shut down soon", extra={"model": end.model, "successor": end.successor})
@@ -67,14 +64,14 @@ class ModelCheck:
         return {self._default_model, *(each.model for each in spent)}
 
     def _announced(self, used: set[str]) -> dict[str, date]:
-        """What the providers of these models say themselves; nothing where they do not answer."""
+        """The dates that the providers of these models announce; none for a provider that does not answer."""
         names = {model.rules.provider for name in used if (model := self._catalog.find(name))}
         found: dict[str, date] = {}
         for name in sorted(names):
             try:
                 found |= self._provider(name).shutdown_dates()
             except ListUnavailable as error:
-                log.error("the provider's list of models cannot be had", extra={"provider": name, "why": str(error)})
+                log.error("the provider's list of models cannot be read", extra={"provider": name, "why": str(error)})
         return found
 
     def _end(self, name: str, announced: date | None, today: date) -> Retiring | None:

@@ -19,7 +19,7 @@ from datetime import UTC, date, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from core.budgets import Spending
+from core.budgets import Budgets
 from core.callers.model import Caller
 from core.catalog import Operation
 from core.errors import InvalidRequest, PermissionDenied
@@ -30,7 +30,7 @@ from core.purchases.submission import JobSubmission, SubmissionContext
 from core.requests import CheckedRequest, Request
 from core.requests.bodies import ImageRequest
 from core.requests.resolver import Resolver
-from core.webhooks.destinations import Receivers
+from core.webhooks.destinations import WebhookDestinations
 
 __all__ = ["Purchases", "SubmissionContext"]
 
@@ -42,8 +42,8 @@ class Purchases:
         self,
         resolver: Resolver,
         inputs: InputCollector,
-        spending: Spending,
-        destinations: Receivers,
+        spending: Budgets,
+        destinations: WebhookDestinations,
         submission: JobSubmission,
         retention_seconds: int,
     ) -> None:
@@ -60,7 +60,7 @@ class Purchases:
         Raises:
             InvalidRequest, ModelNotFound: the model's rules, the deadline or the webhook's URL; or a budget applies
                 and the price is not known.
-            PermissionDenied: the caller may not use the model, or a browser token sets a webhook.
+            PermissionDenied: the caller is not allowed to use the model, or a browser token sets a webhook.
             Conflict: the idempotency key was used for a different request.
             BudgetExceeded, RateLimited: a limit of the caller or of the deployment has too little room.
             BuyingStopped: the operator has stopped all buying.
@@ -117,7 +117,7 @@ class Purchases:
         if allowed := caller.allowed_models((checked.model.name, checked.asked.name)):
             who = "This browser token" if caller.token else f"The API key '{caller.name}'"
             raise PermissionDenied(
-                f"{who} may not use '{checked.model.name}'. It may use: {', '.join(allowed)}.",
+                f"{who} is not allowed to use '{checked.model.name}'. It is allowed to use: {', '.join(allowed)}.",
                 param="model",
                 code="model_not_allowed",
             )

@@ -24,10 +24,10 @@ from core.images.input_storage import InputGone, InputStore
 from core.images.inspection import MAX_BYTES, HeaderIncomplete, Inspected, check_size, inspect
 from core.images.masks import MASK_CONVERTED, MAX_MASK_BYTES, check_markup, prepare_mask
 from core.images.stored_object import StoredObject
-from core.jobs.library import Library
+from core.jobs.library import ImageLibrary
 from core.jobs.model import Job
 from core.outbound.addresses import TrustedHosts
-from core.requests import Input, Role, Warning
+from core.requests import Input, RequestWarning, Role
 from core.requests.bodies import ImageRequest, NamedSource
 from core.uploads import Uploads
 
@@ -89,7 +89,7 @@ class _Checked:
 class InputCollector:
     """Collects the inputs of edits."""
 
-    def __init__(self, library: Library, uploads: Uploads, store: InputStore, trusted_hosts: TrustedHosts) -> None:
+    def __init__(self, library: ImageLibrary, uploads: Uploads, store: InputStore, trusted_hosts: TrustedHosts) -> None:
         self._library = library
         self._uploads = uploads
         self._store = store
@@ -97,7 +97,7 @@ class InputCollector:
 
     def collect(
         self, caller: Caller, asked: ImageRequest, model: Model, folder: InputFolder
-    ) -> tuple[tuple[Input, ...], tuple[Warning, ...]]:
+    ) -> tuple[tuple[Input, ...], tuple[RequestWarning, ...]]:
         """All inputs of an edit, stored in the folder, and the warnings about them.
 
         Nothing is stored before all are checked, except for downloads, which would not fit on the disk together.
@@ -109,7 +109,7 @@ class InputCollector:
         until = time.monotonic() + FETCH_BUDGET_SECONDS
         stored: dict[str, Input] = {}
         waiting: dict[str, _Checked] = {}
-        warnings: list[Warning] = []
+        warnings: list[RequestWarning] = []
         first: Inspected | None = None
         for source in _in_order_of_checks(asked):
             with ExitStack() as files:
@@ -152,7 +152,7 @@ class InputCollector:
         reference = image.reference or ""
         if reference.startswith("img_"):
             try:
-                return _Found(reference, self._store.look(self._library.read(caller, reference).key))
+                return _Found(reference, self._store.stat(self._library.read(caller, reference).key))
             except InputGone:
                 raise NotFound(f"The image '{reference}' of '{param}' is no longer stored.", param=param) from None
         if reference.startswith("file_"):
@@ -160,7 +160,7 @@ class InputCollector:
             return _Found(reference, StoredObject(upload.key, upload.etag, upload.size))
         file = files.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
         timeout = max(1.0, until - time.monotonic())
-        fetch(reference, file, param=param, timeout=timeout, trusted_hosts=self._trusted_hosts)
+        fetch(reference, file, param=param, max_bytes=MAX_BYTES, timeout=timeout, trusted_hosts=self._trusted_hosts)
         return _Found(source.label, file, on_disk=True)
 
     def _inspect(self, found: _Found, source: NamedSource) -> Inspected:
@@ -175,7 +175,7 @@ class InputCollector:
             f"The header of {source.label} is too long to read.", param=source.param, code="invalid_image_file"
         )
 
-    def _overlay(self, found: _Found, role: Role, first: Inspected) -> tuple[_Found, list[Warning]]:
+    def _overlay(self, found: _Found, role: Role, first: Inspected) -> tuple[_Found, list[RequestWarning]]:
         """A mask or markup that fits the first image: as it was found, or as a converted mask."""
         if role == "markup":
             check_markup(self._read(found, MAX_BYTES), first.upright_width, first.upright_height)
@@ -183,7 +183,7 @@ class InputCollector:
         mask = prepare_mask(self._read(found, MAX_MASK_BYTES), first.width, first.height)
         if not mask.converted:
             return found, []
-        return _Found(found.name, io.BytesIO(mask.data)), [Warning("mask_converted", MASK_CONVERTED, "mask")]
+        return _Found(found.name, io.BytesIO(mask.data)), [RequestWarning("mask_converted", MASK_CONVERTED, "mask")]
 
     def _read(self, found: _Found, limit: int) -> bytes:
         """The first `limit` bytes."""

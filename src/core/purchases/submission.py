@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from core.budgets import Spending, buying_stopped
+from core.budgets import Budgets, buying_stopped
 from core.callers.model import Caller
 from core.errors import Conflict, Hint, ServiceUnavailable
 from core.jobs.model import Job, new_job_id
@@ -19,7 +19,7 @@ from core.jobs.store import (
     repeat_pointer_id,
     retry_pointer_id,
 )
-from core.ledger.store import BoundReached, Stopped
+from core.ledger.store import LimitReached, Stopped
 from core.queues import JobQueue, QueueUnavailable
 from core.requests import CheckedRequest
 
@@ -55,7 +55,7 @@ class SubmissionContext:
 class JobSubmission:
     """Submits jobs to the workers."""
 
-    def __init__(self, jobs: JobStore, queue: JobQueue, spending: Spending) -> None:
+    def __init__(self, jobs: JobStore, queue: JobQueue, spending: Budgets) -> None:
         self._jobs = jobs
         self._queue = queue
         self._spending = spending
@@ -93,8 +93,11 @@ class JobSubmission:
         try:
             created = self._write(caller, self._jobs.create, self._reserving(caller, checked, job))
         except JobExists:
-            return self._rejoin(caller, checked, job)
-        return self._enqueue(created)
+            submitted = self._rejoin(caller, checked, job)
+        else:
+            submitted = self._enqueue(created)
+        self._spending.measure_key(caller)
+        return submitted
 
     def earlier(self, job: Job) -> Job | None:
         """The job that was submitted earlier under the id of `job`.
@@ -162,7 +165,7 @@ class JobSubmission:
         """Write a job with its reservation; a refused reservation becomes the caller's error."""
         try:
             return write(job)
-        except BoundReached as reached:
+        except LimitReached as reached:
             raise self._spending.refusal(caller, reached, job.quote.upper_bound, job.request.n) from None
         except Stopped as stopped:
             raise buying_stopped(stopped.reason) from None

@@ -1,7 +1,7 @@
-"""What callers ask for: bodies as they come in, the rules they are held to, and requests that passed them.
+"""Image requests: parsing them, checking them against the model's rules, and their checked form.
 
 multipart   from a form's bytes to its fields and files
-bodies      JSON and form fields as an ImageRequest; nothing is checked against a model yet
+bodies      from JSON and form fields to an ImageRequest, not yet checked against a model
 rules       the rules of a model, one function each
 resolver    from an ImageRequest to a CheckedRequest: model, lifecycle, translation, rules
 """
@@ -17,8 +17,8 @@ Parameters = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Warning:
-    """Something Easel did differently from what was asked, or that may surprise; never silent."""
+class RequestWarning:
+    """Tells the caller what Easel did differently than requested, or what may be surprising."""
 
     code: str
     message: str
@@ -27,7 +27,7 @@ class Warning:
 
 @dataclass(frozen=True)
 class Input:
-    """An image to work on, stored with the job; `size` in bytes."""
+    """An input image, stored with the job; `size` in bytes."""
 
     role: Role
     key: str
@@ -39,9 +39,9 @@ class Input:
 
 @dataclass(frozen=True)
 class Request:
-    """A request that has passed every check.
+    """A request that has passed all checks.
 
-    `requested` holds the parameters as the caller gave them (without the prompt), `model` and `parameters` what is
+    `requested` has the parameters as the caller sent them, without the prompt; `model` and `parameters` are what is
     sent to the provider.
     """
 
@@ -50,25 +50,25 @@ class Request:
     model: str
     parameters: Parameters = field(default_factory=dict)
     requested: Parameters = field(default_factory=dict)
-    warnings: tuple[Warning, ...] = ()
+    warnings: tuple[RequestWarning, ...] = ()
     inputs: tuple[Input, ...] = ()
 
     @property
     def n(self) -> int:
-        """How many images are asked for."""
+        """How many images are requested."""
         return int(self.parameters.get("n", 1))
 
     def applied(self) -> Parameters:
-        """The parameters that reach the provider, without the prompt."""
+        """The parameters that are sent to the provider, without the prompt."""
         return {"model": self.model, **self.parameters}
 
 
 @dataclass(frozen=True)
 class CheckedRequest:
-    """A request with the model that runs it, the model that was named, and the fingerprint of what was asked for.
+    """A request with the model that runs it, the model that was requested, and a fingerprint.
 
-    `asked` differs from `model` where a retired model is translated into its successor. Requests that ask for the same
-    have the same fingerprint, a SHA-256: the same parameters and the same inputs, by their bytes or by their names.
+    `asked` differs from `model` if a retired model is translated to its successor. The fingerprint, a SHA-256, is the
+    same for requests with the same parameters and the same inputs, by their bytes or by their names.
     """
 
     request: Request
@@ -80,6 +80,6 @@ class CheckedRequest:
     def priced(self) -> bool:
         """Whether the upper bound of its price is certain.
 
-        An unknown model is priced by a guess, and the author of an SVG by a list that Easel does not have.
+        The price of an unknown model is a guess, and Easel has no prices for the models that write SVGs.
         """
         return self.model.known and "svg" not in self.request.parameters

@@ -1,48 +1,28 @@
-"""Request bodies: JSON with null for absent, and the text fields and files of forms, as one typed ImageRequest."""
+"""Request bodies: JSON, or the text fields and files of a form, as one typed ImageRequest."""
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
-
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+from typing import Any
 
 from core.errors import InvalidRequest
 from core.images.data_urls import decode_data_url, is_data_url
 from core.images.stored_object import StoredObject
 from core.requests import Parameters, Role
+from core.validation import Body, load_json
 
 _EXAMPLE = '{"model": "gpt-image-2.6-flare", "prompt": "A cute baby sea otter"}'
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
-
-    @classmethod
-    def read(cls, document: Mapping[str, Any]) -> Self:
-        """The body of a JSON document.
-
-        Raises:
-            InvalidRequest: a parameter is unknown or has the wrong type.
-        """
-        try:
-            # SDKs send null for what their user left out, whatever its name.
-            return cls.model_validate({name: value for name, value in document.items() if value is not None})
-        except ValidationError as error:
-            raise _shape_fault(error.errors(include_input=False, include_url=False)[0], cls.model_fields) from None
-
-
-class Reasoning(_Body):
-    """How hard the author of an SVG thinks."""
+class Reasoning(Body):
+    """How hard the model that writes an SVG thinks."""
 
     effort: str | None = None
     """More effort takes longer and costs more."""
 
 
-class Svg(_Body):
+class Svg(Body):
     """Which model writes an SVG, and how."""
 
     model: str | None = None
@@ -51,11 +31,11 @@ class Svg(_Body):
     """How hard it thinks."""
 
 
-class ImageSettings(_Body):
-    """What every door takes that makes images. null means absent, as the SDKs send it."""
+class ImageSettings(Body):
+    """The parameters that every entry point takes. null means absent, as the SDKs send it."""
 
     prompt: str | None = None
-    """What to draw. Older models take less of it."""
+    """What to draw. Older models accept shorter prompts."""
     model: str | None = None
     """The deployment's default model if absent."""
     n: int | None = None
@@ -63,29 +43,29 @@ class ImageSettings(_Body):
     size: str | None = None
     """`auto`, or `WIDTHxHEIGHT` as the model allows."""
     quality: str | None = None
-    """Which of them depends on the model."""
+    """The allowed values depend on the model."""
     background: str | None = None
     """`transparent` needs png or webp."""
     output_format: str | None = None
-    """gif and svg are for the models that draw them."""
+    """gif and svg only for models that support them."""
     output_compression: int | None = None
-    """Percent; other than 100 with jpeg or webp only."""
+    """Percent; values other than 100 only for jpeg and webp."""
     moderation: str | None = None
     """How strict the provider's filter is."""
     complexity: str | None = None
-    """How much detail is drawn, for models that know it."""
+    """How much detail is drawn, for models that support it."""
     frame_count: int | None = None
     """Frames of a gif."""
     frame_duration_ms: int | None = None
-    """Milliseconds that a frame of a gif is shown."""
+    """How long each frame of a gif is shown, in milliseconds."""
     svg: Svg | None = None
-    """For `output_format` `svg` only."""
+    """Only for `output_format` `svg`."""
     style: str | None = None
-    """For dall-e-3."""
+    """Only for dall-e-3."""
     safety_identifier: str | None = None
-    """Handed to the provider as it is."""
+    """Passed on to the provider unchanged."""
     user: str | None = None
-    """Handed to the provider as it is."""
+    """Passed on to the provider unchanged."""
 
 
 class GenerationBody(ImageSettings):
@@ -98,15 +78,15 @@ class GenerationBody(ImageSettings):
     partial_images: int | None = None
     """Part of streaming."""
     easel_deadline: int | None = None
-    """Seconds within which the purchase must begin; past them the job ends free of charge. An hour if absent."""
+    """Seconds within which the purchase must begin; after that the job ends free of charge. One hour if absent."""
 
     def parameters(self) -> dict[str, Any]:
-        """What was given, without what tells about input images, and without what is not for the model."""
+        """The given parameters of the model, without the input images and without the deadline."""
         return self.model_dump(exclude_none=True, exclude={"images", "mask", "markup", "easel_deadline"})
 
 
-class ImageReference(_Body):
-    """An input image by reference: exactly one of a URL (https or data) and an id (file_ or img_)."""
+class ImageReference(Body):
+    """A reference to an input image: exactly one of a URL (https or data) and an id (file_… or img_…)."""
 
     image_url: str | None = None
     """An https URL or a data URL."""
@@ -117,7 +97,7 @@ class ImageReference(_Body):
         """The image that the URL or id names.
 
         Raises:
-            InvalidRequest: both or neither are given, or it is not one that Easel can take an image from.
+            InvalidRequest: both or neither are given, or it is not a valid reference.
         """
         if (self.image_url is None) == (self.file_id is None):
             raise InvalidRequest(
@@ -132,20 +112,20 @@ class EditBody(GenerationBody):
     """The JSON body of POST /v1/images/edits."""
 
     images: list[ImageReference] | None = None
-    """The images to work on."""
+    """The images to edit."""
     mask: ImageReference | None = None
-    """A PNG of the size of the first image: what is transparent in it is edited."""
+    """A PNG of the same size as the first image; its transparent area is edited."""
     markup: ImageReference | None = None
-    """A PNG drawn over the first image that shows what to change."""
+    """A PNG that is drawn over the first image and shows what to change."""
     input_fidelity: str | None = None
-    """How closely the inputs are kept, for models that know it."""
+    """How closely the inputs are preserved, for models that support it."""
 
 
 @dataclass(frozen=True)
 class ImageSource:
-    """An input image as it was given: its bytes, an id or URL to take it from, or an object in a bucket of ours.
+    """An input image as it was sent: its bytes, its id or URL, or an object in one of Easel's buckets.
 
-    `param` is what the entry point calls the parameter that it came in, where that is not the HTTP API's name.
+    `param` is what the entry point calls the parameter that held it, where that differs from the HTTP API.
     """
 
     data: bytes | None = None
@@ -155,10 +135,10 @@ class ImageSource:
 
     @classmethod
     def named(cls, reference: str, param: str) -> "ImageSource":
-        """The image that a text names.
+        """The image that a string names.
 
         Raises:
-            InvalidRequest: the text is not a data URL, a URL or an id of an image or upload.
+            InvalidRequest: the string is not a data URL, an https URL, or the id of an image or upload.
         """
         if is_data_url(reference):
             return cls(data=decode_data_url(reference, param=param), param=param)
@@ -172,7 +152,7 @@ class ImageSource:
 
     @property
     def name(self) -> str:
-        """The same for equal sources: of equal bytes, of the same URL or id, or of the same version of an object."""
+        """The same for equal sources: equal bytes, the same URL or id, or the same version of an object."""
         if self.data is not None:
             return f"sha256:{hashlib.sha256(self.data).hexdigest()}"
         return self.stored.name if self.stored else self.reference or ""
@@ -180,7 +160,7 @@ class ImageSource:
 
 @dataclass(frozen=True)
 class NamedSource:
-    """A source with what it is for, the parameter it came in, and what a message calls it, for example "image 2"."""
+    """A source with its role, the parameter it came in, and what messages call it, for example "image 2"."""
 
     role: Role
     param: str
@@ -190,10 +170,10 @@ class NamedSource:
 
 @dataclass(frozen=True)
 class ImageRequest:
-    """What was asked for, before anything is checked against a model.
+    """A request before it is checked against a model.
 
-    `parameters` include the prompt and the model's name. With `images` it is an edit. `deadline_seconds` bounds how
-    long it may take until the purchase begins; None leaves that to the deployment.
+    `parameters` include the prompt and the model's name. With `images` it is an edit. The purchase must begin within
+    `deadline_seconds`; None is the deployment's default.
     """
 
     parameters: Parameters
@@ -204,7 +184,7 @@ class ImageRequest:
 
     @property
     def sources(self) -> tuple[NamedSource, ...]:
-        """All input images in the order in which the provider gets them."""
+        """All input images, in the order in which they are sent to the provider."""
         images = [
             NamedSource("image", image.param or image_param(index, len(self.images)), f"image {index + 1}", image)
             for index, image in enumerate(self.images)
@@ -217,7 +197,7 @@ class ImageRequest:
 
 
 def image_param(index: int, count: int) -> str:
-    """What errors call one of several input images."""
+    """The parameter that errors name for an input image."""
     return "image" if count == 1 else f"image[{index}]"
 
 
@@ -225,13 +205,11 @@ def parse_json(raw: str | bytes | None) -> Mapping[str, Any]:
     """The JSON object in a request body.
 
     Raises:
-        InvalidRequest: it is not JSON, or no object.
+        InvalidRequest: it is not JSON, or not an object.
     """
     try:
-        document = json.loads(raw or "")
-        # JSON can spell half a character ("\\ud800"), which no text can hold.
-        json.dumps(document, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
+        document = load_json(raw or "")
+    except ValueError:
         raise InvalidRequest(
             f"The request body is not valid JSON. Send an object such as {_EXAMPLE}.", code="invalid_json"
         ) from None
@@ -244,7 +222,7 @@ def generation_of_json(document: Mapping[str, Any]) -> ImageRequest:
     """The request of a JSON generation.
 
     Raises:
-        InvalidRequest: wrong shape.
+        InvalidRequest: it does not have the right shape.
     """
     body = GenerationBody.read(document)
     return ImageRequest(body.parameters(), deadline_seconds=body.easel_deadline)
@@ -254,7 +232,7 @@ def edit_of_json(document: Mapping[str, Any]) -> ImageRequest:
     """The request of a JSON edit.
 
     Raises:
-        InvalidRequest: wrong shape, or an image cannot be taken from where it is said to be.
+        InvalidRequest: it does not have the right shape, or an image reference is not valid.
     """
     body = EditBody.read(document)
     images = body.images or []
@@ -273,10 +251,10 @@ _INTEGERS = ("n", "output_compression", "partial_images", "frame_count", "frame_
 def edit_of_form(fields: Iterable[tuple[str, str]], files: Iterable[tuple[str, bytes]]) -> ImageRequest:
     """The request of a multipart edit: `image`, repeated `image` or `image[]`, `mask`, `markup`, and text fields.
 
-    An image may be a file, or a text field that holds an id or a URL.
+    An image can be a file, or a text field with an id or a URL.
 
     Raises:
-        InvalidRequest: wrong shape, or an image cannot be taken from where it is said to be.
+        InvalidRequest: it does not have the right shape, or an image reference is not valid.
     """
     images: list[bytes | str] = []
     overlays: dict[str, bytes | str] = {}
@@ -319,22 +297,22 @@ class _FormBody(GenerationBody):
 
 
 def _put(document: dict[str, Any], name: str, text: str) -> None:
-    """Set a field of a form, whose nested names look like svg[reasoning][effort]."""
+    """Set a form field, which can have a nested name such as svg[reasoning][effort]."""
     path = re.findall(r"[^\[\]]+", name)
     if not path:
         raise InvalidRequest("A form field has no name.", code="invalid_multipart")
-    place = document
+    parent = document
     for step in path[:-1]:
-        place = place.setdefault(step, {})
-        if not isinstance(place, dict):
+        parent = parent.setdefault(step, {})
+        if not isinstance(parent, dict):
             raise _duplicate(name)
-    if path[-1] in place:
+    if path[-1] in parent:
         raise _duplicate(name)
-    place[path[-1]] = _typed(name, text)
+    parent[path[-1]] = _typed(name, text)
 
 
 def _typed(name: str, text: str) -> str | int | bool:
-    """Form fields are text; whole numbers and booleans are read as such where they are due."""
+    """Form fields are text; convert those that must be integers or booleans."""
     if name in _INTEGERS and re.fullmatch(r"-?[0-9]{1,9}", text):
         return int(text)
     if name == "stream" and text in ("true", "false"):
@@ -344,26 +322,3 @@ def _typed(name: str, text: str) -> str | int | bool:
 
 def _duplicate(name: str) -> InvalidRequest:
     return InvalidRequest(f"'{name[:64]}' is given more than once.", param=name[:64], code="duplicate_parameter")
-
-
-def _shape_fault(fault: ErrorDetails, known: Iterable[str]) -> InvalidRequest:
-    name = ".".join(str(part) for part in fault["loc"])[:64]
-    if fault["type"] == "extra_forbidden":
-        return InvalidRequest(
-            f"Unknown parameter: '{name}'. Known parameters are: {', '.join(sorted(known))}.",
-            param=name,
-            code="unknown_parameter",
-        )
-    kinds = {
-        "string_type": "a string",
-        "int_type": "an integer",
-        "bool_type": "true or false",
-        "list_type": "an array",
-        "model_type": "an object",
-    }
-    kind = kinds.get(fault["type"])
-    return InvalidRequest(
-        f"Invalid type for '{name}': {'it must be ' + kind if kind else fault['msg']}.",
-        param=name,
-        code="invalid_type",
-    )

@@ -1,4 +1,4 @@
-"""Forms (multipart/form-data) as the OpenAI SDKs, browsers and curl send them."""
+"""Parses forms (multipart/form-data) as OpenAI's SDKs, browsers and curl send them."""
 
 import re
 from dataclasses import dataclass, field
@@ -6,22 +6,22 @@ from urllib.parse import unquote
 
 from core.errors import InvalidRequest
 
-# 16 images, a mask, a markup, and every text field of the API leave room to spare.
+# More than 16 images, a mask, a markup and all text fields of the API together.
 MAX_PARTS = 64
-# The longest prompt has 32,000 characters of at most 4 bytes; a longer one shall still be told so by its own rule.
+# The longest prompt has 32,000 characters of at most 4 bytes. Somewhat longer ones are left to the prompt's own rule.
 MAX_TEXT_BYTES = 256 * 1024
 
 _EXPECTED = (
     "Send multipart/form-data with a boundary, as the OpenAI SDKs do: the images as files named 'image' or 'image[]', "
     "everything else as text fields."
 )
-# RFC 7578 forbids this form of a file name, older clients send it nevertheless.
+# RFC 7578 forbids this notation, but older clients send it.
 _EXTENDED_FILENAME = re.compile(r"""filename\*\s*=\s*"?(utf-8|iso-8859-1)'[^']*'([^;"\s]+)""", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class File:
-    """An uploaded file. `content_type` is what the client claims, "" when it claims nothing."""
+    """A file of a form. `content_type` is what the client claims; "" if it claims nothing."""
 
     name: str
     filename: str
@@ -31,7 +31,7 @@ class File:
 
 @dataclass(frozen=True)
 class Form:
-    """The parts of a form in their order; a name may occur more than once."""
+    """The parts of a form in order; a name can occur more than once."""
 
     fields: tuple[tuple[str, str], ...]
     files: tuple[File, ...]
@@ -40,13 +40,14 @@ class Form:
 def parse_form(body: bytes, content_type: str) -> Form:
     """The text fields and files of a form.
 
-    A part is a file when it has a file name, or when it claims to be an image or raw bytes. The empty part that a
-    browser sends for a file input left empty is no file.
+    A part is a file if it has a file name, or if it claims to be an image or raw bytes. The empty part that browsers
+    send for an empty file input is ignored.
 
     Raises:
-        InvalidRequest: no form, a broken or truncated one, or one beyond the bounds above (code invalid_multipart).
+        InvalidRequest: the body is not a form, or the form is malformed, truncated or too large (code
+            invalid_multipart).
     """
-    # Imported here, since only forms are worth its 10 ms.
+    # Imported here, since it takes 10 ms and only forms need it.
     from python_multipart.exceptions import FormParserError  # noqa: PLC0415 - see above
     from python_multipart.multipart import MultipartParser, parse_options_header  # noqa: PLC0415 - see above
 
@@ -55,7 +56,7 @@ def parse_form(body: bytes, content_type: str) -> Form:
     if media_type != b"multipart/form-data":
         raise _invalid("The content type of the request is not multipart/form-data.")
     if not boundary:
-        raise _invalid("The content type of the request names no boundary.")
+        raise _invalid("The content type of the request has no boundary.")
     if not body:
         raise _invalid("The request body is empty.")
     reader = _Reader()
@@ -92,7 +93,7 @@ class _Part:
 
 
 class _Reader:
-    """Collects what the parser finds; each method is one of the parser's callbacks."""
+    """Collects the parts of a form; each method is a callback of the parser."""
 
     def __init__(self) -> None:
         self.fields: list[tuple[str, str]] = []
@@ -129,7 +130,7 @@ class _Reader:
         )
         encoding = part.headers.get(b"content-transfer-encoding", b"binary").strip().lower()
         if encoding not in (b"binary", b"7bit", b"8bit"):
-            raise _invalid(f"The part '{part.name[:64]}' has a transfer encoding. Send its bytes as they are.")
+            raise _invalid(f"The part '{part.name[:64]}' has a transfer encoding. Send the bytes unencoded.")
 
     def data(self, data: bytes, start: int, end: int) -> None:
         part = self._part
@@ -154,7 +155,7 @@ class _Reader:
 
 
 def _filename(options: dict[bytes, bytes], disposition: bytes) -> str | None:
-    """The file name, which is for people only: what cannot be decoded is replaced."""
+    """The file name, with replacements for what cannot be decoded: it is not interpreted."""
     plain = options.get(b"filename")
     if plain is not None:
         return plain.decode("utf-8", "replace")

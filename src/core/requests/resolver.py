@@ -1,4 +1,4 @@
-"""From an ImageRequest to a CheckedRequest: which model runs, what is translated, and that all rules hold."""
+"""From an ImageRequest to a CheckedRequest: finds the model, translates retired ones, and checks all rules."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from datetime import date
 
 from core.catalog import Catalog, Model, Operation, Successor
 from core.errors import InvalidRequest, ModelNotFound
-from core.requests import CheckedRequest, Parameters, Request, Warning
+from core.requests import CheckedRequest, Parameters, Request, RequestWarning
 from core.requests.bodies import ImageRequest
 from core.requests.rules import check, check_inputs, not_allowed
 from core.settings import RetiredPolicy
@@ -17,9 +17,9 @@ _NAME_MAX = 128
 
 @dataclass(frozen=True)
 class ModelPolicy:
-    """How model names are resolved: the default, and what a retired name does.
+    """How model names are resolved: the default, and what happens to retired models.
 
-    translate runs the successor and says so, reject refuses and names it, forward sends the name as it is.
+    `translate` runs the successor and says so, `reject` refuses and names it, `forward` sends the name unchanged.
     """
 
     default_model: str
@@ -34,14 +34,14 @@ class Resolver:
     policy: ModelPolicy
 
     def check(self, operation: Operation, image_request: ImageRequest, today: date) -> CheckedRequest:
-        """The request, still without its inputs, with the model that runs it.
+        """The request, still without its inputs, and the model that runs it.
 
         Raises:
-            InvalidRequest: with the parameter at fault and what is allowed.
-            ModelNotFound: there is no such model, or it is retired and the policy rejects.
+            InvalidRequest: a rule is broken; it names the parameter and what is allowed.
+            ModelNotFound: there is no such model, or it is retired and the policy is `reject`.
         """
         given = dict(image_request.parameters)
-        _refuse_what_easel_answers_otherwise(given)
+        _check_response_format(given)
         if "prompt" not in given:
             raise InvalidRequest(
                 "Missing required parameter: 'prompt'.", param="prompt", code="missing_required_parameter"
@@ -68,35 +68,31 @@ class Resolver:
             model=model.name,
             parameters=parameters,
             requested={"model": name, **given},
-            warnings=warnings + _doubts(model, parameters),
+            warnings=warnings + _provider_warnings(model, parameters),
         )
         return CheckedRequest(request, model, asked, _fingerprint(request, image_request))
 
     def find(self, name: str, today: date) -> Model:
-        """The model of that name.
+        """The model with that name.
 
         Raises:
-            ModelNotFound: there is none.
+            ModelNotFound: there is no such model.
         """
         model = self.catalog.find(name) if len(name) <= _NAME_MAX else None
         if model is None:
-            raise ModelNotFound(
-                f"The model '{name[:64]}' does not exist. Models that can be used: "
-                f"{', '.join(self.catalog.live_models(today))}.",
-                param="model",
-            )
+            raise no_such_model(name, self.catalog, today)
         return model
 
     def _apply_lifecycle(
         self, asked: Model, given: Parameters, today: date
-    ) -> tuple[Model, Parameters, tuple[Warning, ...]]:
-        """The model that really runs, with its parameters, and what has to be said about it."""
+    ) -> tuple[Model, Parameters, tuple[RequestWarning, ...]]:
+        """The model that actually runs, its parameters, and warnings about it."""
         if asked.retired_on is None or self.policy.retired == "forward":
             return asked, dict(given), ()
         successor = f" Use '{asked.successor.model}' instead." if asked.successor else ""
         if asked.lifecycle(today) == "retiring":
-            warning = Warning(
-                "model_retiring", f"'{asked.name}' is shut down on {asked.retired_on}.{successor}", "model"
+            warning = RequestWarning(
+                "model_retiring", f"'{asked.name}' will be shut down on {asked.retired_on}.{successor}", "model"
             )
             return asked, dict(given), (warning,)
         if self.policy.retired == "reject" or asked.successor is None:
@@ -107,23 +103,31 @@ class Resolver:
             )
         model = self.find(asked.successor.model, today)
         parameters, changes = _translated(asked.successor, given)
-        told = f" ({'; '.join(changes)})" if changes else ""
-        warning = Warning(
+        details = f" ({'; '.join(changes)})" if changes else ""
+        warning = RequestWarning(
             "model_translated",
-            f"'{asked.name}' was shut down on {asked.retired_on}; '{model.name}' ran instead{told}.",
+            f"'{asked.name}' was shut down on {asked.retired_on}; '{model.name}' ran instead{details}.",
             "model",
         )
         return model, parameters, (warning,)
 
 
+def no_such_model(name: str, catalog: Catalog, today: date) -> ModelNotFound:
+    """Says which models there are instead."""
+    return ModelNotFound(
+        f"The model '{name[:64]}' does not exist. Models that can be used: {', '.join(catalog.live_models(today))}.",
+        param="model",
+    )
+
+
 def _fingerprint(request: Request, image_request: ImageRequest) -> str:
     sources = [(source.role, source.image.name) for source in image_request.sources]
-    stated = [request.operation, request.prompt, request.requested, sources]
-    return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()
+    content = [request.operation, request.prompt, request.requested, sources]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _translated(successor: Successor, given: Parameters) -> tuple[Parameters, list[str]]:
-    """A retired model's parameters in its successor's words, and what changed on the way."""
+    """A retired model's parameters for its successor, and what was changed."""
     parameters: Parameters = {}
     changes = []
     for name, value in given.items():
@@ -132,7 +136,7 @@ def _translated(successor: Successor, given: Parameters) -> tuple[Parameters, li
             continue
         parameters[name] = successor.values.get(name, {}).get(str(value), value)
         if parameters[name] != value:
-            changes.append(f"'{name}' {value} became {parameters[name]}")
+            changes.append(f"'{name}' was changed from {value} to {parameters[name]}")
     for name, value in successor.defaults.items():
         if name not in given:
             parameters[name] = value
@@ -140,24 +144,24 @@ def _translated(successor: Successor, given: Parameters) -> tuple[Parameters, li
     return parameters, changes
 
 
-def _doubts(model: Model, parameters: Parameters) -> tuple[Warning, ...]:
-    """What is sent although the provider may refuse it."""
-    doubts: tuple[Warning, ...] = ()
+def _provider_warnings(model: Model, parameters: Parameters) -> tuple[RequestWarning, ...]:
+    """Warnings about what the provider may refuse."""
+    warnings: tuple[RequestWarning, ...] = ()
     if not model.known:
-        text = f"'{model.name}' is not in Easel's catalog; it was checked by the rules of {model.family_name}."
-        doubts += (Warning("unknown_model", text, "model"),)
+        text = f"'{model.name}' is not in Easel's catalog; it was checked against the rules of {model.family_name}."
+        warnings += (RequestWarning("unknown_model", text, "model"),)
     for name, values in model.rules.preview.items():
         if parameters.get(name) in values:
-            text = f"{name} {parameters[name]} is a preview of '{model.name}'; the provider may still refuse it."
-            doubts += (Warning("may_be_refused", text, name),)
-    return doubts
+            text = f"{name} {parameters[name]} is a preview feature of '{model.name}'; the provider may refuse it."
+            warnings += (RequestWarning("may_be_refused", text, name),)
+    return warnings
 
 
-def _refuse_what_easel_answers_otherwise(given: Parameters) -> None:
+def _check_response_format(given: Parameters) -> None:
     response_format = given.pop("response_format", None)
     if response_format == "b64_json":
         raise InvalidRequest(
-            "Easel answers with URLs instead of base64. Leave 'response_format' out (or send 'url') and download "
+            "Easel answers with URLs instead of base64. Omit 'response_format' (or send 'url') and download "
             "data[0].url.",
             param="response_format",
         )
@@ -165,12 +169,12 @@ def _refuse_what_easel_answers_otherwise(given: Parameters) -> None:
         raise not_allowed("response_format", response_format, ("url",))
     if given.pop("stream", None):
         raise InvalidRequest(
-            "Easel does not stream images. Leave 'stream' out; to follow a long job send the header "
-            "'Prefer: respond-async' and poll the job.",
+            "Easel does not stream images. Omit 'stream'; to follow a long job, send the header 'Prefer: "
+            "respond-async' and poll the job.",
             param="stream",
         )
     if given.pop("partial_images", None):
         raise InvalidRequest(
-            "'partial_images' needs streaming, which Easel does not offer. Leave it out or send 0.",
+            "'partial_images' requires streaming, which Easel does not support. Omit it or send 0.",
             param="partial_images",
         )

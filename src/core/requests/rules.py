@@ -1,4 +1,4 @@
-"""The rules a request is held to, from the catalog's data. Each refusal names its parameter and what is allowed.
+"""The rules of models, from the catalog's data. Each error names the parameter and what is allowed.
 
 Source: OpenAI Images API as of 2026-11-22, parameters of images.generate and images.edit and their documented
 combinations.
@@ -11,7 +11,7 @@ from typing import Any
 from core.catalog import FlexibleSize, Gif, Model, Operation, SizeRule
 from core.errors import InvalidRequest
 
-# Passed on as they are: they describe the caller's own user to the provider.
+# Passed on unchanged: they identify the caller's own user to the provider.
 _IDENTIFIERS = ("user", "safety_identifier")
 IDENTIFIER_MAX = 512
 SVG_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -20,10 +20,10 @@ _TRANSPARENT = ("png", "webp")
 
 
 def check(operation: Operation, model: Model, prompt: str, parameters: Mapping[str, Any]) -> None:
-    """Hold a request against the rules of its model.
+    """Check a request against the rules of its model.
 
     Raises:
-        InvalidRequest: for the first rule that is broken.
+        InvalidRequest: a rule is broken; it names the first one.
     """
     rules = model.rules
     if operation not in rules.operations:
@@ -31,7 +31,7 @@ def check(operation: Operation, model: Model, prompt: str, parameters: Mapping[s
         raise InvalidRequest(f"The model '{model.name}' does not support {able}.", param="model")
     if not 1 <= len(prompt) <= rules.prompt_max:
         raise InvalidRequest(
-            f"'prompt' has {len(prompt)} characters; '{model.name}' takes 1 to {rules.prompt_max}.", param="prompt"
+            f"'prompt' has {len(prompt)} characters; '{model.name}' accepts 1 to {rules.prompt_max}.", param="prompt"
         )
     for name, value in parameters.items():
         if name in _IDENTIFIERS:
@@ -49,10 +49,10 @@ def check(operation: Operation, model: Model, prompt: str, parameters: Mapping[s
 
 
 def check_inputs(model: Model, images: int, *, mask: bool, markup: bool, output_format: str | None) -> None:
-    """Hold the number and kinds of an edit's inputs against the rules of its model, before any is read.
+    """Check the number and kinds of an edit's inputs against the rules of its model, before any of them is read.
 
     Raises:
-        InvalidRequest: too few or too many images, or a mask or markup where none can be.
+        InvalidRequest: there are too few or too many images, or a mask or markup that is not allowed.
     """
     rules = model.rules.inputs
     if rules is None:
@@ -66,7 +66,7 @@ def check_inputs(model: Model, images: int, *, mask: bool, markup: bool, output_
         )
     if images > rules.max_count:
         raise InvalidRequest(
-            f"{images} input images were given; '{model.name}' takes at most {rules.max_count}.", param="image"
+            f"{images} input images were sent; '{model.name}' accepts at most {rules.max_count}.", param="image"
         )
     if mask and markup:
         raise InvalidRequest("'mask' and 'markup' cannot be used together.", param="markup")
@@ -94,10 +94,10 @@ def _check_parameter(operation: Operation, name: str, value: Any, model: Model) 
         _check_svg(value)
 
 
-def _check_range(name: str, value: int, least: int, most: int, model: Model) -> None:
-    if not least <= value <= most:
+def _check_range(name: str, value: int, minimum: int, maximum: int, model: Model) -> None:
+    if not minimum <= value <= maximum:
         raise InvalidRequest(
-            f"Invalid value: {value}. '{name}' must be from {least} to {most} for '{model.name}'.", param=name
+            f"Invalid value: {value}. '{name}' must be from {minimum} to {maximum} for '{model.name}'.", param=name
         )
 
 
@@ -118,14 +118,14 @@ def _check_size(size: str, rule: SizeRule, model: Model, *, gif: bool) -> None:
 
 
 def _flexible_fault(width: int, height: int, rule: FlexibleSize, *, gif: bool) -> str | None:
-    """The first bound that the size breaks."""
+    """The first limit that the size exceeds."""
     if width % rule.multiple_of or height % rule.multiple_of:
         return f"width and height must both be divisible by {rule.multiple_of}"
     if max(width, height) > rule.max_edge:
         return f"an edge is longer than {rule.max_edge}"
     if max(width, height) > rule.max_ratio * min(width, height):
-        return f"the ratio of the edges is beyond {rule.max_ratio}:1"
-    # The pixels of an animation are counted over its frames: see _gif.
+        return f"the ratio of the edges is greater than {rule.max_ratio}:1"
+    # The pixels of an animation are counted over all frames: see _gif.
     if not gif and not rule.min_pixels <= width * height <= rule.max_pixels:
         return f"{width * height} pixels are outside {rule.min_pixels} to {rule.max_pixels}"
     return None
@@ -143,7 +143,7 @@ def _transparency(parameters: Mapping[str, Any], _: Model) -> None:
     output_format = parameters.get("output_format", "png")
     if parameters.get("background") == "transparent" and output_format not in _TRANSPARENT:
         raise InvalidRequest(
-            f"A transparent background cannot be had as {output_format}; use output_format png or webp.",
+            f"A transparent background is not possible with {output_format}; use output_format png or webp.",
             param="background",
         )
 
@@ -152,7 +152,7 @@ def _compression(parameters: Mapping[str, Any], _: Model) -> None:
     output_format = parameters.get("output_format", "png")
     if parameters.get("output_compression", 100) != 100 and output_format not in _LOSSY:
         raise InvalidRequest(
-            f"'output_compression' works with output_format jpeg or webp only, not with {output_format}.",
+            f"'output_compression' works only with output_format jpeg or webp, not with {output_format}.",
             param="output_compression",
         )
 
@@ -161,7 +161,7 @@ def _gif(parameters: Mapping[str, Any], model: Model) -> None:
     if parameters.get("output_format") != "gif":
         for name in ("frame_count", "frame_duration_ms"):
             if name in parameters:
-                raise InvalidRequest(f"'{name}' works with output_format gif only.", param=name)
+                raise InvalidRequest(f"'{name}' works only with output_format gif.", param=name)
         return
     size, rule = parameters.get("size", "auto"), model.rules.gif
     if size == "auto" or rule is None:
@@ -171,7 +171,7 @@ def _gif(parameters: Mapping[str, Any], model: Model) -> None:
     if not rule.pixel_floor <= width * height * frames <= rule.pixel_budget:
         edge = int((rule.pixel_budget / frames) ** 0.5) // 16 * 16
         raise InvalidRequest(
-            f"Invalid size '{size}' for a gif: with this frame_count a frame may have "
+            f"Invalid size '{size}' for a gif: with this frame_count, a frame can have "
             f"{-(-rule.pixel_floor // frames)} to {rule.pixel_budget // frames} pixels, for example {edge}x{edge}.",
             param="size",
         )
@@ -184,10 +184,10 @@ def _frames_charged(frames: int, rule: Gif) -> int:
 def _svg(parameters: Mapping[str, Any], _: Model) -> None:
     if parameters.get("output_format") != "svg":
         if "svg" in parameters:
-            raise InvalidRequest("'svg' works with output_format svg only.", param="svg")
+            raise InvalidRequest("'svg' works only with output_format svg.", param="svg")
         return
     if parameters.get("n", 1) != 1:
-        raise InvalidRequest("output_format svg works with n=1 only.", param="n")
+        raise InvalidRequest("output_format svg works only with n=1.", param="n")
     if not parameters.get("svg", {}).get("model"):
         raise InvalidRequest(
             "SVG generation requires 'svg.model', the model that writes the SVG.",
@@ -205,13 +205,13 @@ def _check_svg(value: Mapping[str, Any]) -> None:
     author = re.match(r"gpt-([0-9]+)\.([0-9]+)", value.get("model") or "")
     if effort == "minimal" and author and (int(author[1]), int(author[2])) >= (5, 1):
         raise InvalidRequest(
-            "The effort 'minimal' is not supported by SVG authors from gpt-5.1 on; use 'none' or 'low'.",
+            "The effort 'minimal' is not supported by gpt-5.1 and later; use 'none' or 'low'.",
             param="svg.reasoning.effort",
         )
 
 
 def not_allowed(name: str, value: Any, allowed: tuple[str, ...], model: Model | None = None) -> InvalidRequest:
-    """A value outside a list."""
+    """The error for a value that is not in a list."""
     by = f" for '{model.name}'" if model else ""
     return InvalidRequest(
         f"Invalid value: '{str(value)[:64]}'. Supported values of '{name}'{by} are: "

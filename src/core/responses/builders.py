@@ -3,17 +3,17 @@
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from functools import cache
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from core.budgets import BudgetState, Spent
 from core.callers.model import BrowserToken
 from core.errors import Conflict, EaselError, Hint, Hints, JobFailed
 from core.images.model import Image
-from core.images.storage import SignedUrl
+from core.images.storage import SignedUrl, permalink
 from core.jobs.model import Job
 from core.jobs.wait_estimate import Estimate
 from core.pricing import Quote, Usage
-from core.requests import Request, Warning
+from core.requests import Request, RequestWarning
 from core.uploads.store import StoredUpload, Upload, UploadForm
 from core.webhooks.message import Message
 
@@ -34,10 +34,6 @@ HTTP_HINTS: Hints = {
     Hint.LIST_MODELS: "List the models with GET /v1/models.",
     Hint.CREATE_UPLOAD: "Upload files with POST /v1/uploads.",
 }
-
-# What the provider says it used; absent where it does not say.
-_SETTINGS: tuple[Literal["background", "output_format", "quality", "size"], ...]
-_SETTINGS = ("background", "output_format", "quality", "size")
 
 
 def error_document(error: EaselError, request_id: str, hints: Hints = HTTP_HINTS) -> "schemas.ErrorResponse":
@@ -71,7 +67,7 @@ def error_document(error: EaselError, request_id: str, hints: Hints = HTTP_HINTS
 
 
 def quote_document(request: Request, quoted: Quote, budget_left: int | None) -> "schemas.Quote":
-    """A quote: what would run, what it would cost, and what the budgets have left (micro-dollars, None without one)."""
+    """A quote: what would run, what it would cost, and how much budget is left (micro-dollars; None without one)."""
     return {
         "object": "quote",
         "model": request.model,
@@ -94,7 +90,7 @@ def quote_document(request: Request, quoted: Quote, budget_left: int | None) -> 
 def usage_report(
     states: Iterable[BudgetState], rows: Iterable[Spent], first: date, last: date
 ) -> "schemas.UsageReport":
-    """What a key spent from day to day, and where its budgets stand."""
+    """What a key spent, by day and model, and the state of its budgets."""
     data: list[schemas.UsageRow] = [
         {
             "date": row.day,
@@ -126,23 +122,23 @@ def _budget(state: BudgetState) -> "schemas.BudgetState":
         "spent_micro_usd": state.balance.spent if own else None,
         "reserved_micro_usd": state.balance.reserved if own else None,
         "limit_micro_usd": state.limit,
-        "left_micro_usd": state.left,
+        "left_micro_usd": state.remaining,
         "renews_at": state.renews_at,
     }
 
 
 class Links(Protocol):
-    """Where the bytes of an image can be had."""
+    """Where the bytes of an image can be downloaded."""
 
     def sign(self, image: Image, now: float) -> SignedUrl:
-        """A URL of the image, and when it ends."""
+        """A URL of the image, and when it expires."""
 
 
 class Answers:
-    """Shapes jobs for one request.
+    """Builds the JSON of jobs and images for one request.
 
-    `base_url` is where lasting links start, without a slash at the end; `budget_left` tells what the caller can still
-    spend (micro-dollars, None without a budget), and is asked once, by answers that have a cost.
+    `base_url` is the start of permalinks, without a trailing slash; `budget_left` returns what the caller can still
+    spend (micro-dollars, None without a budget), and is called at most once, by answers that show a cost.
     """
 
     def __init__(self, links: Links, base_url: str, now: float, budget_left: Callable[[], int | None]) -> None:
@@ -168,19 +164,27 @@ class Answers:
                 job_id=job.id,
             )
         report = job.report
+        if report is None:
+            raise ValueError(f"'{job.id}' has not succeeded")
         document: schemas.ImagesResponse = {
-            "created": report.created if report else job.created_at,
+            "created": report.created,
             "data": [self._entry(image) for image in job.images],
-            "usage": _usage(report.usage) if report and report.usage else None,
+            "usage": _usage(report.usage) if report.usage else None,
             "easel": self._easel(job),
         }
-        for name in _SETTINGS:
-            if value := getattr(report, name):
-                document[name] = value
+        # Absent where the provider does not say what it used.
+        if report.background:
+            document["background"] = report.background
+        if report.output_format:
+            document["output_format"] = report.output_format
+        if report.quality:
+            document["quality"] = report.quality
+        if report.size:
+            document["size"] = report.size
         return document
 
     def queued_job(self, job: Job, estimate: Estimate | None) -> "schemas.Job":
-        """A job that waits, with how long that may take."""
+        """A queued job, with its estimated wait."""
         queue: schemas.Queue | None = None
         if estimate:
             queue = {"jobs_waiting": estimate.jobs_waiting, "eta_seconds": estimate.seconds}
@@ -242,7 +246,7 @@ class Answers:
         return {
             "url": signed.url,
             "id": image.id,
-            "link": f"{self._base_url}/i/{image.id}",
+            "link": permalink(self._base_url, image),
             "expires_at": signed.expires_at,
             "content_type": image.content_type,
             "width": image.width,
@@ -340,21 +344,20 @@ def _page[Entry: (schemas.Job, schemas.Image, schemas.Token)](
     }
 
 
-def _missing(job: Job) -> Iterator[Warning]:
+def _missing(job: Job) -> Iterator[RequestWarning]:
     """Why a result lists fewer images than were bought."""
     if job.status != "succeeded":
         return
     if lost := job.bought - len(job.images) - job.deleted:
-        yield Warning(
+        yield RequestWarning(
             IMAGES_LOST,
-            f"{lost} of {job.bought} images were bought but could not be kept: they came broken, or a "
-            "crash came before they were stored.",
+            f"{lost} of {job.bought} images were bought but not stored: they arrived corrupt, or a crash prevented it.",
         )
     if job.deleted:
-        yield Warning(IMAGES_DELETED, f"{job.deleted} of {job.bought} images were deleted by their caller.")
+        yield RequestWarning(IMAGES_DELETED, f"{job.deleted} of {job.bought} images have been deleted by their caller.")
 
 
-def _warnings(warnings: Iterable[Warning]) -> "list[schemas.Warning]":
+def _warnings(warnings: Iterable[RequestWarning]) -> "list[schemas.Warning]":
     return [{"code": warning.code, "message": warning.message, "param": warning.param} for warning in warnings]
 
 

@@ -1,17 +1,17 @@
-"""Models as callers see them: OpenAI's shape, and from the catalog what each can do, costs, and how long it lives."""
+"""Models as callers see them: OpenAI's shape, with capabilities, prices and lifecycle from the catalog."""
 
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
 from core.catalog import Catalog, Inputs, Model, Parameter, Prices, SizeRule
-from core.errors import ModelNotFound
+from core.requests.resolver import no_such_model
 
 if TYPE_CHECKING:
     from core.responses import schemas
 
 
 def model_list(catalog: Catalog, today: date) -> "schemas.ModelList":
-    """Every model of the catalog, newest first; the retired ones too, since their names may still be sent."""
+    """Every model of the catalog, newest first, including retired ones, since their names may still be sent."""
     names = sorted(catalog.models, key=lambda name: catalog.models[name].released, reverse=True)
     return {"object": "list", "data": [model_named(name, catalog, today) for name in names]}
 
@@ -24,11 +24,7 @@ def model_named(name: str, catalog: Catalog, today: date) -> "schemas.Model":
     """
     model = catalog.find(name)
     if model is None or model.released is None:
-        raise ModelNotFound(
-            f"The model '{name[:64]}' does not exist. Models that can be used: "
-            f"{', '.join(catalog.live_models(today))}.",
-            param="model",
-        )
+        raise no_such_model(name, catalog, today)
     return {
         "id": model.name,
         "object": "model",

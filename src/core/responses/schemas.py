@@ -1,6 +1,6 @@
-"""The JSON that callers see, as types: `answers` builds it, and the OpenAPI description is made from it.
+"""The JSON that callers see, as types: `builders` builds it, and the OpenAPI description is generated from them.
 
-Only type checkers and the generator of the description load this module; a function that answers requests does not.
+Only type checkers and that generator load this module; the functions that answer requests do not.
 """
 
 from typing import Any, Literal, NotRequired, TypedDict
@@ -14,25 +14,25 @@ Deletion = Literal["image.deleted", "upload.deleted", "job.inputs.deleted", "tok
 
 
 class Moderation(TypedDict):
-    """What a safety system objected to, as far as the provider says."""
+    """What a safety system objected to, as far as the provider says so."""
 
     stage: str
-    """Whether the prompt (`input`) or the picture (`output`) was refused, or `unknown`."""
+    """Whether the prompt (`input`) or the image (`output`) was refused, or `unknown`."""
     categories: list[str]
 
 
 class BudgetRefusal(TypedDict):
-    """Why a request was refused for its price, in micro-dollars: millionths of a US dollar."""
+    """Which budget refused a request, in micro-dollars: millionths of a US dollar."""
 
     scope: str
-    """Whose budget it is: that of the `key`, of the whole `deployment`, or of the browser `token`."""
+    """The budget of the `key`, of the whole `deployment`, or of the browser `token`."""
     period: str
     """`day` or `month` (both of UTC), or `total`."""
     limit_micro_usd: int
     left_micro_usd: int
-    """What is neither spent nor reserved."""
+    """Neither spent nor reserved."""
     asked_micro_usd: int
-    """The most that the request can cost."""
+    """The upper bound of what the request can cost."""
     currency: Literal["USD"]
     renews_at: int | None
     """When the next period begins, in Unix seconds; null for a budget that does not renew."""
@@ -46,21 +46,21 @@ class Error(TypedDict):
     type: str
     """OpenAI's class of the error, such as `invalid_request_error`."""
     param: str | None
-    """The parameter at fault, where it is one."""
+    """The parameter at fault, if any."""
     code: str
-    """The error by name, for programs."""
+    """The error's name, for programs."""
     retryable: bool
-    """Whether the same request, as a new job, may succeed."""
+    """Whether the same request may succeed as a new job."""
     charged: Charged
     """Whether the provider was paid."""
     request_id: str
-    """The request to look for in the logs; also in the header X-Request-Id."""
+    """Identifies the request in the logs; also in the header X-Request-Id."""
     job_id: NotRequired[str]
-    """The job, where there is one."""
+    """The job, if there is one."""
     moderation: NotRequired[Moderation]
-    """Why it was refused, where a safety system did."""
+    """Why it was refused, if a safety system did so."""
     budget: NotRequired[BudgetRefusal]
-    """Which budget has too little left, where one has."""
+    """Which budget has too little left, if one does."""
 
 
 class ErrorResponse(TypedDict):
@@ -70,14 +70,14 @@ class ErrorResponse(TypedDict):
 
 
 class Warning(TypedDict):
-    """Something that was done differently from what was asked, or that may surprise."""
+    """Something that was done differently from what was requested, or that may surprise."""
 
     code: str
-    """The warning by name, for programs."""
+    """The warning's name, for programs."""
     message: str
     """What it means."""
     param: str | None
-    """The parameter it is about, where it is one."""
+    """The parameter it is about, if any."""
 
 
 class InputTokensDetails(TypedDict):
@@ -88,7 +88,7 @@ class InputTokensDetails(TypedDict):
 
 
 class Usage(TypedDict):
-    """Tokens, as the provider counts them."""
+    """Tokens, as counted by the provider."""
 
     total_tokens: int
     input_tokens: int
@@ -99,27 +99,27 @@ class Usage(TypedDict):
 class Cost(TypedDict):
     """Money in micro-dollars: millionths of a US dollar."""
 
-    quote_micro_usd: int | None
+    quote_micro_usd: int
     """What the purchase was expected to cost."""
-    upper_bound_micro_usd: int | None
-    """What it could not pass."""
+    upper_bound_micro_usd: int
+    """What it could cost at most."""
     actual_micro_usd: int | None
-    """What it did cost, from the provider's own count; null while that is not known."""
+    """The actual cost, from the provider's own count; null while it is not known."""
     currency: Literal["USD"]
-    price_date: str | None
+    price_date: str
     """The day of the price list that was used."""
     budget_left_micro_usd: int | None
     """What may be spent from now on, by the tightest budget; null if there is none."""
 
 
 class JobAdditions(TypedDict):
-    """What Easel adds to OpenAI's answer."""
+    """What Easel adds to OpenAI's response."""
 
     job_id: str
     requested: dict[str, Any]
     """The parameters as they were sent, without the prompt."""
     applied: dict[str, Any]
-    """The parameters that reach the provider, without the prompt."""
+    """The parameters that are sent to the provider, without the prompt."""
     warnings: list[Warning]
     charged: Charged
     """Whether the provider was paid."""
@@ -127,25 +127,25 @@ class JobAdditions(TypedDict):
 
 
 class ResultImage(TypedDict):
-    """An image with a URL that was signed for this answer."""
+    """An image with a URL that was signed for this response."""
 
     url: str
-    """A signed download URL; anybody who has it may use it."""
+    """A signed download URL; anyone who has it can use it."""
     id: str
     link: str
-    """The lasting link, which redirects to a freshly signed URL and needs no key."""
+    """The permalink, which redirects to a freshly signed URL and needs no key."""
     expires_at: int
-    """When `url` ends, in Unix seconds."""
+    """When `url` expires, in Unix seconds."""
     content_type: str
-    """From the bytes themselves, not from what was asked."""
+    """Detected from the bytes, not taken from the request."""
     width: int
     """Pixels, read from the bytes."""
     height: int
     """Pixels, read from the bytes."""
     bytes: int
-    """Length of what is stored."""
+    """Size of the stored image."""
     sha256: str
-    """Digest of what is stored, in hex."""
+    """Digest of the stored image, in hex."""
 
 
 class ImagesResponse(TypedDict):
@@ -167,17 +167,17 @@ class ImagesResponse(TypedDict):
 
 
 class Webhook(TypedDict):
-    """How far the webhook message about the end of a job came."""
+    """The delivery of the webhook message about the end of a job."""
 
     id: str
-    """What the receiver sees as webhook-id."""
+    """The receiver gets it as webhook-id."""
     state: State
-    """`gone`: the receiver answered 410; `given_up`: a day of attempts was in vain."""
+    """`gone`: the receiver answered 410; `failed`: all attempts within a day failed."""
     attempts: int
     attempted_at: int | None
     """When the last attempt was made, in Unix seconds."""
     outcome: str | None
-    """What became of the last attempt, such as `status_200` or `timeout`."""
+    """The result of the last attempt, such as `status_200` or `timeout`."""
     next_attempt_at: int | None
     """When the next one is due, in Unix seconds; null if there is none."""
 
@@ -186,9 +186,9 @@ class Queue(TypedDict):
     """How long a queued job may have to wait; both numbers are estimates."""
 
     jobs_waiting: int
-    """Roughly how many jobs of all callers wait, this one among them."""
+    """Roughly how many jobs of all callers wait, including this one."""
     eta_seconds: int
-    """Roughly the seconds until this one is done, if the others take as long as most do."""
+    """Roughly the seconds until this job is done, if the others take the usual time."""
 
 
 class Job(TypedDict):
@@ -197,7 +197,7 @@ class Job(TypedDict):
     id: str
     object: Literal["job"]
     status: Status
-    """`unknown`: the purchase may have happened and no image came; it is never bought again by itself."""
+    """`unknown`: the purchase may have happened, but no image arrived; it is never repeated automatically."""
     operation: Operation
     model: str
     """The model that runs."""
@@ -208,18 +208,18 @@ class Job(TypedDict):
     finished_at: int | None
     """Unix seconds."""
     expires_at: int
-    """When the record and its images are given up, in Unix seconds."""
+    """When the record and its images are deleted, in Unix seconds."""
     url: str
-    """Where to poll."""
+    """Where to poll the job."""
     result: ImagesResponse | None
-    """The images, once it succeeded."""
+    """The images, once it has succeeded."""
     error: Error | None
     """Why it failed, or is unknown."""
     easel: JobAdditions
     queue: NotRequired[Queue | None]
-    """What it waits for, where it is queued and was asked for by its id; null when that cannot be told just now."""
+    """Its estimated wait, if it is queued and was requested by id; null if no estimate is available."""
     webhook: NotRequired[Webhook]
-    """Where the request named a webhook and the job has ended; not in lists."""
+    """If the request named a webhook and the job has ended; not in lists."""
 
 
 class Image(ResultImage):
@@ -229,7 +229,7 @@ class Image(ResultImage):
     created_at: int
     """Unix seconds."""
     kept_until: int
-    """When the image itself is given up, in Unix seconds."""
+    """When the image itself is deleted, in Unix seconds."""
     job_id: str
     """The job that bought it."""
 
@@ -246,12 +246,12 @@ class Page[Entry](TypedDict):
 
 
 class QuoteAdditions(TypedDict):
-    """What would be sent to the provider."""
+    """What Easel adds to a quote."""
 
     requested: dict[str, Any]
     """The parameters as they were sent, without the prompt."""
     applied: dict[str, Any]
-    """The parameters that would reach the provider, without the prompt."""
+    """The parameters that would be sent to the provider, without the prompt."""
     warnings: list[Warning]
 
 
@@ -265,36 +265,36 @@ class Quote(TypedDict):
     quote_micro_usd: int
     """What it is expected to cost."""
     upper_bound_micro_usd: int
-    """What it cannot pass."""
+    """What it can cost at most."""
     currency: Literal["USD"]
     price_date: str
     """The day of the price list that was used."""
     budget_left_micro_usd: int | None
     """What may be spent from now on, by the tightest budget; null if there is none."""
     usage: Usage | None
-    """Expected tokens; null for a model that is sold by the image."""
+    """Expected tokens; null for a model that is priced by the image."""
     upper_bound_usage: Usage | None
-    """The most tokens it can take."""
+    """The most tokens it can use; null for a model that is priced by the image."""
     easel: QuoteAdditions
 
 
 class BudgetState(TypedDict):
-    """A budget and where it stands, in micro-dollars."""
+    """A budget and its state, in micro-dollars."""
 
     scope: str
-    """Whose it is: that of the `key`, or of the whole `deployment`."""
+    """The budget of the `key`, or of the whole `deployment`."""
     period: str
     """`day` or `month` (both of UTC), or `total`."""
     spent_micro_usd: int | None
-    """null for the deployment's, which other keys spend as well."""
+    """null for the deployment's, which other keys also spend."""
     reserved_micro_usd: int | None
     """For jobs that are not finished, or whose outcome is unknown; null for the deployment's."""
     limit_micro_usd: int | None
     """null if there is none."""
     left_micro_usd: int | None
-    """What is neither spent nor reserved; null without a limit."""
+    """Neither spent nor reserved; null without a limit."""
     renews_at: int | None
-    """When the next period begins, in Unix seconds; null for one that never ends."""
+    """When the next period begins, in Unix seconds; null for a total, which never renews."""
 
 
 class UsageRow(TypedDict):
@@ -316,10 +316,10 @@ class UsageReport(TypedDict):
     object: Literal["usage"]
     currency: Literal["USD"]
     budgets: list[BudgetState]
-    """The key's for the day, the month and ever, and those of the deployment that have a limit."""
+    """Those of the key for the day, the month and in total, and those of the deployment that have a limit."""
     date_from: str
     date_to: str
-    """The last day of the report, which is included."""
+    """The last day of the report, inclusive."""
     images: int
     """All of `data` together."""
     spent_micro_usd: int
@@ -331,7 +331,7 @@ class UsageReport(TypedDict):
 
 
 class Upload(TypedDict):
-    """An input image that is sent apart from the request that uses it."""
+    """An input image that is uploaded ahead of the request that uses it."""
 
     id: str
     object: Literal["upload"]
@@ -340,12 +340,12 @@ class Upload(TypedDict):
     content_type: str
     filename: str | None
     bytes: int | None
-    """Length of what has arrived."""
+    """Size of what has arrived."""
     max_bytes: int
     created_at: int
     """Unix seconds."""
     kept_until: int
-    """When it is given up, in Unix seconds."""
+    """When it is deleted, in Unix seconds."""
 
 
 class NewUpload(Upload):
@@ -353,11 +353,11 @@ class NewUpload(Upload):
 
     method: Literal["POST"]
     url: str
-    """Where the form is sent."""
+    """Where to send the form."""
     fields: dict[str, str]
-    """To be sent before `file`, as they are."""
+    """Send them before `file`, unchanged."""
     expires_at: int
-    """When the form ends, in Unix seconds."""
+    """When the form expires, in Unix seconds."""
 
 
 class Token(TypedDict):
@@ -367,11 +367,11 @@ class Token(TypedDict):
     object: Literal["token"]
     label: str | None
     images: int
-    """How many images it may buy in its whole life."""
+    """How many images it may buy in total."""
     budget_micro_usd: int | None
-    """How much it may spend in its whole life, in micro-dollars; null where its key's budget counts alone."""
+    """How much it may spend in total, in micro-dollars; null if only its key's budget applies."""
     models: list[str]
-    """The models it may use; empty for all that its key may."""
+    """The models it may use; empty for all models of its key."""
     origins: list[str]
     """The web origins that it may be used from."""
     created_at: int
@@ -381,14 +381,14 @@ class Token(TypedDict):
 
 
 class NewToken(Token):
-    """A browser token that was just made."""
+    """A newly created browser token."""
 
     token: str
-    """What the page sends as `Authorization: Bearer …`, or hands to an OpenAI SDK as its API key; shown this once."""
+    """The page sends it as `Authorization: Bearer …`, or passes it to an OpenAI SDK as the API key; shown only once."""
 
 
 class Deleted(TypedDict):
-    """OpenAI's answer to a deletion."""
+    """OpenAI's response to a deletion."""
 
     id: str
     object: Deletion
@@ -396,10 +396,10 @@ class Deleted(TypedDict):
 
 
 class FlexibleSize(TypedDict):
-    """Any WIDTHxHEIGHT inside these bounds."""
+    """Any WIDTHxHEIGHT within these bounds."""
 
     multiple_of: int
-    """What width and height are both divisible by."""
+    """Width and height must be divisible by it."""
     max_edge: int
     """Pixels."""
     max_ratio: int
@@ -409,7 +409,7 @@ class FlexibleSize(TypedDict):
 
 
 class Size(TypedDict):
-    """Which sizes a model draws: those listed, or all inside flexible bounds."""
+    """The sizes of a model: those listed, or all within flexible bounds."""
 
     auto: bool
     """Whether the model may choose."""
@@ -418,29 +418,29 @@ class Size(TypedDict):
 
 
 class Parameter(TypedDict):
-    """What a parameter may be: one of `values`, or a whole number from `min` to `max`."""
+    """What a parameter accepts: one of `values`, or a whole number from `min` to `max`."""
 
     values: list[str] | None
     min: int | None
     max: int | None
     preview: list[str]
-    """Values that the provider documents but may still refuse."""
+    """Values that the provider documents, but may still refuse."""
     operations: list[Operation]
 
 
 class Inputs(TypedDict):
-    """Which images a model edits."""
+    """The input images that a model accepts for edits."""
 
     max_count: int
     max_bytes: int
-    """Of one image."""
+    """For one image."""
     formats: list[str]
     square: bool
-    """Whether only square images are taken."""
+    """Whether only square images are accepted."""
     mask: bool
-    """Whether a mask may say what to edit."""
+    """Whether a mask can mark what to edit."""
     markup: bool
-    """Whether a marked-up copy may say what to edit."""
+    """Whether a marked-up copy can show what to edit."""
 
 
 class Capabilities(TypedDict):
@@ -450,16 +450,16 @@ class Capabilities(TypedDict):
     prompt_max: int
     """Characters."""
     n_max: int
-    """Images of one request."""
+    """Images per request."""
     size: Size
     parameters: dict[str, Parameter]
     """By name, beside `prompt`, `n` and `size`."""
     inputs: Inputs | None
-    """null for a model that does not edit."""
+    """null for a model without edits."""
 
 
 class TokenPrices(TypedDict):
-    """Micro-dollars for a million tokens."""
+    """Micro-dollars per million tokens."""
 
     text_input: int
     image_input: int
@@ -467,7 +467,7 @@ class TokenPrices(TypedDict):
 
 
 class Prices(TypedDict):
-    """What a model costs, by the token or by the image."""
+    """What a model costs, per token or per image."""
 
     currency: Literal["USD"]
     price_date: str
@@ -478,19 +478,19 @@ class Prices(TypedDict):
 
 
 class Lifecycle(TypedDict):
-    """How long a model lives."""
+    """The lifecycle of a model."""
 
     state: LifecycleState
     retired_on: str | None
-    """The day it is, or was, shut down; null while none is known."""
+    """The day of its shutdown; null if none is known."""
     days_left: int | None
-    """Until that day; null while none is known."""
+    """Days until then; null if none is known."""
     successor: str | None
-    """The model that takes over."""
+    """The model that replaces it."""
 
 
 class Model(TypedDict):
-    """OpenAI's Model, and what Easel knows of it."""
+    """OpenAI's Model, with what Easel knows about it."""
 
     id: str
     object: Literal["model"]
@@ -515,6 +515,6 @@ class Health(TypedDict):
 
     status: Literal["ok"]
     version: str
-    """The release of Easel that answers."""
+    """The release of Easel that runs."""
     models: list[str]
-    """The names that can be bought today, newest first."""
+    """The models that are available today, newest first."""

@@ -1,45 +1,43 @@
-"""Uploads: how a caller sends an input that is too large for a request body, and how it is used safely.
+"""Uploads: how a caller sends an input image that is too large for a request body.
 
-The signed form works several times until it expires, so the bytes behind an id could change between two uses. The first
-use therefore pins the object's ETag, and later uses demand it: an upload stands for one image in effect.
+A signed form can be used several times until it expires, so the bytes behind an id could change between two uses. The
+first use therefore pins the object's ETag, and later uses require it: an upload stands for one image.
 """
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from core.callers.model import Caller
 from core.errors import Hint, InvalidRequest, NotFound
+from core.images.inspection import MAX_BYTES
 from core.uploads.store import StoredUpload, Upload, UploadBucket, UploadChanged, UploadForm, UploadStore
+from core.validation import Body
 
-# Source: OpenAI Images API, the size of input images.
-MAX_BYTES = 50 * 1024 * 1024
 FORM_SECONDS = 900
 KEPT_SECONDS = 86400
 
-_CODES = {"extra_forbidden": "unknown_parameter", "missing": "missing_required_parameter"}
 
-
-class UploadBody(BaseModel):
+class UploadBody(Body):
     """The JSON body of POST /v1/uploads."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    example = '{"content_type": "image/png"}'
 
     content_type: Literal["image/png", "image/jpeg", "image/webp"]
-    """What the file is."""
+    """The type of the file."""
     bytes: int | None = Field(default=None, ge=1, le=MAX_BYTES)
-    """Its exact or greatest size, if that is known."""
+    """Its exact or maximum size in bytes, if known."""
     filename: str | None = Field(default=None, min_length=1, max_length=255)
-    """For people only."""
+    """Free-form label; not interpreted."""
 
 
 @dataclass(frozen=True)
 class OpenedUpload:
-    """An upload that may be used: an object of the images bucket. Read it with If-Match on its `etag`."""
+    """An upload that can be used, as an object in the images bucket. Read it with If-Match on its `etag`."""
 
     key: str
     etag: str
@@ -48,21 +46,20 @@ class OpenedUpload:
 
 
 class Uploads:
-    """The uploads of callers."""
+    """Creates, reads and deletes uploads."""
 
-    def __init__(self, records: UploadStore, bucket: UploadBucket, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, records: UploadStore, bucket: UploadBucket) -> None:
         self._records = records
         self._bucket = bucket
-        self._clock = clock
 
     def create(self, caller: Caller, document: Mapping[str, Any]) -> tuple[Upload, UploadForm]:
         """A new upload, and the form that sends its bytes.
 
         Raises:
-            InvalidRequest: the document is no UploadBody.
+            InvalidRequest: the document is not a valid UploadBody.
         """
-        body = _read(document)
-        now = int(self._clock())
+        body = UploadBody.read(document)
+        now = int(time.time())
         upload = Upload(
             id="file_" + secrets.token_hex(16),
             caller_id=caller.id,
@@ -77,10 +74,10 @@ class Uploads:
         return upload, self._bucket.form(upload, now, FORM_SECONDS)
 
     def read(self, caller: Caller, upload_id: str) -> tuple[Upload, StoredUpload | None]:
-        """A caller's upload, and what has arrived of it.
+        """A caller's upload, and its bytes if they have arrived.
 
         Raises:
-            NotFound: no such upload, another caller's, deleted or expired.
+            NotFound: there is no such upload, it is another caller's, or it was deleted or has expired.
         """
         upload = self._owned(caller, upload_id)
         return upload, self._bucket.find(upload)
@@ -89,13 +86,13 @@ class Uploads:
         """An upload for use as an input.
 
         Raises:
-            NotFound: no such upload, another caller's, deleted or expired.
-            InvalidRequest: nothing has arrived yet, or other bytes than those that were used first.
+            NotFound: there is no such upload, it is another caller's, or it was deleted or has expired.
+            InvalidRequest: nothing has arrived yet, or the bytes have changed since the first use.
         """
         upload, stored = self.read(caller, upload_id)
         if stored is None:
             raise InvalidRequest(
-                f"'{upload.id}' was not uploaded yet. Send the file with the form that came with this id.",
+                f"The bytes of '{upload.id}' have not arrived yet. Send the file with the form that came with this id.",
                 code="upload_pending",
             )
         if upload.etag != stored.etag:
@@ -103,16 +100,17 @@ class Uploads:
                 self._records.pin(upload, stored.etag)
             except UploadChanged:
                 raise InvalidRequest(
-                    f"'{upload.id}' was changed after its first use. Make a new upload for another file.",
+                    f"The bytes of '{upload.id}' have changed since its first use. Create a new upload for "
+                    "another file.",
                     code="upload_changed",
                 ) from None
         return OpenedUpload(upload.key, stored.etag, stored.size, upload.content_type)
 
     def delete(self, caller: Caller, upload_id: str) -> None:
-        """Delete an upload: first the bytes, so that a crash leaves a record by which it can be done again.
+        """Delete an upload. The bytes go first, so that after a crash the record still allows another attempt.
 
         Raises:
-            NotFound: no such upload, another caller's, or deleted before.
+            NotFound: there is no such upload, it is another caller's, or it was deleted before.
         """
         upload = self._owned(caller, upload_id)
         self._bucket.delete(upload)
@@ -120,23 +118,10 @@ class Uploads:
 
     def _owned(self, caller: Caller, upload_id: str) -> Upload:
         upload = self._records.get(upload_id) if upload_id.startswith("file_") else None
-        if upload is None or not caller.owns(upload) or upload.expires_at <= self._clock():
+        if upload is None or not caller.owns(upload) or upload.expires_at <= time.time():
             raise NotFound(
                 f"There is no upload '{upload_id[:64]}'. An upload is kept for one day.",
                 hint=Hint.CREATE_UPLOAD,
                 param="id",
             )
         return upload
-
-
-def _read(document: Mapping[str, Any]) -> UploadBody:
-    try:
-        return UploadBody.model_validate(document)
-    except ValidationError as error:
-        fault = error.errors(include_input=False, include_url=False)[0]
-        name = str(fault["loc"][0])[:64]
-        raise InvalidRequest(
-            f'\'{name}\': {fault["msg"]}. Send an object such as {{"content_type": "image/png"}}.',
-            param=name,
-            code=_CODES.get(fault["type"], "invalid_value"),
-        ) from None

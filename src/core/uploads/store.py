@@ -1,4 +1,4 @@
-"""Uploads: inputs that a caller sends straight to the bucket. Their records lie in the jobs table, with a TTL."""
+"""Uploads in the images bucket, and their records in the jobs table, with a TTL."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from core.dynamodb import from_item, to_item
+from core.objects import is_missing
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -13,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class UploadChanged(Exception):
-    """The upload is gone, or was used with other bytes."""
+    """The upload was deleted, or was used with other bytes."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A promise of bytes. Times are Unix seconds; `etag` is that of the bytes that were used first.
+    """The record of an upload. Times are Unix seconds; `etag` is that of the bytes that were used first.
 
-    `token_id` is the browser token that made it, where one did.
+    `token_id` is the browser token that created it, if one did.
     """
 
     id: str
@@ -35,13 +36,13 @@ class Upload:
 
     @property
     def key(self) -> str:
-        """Where in the bucket its bytes belong."""
+        """The key of its bytes in the bucket."""
         return f"uploads/{self.caller_id}/{self.id}"
 
 
 @dataclass(frozen=True)
 class UploadForm:
-    """A form whose `fields`, followed by the field `file`, are accepted at `url` until `expires_at`."""
+    """A form: `fields`, followed by the field `file`, to be sent to `url` before `expires_at` (Unix seconds)."""
 
     url: str
     fields: dict[str, str]
@@ -64,19 +65,19 @@ class UploadStore:
         self._table = table
 
     def add(self, upload: Upload) -> None:
-        """Write a new upload."""
+        """Write the record of a new upload."""
         self._client.put_item(TableName=self._table, Item=to_item(asdict(upload)))
 
     def get(self, upload_id: str) -> Upload | None:
-        """The upload of that id."""
+        """The upload with that id."""
         answer = self._client.get_item(TableName=self._table, Key={"id": {"S": upload_id}}, ConsistentRead=True)
         return Upload(**from_item(answer["Item"])) if "Item" in answer else None
 
     def pin(self, upload: Upload, etag: str) -> None:
-        """Remember which bytes were used first; later only the same ones may be.
+        """Record which bytes were used first; from then on only these can be used.
 
         Raises:
-            UploadChanged: others were used before, or the upload was deleted.
+            UploadChanged: other bytes were used before, or the upload was deleted.
         """
         try:
             self._client.put_item(
@@ -94,14 +95,14 @@ class UploadStore:
 
 
 class UploadBucket:
-    """Lets callers put the bytes of uploads into the bucket, and looks for them."""
+    """Lets callers put the bytes of uploads into the bucket, and finds them."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def form(self, upload: Upload, now: int, seconds: int) -> UploadForm:
-        """A signed form for exactly this upload: its key, its type, its size at most."""
+        """A signed form for exactly this upload: its key, its type and its maximum size."""
         content_type = {"Content-Type": upload.content_type}
         signed = self._client.generate_presigned_post(
             self._bucket,
@@ -113,12 +114,11 @@ class UploadBucket:
         return UploadForm(signed["url"], signed["fields"], now + seconds)
 
     def find(self, upload: Upload) -> StoredUpload | None:
-        """What has arrived of it."""
+        """Its bytes; None if they have not arrived yet."""
         try:
             head = self._client.head_object(Bucket=self._bucket, Key=upload.key)
         except ClientError as error:
-            # Without ListBucket, which nobody here has, S3 answers 403 for a key that does not exist.
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
+            if is_missing(error):
                 return None
             raise
         return StoredUpload(head["ETag"], head["ContentLength"])

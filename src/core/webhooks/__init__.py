@@ -1,1 +1,1 @@
-"""Webhook messages: what they say, where they may go, and how they get there."""
+"""Webhook messages: what they contain, where they may be sent, and how they are delivered."""

@@ -1,11 +1,10 @@
-"""How webhook messages reach their receivers: signed, to public addresses only, again and again for a day."""
+"""Delivery of webhook messages: signed, to public addresses only, retried for a day."""
 
 import http.client
 import logging
 import socket
 import ssl
 import time
-from collections.abc import Callable
 from contextlib import closing
 
 from core.metrics import measure
@@ -19,7 +18,7 @@ from core.webhooks.store import MessageChanged, MessageStore
 
 log = logging.getLogger(__name__)
 
-# For the whole call; each step of it, such as the wait for the answer, has core.outbound.connection.STEP_SECONDS.
+# For the whole call; each of its steps, such as waiting for the answer, has core.outbound.connection.STEP_SECONDS.
 TIMEOUT_SECONDS = 12.0
 # A lease outlives the attempt it covers.
 LEASE_SECONDS = 60
@@ -35,18 +34,16 @@ class Deliverer:
         secrets: SecretStore,
         queue: JobQueue,
         trusted_hosts: TrustedHosts,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._messages = messages
         self._secrets = secrets
         self._queue = queue
         self._trusted_hosts = trusted_hosts
-        self._clock = clock
 
     def deliver(self, message_id: str) -> None:
-        """Attempt a message if it is due. Safe to call any number of times, by any number of functions."""
+        """Attempt to deliver a message if it is due. Safe to call any number of times, by any number of functions."""
         message = self._messages.get(message_id)
-        now = int(self._clock())
+        now = int(time.time())
         if message is None or not message.is_due(now):
             log.info("nothing to deliver", extra={"message_id": message_id})
             return
@@ -66,14 +63,14 @@ class Deliverer:
                 "outcome": message.outcome,
             },
         )
-        if message.state == "given_up":
-            measure("WebhooksGivenUp", 1)
-        pause = message.next_at - int(self._clock())
+        if message.state == "failed":
+            measure("WebhooksFailed", 1)
+        pause = message.next_at - int(time.time())
         if message.state == "pending" and pause <= MAX_DELAY_SECONDS:
-            self._queue.send(message.id, max(0, pause))  # What waits longer, and what fails here, the sweep sends.
+            self._queue.send(message.id, max(0, pause))  # The sweep queues what waits longer or fails here.
 
     def _attempt(self, message: Message) -> Message:
-        now = int(self._clock())
+        now = int(time.time())
         secrets = self._secrets.of(message.caller_id)
         if secrets is None:
             return message.failed("no_secret", now)
@@ -87,8 +84,8 @@ class Deliverer:
         try:
             status = self._post(message, headers)
         except (ForbiddenUrl, OSError, http.client.HTTPException) as error:
-            return message.failed(_fault(error), int(self._clock()))
-        return message.answered(status, int(self._clock()))
+            return message.failed(_fault(error), int(time.time()))
+        return message.answered(status, int(time.time()))
 
     def _post(self, message: Message, headers: dict[str, str]) -> int:
         """The status of the receiver's answer. Its body is not read, and a redirect is not followed."""
@@ -101,32 +98,33 @@ class Deliverer:
 
 
 class Redelivery:
-    """Finds messages whose attempt is due and was lost, or comes later than a queue can delay it."""
+    """Finds messages whose next attempt was lost, or was too far ahead for the delay of a queue."""
 
-    def __init__(self, messages: MessageStore, queue: JobQueue, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, messages: MessageStore, queue: JobQueue) -> None:
         self._messages = messages
         self._queue = queue
-        self._clock = clock
 
     def sweep(self) -> int:
         """Queue every message that is due; returns how many."""
         queued = 0
-        for message_id in self._messages.due(self._clock(), SWEEP_LIMIT):
+        for message_id in self._messages.due(time.time(), SWEEP_LIMIT):
             message = self._messages.get(message_id)
-            now = int(self._clock())
+            now = int(time.time())
             if message is None or not message.is_due(now):
                 continue
             try:
-                self._messages.save(message.looked_at(now + max(PATIENCE_SECONDS, now - message.next_at)))
+                self._messages.save(message.rescheduled(now + max(PATIENCE_SECONDS, now - message.next_at)))
                 self._queue.send(message_id)
                 queued += 1
             except (MessageChanged, QueueUnavailable) as error:
-                log.warning("webhook left", extra={"message_id": message_id, "error": type(error).__name__})
+                log.warning(
+                    "webhook left for the next sweep", extra={"message_id": message_id, "error": type(error).__name__}
+                )
         return queued
 
 
 def _fault(error: Exception) -> str:
-    """Why there was no answer, in a word, and without anything of the URL."""
+    """Why there was no answer, as a code, without any part of the URL."""
     match error:
         case ForbiddenUrl():
             return "forbidden_address"

@@ -10,15 +10,15 @@ PARAM = "Easel-Webhook"
 MAX_URL_CHARACTERS = 2048
 
 
-class Receivers:
-    """Says which URLs a caller may have messages sent to."""
+class WebhookDestinations:
+    """Decides which URLs a caller may have messages sent to."""
 
     def __init__(self, secrets: SecretStore, trusted_hosts: TrustedHosts) -> None:
         self._secrets = secrets
         self._trusted_hosts = trusted_hosts
 
     def check(self, caller: Caller, url: str) -> None:
-        """Check what can be known before the first attempt; what a name resolves to is checked at each attempt.
+        """Check what can be known in advance; the addresses that a host name resolves to are checked at each attempt.
 
         Raises:
             InvalidRequest: the URL is not allowed, or the caller has no secret to sign messages with.
@@ -36,8 +36,8 @@ class Receivers:
             raise _refused("its port is not 443")
         if self._secrets.of(caller.id) is None:
             raise InvalidRequest(
-                f"The API key '{caller.name}' has no secret that webhooks could be signed with. Ask the operator for "
-                f"one (easel webhooks secret {caller.id}).",
+                f"The API key '{caller.name}' has no secret to sign webhooks with. Ask the operator to create one "
+                f"(easel webhooks secret {caller.id}).",
                 param=PARAM,
                 code="webhook_secret_missing",
             )

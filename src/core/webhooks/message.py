@@ -1,8 +1,8 @@
-"""Webhook messages as Standard Webhooks describes them: what a receiver is told, how it is signed, how far it came.
+"""Webhook messages as specified by Standard Webhooks: what they contain, how they are signed, and their states.
 
     pending ──► delivered   the receiver answered 2xx
-       │   └──► gone        it answered 410: it wants no more of this
-       └──────► given_up    a day of attempts was in vain; an operator may replay it
+       │   └──► gone        it answered 410: it wants no more messages
+       └──────► failed    all retries of one day failed; an operator may replay it
 
 See https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -17,11 +17,11 @@ from typing import Literal
 
 from core.jobs.model import Job
 
-State = Literal["pending", "delivered", "gone", "given_up"]
+State = Literal["pending", "delivered", "gone", "failed"]
 
-# Pauses after each attempt in vain: eleven attempts within a day.
+# Pauses after each failed attempt: eleven attempts within a day.
 PAUSES_SECONDS = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 21600, 36000)
-# A message that is due is normally attempted within seconds; after this many it is looked for.
+# A message that is due is normally attempted within seconds; after this many, the sweep checks on it.
 PATIENCE_SECONDS = 60
 
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix
@@ -29,11 +29,11 @@ _SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix
 
 @dataclass(frozen=True)
 class Message:
-    """What one receiver is told about one end of a job. Times are Unix seconds.
+    """A message to one receiver about one end of a job. Times are Unix seconds.
 
-    `id` is the same however often the end is announced, attempted or replayed, so that a receiver can tell repetitions.
-    `body` is what is sent, to the byte; `next_at` when the next attempt is due, `check_at` when the sweep has to look,
-    `outcome` what became of the last attempt, such as status_500, `version` the number of writes.
+    `id` stays the same however often the end is announced, attempted or replayed, so that a receiver can recognize
+    repetitions. `body` is exactly what is sent; `next_at` is when the next attempt is due, `check_at` when the sweep
+    checks the message, `outcome` the result of the last attempt, such as status_500, `version` the number of writes.
     """
 
     id: str
@@ -52,11 +52,11 @@ class Message:
     version: int = 0
 
     def is_due(self, now: int) -> bool:
-        """Whether it may be attempted now; not while another attempt runs."""
+        """Whether it may be attempted now, which is not the case while another attempt runs."""
         return self.state == "pending" and self.next_at <= now
 
     def attempted(self, now: int, lease_until: int) -> "Message":
-        """Being attempted until `lease_until`; whoever finds it pending after that must try again."""
+        """Being attempted until `lease_until`; if it is still pending after that, it is due again."""
         return replace(
             self, attempts=self.attempts + 1, attempted_at=now, next_at=lease_until, check_at=lease_until, outcome=None
         )
@@ -71,23 +71,23 @@ class Message:
         return self.failed(outcome, now)
 
     def failed(self, outcome: str, now: int) -> "Message":
-        """The attempt was in vain: the next one comes after a pause, if there is one left."""
+        """The attempt failed: the next one follows after a pause, if any remains."""
         if self.attempts > len(PAUSES_SECONDS):
-            return replace(self, state="given_up", outcome=outcome, check_at=None)
+            return replace(self, state="failed", outcome=outcome, check_at=None)
         next_at = now + PAUSES_SECONDS[self.attempts - 1]
         return replace(self, outcome=outcome, next_at=next_at, check_at=next_at + PATIENCE_SECONDS)
 
     def replayed(self, now: int) -> "Message":
-        """As if it was new, whatever became of it."""
+        """As if it were new, whatever its state."""
         return replace(self, state="pending", attempts=0, outcome=None, next_at=now, check_at=now + PATIENCE_SECONDS)
 
-    def looked_at(self, check_at: int) -> "Message":
-        """Unchanged, but to be looked at again later."""
+    def rescheduled(self, check_at: int) -> "Message":
+        """Unchanged, except for when the sweep checks it."""
         return replace(self, check_at=check_at)
 
 
 def new_message(job: Job, url: str, body: str, now: int) -> Message:
-    """The message about a job's end, still to be sent."""
+    """The message about a job's end, not yet sent."""
     return Message(
         id=message_id(job),
         job_id=job.id,
@@ -102,7 +102,7 @@ def new_message(job: Job, url: str, body: str, now: int) -> Message:
 
 
 def message_id(job: Job) -> str:
-    """The id of the message about this end of a job; one that ends again, after a revival say, gets another."""
+    """The id of the message about this end of a job; a job that ends again, for example when retried, gets another."""
     end = f"{job.id}\n{job.status}\n{job.finished_at}"
     return "msg_" + hashlib.sha256(end.encode()).hexdigest()[:32]
 
@@ -113,7 +113,7 @@ def new_secret() -> str:
 
 
 def sign(signing_secrets: Iterable[str], message_id: str, timestamp: int, body: str) -> str:
-    """The header webhook-signature: one signature for each secret that is valid, so that secrets can change."""
+    """The header webhook-signature: one signature for each valid secret, so that secrets can be rotated."""
     content = f"{message_id}.{timestamp}.{body}".encode()
     keys = (base64.b64decode(secret.removeprefix(_SECRET_PREFIX)) for secret in signing_secrets)
     return " ".join("v1," + base64.b64encode(hmac.digest(key, content, "sha256")).decode() for key in keys)

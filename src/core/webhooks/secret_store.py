@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SigningSecrets:
-    """A caller's secrets: the one that is valid, and the one before it until `previous_until` (Unix seconds)."""
+    """A caller's secrets: the current one, and the previous one until `previous_until` (Unix seconds)."""
 
     current: str
     previous: str | None = None
     previous_until: int = 0
 
     def valid(self, now: float) -> list[str]:
-        """Those that sign now, the newest first."""
+        """Those that are valid now, the newest first."""
         return [self.current, *([self.previous] if self.previous and now < self.previous_until else [])]
 
 
 class SecretStore:
-    """Keeps each caller's signing secrets, in an item of its own beside those of the keys."""
+    """Keeps each caller's signing secrets, in an item of its own beside the API keys."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
@@ -39,7 +39,7 @@ class SecretStore:
         return SigningSecrets(item["current"], item.get("previous"), item.get("previous_until", 0))
 
     def rotate(self, caller_id: str, now: int, overlap_seconds: int) -> SigningSecrets:
-        """Give a caller a new secret. The one before it, if there is one, goes on signing beside it for the overlap."""
+        """Give a caller a new secret. The previous one, if any, also signs until the overlap has passed."""
         held = self.of(caller_id)
         secrets = SigningSecrets(new_secret(), held.current if held else None, now + overlap_seconds)
         document = {"current": secrets.current, "previous": secrets.previous, "previous_until": secrets.previous_until}

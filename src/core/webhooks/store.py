@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from core.dynamodb import from_item, to_item
+from core.dynamodb import from_item, to_item, unchanged_since
 from core.webhooks.message import Message
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _message_data = TypeAdapter(Message)
 
 
 class MessageChanged(Exception):
-    """Somebody else wrote the message since it was read."""
+    """The message was written by another process since it was read."""
 
 
 class MessageStore:
@@ -30,39 +30,38 @@ class MessageStore:
         self._table = table
 
     def add(self, message: Message) -> None:
-        """Keep a new message; one of that id that is there already stays as it is."""
+        """Store a new message, unless there is one of that id."""
         with suppress(MessageChanged):
             self.save(message)
 
     def get(self, message_id: str) -> Message | None:
-        """The message of that id as it is at this moment."""
+        """The message of that id (a strongly consistent read)."""
         answer = self._client.get_item(TableName=self._table, Key={"id": {"S": message_id}}, ConsistentRead=True)
-        return _message_data.validate_python(from_item(answer["Item"])) if "Item" in answer else None
+        if "Item" not in answer:
+            return None
+        document = from_item(answer["Item"])
+        if document["state"] == "given_up":  # What `failed` was called before 0.1.0.
+            document["state"] = "failed"
+        return _message_data.validate_python(document)
 
     def save(self, message: Message) -> Message:
         """Write a message that was read before, or a new one.
 
         Raises:
-            MessageChanged: somebody else wrote it since.
+            MessageChanged: it was written since.
         """
         saved = replace(message, version=message.version + 1)
         document: dict[str, Any] = _message_data.dump_python(saved, mode="json", exclude_none=True)
         if saved.check_at is not None:
             document["open"] = _PENDING
-        condition: Any = {"ConditionExpression": "attribute_not_exists(id)"}
-        if message.version:
-            condition = {
-                "ConditionExpression": "version = :read",
-                "ExpressionAttributeValues": {":read": {"N": str(message.version)}},
-            }
         try:
-            self._client.put_item(TableName=self._table, Item=to_item(document), **condition)
+            self._client.put_item(TableName=self._table, Item=to_item(document), **unchanged_since(message.version))
         except self._client.exceptions.ConditionalCheckFailedException:
             raise MessageChanged(message.id) from None
         return saved
 
     def due(self, now: float, limit: int) -> list[str]:
-        """Ids of pending messages that somebody has to look at, the longest overdue first."""
+        """Ids of pending messages that have to be checked, the longest overdue first."""
         page = self._client.query(
             TableName=self._table,
             IndexName="by_check",

@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
 
-from composition.services import Doors
-from core.callers.authentication import holder_of_key
+from composition.services import Services
+from core.callers.authentication import require_key
 from core.callers.model import Caller
 from core.errors import EaselError, InvalidRequest
 from core.purchases import SubmissionContext
@@ -189,7 +189,7 @@ class Call:
             return max(0.0, min(maximum, float(client) - _TIMEOUT_MARGIN_SECONDS))
         return maximum
 
-    def caller(self, doors: Doors) -> Caller:
+    def caller(self, doors: Services) -> Caller:
         """The caller whose key or token came with this call.
 
         Raises:
@@ -210,14 +210,14 @@ class Call:
         address: str | None = (context.get("http") or context.get("identity") or {}).get("sourceIp")
         return address
 
-    def key_holder(self, doors: Doors) -> Caller:
+    def key_holder(self, doors: Services) -> Caller:
         """The caller, where a browser token is not enough; raises as `caller` does."""
-        return holder_of_key(self.caller(doors))
+        return require_key(self.caller(doors))
 
-    def answers(self, doors: Doors, caller: Caller) -> Answers:
+    def answers(self, doors: Services, caller: Caller) -> Answers:
         """Builds the documents that answer this call."""
         base_url = doors.settings.public_url or self._base_url()
-        return Answers(doors.image_links, base_url, self.now, lambda: doors.spending.left(caller))
+        return Answers(doors.image_links, base_url, self.now, lambda: doors.spending.remaining(caller))
 
     def _base_url(self) -> str:
         context = self.event["requestContext"]

@@ -3,7 +3,7 @@
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from composition.services import doors
+from composition.services import services
 from core.responses.builders import deleted
 from interfaces.http_api.call import Call, answer, redirect
 
@@ -17,25 +17,25 @@ _IMAGE = "/images/(?!(?:generations|edits|quote|variations)$)<image_id>"
 def images() -> Response[str]:
     """The caller's images, newest first; `?after=` is the last id of the previous page."""
     call = Call(routes.current_event)
-    caller = call.key_holder(doors())
-    found, has_more = doors().images.list_of(caller, call.page_limit, call.query("after"))
-    return answer(200, call.answers(doors(), caller).image_list(found, has_more))
+    caller = call.key_holder(services())
+    found, has_more = services().images.list_of(caller, call.page_limit, call.query("after"))
+    return answer(200, call.answers(services(), caller).image_list(found, has_more))
 
 
 @routes.get(_IMAGE)
 def image(image_id: str) -> Response[str]:
     """An image's metadata, with a freshly signed URL."""
     call = Call(routes.current_event)
-    caller = call.caller(doors())
-    found = doors().images.read(caller, image_id)
-    return answer(200, call.answers(doors(), caller).image(found))
+    caller = call.caller(services())
+    found = services().images.read(caller, image_id)
+    return answer(200, call.answers(services(), caller).image(found))
 
 
 @routes.delete(_IMAGE)
 def delete(image_id: str) -> Response[str]:
     """Delete an image permanently."""
     call = Call(routes.current_event)
-    doors().images.delete(call.caller(doors()), image_id)
+    services().images.delete(call.caller(services()), image_id)
     return answer(200, deleted("image.deleted", image_id))
 
 
@@ -43,5 +43,5 @@ def delete(image_id: str) -> Response[str]:
 def link(image_id: str) -> Response[str]:
     """The permalink: redirects anyone who knows the image's id to a freshly signed URL."""
     call = Call(routes.current_event)
-    found = doors().images.shared(image_id)
-    return redirect(doors().image_links.sign(found, call.now, head=call.event.http_method == "HEAD").url)
+    found = services().images.shared(image_id)
+    return redirect(services().image_links.sign(found, call.now, head=call.event.http_method == "HEAD").url)

@@ -3,7 +3,7 @@
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from composition.services import doors
+from composition.services import services
 from core.responses.builders import deleted
 from core.webhooks.message import message_id
 from interfaces.http_api.call import Call, answer, pending
@@ -15,16 +15,16 @@ routes = Router()
 def job(job_id: str) -> Response[str]:
     """A job's state, or its result with freshly signed URLs; `?wait=` is how many seconds to wait for it to finish."""
     call = Call(routes.current_event)
-    caller = call.caller(doors())
-    found = doors().jobs.read(caller, job_id)
+    caller = call.caller(services())
+    found = services().jobs.read(caller, job_id)
     wait = call.whole_number("wait", default=0, minimum=0, maximum=900)
-    found = doors().jobs.wait(found, until=call.started_at + min(wait, doors().settings.max_wait_seconds))
-    answers = call.answers(doors(), caller)
+    found = services().jobs.wait(found, until=call.started_at + min(wait, services().settings.max_wait_seconds))
+    answers = call.answers(services(), caller)
     if found.finished:
-        message = doors().webhook_messages.get(message_id(found)) if found.webhook else None
+        message = services().webhook_messages.get(message_id(found)) if found.webhook else None
         return answer(200, answers.job(found, message))
     if found.status == "queued":
-        waiting = answers.queued_job(found, doors().wait_estimates.of(found))
+        waiting = answers.queued_job(found, services().wait_estimates.of(found))
         return pending(200, waiting, answers.job_url(found))
     return pending(200, answers.job(found), answers.job_url(found))
 
@@ -33,23 +33,23 @@ def job(job_id: str) -> Response[str]:
 def jobs() -> Response[str]:
     """The caller's jobs, newest first; `?after=` is the last id of the previous page."""
     call = Call(routes.current_event)
-    caller = call.key_holder(doors())
-    found, has_more = doors().jobs.page(caller, call.page_limit, call.query("after"))
-    return answer(200, call.answers(doors(), caller).job_list(found, has_more))
+    caller = call.key_holder(services())
+    found, has_more = services().jobs.page(caller, call.page_limit, call.query("after"))
+    return answer(200, call.answers(services(), caller).job_list(found, has_more))
 
 
 @routes.post("/jobs/<job_id>/cancel")
 def cancel(job_id: str) -> Response[str]:
     """Cancel a job before its purchase starts."""
     call = Call(routes.current_event)
-    caller = call.caller(doors())
-    canceled = doors().cancellation.cancel(caller, job_id)
-    return answer(200, call.answers(doors(), caller).job(canceled))
+    caller = call.caller(services())
+    canceled = services().cancellation.cancel(caller, job_id)
+    return answer(200, call.answers(services(), caller).job(canceled))
 
 
 @routes.delete("/jobs/<job_id>/inputs")
 def delete_inputs(job_id: str) -> Response[str]:
     """Delete the input images of a finished job."""
     call = Call(routes.current_event)
-    doors().images.delete_inputs(call.caller(doors()), job_id)
+    services().images.delete_inputs(call.caller(services()), job_id)
     return answer(200, deleted("job.inputs.deleted", job_id))

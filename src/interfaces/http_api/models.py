@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from composition.services import doors
+from composition.services import services
 from core.responses.models import model_list, model_named
 from interfaces.http_api.call import Call, answer
 
@@ -16,13 +16,13 @@ routes = Router()
 def models() -> Response[str]:
     """All models, newest first: what they accept, what they cost, and when they are shut down."""
     call = Call(routes.current_event)
-    call.caller(doors())
-    return answer(200, model_list(doors().catalog, datetime.now(UTC).date()))
+    call.caller(services())
+    return answer(200, model_list(services().catalog, datetime.now(UTC).date()))
 
 
 @routes.get("/models/<name>")
 def model(name: str) -> Response[str]:
     """One model."""
     call = Call(routes.current_event)
-    call.caller(doors())
-    return answer(200, model_named(name, doors().catalog, datetime.now(UTC).date()))
+    call.caller(services())
+    return answer(200, model_named(name, services().catalog, datetime.now(UTC).date()))

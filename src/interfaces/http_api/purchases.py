@@ -5,7 +5,7 @@ from dataclasses import replace
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from composition.services import doors
+from composition.services import services
 from core.callers.model import Caller
 from core.errors import EndpointRetired
 from core.jobs.model import Job
@@ -22,37 +22,37 @@ routes = Router()
 def generate() -> Response[str]:
     """Generate images and wait for the result, as long as the caller and the gateway can."""
     call = Call(routes.current_event)
-    caller = call.caller(doors())
+    caller = call.caller(services())
     asked = _with_deadline(call, generation_of_json(parse_json(call.body)))
-    return _awaited(call, caller, doors().purchases.generate(caller, asked, call.submission_context))
+    return _awaited(call, caller, services().purchases.generate(caller, asked, call.submission_context))
 
 
 @routes.post("/images/edits")
 def edit() -> Response[str]:
     """Edit images, sent in a form as the SDKs do or referred to in JSON."""
     call = Call(routes.current_event)
-    caller = call.caller(doors())
+    caller = call.caller(services())
     asked = _with_deadline(call, _edit(call))
-    return _awaited(call, caller, doors().purchases.edit(caller, asked, call.submission_context))
+    return _awaited(call, caller, services().purchases.edit(caller, asked, call.submission_context))
 
 
 @routes.post("/images/quote")
 def quote() -> Response[str]:
     """What the same body would cost as a generation or, with images, as an edit. Nothing is bought or stored."""
     call = Call(routes.current_event)
-    caller = call.caller(doors())
+    caller = call.caller(services())
     if call.is_form or parse_json(call.body).get("images"):
-        request, quoted = doors().purchases.quote("edit", _edit(call))
+        request, quoted = services().purchases.quote("edit", _edit(call))
     else:
-        request, quoted = doors().purchases.quote("generation", generation_of_json(parse_json(call.body)))
-    return answer(200, quote_document(request, quoted, doors().spending.left(caller)))
+        request, quoted = services().purchases.quote("generation", generation_of_json(parse_json(call.body)))
+    return answer(200, quote_document(request, quoted, services().spending.remaining(caller)))
 
 
 @routes.post("/images/variations")
 def vary() -> Response[str]:
     """Retired by OpenAI; use edits instead."""
     call = Call(routes.current_event)
-    call.caller(doors())
+    call.caller(services())
     raise EndpointRetired(
         "Image variations were retired with dall-e-2. Send the image to POST /v1/images/edits with a prompt such as "
         "'A variation of this image'."
@@ -73,8 +73,8 @@ def _with_deadline(call: Call, asked: ImageRequest) -> ImageRequest:
 
 def _awaited(call: Call, caller: Caller, job: Job) -> Response[str]:
     logger.append_keys(job_id=job.id)
-    job = doors().jobs.wait(job, until=call.started_at + call.wait_seconds(doors().settings.max_wait_seconds))
-    answers = call.answers(doors(), caller)
+    job = services().jobs.wait(job, until=call.started_at + call.wait_seconds(services().settings.max_wait_seconds))
+    answers = call.answers(services(), caller)
     if job.finished:
         return answer(200, answers.result(job))
     return pending(202, answers.job(job), answers.job_url(job))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from composition.services import doors
+from composition.services import services
 from core import __version__
 from interfaces.http_api.call import answer
 
@@ -28,7 +28,7 @@ _PAGE_POLICY = (
 @routes.get("/health")
 def health() -> Response[str]:
     """Whether the deployment can answer, its version and its models."""
-    models = doors().catalog.live_models(datetime.now(UTC).date())
+    models = services().catalog.live_models(datetime.now(UTC).date())
     document: schemas.Health = {"status": "ok", "version": __version__, "models": models}
     return answer(200, document)
 

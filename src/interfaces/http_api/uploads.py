@@ -3,7 +3,7 @@
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from composition.services import doors
+from composition.services import services
 from core.requests.bodies import parse_json
 from core.responses import builders
 from interfaces.http_api.call import Call, answer
@@ -15,7 +15,7 @@ routes = Router()
 def create() -> Response[str]:
     """A new upload, with the form that sends its bytes directly to the bucket."""
     call = Call(routes.current_event)
-    upload, form = doors().uploads.create(call.caller(doors()), parse_json(call.body))
+    upload, form = services().uploads.create(call.caller(services()), parse_json(call.body))
     return answer(201, builders.new_upload(upload, form))
 
 
@@ -23,7 +23,7 @@ def create() -> Response[str]:
 def upload(upload_id: str) -> Response[str]:
     """Whether an upload's bytes have arrived."""
     call = Call(routes.current_event)
-    found, stored = doors().uploads.read(call.caller(doors()), upload_id)
+    found, stored = services().uploads.read(call.caller(services()), upload_id)
     return answer(200, builders.upload(found, stored))
 
 
@@ -31,5 +31,5 @@ def upload(upload_id: str) -> Response[str]:
 def delete(upload_id: str) -> Response[str]:
     """Delete an upload before it expires."""
     call = Call(routes.current_event)
-    doors().uploads.delete(call.caller(doors()), upload_id)
+    services().uploads.delete(call.caller(services()), upload_id)
     return answer(200, builders.deleted("upload.deleted", upload_id))

@@ -3,7 +3,7 @@
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from composition.services import doors
+from composition.services import services
 from core.responses.builders import usage_report
 from interfaces.http_api.call import Call, answer
 
@@ -16,8 +16,8 @@ _MAX_DAYS = 92
 def usage() -> Response[str]:
     """What the calling key spent, by day and model, and what remains of its budgets."""
     call = Call(routes.current_event)
-    caller = call.key_holder(doors())
+    caller = call.key_holder(services())
     first, last = call.days("from", "to", maximum=_MAX_DAYS)
-    spending = doors().spending
+    spending = services().spending
     rows = spending.by_day_and_model(first, last, caller.id)
     return answer(200, usage_report(spending.states(caller), rows, first, last))

@@ -5,8 +5,8 @@ import logging
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from composition.mcp import settings
-from composition.services import doors
-from core.callers.authentication import holder_of_key
+from composition.services import services
+from core.callers.authentication import require_key
 from core.errors import EaselError, ServerError
 from core.logs import logger
 from interfaces.mcp_server import adapter, authorization, server, session
@@ -45,12 +45,12 @@ def _answer(event: Event, context: LambdaContext) -> Answer:
     if answered := adapter.answered_without_server(event, origins):
         return answered
     requested = event["requestContext"]
-    caller = holder_of_key(
-        doors().authentication.caller_of(
+    caller = require_key(
+        services().authentication.caller_of(
             authorization.credential(event),
             event["headers"].get("origin"),
             source=requested["http"].get("sourceIp"),
         )
     )
-    session.begin(session.Visit(caller, requested["timeEpoch"] / 1000, requested["requestId"]))
+    session.begin(session.Session(caller, requested["timeEpoch"] / 1000, requested["requestId"]))
     return adapter.answer(_server, event, context, hosts=hosts, origins=origins)

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import NullableSchema
 
+from core.images.inspection import MAX_BYTES
 from core.requests.bodies import Svg
 from core.requests.json_schema import untitled
-from core.uploads import MAX_BYTES
 
 WAIT_SECONDS = 25
 MAX_WAIT_SECONDS = 45

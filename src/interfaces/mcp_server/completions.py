@@ -2,19 +2,19 @@
 
 from mcp.types import Completion
 
-from composition.services import doors
-from interfaces.mcp_server.session import Visit
+from composition.services import services
+from interfaces.mcp_server.session import Session
 
 _MAX_VALUES = 100
 
 
-def of(visit: Visit, argument: str, prefix: str) -> Completion:
+def of(session: Session, argument: str, prefix: str) -> Completion:
     """The values of an argument that start with the prefix."""
     match argument:
         case "model":
-            values = doors().catalog.live_models(visit.today)
+            values = services().catalog.live_models(session.today)
         case "image_id":
-            values = [image.id for image in doors().images.list_of(visit.caller, _MAX_VALUES, None)[0]]
+            values = [image.id for image in services().images.list_of(session.caller, _MAX_VALUES, None)[0]]
         case _:
             values = []
     matching = [value for value in values if value.startswith(prefix)]

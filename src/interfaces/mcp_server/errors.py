@@ -6,9 +6,9 @@ from typing import Any
 
 from mcp.types import CallToolResult, TextContent
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from core.errors import EaselError, Hint, Hints, InvalidRequest
+from core.validation import first_fault, name_of, requirement
 
 MCP_HINTS: Hints = {
     Hint.SEND_AGAIN: "Call again.",
@@ -25,8 +25,8 @@ MCP_HINTS: Hints = {
 
 def of_arguments(error: ValidationError, schema: Mapping[str, Any]) -> InvalidRequest:
     """The first fault in a call's arguments, without pydantic's own text, which would quote what was sent."""
-    fault = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    name = ".".join(str(part) for part in fault["loc"])[:64]
+    fault = first_fault(error)
+    name = name_of(fault)
     if fault["type"] == "extra_forbidden":
         known = ", ".join(schema["properties"])
         return InvalidRequest(
@@ -35,12 +35,7 @@ def of_arguments(error: ValidationError, schema: Mapping[str, Any]) -> InvalidRe
     if fault["type"] == "missing":
         return InvalidRequest(f"The argument '{name}' is missing.", param=name, code="missing_required_parameter")
     what = schema["properties"].get(str(fault["loc"][0]), {}).get("description", "")
-    return InvalidRequest(f"The argument '{name}' is not valid: {_reason(fault)}. It means: {what}", param=name)
-
-
-def _reason(fault: ErrorDetails) -> str:
-    """What pydantic says about a fault, without regular expressions."""
-    return "its format is different" if fault["type"] == "string_pattern_mismatch" else fault["msg"]
+    return InvalidRequest(f"The argument '{name}' is not valid: it {requirement(fault)}. It means: {what}", param=name)
 
 
 def tool_error(error: EaselError, request_id: str) -> CallToolResult:

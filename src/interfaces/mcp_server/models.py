@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from composition.services import doors
+from composition.services import services
 from core.catalog import LifecycleState, Operation
 from core.responses import schemas
 from core.responses.models import model_list, model_named
@@ -51,11 +51,11 @@ def models_result(name: str | None, today: date) -> ModelsResult:
     Raises:
         ModelNotFound: there is no model of that name.
     """
-    catalog = doors().catalog
+    catalog = services().catalog
     rows = [model_named(name, catalog, today)] if name else model_list(catalog, today)["data"]
     available = [model for model in rows if name or model["lifecycle"]["state"] != "retired"]
     return ModelsResult(
-        default_model=doors().settings.default_model,
+        default_model=services().settings.default_model,
         models=[_info(model) for model in available],
         retired={model["id"]: model["lifecycle"]["successor"] for model in rows if model not in available},
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from mcp.types import Annotations, ImageContent
 
-from composition.services import doors
+from composition.services import services
 from core.images.model import Image
 
 # Claude Code truncates a result at 25,000 tokens, and counts the base64 of an image as text: 3 characters a token.
@@ -32,7 +32,7 @@ def _preview(image: Image, characters: int) -> Iterator[str]:
         return
     from PIL import Image as Raster  # noqa: PLC0415 # takes 30 ms, and only previews need it
 
-    with Raster.open(io.BytesIO(doors().image_store.read(image))) as original:
+    with Raster.open(io.BytesIO(services().image_store.read(image))) as original:
         original.thumbnail((_EDGE_PIXELS, _EDGE_PIXELS))
         small = original.convert("RGBA" if original.has_transparency_data else "RGB")
     for quality in _QUALITIES:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pybase64
 
-from composition.services import doors
+from composition.services import services
 from core.errors import InvalidRequest
 from core.jobs.model import Job
 from core.pricing import Quote as Price
@@ -13,7 +13,7 @@ from core.purchases import SubmissionContext
 from core.requests import Request
 from core.requests.bodies import ImageRequest, ImageSource
 from interfaces.mcp_server.arguments import Edit, Generate, Quote
-from interfaces.mcp_server.session import Visit
+from interfaces.mcp_server.session import Session
 
 # A client that lost a result calls again after its timeout, which is minutes at most.
 REPEAT_SECONDS = 600
@@ -21,22 +21,22 @@ _REFERENCES = ("img_", "file_", "data:")
 _EXPECTED = "Send base64 or a data URL, or preferably an img_… or file_… id or an https URL in 'images'."
 
 
-def generate(visit: Visit, arguments: Generate) -> Job:
+def generate(session: Session, arguments: Generate) -> Job:
     """The job of a generation."""
     asked = ImageRequest(arguments.parameters(), deadline_seconds=arguments.deadline_seconds)
-    return doors().purchases.generate(visit.caller, asked, _context(visit, arguments))
+    return services().purchases.generate(session.caller, asked, _context(session, arguments))
 
 
-def edit(visit: Visit, arguments: Edit) -> Job:
+def edit(session: Session, arguments: Edit) -> Job:
     """The job of an edit."""
     asked = _edit(arguments, arguments.deadline_seconds)
-    return doors().purchases.edit(visit.caller, asked, _context(visit, arguments))
+    return services().purchases.edit(session.caller, asked, _context(session, arguments))
 
 
 def quote(arguments: Quote) -> tuple[Request, Price]:
     """What the same arguments would cost: as an edit if they hold images, else as a generation. Buys nothing."""
     asked = _edit(arguments, None)
-    return doors().purchases.quote("edit" if asked.sources else "generation", asked)
+    return services().purchases.quote("edit" if asked.sources else "generation", asked)
 
 
 def _edit(arguments: Edit | Quote, deadline_seconds: int | None) -> ImageRequest:
@@ -85,10 +85,10 @@ def _by_value(text: str, param: str) -> ImageSource:
         ) from None
 
 
-def _context(visit: Visit, arguments: Generate | Edit) -> SubmissionContext:
+def _context(session: Session, arguments: Generate | Edit) -> SubmissionContext:
     """How the call arrived. Its request_id is kept apart from the HTTP API's Idempotency-Keys."""
     return SubmissionContext(
-        visit.request_id,
+        session.request_id,
         idempotency_key=f"mcp {arguments.request_id}" if arguments.request_id else None,
         repeat_seconds=None if arguments.request_id else REPEAT_SECONDS,
     )

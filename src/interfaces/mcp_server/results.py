@@ -15,7 +15,7 @@ from core.errors import Charged
 from core.jobs.model import Job, Status
 from core.responses import schemas
 from interfaces.mcp_server.errors import MCP_HINTS
-from interfaces.mcp_server.session import Visit
+from interfaces.mcp_server.session import Session
 
 # Clients poll a job after this many seconds; images take 8 to 180.
 POLL_SECONDS = 10
@@ -132,10 +132,10 @@ def iso(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def job_result(job: Job, visit: Visit, *, buying: bool = False) -> JobResult:
+def job_result(job: Job, session: Session, *, buying: bool = False) -> JobResult:
     """A job as its caller sees it; `buying` if the call asked for a purchase, which may have joined an earlier one."""
-    document = visit.answers().job(job)
-    joined = buying and job.request_id != visit.request_id
+    document = session.answers().job(job)
+    joined = buying and job.request_id != session.request_id
     entries = document["result"]["data"] if document["result"] else []
     return JobResult(
         job_id=job.id,
@@ -227,9 +227,11 @@ def tool_result(result: Result, more: Sequence[ContentBlock] = (), *, is_error: 
     return CallToolResult(content=[text, *more], structured_content=document, is_error=is_error)
 
 
-def result_of(job: Job, visit: Visit, previews: Sequence[ContentBlock] = (), *, buying: bool = False) -> CallToolResult:
+def result_of(
+    job: Job, session: Session, previews: Sequence[ContentBlock] = (), *, buying: bool = False
+) -> CallToolResult:
     """A tool's result about a job: the job, links to its images, and previews if they were requested."""
-    result = job_result(job, visit, buying=buying)
+    result = job_result(job, session, buying=buying)
     return tool_result(result, [*links_to(result.images), *previews], is_error=job.error is not None)
 
 

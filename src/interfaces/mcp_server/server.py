@@ -34,7 +34,7 @@ from core.errors import EaselError, Hint, ServerError
 from core.jobs.model import Job
 from core.logs import logger
 from interfaces.mcp_server import completions, errors, icons, prompts, resources, tasks
-from interfaces.mcp_server.session import Visit, current
+from interfaces.mcp_server.session import Session, current
 from interfaces.mcp_server.tools import TOOLS
 
 INSTRUCTIONS = """\
@@ -60,23 +60,23 @@ async def call_tool(context: Context, params: CallToolRequestParams) -> CallTool
     tool = TOOLS.get(params.name)
     if tool is None:
         raise MCPError(INVALID_PARAMS, f"There is no tool '{params.name[:64]}'. The tools are: {', '.join(TOOLS)}.")
-    visit = current()
+    session = current()
     logger.append_keys(tool=tool.name)
     latest: list[Job] = []
 
     def watch(job: Job) -> None:
         logger.append_keys(job_id=job.id)
         latest[:] = [job]
-        anyio.from_thread.run(_report_progress, context, visit, job)
+        anyio.from_thread.run(_report_progress, context, session, job)
 
     try:
-        result = await anyio.to_thread.run_sync(tool.call, visit, params.arguments or {}, watch)
+        result = await anyio.to_thread.run_sync(tool.call, session, params.arguments or {}, watch)
     except EaselError as error:
-        return errors.tool_error(error, visit.request_id)
+        return errors.tool_error(error, session.request_id)
     except Exception as error:  # noqa: BLE001 # a client must not mistake a fault of ours for a protocol error
         logger.exception("unhandled error", extra={"error": type(error).__name__})
         fault = ServerError("Easel failed to answer. Nothing is known to have been bought.", hint=Hint.LIST_IMAGES)
-        return errors.tool_error(fault, visit.request_id)
+        return errors.tool_error(fault, session.request_id)
     if tool.buys and latest and not latest[0].finished and tasks.declared(context):
         return tasks.created(latest[0])
     return result
@@ -89,9 +89,9 @@ async def serve_task(context: Context, params: tasks.TaskParams) -> dict[str, An
     return await anyio.to_thread.run_sync(serve, current(), params.task_id)
 
 
-async def _report_progress(context: Context, visit: Visit, job: Job) -> None:
+async def _report_progress(context: Context, session: Session, job: Job) -> None:
     """Report progress to a client that asked for it."""
-    await context.session.report_progress(visit.seconds, message=f"{job.id} is {job.status}")
+    await context.session.report_progress(session.seconds, message=f"{job.id} is {job.status}")
 
 
 async def list_resources(context: Context, params: Page) -> ListResourcesResult:

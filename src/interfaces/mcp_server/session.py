@@ -5,14 +5,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from composition.services import doors
+from composition.services import services
 from core.callers.model import Caller
 from core.images.storage import LastingLinks
 from core.responses.builders import Answers
 
 
 @dataclass(frozen=True)
-class Visit:
+class Session:
     """Who is calling, since when (Unix seconds, by the gateway's clock), and with which request id."""
 
     caller: Caller
@@ -34,22 +34,22 @@ class Visit:
 
         Models damage long signed URLs when they copy them.
         """
-        url = doors().settings.public_url
+        url = services().settings.public_url
         return Answers(LastingLinks(url), url, time.time(), self.budget_left)
 
     def budget_left(self) -> int | None:
         """Micro-dollars that the caller can still spend; None without a budget."""
-        return doors().spending.left(self.caller)
+        return services().spending.remaining(self.caller)
 
 
-_current: ContextVar[Visit] = ContextVar("visit")
+_current: ContextVar[Session] = ContextVar("session")
 
 
-def begin(visit: Visit) -> None:
+def begin(session: Session) -> None:
     """Make it the current call, which the SDK's tasks and threads inherit."""
-    _current.set(visit)
+    _current.set(session)
 
 
-def current() -> Visit:
+def current() -> Session:
     """The call that is being answered."""
     return _current.get()

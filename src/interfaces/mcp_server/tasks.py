@@ -12,12 +12,12 @@ from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY, RequestParams
 
-from composition.services import doors
+from composition.services import services
 from core.errors import Conflict, NotFound, ServiceUnavailable
 from core.jobs.model import Job
 from interfaces.mcp_server.errors import MCP_HINTS
 from interfaces.mcp_server.results import POLL_SECONDS, iso, result_of
-from interfaces.mcp_server.session import Visit
+from interfaces.mcp_server.session import Session
 
 IDENTIFIER = "io.modelcontextprotocol/tasks"
 METHODS = ("tasks/get", "tasks/update", "tasks/cancel")
@@ -47,31 +47,31 @@ def created(job: Job) -> dict[str, Any]:
     return {"resultType": "task", **_task(job)}
 
 
-def get(visit: Visit, task_id: str) -> dict[str, Any]:
+def get(session: Session, task_id: str) -> dict[str, Any]:
     """The state of a task, and its tool's result once it has one."""
-    job = _read(visit, task_id)
+    job = _read(session, task_id)
     if not job.finished or job.status == "canceled":
         return _task(job)
-    result = result_of(job, visit).model_dump(mode="json", by_alias=True, exclude_none=True)
+    result = result_of(job, session).model_dump(mode="json", by_alias=True, exclude_none=True)
     return {**_task(job), "result": result}
 
 
-def update(visit: Visit, task_id: str) -> dict[str, Any]:
+def update(session: Session, task_id: str) -> dict[str, Any]:
     """Acknowledge input for a task; a job asks for none."""
-    _read(visit, task_id)
+    _read(session, task_id)
     return {}
 
 
-def cancel(visit: Visit, task_id: str) -> dict[str, Any]:
+def cancel(session: Session, task_id: str) -> dict[str, Any]:
     """Cancel if it is not too late. As the extension says, the acknowledgement promises nothing."""
     with suppress(Conflict, ServiceUnavailable), _not_found_as_protocol_error():
-        doors().cancellation.cancel(visit.caller, task_id)
+        services().cancellation.cancel(session.caller, task_id)
     return {}
 
 
-def _read(visit: Visit, task_id: str) -> Job:
+def _read(session: Session, task_id: str) -> Job:
     with _not_found_as_protocol_error():
-        return doors().jobs.read(visit.caller, task_id)
+        return services().jobs.read(session.caller, task_id)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from mcp.types import CallToolResult, ToolAnnotations
 from mcp.types import Tool as Description
 from pydantic import ValidationError
 
-from composition.services import doors
+from composition.services import services
 from core.jobs.model import Job
 from core.requests.json_schema import untitled
 from interfaces.mcp_server import errors, icons, purchases
@@ -38,7 +38,7 @@ from interfaces.mcp_server.results import (
     result_of,
     tool_result,
 )
-from interfaces.mcp_server.session import Visit
+from interfaces.mcp_server.session import Session
 
 Watch = Callable[[Job], None]
 
@@ -51,7 +51,7 @@ class Tool[Given: Arguments]:
     title: str
     takes: type[Given]
     answers: type[Result]
-    run: Callable[[Visit, Given, Watch], CallToolResult]
+    run: Callable[[Session, Given, Watch], CallToolResult]
     annotations: ToolAnnotations
 
     @property
@@ -59,7 +59,7 @@ class Tool[Given: Arguments]:
         """Whether its result may be an unfinished job, and so a task."""
         return self.annotations is _BUYS
 
-    def call(self, visit: Visit, arguments: dict[str, Any], watch: Watch) -> CallToolResult:
+    def call(self, session: Session, arguments: dict[str, Any], watch: Watch) -> CallToolResult:
         """Run the tool on raw arguments; `watch` sees its job each time it is read.
 
         Raises:
@@ -69,7 +69,7 @@ class Tool[Given: Arguments]:
             given = self.takes.read(arguments)
         except ValidationError as error:
             raise errors.of_arguments(error, self.takes.schema_for_models()) from None
-        return self.run(visit, given, watch)
+        return self.run(session, given, watch)
 
     @cached_property
     def description(self) -> Description:
@@ -85,36 +85,36 @@ class Tool[Given: Arguments]:
         )
 
 
-def generate_image(visit: Visit, given: Generate, watch: Watch) -> CallToolResult:
+def generate_image(session: Session, given: Generate, watch: Watch) -> CallToolResult:
     """Generate images from a prompt. Costs money (quote_image returns the price). Returns within wait_seconds, with
     links to the images or with a job_id for get_image_job. Repeating a call never buys twice.
     """
-    job = purchases.generate(visit, given)
-    return _watched(visit, job, given, watch, buying=True)
+    job = purchases.generate(session, given)
+    return _watched(session, job, given, watch, buying=True)
 
 
-def edit_image(visit: Visit, given: Edit, watch: Watch) -> CallToolResult:
+def edit_image(session: Session, given: Edit, watch: Watch) -> CallToolResult:
     """Generate images from others and a prompt: change, extend or combine them. Refer to earlier images by their img_
     id; upload a user's file with create_upload, or pass its https URL. Costs money and returns like generate_image.
     """
-    job = purchases.edit(visit, given)
-    return _watched(visit, job, given, watch, buying=True)
+    job = purchases.edit(session, given)
+    return _watched(session, job, given, watch, buying=True)
 
 
-def get_image_job(visit: Visit, given: GetJob, watch: Watch) -> CallToolResult:
+def get_image_job(session: Session, given: GetJob, watch: Watch) -> CallToolResult:
     """Read the images of a job, or its progress. Waits up to wait_seconds for it to finish. Free of charge. A job and
     its images are kept until its expires_at, and only the key that bought it can read it.
     """
-    return _watched(visit, doors().jobs.read(visit.caller, given.job_id), given, watch)
+    return _watched(session, services().jobs.read(session.caller, given.job_id), given, watch)
 
 
-def cancel_image_job(visit: Visit, given: CancelJob, watch: Watch) -> CallToolResult:
+def cancel_image_job(session: Session, given: CancelJob, watch: Watch) -> CallToolResult:
     """Cancel a job before its purchase starts. Refused once it has started."""
-    job = doors().cancellation.cancel(visit.caller, given.job_id)
-    return tool_result(job_result(job, visit))
+    job = services().cancellation.cancel(session.caller, given.job_id)
+    return tool_result(job_result(job, session))
 
 
-def quote_image(visit: Visit, given: Quote, watch: Watch) -> CallToolResult:
+def quote_image(session: Session, given: Quote, watch: Watch) -> CallToolResult:
     """Return what generate_image or, with images, edit_image would cost with the same arguments. Buys nothing."""
     request, price = purchases.quote(given)
     return tool_result(
@@ -123,7 +123,7 @@ def quote_image(visit: Visit, given: Quote, watch: Watch) -> CallToolResult:
             n=request.n,
             quote_micro_usd=price.expected,
             upper_bound_micro_usd=price.upper_bound,
-            budget_left_micro_usd=visit.budget_left(),
+            budget_left_micro_usd=session.budget_left(),
             price_date=price.price_date,
             applied=request.applied(),
             warnings=[warning.message for warning in request.warnings],
@@ -131,21 +131,21 @@ def quote_image(visit: Visit, given: Quote, watch: Watch) -> CallToolResult:
     )
 
 
-def list_images(visit: Visit, given: ListImages, watch: Watch) -> CallToolResult:
+def list_images(session: Session, given: ListImages, watch: Watch) -> CallToolResult:
     """List the images bought with this key, newest first. Free of charge."""
-    return tool_result(image_list(visit, given.limit, given.after))
+    return tool_result(image_list(session, given.limit, given.after))
 
 
-def list_available_models(visit: Visit, given: ListModels, watch: Watch) -> CallToolResult:
+def list_available_models(session: Session, given: ListModels, watch: Watch) -> CallToolResult:
     """List the available models: what each accepts, what it costs, and when it is shut down. Free of charge."""
-    return tool_result(models_result(given.model, visit.today))
+    return tool_result(models_result(given.model, session.today))
 
 
-def create_upload(visit: Visit, given: CreateUpload, watch: Watch) -> CallToolResult:
+def create_upload(session: Session, given: CreateUpload, watch: Watch) -> CallToolResult:
     """Create a form for uploading an image file of up to 50 MB, for use with edit_image. Free of charge. Whoever has
     the file sends it; the upload is kept for one day.
     """
-    upload, form = doors().uploads.create(visit.caller, given.model_dump(exclude_none=True))
+    upload, form = services().uploads.create(session.caller, given.model_dump(exclude_none=True))
     return tool_result(
         UploadResult(
             upload_id=upload.id,
@@ -162,14 +162,14 @@ def create_upload(visit: Visit, given: CreateUpload, watch: Watch) -> CallToolRe
     )
 
 
-def image_list(visit: Visit, limit: int, after: str | None) -> ImageList:
+def image_list(session: Session, limit: int, after: str | None) -> ImageList:
     """A page of a caller's images.
 
     Raises:
         NotFound: `after` is not an image of the caller.
     """
-    found, more = doors().images.list_of(visit.caller, limit, after)
-    shown = visit.answers().image_list(found, more)["data"]
+    found, more = services().images.list_of(session.caller, limit, after)
+    shown = session.answers().image_list(found, more)["data"]
     return ImageList(
         images=[listed_image(image) for image in shown],
         next_after=found[-1].id if more else None,
@@ -177,14 +177,14 @@ def image_list(visit: Visit, limit: int, after: str | None) -> ImageList:
 
 
 def _watched(
-    visit: Visit, job: Job, given: Generate | Edit | GetJob, watch: Watch, *, buying: bool = False
+    session: Session, job: Job, given: Generate | Edit | GetJob, watch: Watch, *, buying: bool = False
 ) -> CallToolResult:
     """A job after waiting for it, counted from when the gateway accepted the call: a cold start is part of the wait."""
     watch(job)
-    wait = min(given.wait_seconds, doors().settings.max_wait_seconds)
-    job = doors().jobs.wait(job, until=visit.started_at + wait, watch=watch)
+    wait = min(given.wait_seconds, services().settings.max_wait_seconds)
+    job = services().jobs.wait(job, until=session.started_at + wait, watch=watch)
     previews = previews_of(job.images) if given.preview and job.status == "succeeded" else []
-    return result_of(job, visit, previews, buying=buying)
+    return result_of(job, session, previews, buying=buying)
 
 
 _BUYS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)

@@ -1,4 +1,4 @@
-"""One simulator for the whole directory, put back to its first state before each test."""
+"""One simulator for the whole folder, which is reset before each test."""
 
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -45,7 +45,7 @@ def http() -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def generate(sim: Simulator, http: httpx.Client) -> Post:
-    """Ask for a picture with gpt-image-2.6-flare, changed and extended by the arguments."""
+    """Ask for an image with gpt-image-2.6-flare; the arguments are added to the request."""
 
     def call(**changes: Any) -> httpx.Response:
         body = {"model": "gpt-image-2.6-flare", "prompt": "an otter"} | changes
@@ -56,7 +56,7 @@ def generate(sim: Simulator, http: httpx.Client) -> Post:
 
 @pytest.fixture
 def edit(sim: Simulator, http: httpx.Client) -> Post:
-    """Edit pictures by a multipart form."""
+    """Edit images with a multipart form."""
 
     def call(files: list[tuple[str, bytes]] | None = None, **changes: str) -> httpx.Response:
         form = {"model": "gpt-image-2.6-flare", "prompt": "an otter"} | changes

@@ -1,4 +1,4 @@
-"""What a purchase answers and costs, read by the official client."""
+"""Answers and charges, as the official client reads them."""
 
 import base64
 import io
@@ -157,7 +157,7 @@ def test_historic_answers_can_be_inline(museum: Simulator, http: httpx.Client) -
     assert set(datum) == {"b64_json"}
 
 
-def test_auto_is_settled_in_the_answer(generate: Any, edit: Any) -> None:
+def test_the_answer_says_what_auto_became(generate: Any, edit: Any) -> None:
     assert generate(size="auto", quality="auto").json()["quality"] != "auto"
     assert generate(prompt="a tall portrait").json()["size"] == "1024x1536"
     assert generate(output_format="gif").json()["size"] == "960x960"

@@ -1,4 +1,4 @@
-"""The command line: starting, the port file, and leaving cleanly."""
+"""The command line: starting, the port file, and stopping cleanly."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ import pytest
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_serves_until_it_is_told_to_stop(tmp_path: Path, number: signal.Signals) -> None:
+def test_it_serves_until_a_signal_stops_it(tmp_path: Path, number: signal.Signals) -> None:
     port_file = tmp_path / "url"
     options = ["--port", "0", "--port-file", str(port_file), "--key", "k-1", "--key", "k-2"]
     command = [sys.executable, "-m", "local.simulator", *options, "--today", "2026-12-01", "--plain"]

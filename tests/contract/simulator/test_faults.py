@@ -1,4 +1,4 @@
-"""Faults on demand, seen on the wire, and the record of calls."""
+"""Faults on demand, on the wire, and the record of calls."""
 
 import base64
 import json
@@ -114,7 +114,7 @@ def test_garbage_json(sim: Simulator, generate: Any) -> None:
 
 def test_wrong_bytes(sim: Simulator, generate: Any) -> None:
     data = base64.b64decode(spoiled(sim, generate, "wrong_bytes").json()["data"][0]["b64_json"])
-    assert data == b"These bytes are no image."
+    assert data == b"These bytes are not an image."
 
 
 def test_bad_base64(sim: Simulator, generate: Any) -> None:
@@ -139,7 +139,7 @@ def test_a_server_error_can_come_after_the_work(sim: Simulator, generate: Any) -
     assert spoiled(sim, generate, "server_error_charged").status_code == 500
 
 
-def test_slow_calls_are_listed_at_once_and_hold_up_nobody(sim: Simulator, generate: Any) -> None:
+def test_slow_calls_are_listed_at_once_and_block_no_others(sim: Simulator, generate: Any) -> None:
     sim.plan("slow", count=50, seconds=0.6)
     answers: list[int] = []
     url, headers = f"{sim.url}/v1/images/generations", {"Authorization": "Bearer sk-test"}
@@ -162,7 +162,7 @@ def test_slow_calls_are_listed_at_once_and_hold_up_nobody(sim: Simulator, genera
     assert all(call["status"] == 200 for call in sim.calls())
 
 
-def test_a_late_answer_is_charged_though_the_client_left(sim: Simulator, http: httpx.Client) -> None:
+def test_a_late_answer_is_charged_even_if_the_client_has_left(sim: Simulator, http: httpx.Client) -> None:
     sim.plan("late")
     with pytest.raises(httpx.ReadTimeout):
         http.post(f"{sim.url}/v1/images/generations", json=BODY, timeout=0.3)
@@ -170,7 +170,7 @@ def test_a_late_answer_is_charged_though_the_client_left(sim: Simulator, http: h
     assert (call["accepted"], call["status"], call["charged_micro_usd"]) == (True, None, HIGH)
 
 
-def test_a_late_answer_comes_to_those_who_wait(sim: Simulator, generate: Any) -> None:
+def test_a_client_that_waits_gets_a_late_answer(sim: Simulator, generate: Any) -> None:
     sim.plan("late", seconds=0.1)
     assert generate().status_code == 200
 
@@ -209,7 +209,7 @@ def test_impossible_plans_are_refused(sim: Simulator, http: httpx.Client, plan: 
     assert sim.planned() == []
 
 
-def test_an_unknown_kind_is_told_the_allowed_ones(sim: Simulator, http: httpx.Client) -> None:
+def test_an_unknown_kind_is_answered_with_the_allowed_ones(sim: Simulator, http: httpx.Client) -> None:
     response = http.post(f"{sim.url}/_sim/faults", json={"faults": [{"kind": "earthquake"}]})
     message = response.json()["error"]["message"]
     for kind in ("rate_limit", "late", "server_error_charged"):

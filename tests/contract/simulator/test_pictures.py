@@ -1,4 +1,4 @@
-"""The pictures: size, format, transparency, frames, and that they follow prompt and input."""
+"""The images: size, format, transparency and frames, and that they depend on prompt and input."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""Keys, model lists, lifecycle, headers, and bodies that are no requests."""
+"""Keys, lists of models, lifecycle, headers, and invalid bodies."""
 
 from datetime import date
 from typing import Any
@@ -47,7 +47,7 @@ def test_keys_can_be_rotated(sim: Simulator) -> None:
         ("chatgpt-image-latest", date(2026, 11, 30)),
     ],
 )
-def test_a_model_dies_on_its_shutdown_date(sim: Simulator, generate: Any, model: str, last_day: date) -> None:
+def test_a_model_is_retired_on_its_shutdown_date(sim: Simulator, generate: Any, model: str, last_day: date) -> None:
     sim.move_to(last_day)
     assert generate(model=model).status_code == 200
     sim.move_to(date.fromordinal(last_day.toordinal() + 1))
@@ -63,7 +63,7 @@ def test_an_unknown_model_is_not_found(generate: Any) -> None:
     assert response.json()["error"]["code"] == "model_not_found"
 
 
-def test_models_are_listed_while_they_live(sim: Simulator, museum: Simulator, http: httpx.Client) -> None:
+def test_models_are_listed_until_they_are_retired(sim: Simulator, museum: Simulator, http: httpx.Client) -> None:
     listed = http.get(f"{sim.url}/v1/models").json()
     names = {model["id"]: model for model in listed["data"]}
     assert listed["object"] == "list"
@@ -92,7 +92,7 @@ def test_every_answer_is_identified(generate: Any) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b'"x"', b'{"n": NaN}', b"\xff", b"[" * 100_000])
-def test_bodies_that_are_no_json_object(sim: Simulator, http: httpx.Client, body: bytes) -> None:
+def test_a_body_must_be_a_json_object(sim: Simulator, http: httpx.Client, body: bytes) -> None:
     kind = {"content-type": "application/json"}
     response = http.post(f"{sim.url}/v1/images/generations", content=body, headers=kind)
     assert response.status_code == 400

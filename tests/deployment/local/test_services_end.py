@@ -1,4 +1,4 @@
-"""Nothing that the laptop cloud starts outlives it, and nothing of the caller's shell reaches it."""
+"""No process of the local deployment outlives it, and the caller's environment does not reach them."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ import pytest
 
 from local.processes import ROOT, LocalCloudError, is_alive, run_logged, service, tail, wait_until
 
-# A service with a worker, as MiniStack has them; both write their process id. The other ignores polite requests.
+# A service with a worker, as MiniStack has them; both write their process id. STUBBORN ignores SIGTERM.
 SERVICE = "(echo $BASHPID; exec sleep 60) & echo $BASHPID; wait"
 STUBBORN = f"trap '' TERM; {SERVICE}; wait"
 PARENT = """
@@ -40,7 +40,7 @@ def process_ids(log: Path) -> list[int]:
 @pytest.mark.parametrize(
     ("how", "command"), [(signal.SIGKILL, SERVICE), (signal.SIGTERM, SERVICE), (signal.SIGINT, STUBBORN)]
 )
-def test_a_service_and_its_workers_end_however_the_parent_ends(
+def test_a_service_and_its_workers_end_however_their_parent_ends(
     how: signal.Signals, command: str, tmp_path: Path
 ) -> None:
     log = tmp_path / "service.log"
@@ -51,7 +51,7 @@ def test_a_service_and_its_workers_end_however_the_parent_ends(
     eventually("ended", lambda: not any(is_alive(pid) for pid in process_ids(log)))
 
 
-def test_a_service_ends_with_its_block_and_takes_its_scratch_folder_along(tmp_path: Path) -> None:
+def test_a_service_ends_with_its_block_and_its_scratch_folder_is_removed(tmp_path: Path) -> None:
     log = tmp_path / "service.log"
     with service(["bash", "-c", "echo $TMPDIR; touch $TMPDIR/file; exec sleep 60"], log) as guard:
         eventually("started", lambda: bool(log.read_text()))
@@ -70,19 +70,19 @@ def test_the_callers_environment_does_not_reach_a_service(tmp_path: Path, monkey
     assert os.environ["OPENAI_API_KEY"]
 
 
-def test_a_failing_command_is_shown_with_the_end_of_its_output(tmp_path: Path) -> None:
-    with pytest.raises(LocalCloudError, match=r"(?s)noisy failed, see .*noisy.log.*the reason"):
+def test_the_error_of_a_failed_command_has_the_end_of_its_output(tmp_path: Path) -> None:
+    with pytest.raises(LocalCloudError, match=r"(?s)noisy failed\. The end of .*noisy.log.*the reason"):
         run_logged(["bash", "-c", "seq 1000; echo the reason; exit 3"], tmp_path / "noisy.log", {})
 
 
-def test_a_service_that_does_not_come_up_is_shown_too(tmp_path: Path) -> None:
+def test_the_error_of_a_service_that_does_not_start_has_it_too(tmp_path: Path) -> None:
     log = tmp_path / "broken.log"
     with service(["bash", "-c", "echo no such module"], log) as guard, pytest.raises(LocalCloudError, match="no such"):
         wait_until(lambda: False, guard, log)
     assert tail(log) == "no such module"
 
 
-def test_a_guard_that_is_asked_to_end_takes_its_service_along(tmp_path: Path) -> None:
+def test_a_guard_that_is_terminated_ends_its_service(tmp_path: Path) -> None:
     log = tmp_path / "service.log"
     with service(["bash", "-c", SERVICE], log) as guard:
         eventually("started", lambda: len(process_ids(log)) == 2)

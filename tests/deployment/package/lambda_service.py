@@ -1,4 +1,4 @@
-"""Stands in for Lambda and for the AWS that a function calls: one invocation, and empty stores."""
+"""Plays Lambda, and the AWS that a function calls: one invocation, and empty stores."""
 
 import json
 import threading
@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 RUNTIME_API = "/2018-06-01/runtime/"
-# The runtime interface client dies of a segmentation fault when one is missing.
+# If one is missing, the runtime interface client crashes with a segmentation fault.
 INVOCATION = {
     "Content-Type": "application/json",
     "Lambda-Runtime-Aws-Request-Id": "1",
@@ -16,12 +16,12 @@ INVOCATION = {
     "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:123456789012:function:easel",
     "Lambda-Runtime-Trace-Id": "Root=1-00000000-000000000000000000000000",
 }
-# Answers GetItem, BatchGetItem and Query of DynamoDB alike: there is nothing.
+# Fits GetItem, BatchGetItem and Query of DynamoDB: nothing is found.
 NOTHING_FOUND = {"Items": [], "Count": 0, "ScannedCount": 0, "Responses": {}}
 
 
 class LambdaService:
-    """Hands one event to a runtime interface client, and waits for what comes back."""
+    """Hands one event to a runtime interface client, and waits for the result."""
 
     def __init__(self, event: Any) -> None:
         answers: Queue[tuple[str, Any]] = Queue()
@@ -30,7 +30,7 @@ class LambdaService:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                """The client asks for its next invocation; after the first it waits for ever."""
+                """The client asks for its next invocation; after the first, it waits forever."""
                 self._answer(events.get(), INVOCATION)
 
             def do_POST(self) -> None:

@@ -1,6 +1,6 @@
-"""Each function's package runs by itself: the real runtime interface client, with nothing else installed.
+"""Each function's package is complete: it runs in the real runtime interface client, with nothing else installed.
 
-The emulator and the other tests see the packages of their own environment; a function in AWS does not.
+The emulator and the other tests can import the packages of their own environment; a function in AWS cannot.
 """
 
 import json
@@ -30,7 +30,7 @@ def built() -> Package:
 
 @pytest.fixture(scope="module")
 def unpacked(built: Package, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The folder of each function's code, unpacked as Lambda does it."""
+    """The folder of each function's code, unpacked as in Lambda."""
     folders: dict[Path, Path] = {}
     for archive in set(built.archives.values()):
         folders[archive] = tmp_path_factory.mktemp("task")
@@ -43,12 +43,12 @@ def unpacked(built: Package, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 def test_function_answers_its_sample_event(function: str, built: Package, unpacked: dict[str, Path]) -> None:
     answer = invoke(function, built.template, unpacked[function])
     match function:
-        case "ApiFunction" | "DirectFunction" | "McpFunction":  # nobody has the sample's key
+        case "ApiFunction" | "DirectFunction" | "McpFunction":  # the key of the sample is unknown
             assert answer["statusCode"] == 401
             assert json.loads(answer["body"])["error"]["code"] == "invalid_api_key"
-        case "DropFunction":  # the sample's bucket is none of this stack
+        case "DropFunction":  # the bucket of the sample is not of this stack
             assert answer == {"batchItemFailures": []}
-        case "WorkerFunction" | "DeadLetterFunction":  # the sample's job is unknown: nothing to do
+        case "WorkerFunction" | "DeadLetterFunction":  # the job of the sample is unknown, so there is nothing to do
             assert answer == {"batchItemFailures": []}
         case _:
             assert isinstance(answer, dict)
@@ -70,7 +70,7 @@ def test_package_describes_the_aws_services_that_are_called_and_no_others(unpack
 
 
 def invoke(function: str, template: dict[str, Any], code: Path) -> Any:
-    """What the function answers to events/NAME.json in a process that has nothing but its package."""
+    """The function's answer to events/NAME.json, in a process that has only its package."""
     properties = template["Resources"][function]["Properties"]
     event = json.loads((ROOT / "events" / f"{snake_case(function.removesuffix('Function'))}.json").read_text())
     with LambdaService(event) as service:
@@ -96,7 +96,7 @@ def invoke(function: str, template: dict[str, Any], code: Path) -> Any:
 
 
 def variables(template: dict[str, Any], properties: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The function's environment variables; a parameter gives its default, a resource its name."""
+    """The function's environment variables; a parameter is replaced by its default, a resource by its name."""
     own = properties.get("Environment", {}).get("Variables", {})
     for name, value in (template["Globals"]["Function"]["Environment"]["Variables"] | own).items():
         match value:

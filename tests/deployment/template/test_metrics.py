@@ -68,6 +68,6 @@ def test_everything_that_must_wake_somebody_has_an_alarm(transformed: Template) 
         ("BudgetUsedPercent", ()),
         ("BudgetRefusals", ()),
         ("LateAnnouncements", ()),
-        ("WebhooksGivenUp", ()),
+        ("WebhooksFailed", ()),
         ("RetiringModels", ()),
     }

@@ -1,7 +1,7 @@
 """The fault campaign: every step of a job's life meets every fault, and the books are checked afterwards.
 
     wire        the last layer before the network: counts each request of each function, and lets faults strike there
-    cloud       what AWS does by itself: delivers, repeats, buries, sweeps, while the clock moves
+    cloud       what AWS does by itself: delivers, redelivers, dead-letters, sweeps, while the clock moves
     entries     what callers do, each in the way of one kind of client
     mishaps     the faults
     scenarios   which mishap meets which entry at which step, enumerated from recorded runs

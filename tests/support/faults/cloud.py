@@ -1,4 +1,4 @@
-"""What AWS does by itself: delivers messages, repeats and buries them, sweeps each minute, while the clock moves."""
+"""What AWS does by itself while the clock moves: deliver messages again or to a dead-letter queue, and sweep."""
 
 import base64
 import importlib.util
@@ -63,12 +63,12 @@ class Cloud:
         # Queues with what takes their messages, as the event source mappings of the template do.
         self._sources: list[tuple[str, Callable[[str, str], None]]] = [
             (jobs, lambda body, _: self.work(body)),
-            (self._bury_undeliverable(jobs, "Jobs", visibility), lambda body, _: self.bury(body)),
+            (self._dead_letter_queue_of(jobs, "Jobs", visibility), lambda body, _: self.fail_undeliverable(body)),
             (inbox, self.take_drop),
         ]
-        self._bury_undeliverable(inbox, "Drops")
+        self._dead_letter_queue_of(inbox, "Drops")
 
-    def _bury_undeliverable(self, url: str, name: str, visibility: int | None = None) -> str:
+    def _dead_letter_queue_of(self, url: str, name: str, visibility: int | None = None) -> str:
         """Give a queue the attributes it has in the template, and a queue of dead letters."""
         resources = TEMPLATE["Resources"]
         properties = resources[f"{name}Queue"]["Properties"]
@@ -192,7 +192,7 @@ class Cloud:
         """
         self._invoke("worker", message("worker", job_id), self.worker_seconds)
 
-    def bury(self, job_id: str) -> None:
+    def fail_undeliverable(self, job_id: str) -> None:
         """Have the dead letter of a job taken.
 
         Raises:
@@ -200,24 +200,24 @@ class Cloud:
         """
         self._invoke("dead_letter", message("dead_letter", job_id), _UPKEEP_SECONDS)
 
-    def take_drop(self, notice: str, message_id: str) -> None:
-        """Have S3's notice of a dropped object taken.
+    def take_drop(self, notification: str, message_id: str) -> None:
+        """Have S3's notification of a dropped object taken.
 
         Raises:
             Died: the message was not dealt with.
         """
-        event = message("drop", notice)
+        event = message("drop", notification)
         event["Records"][0]["messageId"] = message_id
         self._invoke("drop", event, _DROP_SECONDS)
 
     def drop(self, key: str, data: bytes, **metadata: str) -> None:
-        """Drop an object into the inbox; S3 sends a notice of it into the queue."""
+        """Drop an object into the inbox; S3 sends a notification of it into the queue."""
         with self.wire.outside():
             event = self.world.inbox.put(key, data, **metadata)
             self._sqs.send_message(QueueUrl=queue_url("drops"), MessageBody=event["Records"][0]["body"])
 
     def sweep(self) -> None:
-        """Sweep once; nobody repeats a sweep that failed."""
+        """Sweep once; a sweep that failed is not repeated."""
         with suppress(Died):
             self._invoke("sweep", sample_event("sweep"), _UPKEEP_SECONDS)
 
@@ -249,7 +249,7 @@ class Cloud:
         self._announce()
 
     def _announce(self) -> None:
-        """Hand the announcer what the jobs table's stream brings; a record is given up after its last attempt."""
+        """Hand the records of the jobs table's stream to the announcer; a record is dropped after its last attempt."""
         shard = _backend("dynamodb").tables["jobs"].stream_shard
         for record in shard.items:
             image = record.to_json()["dynamodb"].get("NewImage", {})
@@ -315,14 +315,14 @@ class Cloud:
         return {key.value: item for key, item in items.items() if key.value.startswith("job_")}
 
     def _messages(self) -> list[Any]:
-        """Messages in the queues, those included that somebody holds or that wait for their time."""
+        """Messages in the queues, including those in flight and delayed ones."""
         return [message for url, _ in self._sources for message in _queue(url)._messages]
 
     def ledger(self) -> tuple[LedgerStore, JobStore]:
         """What an audit looks at."""
         return LedgerStore(aws.dynamodb(), "ledger"), _job_store()
 
-    def told(self) -> set[str]:
+    def announced(self) -> set[str]:
         """Ids of the jobs whose end came over the event bus."""
         found = [json.loads(message.body) for message in _backend("sqs").queues["events"]._messages]
         return {event["detail"]["job_id"] for event in found}

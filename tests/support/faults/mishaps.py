@@ -202,13 +202,13 @@ def dead_letter(cloud: Cloud) -> None:
     """The message turns out to be a dead letter while the process hangs."""
     cloud.wire.let_pass(cloud.worker_seconds + 60)
     for job in cloud.jobs():
-        _attempt(cloud.bury, job.id)
+        _attempt(cloud.fail_undeliverable, job.id)
 
 
 def early_dead_letter(cloud: Cloud) -> None:
     """The dead letter comes while the worker is alive."""
     for job in cloud.jobs():
-        _attempt(cloud.bury, job.id)
+        _attempt(cloud.fail_undeliverable, job.id)
 
 
 def early_sweep(cloud: Cloud) -> None:

@@ -306,7 +306,7 @@ def _crashes_beside_provider_faults(cloud: Cloud) -> Iterator[Scenario]:
 
 
 def _crashes_while_recovering(cloud: Cloud, clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
-    """A worker died; whoever finds its job, a worker or the sweep, dies or fails too."""
+    """A worker died; the worker or sweep that finds its job dies or fails, too."""
     entry = entries.GENERATE
     for first, found in numbered(clean[entry.name], "worker"):
         blow = at("worker", first, mishaps.crash("after"))

@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from cli import keys
 from cli.audit import audit
 from core.jobs.model import Job
 from tests.support.faults.cloud import Cloud
@@ -57,9 +56,9 @@ def judge(cloud: Cloud, caller: Caller, earlier: set[str], quiet: bool, may_lose
     if lost and not may_lose:
         found.append(f"{lost} images lost for no good reason")
     found += _strays(cloud)
-    found += _inputs_of_nobody(cloud)
+    found += _orphaned_inputs(cloud)
     found += _wrong_books(cloud, jobs, bought)
-    found += [f"nobody was told that a job is '{job.status}'" for job in jobs if job.id not in cloud.told()]
+    found += [f"it was never announced that a job is '{job.status}'" for job in jobs if job.id not in cloud.announced()]
     for answer in caller.answers:
         found += _answer_faults(answer, jobs)
     found += _broken_promise(caller, bought)
@@ -127,8 +126,8 @@ def _strays(cloud: Cloud) -> list[str]:
     return [f"{len(stray)} stored images belong to no result"] if stray else []
 
 
-def _inputs_of_nobody(cloud: Cloud) -> list[str]:
-    """Every object under inputs/ belongs to a job, and every input of a job is there: nobody deletes any here.
+def _orphaned_inputs(cloud: Cloud) -> list[str]:
+    """Every object under inputs/ belongs to a job, and every input of a job is there: no scenario deletes any.
 
     A job keeps its inputs until it expires, however it ended: a free failure can be tried again with them. An object of
     no job is left only where nobody could take it away (see docs/faults.md), and then once, and where another attempt
@@ -169,7 +168,7 @@ def _wrong_books(cloud: Cloud, jobs: list[Job], bought: list[Any]) -> list[str]:
     ledger, store = cloud.ledger()
     found = sorted(audit(ledger, store).differences)
     entries, balances = ledger.everything()
-    limits = {caller.id: caller.budget.total for caller in keys.callers_of(cloud.world.stack)}
+    limits = {caller.id: caller.budget.total for caller in cloud.world.stack.callers().list_all()}
     for account, balance in balances.items():
         limit = limits.get(account.owner)
         if account.name == "total" and limit is not None and balance.committed > limit:
@@ -195,11 +194,11 @@ def _without_count(job: Job) -> bool:
 
 def _drops_without_result(cloud: Cloud, jobs: list[Job]) -> list[str]:
     """Whoever dropped something finds what became of it, in the bucket."""
-    told = [key for key in cloud.stored() if key.startswith("drops/") and key.endswith("/result.json")]
+    manifests = [key for key in cloud.stored() if key.startswith("drops/") and key.endswith("/result.json")]
     refused = [key for key in cloud.stored() if key.startswith("drops/") and key.endswith("/error.json")]
     dropped = [job for job in jobs if job.origin is not None]
-    found = [] if len(told) + len(refused) >= len(dropped) else ["a drop without a word"]
-    if told and not any(job.status == "succeeded" for job in dropped):
+    found = [] if len(manifests) + len(refused) >= len(dropped) else ["a drop without a manifest"]
+    if manifests and not any(job.status == "succeeded" for job in dropped):
         found.append("a drop's result without a job that succeeded")
     return found
 
@@ -223,11 +222,11 @@ def _answer_faults(answer: Answer | None, jobs: list[Job]) -> list[str]:
 
 
 def _broken_promise(caller: Caller, bought: list[Any]) -> list[str]:
-    """Whoever was last told that nothing was bought, and did not cancel in vain, must not find a purchase."""
+    """A caller whose last answer said that nothing was bought must not find a purchase, unless it canceled too late."""
     last = caller.answers[-1] if caller.answers else None
     if last is None or last.status < 400:
         return []
     error = last.json()["error"]
     if error["code"] in ("budget_exceeded", "idempotency_key_reused"):  # It speaks of this request, not of an earlier.
         return []
-    return ["was told that it is free, and it was bought"] if error["charged"] is False and bought else []
+    return ["the answer said that it is free, but it was bought"] if error["charged"] is False and bought else []

@@ -33,7 +33,7 @@ class Inbox:
         return event
 
     def deliver(self, *events: dict[str, Any]) -> list[str]:
-        """Deliver notices to the drop function: the ids of the messages that it wants again."""
+        """Deliver notifications to the drop function: the ids of the messages that it wants again."""
         records = [record for event in events for record in copy.deepcopy(event["Records"])]
         for number, record in enumerate(records):
             record["messageId"] = f"message-{number}"

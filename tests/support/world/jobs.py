@@ -44,7 +44,7 @@ class Jobs:
             stop.set()
             thread.join()
 
-    def bury(self, job_id: str) -> Any:
+    def fail_undeliverable(self, job_id: str) -> Any:
         """Invoke the dead-letter function with a message that names the job."""
         return dead_letter.handler(message("dead_letter", job_id), Context())
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.drops.notifications import NotANotice, Notice, read_notices
+from core.drops.notifications import NotANotice, Notification, read_notifications
 
 TEXT = st.text(st.characters(codec="utf-8"), min_size=1)
 
@@ -28,42 +28,47 @@ def message(event: str = "ObjectCreated:Put", **found: Any) -> str:
     ],
 )
 def test_keys_are_decoded(encoded: str, key: str) -> None:
-    assert [notice.key for notice in read_notices(message(key=encoded))] == [key]
+    assert [notification.key for notification in read_notifications(message(key=encoded))] == [key]
 
 
 @given(key=TEXT, version=st.none() | TEXT, etag=st.none() | TEXT, seconds=st.integers(0, 90000))
 def test_a_notice_that_waits_comes_back_as_it_was(
     key: str, version: str | None, etag: str | None, seconds: int
 ) -> None:
-    notice = Notice("inbox", key, etag, version)
-    assert read_notices(notice.after(seconds).message()) == [Notice("inbox", key, etag, version, seconds)]
+    notification = Notification("inbox", key, etag, version)
+    assert read_notifications(notification.after(seconds).message()) == [
+        Notification("inbox", key, etag, version, seconds)
+    ]
 
 
 @pytest.mark.parametrize(
     "event", ["ObjectCreated:Copy", "ObjectCreated:CompleteMultipartUpload", "s3:ObjectCreated:Post"]
 )
 def test_every_way_to_create_an_object_counts(event: str) -> None:
-    assert len(read_notices(message(event))) == 1
+    assert len(read_notifications(message(event))) == 1
 
 
 @pytest.mark.parametrize("event", ["ObjectRemoved:DeleteMarkerCreated", "ObjectRemoved:Delete", "ObjectTagging:Put"])
 def test_nothing_else_does(event: str) -> None:
-    assert read_notices(message(event)) == []
+    assert read_notifications(message(event)) == []
 
 
 def test_the_test_of_a_new_notification_is_no_drop() -> None:
-    assert read_notices(json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "inbox"})) == []
+    assert read_notifications(json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "inbox"})) == []
 
 
 def test_a_message_may_tell_of_several_objects() -> None:
     records = json.loads(message(key="a.png"))["Records"] + json.loads(message(key="b.png"))["Records"]
-    assert [notice.key for notice in read_notices(json.dumps({"Records": records}))] == ["a.png", "b.png"]
+    assert [notification.key for notification in read_notifications(json.dumps({"Records": records}))] == [
+        "a.png",
+        "b.png",
+    ]
 
 
 @pytest.mark.parametrize(
     "body",
     ["", "hello", "[]", "null", "{}", '{"Records": 1}', '{"Records": [{}]}', message(key="%FF"), message(key=3)],
 )
-def test_what_no_bucket_sent_is_told_apart(body: str) -> None:
+def test_a_message_that_no_bucket_sent_is_recognized(body: str) -> None:
     with pytest.raises(NotANotice):
-        read_notices(body)
+        read_notifications(body)

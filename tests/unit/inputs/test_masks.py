@@ -120,7 +120,7 @@ def test_an_opaque_mask_that_is_not_black_and_white_is_refused(image: Image.Imag
 def test_a_mask_that_edits_nothing_is_refused() -> None:
     code, message = refusal(encoded(drawn("RGBA", (200, 30, 30, 255), (0, 0, 0, 255))))
     assert code == "invalid_mask_image_format"
-    assert "fully opaque, so that it edits nothing" in message
+    assert "fully opaque, so it edits nothing" in message
 
 
 def test_a_mask_of_other_dimensions_is_refused() -> None:
@@ -142,7 +142,7 @@ def test_a_mask_of_4_megabytes_is_refused() -> None:
 def test_a_converted_mask_of_4_megabytes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     data = encoded(drawn("1", 0, 1))
     monkeypatch.setattr(masks, "MAX_MASK_BYTES", len(data) + 1)
-    assert "once it is converted" in refusal(data)[1]
+    assert "too large after conversion" in refusal(data)[1]
 
 
 def test_a_mask_too_large_to_decode_is_refused_from_its_header() -> None:

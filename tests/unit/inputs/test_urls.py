@@ -95,7 +95,7 @@ def test_hosts_beyond_ascii_are_refused(host: str) -> None:
     ],
 )
 def test_what_parsers_disagree_about_is_refused(url: str) -> None:
-    assert "white space, control characters or backslashes" in fault(url)
+    assert "whitespace, control characters or backslashes" in fault(url)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,10 @@
+"""Why a command could not be carried out."""
+
+
+class CommandError(Exception):
+    """The command could not be carried out; the message says why and, if possible, what to do."""
+
+
+def no_such_caller(caller_id: str) -> CommandError:
+    """The error for an id that belongs to no caller."""
+    return CommandError(f"there is no caller '{caller_id}'; see `easel keys list`")

@@ -1,0 +1,113 @@
+"""The JSON that callers send: how it is read, a strict base for its models, and the error for what does not fit."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from core.errors import InvalidRequest
+
+_TYPES = {
+    "string_type": "a string",
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "int_parsing": "an integer",
+    "int_parsing_size": "an integer",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "list_type": "an array",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+}
+# By pydantic's name of a broken limit: the clause, and the item of the error's context that holds the limit.
+_LIMITS = {
+    "literal_error": ("must be {}", "expected"),
+    "greater_than_equal": ("must be at least {}", "ge"),
+    "less_than_equal": ("must be at most {}", "le"),
+    "string_too_short": ("must have at least {} characters", "min_length"),
+    "string_too_long": ("must have at most {} characters", "max_length"),
+    "too_short": ("must have at least {} entries", "min_length"),
+    "too_long": ("must have at most {} entries", "max_length"),
+}
+
+
+class Body(BaseModel):
+    """Base of all bodies: unknown fields are refused, and no value is converted. null counts as left out."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    example: ClassVar[str] = ""
+    """A short valid body, which errors show."""
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        """The body of a JSON document.
+
+        Raises:
+            InvalidRequest: a field is missing (code missing_required_parameter), unknown (unknown_parameter), of the
+                wrong type (invalid_type) or outside its limits (invalid_value).
+        """
+        try:
+            # SDKs send null for what their user left out, whatever its name.
+            return cls.model_validate({name: value for name, value in document.items() if value is not None})
+        except ValidationError as error:
+            raise cls._refusal(first_fault(error)) from None
+
+    @classmethod
+    def _refusal(cls, fault: ErrorDetails) -> InvalidRequest:
+        name = name_of(fault)
+        match fault["type"]:
+            case "extra_forbidden":
+                code, message = "unknown_parameter", f"Unknown parameter: '{name}'."
+                if len(fault["loc"]) == 1:
+                    message += f" Known parameters are: {', '.join(sorted(cls.model_fields))}."
+            case "missing":
+                code, message = "missing_required_parameter", f"Missing required parameter: '{name}'."
+            case kind if kind in _TYPES:
+                code, message = "invalid_type", f"Invalid type for '{name}': it {requirement(fault)}."
+            case _:
+                code, message = "invalid_value", f"Invalid value for '{name}': it {requirement(fault)}."
+        hint = f" Send an object such as {cls.example}." if cls.example else ""
+        return InvalidRequest(message + hint, param=name, code=code)
+
+
+def load_json(text: str | bytes) -> Any:
+    """A JSON document whose strings can all be stored and sent on.
+
+    Raises:
+        ValueError: it is not JSON, or not in UTF-8, is nested too deeply, or contains lone surrogates ("\\ud800").
+    """
+    try:
+        document = json.loads(text)
+        json.dumps(document, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return document
+
+
+def first_fault(error: ValidationError) -> ErrorDetails:
+    """The first fault that pydantic found. Its `msg` must not reach a caller: use `name_of` and `requirement`."""
+    return error.errors(include_input=False, include_url=False)[0]
+
+
+def name_of(fault: ErrorDetails) -> str:
+    """The field at fault, as `svg.reasoning.effort`."""
+    return ".".join(str(part) for part in fault["loc"])[:64]
+
+
+def requirement(fault: ErrorDetails) -> str:
+    """What the field at fault must be, as a clause that repeats nothing of what was sent: "must be an integer"."""
+    kind = fault["type"]
+    if kind in _TYPES:
+        return f"must be {_TYPES[kind]}"
+    if kind in _LIMITS:
+        clause, limit = _LIMITS[kind]
+        return (
+            clause.format(fault["ctx"][limit])
+            .replace(" 1 characters", " 1 character")
+            .replace(" 1 entries", " 1 entry")
+        )
+    return "does not have the right form"

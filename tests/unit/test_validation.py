@@ -1,0 +1,66 @@
+"""What the error for a body of the wrong shape says, and that it repeats nothing of what was sent."""
+
+import json
+from typing import Any
+
+import pytest
+
+from core.callers.browser_tokens import TokenBody
+from core.drops.recipes import Recipe
+from core.errors import InvalidRequest
+from core.requests.bodies import EditBody
+from core.uploads import UploadBody
+from core.validation import Body, load_json
+
+SECRET = "s3cret"
+TOKEN = {"images": 1, "origins": ["https://shop.example"]}
+UPLOAD = {"content_type": "image/png"}
+
+
+@pytest.mark.parametrize(
+    ("body", "document", "param", "code", "says"),
+    [
+        (EditBody, {"prompt": 1}, "prompt", "invalid_type", "must be a string"),
+        (EditBody, {"n": "s3cret"}, "n", "invalid_type", "must be an integer"),
+        (EditBody, {"stream": SECRET}, "stream", "invalid_type", "must be true or false"),
+        (EditBody, {"images": SECRET}, "images", "invalid_type", "must be an array"),
+        (EditBody, {"images": [SECRET]}, "images.0", "invalid_type", "must be an object"),
+        (EditBody, {"size_": SECRET}, "size_", "unknown_parameter", "Known parameters are: background"),
+        (EditBody, {"svg": {"x": SECRET}}, "svg.x", "unknown_parameter", "'svg.x'"),
+        (Recipe, {"wait_for_sidecar": 901}, "wait_for_sidecar", "invalid_value", "must be at most 900"),
+        (TokenBody, {}, "images", "missing_required_parameter", '{"images": 3'),
+        (TokenBody, TOKEN | {"expires_in": 29}, "expires_in", "invalid_value", "must be at least 30"),
+        (TokenBody, TOKEN | {"origins": []}, "origins", "invalid_value", "must have at least 1 entry."),
+        (TokenBody, TOKEN | {"origins": ["x"] * 21}, "origins", "invalid_value", "must have at most 20 entries"),
+        (TokenBody, TOKEN | {"label": ""}, "label", "invalid_value", "must have at least 1 character."),
+        (UploadBody, {"content_type": SECRET}, "content_type", "invalid_value", "'image/jpeg' or 'image/webp'"),
+        (UploadBody, UPLOAD | {"filename": SECRET * 99}, "filename", "invalid_value", "at most 255 characters"),
+    ],
+)
+def test_a_wrong_body_is_refused_with_what_is_allowed(
+    body: type[Body], document: dict[str, Any], param: str, code: str, says: str
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        body.read(document)
+    problem = refused.value.problem
+    assert (problem.param, problem.code) == (param, code)
+    assert says in problem.message
+    assert SECRET not in problem.message
+
+
+@pytest.mark.parametrize("body", [EditBody, Recipe, TokenBody, UploadBody])
+def test_every_limit_of_a_body_has_words(body: type[Body]) -> None:
+    """A limit of a new kind needs words of ours: pydantic's own must not reach a caller."""
+    limits = {limit for field in body.model_fields.values() for limit in map(type, field.metadata)}
+    assert {limit.__name__ for limit in limits} <= {"Ge", "Le", "MinLen", "MaxLen"}
+
+
+@pytest.mark.parametrize("text", ['{"a": "\\ud800"}', '{"a": ', "", b'{"a": "\xff"}', "[" * 100_000])
+def test_json_that_cannot_be_stored_is_refused(text: str | bytes) -> None:
+    with pytest.raises(ValueError):
+        load_json(text)
+
+
+def test_other_json_is_read_as_it_is() -> None:
+    document = {"prompt": "Ein Otter 🦦", "n": 1}
+    assert load_json(json.dumps(document)) == document
