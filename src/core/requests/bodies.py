@@ -123,11 +123,15 @@ class EditBody(GenerationBody):
 
 @dataclass(frozen=True)
 class ImageSource:
-    """An input image as it was sent: its bytes, its id or URL, or an object in one of Easel's buckets."""
+    """An input image as it was sent: its bytes, its id or URL, or an object in one of Easel's buckets.
+
+    `param` is what the entry point calls the parameter that held it, where that differs from the HTTP API.
+    """
 
     data: bytes | None = None
     reference: str | None = None
     stored: StoredObject | None = None
+    param: str | None = None
 
     @classmethod
     def named(cls, reference: str, param: str) -> "ImageSource":
@@ -137,9 +141,9 @@ class ImageSource:
             InvalidRequest: the string is not a data URL, an https URL, or the id of an image or upload.
         """
         if is_data_url(reference):
-            return cls(data=decode_data_url(reference, param=param))
+            return cls(data=decode_data_url(reference, param=param), param=param)
         if reference.startswith(("img_", "file_")) or "://" in reference:
-            return cls(reference=reference)
+            return cls(reference=reference, param=param)
         raise InvalidRequest(
             f"'{param}' must be a file, a data URL, an https URL, the id of an upload (file_…) or of an earlier image "
             "(img_…).",
@@ -182,11 +186,11 @@ class ImageRequest:
     def sources(self) -> tuple[NamedSource, ...]:
         """All input images, in the order in which they are sent to the provider."""
         images = [
-            NamedSource("image", image_param(index, len(self.images)), f"image {index + 1}", image)
+            NamedSource("image", image.param or image_param(index, len(self.images)), f"image {index + 1}", image)
             for index, image in enumerate(self.images)
         ]
         if self.mask:
-            images.append(NamedSource("mask", "mask", "the mask", self.mask))
+            images.append(NamedSource("mask", self.mask.param or "mask", "the mask", self.mask))
         if self.markup:
             images.append(NamedSource("markup", "markup", "the markup", self.markup))
         return tuple(images)

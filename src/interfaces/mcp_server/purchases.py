@@ -11,7 +11,7 @@ from core.jobs.model import Job
 from core.pricing import Quote as Price
 from core.purchases import SubmissionContext
 from core.requests import Request
-from core.requests.bodies import ImageRequest, ImageSource, image_param
+from core.requests.bodies import ImageRequest, ImageSource
 from interfaces.mcp_server.arguments import Edit, Generate, Quote
 from interfaces.mcp_server.session import Session
 
@@ -55,12 +55,14 @@ def _edit(arguments: Edit | Quote, deadline_seconds: int | None) -> ImageRequest
 
 
 def _images(arguments: Edit | Quote) -> Iterator[ImageSource]:
-    references = arguments.images or []
-    for index, reference in enumerate(references):
-        yield ImageSource.named(reference, image_param(index, len(references)))
+    for index, reference in enumerate(arguments.images or ()):
+        yield ImageSource.named(reference, f"images[{index}]")
     values = arguments.image_data
-    for text in [values] if isinstance(values, str) else values or ():
-        yield _by_value(text, "image_data")
+    if isinstance(values, str):
+        yield _by_value(values, "image_data")
+        return
+    for index, text in enumerate(values or ()):
+        yield _by_value(text, f"image_data[{index}]")
 
 
 def _mask(arguments: Edit | Quote) -> ImageSource | None:
@@ -76,7 +78,7 @@ def _by_value(text: str, param: str) -> ImageSource:
     if text.startswith(_REFERENCES) or "://" in text:
         return ImageSource.named(text, param)
     try:
-        return ImageSource(data=pybase64.b64decode(text, validate=True))
+        return ImageSource(data=pybase64.b64decode(text, validate=True), param=param)
     except (binascii.Error, ValueError):  # ValueError: a character beyond ASCII
         raise InvalidRequest(
             f"'{param}' is not base64. {_EXPECTED}", param=param, code="invalid_base64_image"
