@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from core.errors import InvalidRequest
 from core.images import masks
 from core.images.masks import MAX_MASK_BYTES, check_markup, prepare_mask
-from tests.unit.inputs.pictures import PNG_SIGNATURE, chunk, encoded, picture, png_header
+from tests.unit.images.pictures import PNG_SIGNATURE, chunk, encoded, picture, png_header
 
 SIZE = (40, 20)
 BOX = (10, 5, 29, 14)

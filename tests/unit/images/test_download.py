@@ -12,7 +12,7 @@ from core.images.download import fetch
 from core.outbound import connection as connecting
 from core.outbound.addresses import TrustedHosts
 from tests.support.tls_server import SERVER_ADDRESS, SERVER_NAME, Server
-from tests.unit.inputs.pictures import picture
+from tests.unit.images.pictures import picture
 
 PNG = picture()
 PARAM = "images[0].image_url"

@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.errors import InvalidRequest
 from core.images.inspection import MAX_BYTES, MAX_EDGE, MAX_HEADER_BYTES, HeaderIncomplete, Inspected, inspect
-from tests.unit.inputs.pictures import PNG_SIGNATURE, chunk, encoded, picture, png_header
+from tests.unit.images.pictures import PNG_SIGNATURE, chunk, encoded, picture, png_header
 
 
 def inspected(data: bytes, size: int | None = None) -> Inspected:

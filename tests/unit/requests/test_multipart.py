@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.errors import InvalidRequest
 from core.requests.multipart import MAX_PARTS, MAX_TEXT_BYTES, File, Form, parse_form
-from tests.unit.inputs.pictures import picture
+from tests.unit.images.pictures import picture
 
 PNG = picture()
 HEAD = b'--B\r\nContent-Disposition: form-data; name="a"'
