@@ -19,14 +19,17 @@ GRACE_SECONDS = 2.0
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    # An exit while Popen is at work would leave the child running, so until then SIGTERM is only noted.
+    terminated = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: terminated.set())
     with tempfile.TemporaryDirectory(prefix="easel-", ignore_cleanup_errors=True) as scratch:
         environment = {"HOME": scratch, "TMPDIR": scratch, **os.environ}
         # A session of its own makes the child the leader of a process group, which includes its workers.
         child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, env=environment, start_new_session=True)
         threading.Thread(target=_end_with_parent, args=(child,), daemon=True).start()
         try:
-            return child.wait()
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+            return 1 if terminated.is_set() else child.wait()
         finally:
             _signal_group(child, signal.SIGKILL)
 

@@ -82,6 +82,13 @@ def test_the_error_of_a_service_that_does_not_start_has_it_too(tmp_path: Path) -
     assert tail(log) == "no such module"
 
 
+def test_a_guard_that_is_terminated_while_it_starts_its_service_ends_it(tmp_path: Path) -> None:
+    log = tmp_path / "service.log"
+    with service(["sh", "-c", "echo $$; kill $PPID; exec sleep 60"], log) as guard:
+        guard.wait(timeout=15)
+    eventually("ended", lambda: not any(is_alive(pid) for pid in process_ids(log)))
+
+
 def test_a_guard_that_is_terminated_ends_its_service(tmp_path: Path) -> None:
     log = tmp_path / "service.log"
     with service(["bash", "-c", SERVICE], log) as guard:
