@@ -5,6 +5,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,7 +77,49 @@ def consumers(template: Template) -> Iterator[tuple[str, Properties, Properties]
             yield source, queues[source], functions[target(mapping["FunctionName"])]
 
 
+def senders(template: Template) -> Iterator[tuple[str, str]]:
+    """Every function whose role can send to a queue, with that queue."""
+    queues, roles = of_type(template, "AWS::SQS::Queue"), {}
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        roles.setdefault(target(function["Role"]), []).append(name)
+    for owner, statement in statements(template):
+        if "sqs:SendMessage" in as_list(statement["Action"]):
+            for resource in as_list(statement["Resource"]):
+                if target(resource) in queues:
+                    yield from ((function, target(resource)) for function in roles.get(owner, []))
+
+
 # ---------------------------------------------------------------- queues
+
+
+def test_lambda_does_not_stop_a_function_whose_messages_come_back_to_it(transformed: Template) -> None:
+    """Lambda refuses the 17th invocation of a chain in which a function feeds the queue that invokes it, also by way of
+    another function. A loop that is meant needs RecursiveLoop, and a line in ADR 22 that says what ends it.
+    """
+    functions = of_type(transformed, "AWS::Lambda::Function")
+    consumer = {
+        target(mapping["EventSourceArn"]): target(mapping["FunctionName"])
+        for mapping in of_type(transformed, "AWS::Lambda::EventSourceMapping").values()
+    }
+    invokes: dict[str, set[str]] = {name: set() for name in functions}
+    for function, queue in senders(transformed):
+        if queue in consumer:
+            invokes[function].add(consumer[queue])
+
+    def reached_from(start: str) -> set[str]:
+        found: set[str] = set()
+        more = set(invokes[start])
+        while more:
+            found |= more
+            more = {after for name in more for after in invokes[name]} - found
+        return found
+
+    looping = {name for name in functions if name in reached_from(name)}
+    assert looping == {"WorkerFunction", "DropFunction", "WebhookFunction"}
+    allowed = {name for name, function in functions.items() if function.get("RecursiveLoop") == "Allow"}
+    assert allowed == looping
+    decision = (Path(__file__).parents[3] / "docs/adr/0022-loops-that-are-meant.md").read_text()
+    assert all(f"`{name}`" in decision for name in looping)
 
 
 def test_all_functions_share_one_package(transformed: Template) -> None:
