@@ -294,7 +294,7 @@ def an_upload_can_be_deleted(stack: Stack, key: Key, _: SimulatorControl) -> boo
 
 def the_inputs_of_a_job_can_be_deleted(stack: Stack, key: Key, _: SimulatorControl) -> bool:
     job_id = finished_job(stack, key)
-    described = {"role": "image", "key": f"inputs/{job_id}", "content_type": "image/png", "source": "upload"}
+    described = {"role": "image", "key": f"inputs/{job_id}", "content_type": "image/png"}
     item = {name: {"S": value} for name, value in described.items()}
     item |= {name: {"N": "1"} for name in ("size", "width", "height")}
     stack.client("dynamodb").update_item(
@@ -379,6 +379,25 @@ def a_drop_that_cannot_be_queued_leaves_no_job(stack: Stack, key: Key, _: Simula
     return bool(answer.json()["data"] == [])
 
 
+def stored_inputs(stack: Stack) -> set[str]:
+    """The keys of all stored inputs."""
+    pages = stack.client("s3").get_paginator("list_objects_v2").paginate(Bucket=stack.images_bucket, Prefix="inputs/")
+    return {found["Key"] for page in pages for found in page.get("Contents", [])}
+
+
+def a_drop_that_cannot_be_queued_leaves_no_inputs(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    before = stored_inputs(stack)
+    with stack.without_statement("EnqueueDrops"):
+        dropped_folder(stack, key, dropping.picture(), prompt="an otter")
+        time.sleep(6)
+        # It is tried again every few seconds: between two visits there is nothing.
+        for _look in range(5):
+            if stored_inputs(stack) <= before:
+                return True
+            time.sleep(0.2)
+        return False
+
+
 def call_tool(stack: Stack, key: Key, name: str, **arguments: Any) -> Any:
     """What a tool of the MCP server answers; None if it does not."""
     answer = ask(stack.mcp_url, key.key, "tools/call", name, params={"name": name, "arguments": arguments})
@@ -423,6 +442,16 @@ def an_assistants_job_that_cannot_be_queued_is_withdrawn(stack: Stack, key: Key,
         params = {"name": "generate_image", "arguments": arguments}
         answer = ask(stack.mcp_url, key.key, "tools/call", "generate_image", params=params)
         return "could not be queued" in answer.text
+
+
+def an_assistants_edit_that_cannot_be_queued_leaves_no_inputs(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    image = post(stack, key, "wait=20").json()["data"][0]
+    before = stored_inputs(stack)
+    with stack.without_statement("EnqueueForAssistants"):
+        arguments = {"prompt": "in winter", "images": [image["id"]], "request_id": secrets.token_hex(8)}
+        params = {"name": "edit_image", "arguments": arguments}
+        answer = ask(stack.mcp_url, key.key, "tools/call", "edit_image", params=params)
+        return "could not be queued" in answer.text and stored_inputs(stack) <= before
 
 
 def a_queued_job_tells_how_many_wait(stack: Stack, key: Key, simulator: SimulatorControl) -> bool:
@@ -502,6 +531,7 @@ CHECKS: dict[str, Check] = {
     "SignUploadFormsForAssistants": an_assistant_edits_an_upload,
     "FindUploadsForAssistants": an_assistant_edits_an_upload,
     "KeepInputsForAssistants": an_assistant_edits_an_earlier_image,
+    "DiscardInputsForAssistants": an_assistants_edit_that_cannot_be_queued_leaves_no_inputs,
     "ReadDrops": a_drop_becomes_a_result,
     "FindOwnersOfDrops": a_drop_becomes_a_result,
     "ReadBalancesOfOwners": a_drop_becomes_a_result,
@@ -509,6 +539,7 @@ CHECKS: dict[str, Check] = {
     "AcceptDrops": a_drop_becomes_a_result,
     "EnqueueDrops": a_drop_becomes_a_result,
     "KeepInputsOfDrops": a_drop_becomes_a_result,
+    "DiscardInputsOfDrops": a_drop_that_cannot_be_queued_leaves_no_inputs,
     "CopyImagesOfDrops": a_drop_becomes_a_result,
     "LeaveResultsOfDrops": a_drop_becomes_a_result,
     "FindPayersOfDrops": a_drop_becomes_a_result,
