@@ -29,5 +29,5 @@ def _run_part(part: int, wanted: str) -> list[Outcome]:
 
 
 def _part_of(scenario: Scenario) -> int:
-    """By its name, not its place: each process records the steps for itself, and one may see more polls than another."""
+    """By its name, not its place: each process records the steps itself, and one may see more polls than another."""
     return zlib.crc32(scenario.id.encode()) % _PROCESSES
