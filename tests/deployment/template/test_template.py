@@ -79,7 +79,8 @@ def consumers(template: Template) -> Iterator[tuple[str, Properties, Properties]
 
 def senders(template: Template) -> Iterator[tuple[str, str]]:
     """Every function whose role can send to a queue, with that queue."""
-    queues, roles = of_type(template, "AWS::SQS::Queue"), {}
+    queues = of_type(template, "AWS::SQS::Queue")
+    roles: dict[str, list[str]] = {}
     for name, function in of_type(template, "AWS::Lambda::Function").items():
         roles.setdefault(target(function["Role"]), []).append(name)
     for owner, statement in statements(template):
