@@ -29,7 +29,7 @@ def map_prefix(stack: Stack, prefix: str, caller_id: str) -> str:
     """Make a caller the owner of what is dropped under a prefix; returns the prefix in canonical form.
 
     Raises:
-        CommandError: there is no such caller.
+        CommandError: the caller does not exist.
     """
     key_hash = stack.callers().hash_of(caller_id)
     if key_hash is None:

@@ -7,4 +7,4 @@ class CommandError(Exception):
 
 def no_such_caller(caller_id: str) -> CommandError:
     """The error for an id that belongs to no caller."""
-    return CommandError(f"there is no caller '{caller_id}'; see `easel keys list`")
+    return CommandError(f"caller '{caller_id}' does not exist; `easel keys list` lists the callers")

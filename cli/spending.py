@@ -42,7 +42,7 @@ def add_commands(commands: Any) -> None:
             type=dollar_limit,
             default=argparse.SUPPRESS,
             metavar="USD",
-            help="dollars, such as 20 or 0.50; 0 buys nothing, `none` is no limit",
+            help="dollars, such as 20 or 0.50; 0 buys nothing, `none` means no limit",
         )
     change.set_defaults(run=_set_budget)
     budgets.add_parser("reset", help="return to the limits that were deployed").set_defaults(run=_reset_budget)
@@ -176,7 +176,7 @@ def _resolve(stack: Stack, options: argparse.Namespace) -> None:
     jobs = stack.jobs()
     job = jobs.get(options.job)
     if job is None:
-        raise CommandError(f"there is no job '{options.job}'")
+        raise CommandError(f"job '{options.job}' does not exist")
     if job.resolved_at:
         raise CommandError(f"{job.id} has already been resolved")
     if not job.may_be_resolved:

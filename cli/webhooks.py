@@ -15,7 +15,7 @@ from core.webhooks.store import MessageChanged, MessageStore
 
 
 class NothingToReplay(CommandError):
-    """There is no webhook to send again."""
+    """The job has no webhook that can be sent again."""
 
 
 def add_commands(commands: Any) -> None:
@@ -43,7 +43,7 @@ def add_commands(commands: Any) -> None:
 
 
 def secret(stack: Stack, caller_id: str, *, rotate: bool, overlap_seconds: int) -> SigningSecrets | None:
-    """A caller's signing secret, created if there is none yet, or to `rotate`; None if there is no such caller."""
+    """A caller's signing secret, created if missing or to `rotate`; None if the caller does not exist."""
     if stack.callers().hash_of(caller_id) is None:
         return None
     store = SecretStore(stack.client("dynamodb"), stack.output("CallersTableName"))
@@ -59,7 +59,7 @@ def replay(stack: Stack, job_id: str) -> Message:
     """
     job = stack.jobs().get(job_id)
     if job is None:
-        raise NothingToReplay(f"there is no job '{job_id}'")
+        raise NothingToReplay(f"job '{job_id}' does not exist")
     if job.webhook is None:
         raise NothingToReplay(f"the request of {job_id} named no webhook")
     messages = MessageStore(stack.client("dynamodb"), stack.output("JobsTableName"))

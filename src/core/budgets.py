@@ -45,7 +45,7 @@ _WHEN = {"day": " for the day", "month": " for the month", "total": ""}
 
 @dataclass(frozen=True)
 class BudgetState:
-    """A budget and its balance, in micro-dollars; None is no limit. `renews_at` in Unix seconds."""
+    """A budget and its balance, in micro-dollars; None means unlimited. `renews_at` in Unix seconds."""
 
     scope: str
     period: Period

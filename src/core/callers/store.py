@@ -42,22 +42,22 @@ class CallerStore:
         return sorted((caller for _, caller in self._scan()), key=lambda caller: caller.created_at)
 
     def hash_of(self, caller_id: str) -> str | None:
-        """The hash of a caller's key, which is the caller's primary key; None if there is no such caller."""
+        """The hash of a caller's key, which is the caller's primary key; None if the caller does not exist."""
         return next((key_hash for key_hash, caller in self._scan() if caller.id == caller_id), None)
 
     def revoke(self, caller_id: str, now: int) -> Caller | None:
-        """Revoke a caller's key at once; None if there is no such caller."""
+        """Revoke a caller's key at once; None if the caller does not exist."""
         return self._update(caller_id, "SET revoked_at = if_not_exists(revoked_at, :now)", {":now": {"N": str(now)}})
 
     def set_budget(self, caller_id: str, periods: Mapping[Period, int | None]) -> Caller | None:
-        """Change a caller's limits in micro-dollars (None for no limit); None if there is no such caller.
+        """Change a caller's limits in micro-dollars (None for no limit); None if the caller does not exist.
 
         What was already spent in a period counts.
         """
         return self._set(caller_id, {budget_field(period): limit for period, limit in periods.items()})
 
     def set_rates(self, caller_id: str, rates: Rates) -> Caller | None:
-        """Change a caller's limits per minute (None for no limit); None if there is no such caller."""
+        """Change a caller's limits per minute (None for no limit); None if the caller does not exist."""
         return self._set(caller_id, rates)
 
     def _set(self, caller_id: str, limits: Mapping[Any, int | None]) -> Caller | None:

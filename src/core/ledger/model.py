@@ -25,7 +25,7 @@ DEPLOYMENT = "deployment"
 
 @dataclass(frozen=True)
 class Budget:
-    """Limits in micro-dollars for a UTC day, a UTC month, and in total; None is no limit."""
+    """Limits in micro-dollars for a UTC day, a UTC month, and in total; None means unlimited."""
 
     day: int | None = None
     month: int | None = None
@@ -62,7 +62,7 @@ class Balance:
 
 @dataclass(frozen=True)
 class Limit:
-    """The most that can be committed to an account, in micro-dollars and in `images`; None is no limit.
+    """The most that can be committed to an account, in micro-dollars and in `images`; None means unlimited.
 
     `scope` says in errors whose budget it is: "key", "deployment" or "token".
     """
