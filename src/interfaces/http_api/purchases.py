@@ -32,7 +32,8 @@ def edit() -> Response[str]:
     """Edit images, sent in a form as the SDKs do or referred to in JSON."""
     call = Call(routes.current_event)
     caller = call.caller(services())
-    asked = _with_deadline(call, _edit(call))
+    asked = _edit_of_form(call) if call.is_form else edit_of_json(parse_json(call.body))
+    asked = _with_deadline(call, asked)
     return _awaited(call, caller, services().purchases.edit(caller, asked, call.submission_context))
 
 
@@ -41,10 +42,12 @@ def quote() -> Response[str]:
     """What the same body would cost as a generation or, with images, as an edit. Nothing is bought or stored."""
     call = Call(routes.current_event)
     caller = call.caller(services())
-    if call.is_form or parse_json(call.body).get("images"):
-        request, quoted = services().purchases.quote("edit", _edit(call))
+    if call.is_form:
+        request, quoted = services().purchases.quote("edit", _edit_of_form(call))
+    elif (document := parse_json(call.body)).get("images"):
+        request, quoted = services().purchases.quote("edit", edit_of_json(document))
     else:
-        request, quoted = services().purchases.quote("generation", generation_of_json(parse_json(call.body)))
+        request, quoted = services().purchases.quote("generation", generation_of_json(document))
     return answer(200, quote_document(request, quoted, services().budgets.remaining(caller)))
 
 
@@ -59,9 +62,7 @@ def vary() -> Response[str]:
     )
 
 
-def _edit(call: Call) -> ImageRequest:
-    if not call.is_form:
-        return edit_of_json(parse_json(call.body))
+def _edit_of_form(call: Call) -> ImageRequest:
     form = parse_form(call.body, call.header("content-type") or "")
     return edit_of_form(form.fields, [(file.name, file.data) for file in form.files])
 
