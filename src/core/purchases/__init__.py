@@ -85,7 +85,7 @@ class Purchases:
         self._budgets.precheck(caller, checked.request, job.quote, priced=checked.priced)
         folder = InputFolder.of(job.id, earlier)
         try:
-            inputs, warnings = self._inputs.collect(caller, asked, checked.asked, folder)
+            inputs, warnings = self._inputs.collect(caller, asked, checked.requested_model, folder)
             request = replace(job.request, inputs=inputs, warnings=job.request.warnings + warnings)
             submitted = self._submission.submit(caller, checked, replace(job, request=request))
         except BaseException:
@@ -114,7 +114,7 @@ class Purchases:
     ) -> CheckedRequest:
         """The request, checked against everything that needs neither its inputs nor the ledger."""
         checked = self._resolver.check(operation, asked, _today())
-        if allowed := caller.allowed_models((checked.model.name, checked.asked.name)):
+        if allowed := caller.allowed_models((checked.model.name, checked.requested_model.name)):
             who = "This browser token" if caller.token else f"The API key '{caller.name}'"
             raise PermissionDenied(
                 f"{who} is not allowed to use '{checked.model.name}'. It is allowed to use: {', '.join(allowed)}.",

@@ -67,13 +67,13 @@ class Request:
 class CheckedRequest:
     """A request with the model that runs it, the model that was requested, and a fingerprint.
 
-    `asked` differs from `model` if a retired model is translated to its successor. The fingerprint, a SHA-256, is the
+    `requested_model` differs from `model` if a retired model is translated to its successor. The fingerprint, a SHA-256, is the
     same for requests with the same parameters and the same inputs, by their bytes or by their names.
     """
 
     request: Request
     model: Model
-    asked: Model
+    requested_model: Model
     fingerprint: str
 
     @property
