@@ -15,7 +15,7 @@ from core.completion.webhooks import Notifier
 from core.drops.owners import Owners
 from core.drops.prefix_store import PrefixStore
 from core.event_bus import EventBus
-from core.images.storage import LastingLinks
+from core.images.storage import Permalinks
 from core.jobs.model import Job
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
@@ -59,4 +59,4 @@ def _result_writer(settings: AnnouncerSettings, budgets: Budgets) -> Reaction:
 
 
 def _answers(settings: AnnouncerSettings, budget_left: Callable[[], int | None]) -> Answers:
-    return Answers(LastingLinks(settings.public_url), settings.public_url, time.time(), budget_left)
+    return Answers(Permalinks(settings.public_url), settings.public_url, time.time(), budget_left)

@@ -82,7 +82,7 @@ def permalink(base_url: str, image: Image) -> str:
     return f"{base_url}/i/{image.id}"
 
 
-class LastingLinks:
+class Permalinks:
     """Permalinks instead of signed URLs, for answers that are kept: they work as long as the image exists."""
 
     def __init__(self, base_url: str) -> None:

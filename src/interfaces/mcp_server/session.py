@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 from composition.services import services
 from core.callers.model import Caller
-from core.images.storage import LastingLinks
+from core.images.storage import Permalinks
 from core.responses.builders import Answers
 
 
@@ -35,7 +35,7 @@ class Session:
         Models damage long signed URLs when they copy them.
         """
         url = services().settings.public_url
-        return Answers(LastingLinks(url), url, time.time(), self.budget_left)
+        return Answers(Permalinks(url), url, time.time(), self.budget_left)
 
     def budget_left(self) -> int | None:
         """Micro-dollars that the caller can still spend; None without a budget."""
