@@ -67,8 +67,8 @@ class Request:
 class CheckedRequest:
     """A request with the model that runs it, the model that was requested, and a fingerprint.
 
-    `requested_model` differs from `model` if a retired model is translated to its successor. The fingerprint, a SHA-256, is the
-    same for requests with the same parameters and the same inputs, by their bytes or by their names.
+    `requested_model` differs from `model` if a retired model is translated to its successor. The fingerprint, a
+    SHA-256, is the same for requests with the same parameters and the same inputs, by their bytes or by their names.
     """
 
     request: Request
