@@ -10,7 +10,6 @@ from core.errors import BudgetExceeded, BudgetRefusal, BuyingStopped, Hint, Inva
 from core.ledger.dollars import usd
 from core.ledger.model import (
     DEPLOYMENT,
-    Account,
     Balance,
     Budget,
     Limit,
@@ -92,9 +91,11 @@ class Budgets:
             InvalidRequest: a budget applies and the price is not known, or the request is for more images than the key
                 can buy in a minute.
         """
-        control, balances = self._read(caller, request.n)
+        # Only the balances that are measured below: the transaction checks all limits by itself.
+        own = [limit for limit in self._limits(caller, Control(), request.n, time.time()) if _is_measured(limit)]
+        control, balances = self._ledger.control_and_balances([limit.account for limit in own])
         movement = self._opening(caller, control, request, quote, priced=priced)
-        for limit in movement.limits:
+        for limit in own:
             _measure_if_nearly_used(limit, balances.get(limit.account, Balance()), movement)
         return movement
 
@@ -108,7 +109,8 @@ class Budgets:
             BudgetExceeded, RateLimited: a limit has no room for the upper bound.
             InvalidRequest: as `reservation`.
         """
-        control, balances = self._read(caller, request.n)
+        accounts = [limit.account for limit in self._limits(caller, Control(), request.n, time.time())]
+        control, balances = self._ledger.control_and_balances(accounts)
         if control.stopped_at is not None:
             raise buying_stopped(control.reason)
         movement = self._opening(caller, control, request, quote, priced=priced)
@@ -116,11 +118,6 @@ class Budgets:
             balance = balances.get(limit.account, Balance())
             if not limit.has_room(balance, movement.reserved, movement.images):
                 raise self.refusal(caller, LimitReached(limit, balance), movement.reserved, movement.images)
-
-    def _read(self, caller: Caller, images: int) -> tuple[Control, dict[Account, Balance]]:
-        """The operator's orders, and the balances that a purchase of so many images would change."""
-        accounts = [limit.account for limit in self._limits(caller, Control(), images, time.time())]
-        return self._ledger.control_and_balances(accounts)
 
     def _opening(self, caller: Caller, control: Control, request: Request, quote: Quote, *, priced: bool) -> Movement:
         now = time.time()
@@ -247,9 +244,14 @@ def _rate(caller: Caller, images: int, now: float) -> tuple[Limit, ...]:
     return (Limit(account_of(caller.id, "minute", now), RATE, "minute", None, allowed),)
 
 
+def _is_measured(limit: Limit) -> bool:
+    """Whether a metric shows how much of the limit is used, each time that a purchase reserves: a key's budget is."""
+    return limit.scope == "key" and bool(limit.micro_usd)
+
+
 def _measure_if_nearly_used(limit: Limit, balance: Balance, movement: Movement) -> None:
-    """Measure how much of a key's budget is used with this reservation, from NEARLY_USED_PERCENT on."""
-    if limit.scope != "key" or not limit.micro_usd or not limit.has_room(balance, movement.reserved, movement.images):
+    """Measure how much of a budget is used with this reservation, from NEARLY_USED_PERCENT on."""
+    if not limit.micro_usd or not limit.has_room(balance, movement.reserved, movement.images):
         return
     percent = 100.0 * (balance.committed + movement.reserved) / limit.micro_usd
     if percent >= NEARLY_USED_PERCENT:

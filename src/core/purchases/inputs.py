@@ -39,7 +39,7 @@ _HEADER_BYTES = 256 * 1024
 _LONG_HEADER_BYTES = 8 * 1024 * 1024
 
 
-@dataclass(frozen=True)
+@dataclass
 class InputFolder:
     """Where the inputs of one job are stored, and the keys that this request or an earlier attempt wrote there.
 
