@@ -279,7 +279,7 @@ def test_only_a_job_that_had_a_webhook_can_be_replayed(world: World, receiver: S
         webhooks.replay(world.stack, world.api.accepted())
     with pytest.raises(webhooks.NothingToReplay, match="no webhook yet"):
         webhooks.replay(world.stack, accepted(world, url_of(receiver)))
-    with pytest.raises(webhooks.NothingToReplay, match="no job"):
+    with pytest.raises(webhooks.NothingToReplay, match="does not exist"):
         webhooks.replay(world.stack, "job_of_nobody")
 
 
