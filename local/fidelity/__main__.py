@@ -2,9 +2,10 @@
 
 from ministack import app as ministack
 
-from local.fidelity import condition_keys
+from local.fidelity import condition_keys, loops
 
 if __name__ == "__main__":
-    condition_keys.install()
+    for rules in (condition_keys, loops):
+        rules.install()
     ministack.app = condition_keys.count_as_tls(ministack.app)
     ministack.main()

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -59,3 +60,27 @@ def client_as(client: Callable[[str], Any], endpoint: str) -> Callable[[str, str
         ).client(service, endpoint_url=endpoint)  # type: ignore[call-overload] # a name at run time
 
     return make
+
+
+@pytest.fixture(scope="package")
+def deploy(client: Callable[[str], Any]) -> Callable[[dict[str, Any]], dict[str, str]]:
+    """Deploys resources with CloudFormation; returns their physical ids by logical id."""
+
+    def make(resources: dict[str, Any]) -> dict[str, str]:
+        cloudformation, name = client("cloudformation"), f"stack-{next(_numbers)}"
+        template = json.dumps({"Resources": resources})
+        cloudformation.create_stack(StackName=name, TemplateBody=template, Capabilities=["CAPABILITY_IAM"])
+        cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 0.2})
+        made = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+        return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in made}
+
+    return make
+
+
+def eventually(what: str, holds: Callable[[], Any]) -> Any:
+    """Wait until a condition holds, and return what it returned; fail after half a minute."""
+    deadline = time.monotonic() + 30
+    while not (found := holds()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+    return found
