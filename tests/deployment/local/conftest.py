@@ -78,8 +78,8 @@ def deploy(client: Callable[[str], Any]) -> Callable[[dict[str, Any]], dict[str,
 
 
 def eventually(what: str, holds: Callable[[], Any]) -> Any:
-    """Wait until a condition holds, and return what it returned; fail after half a minute."""
-    deadline = time.monotonic() + 30
+    """Wait until a condition holds, and return what it returned; fail after a minute."""
+    deadline = time.monotonic() + 60
     while not (found := holds()):
         assert time.monotonic() < deadline, what
         time.sleep(0.05)

@@ -47,18 +47,18 @@ def function(queue: str, next_queue: str, **properties: Any) -> dict[str, Any]:
         queue: {
             "Type": "AWS::SQS::Queue",
             "Properties": {
-                "VisibilityTimeout": 1,
+                "VisibilityTimeout": 6,  # longer than a cold start, so nothing is counted twice
                 "RedrivePolicy": {"deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}, "maxReceiveCount": 2},
             },
         },
     }
 
 
-POLICY = {
+POLICY: dict[str, Any] = {
     "Version": "2012-10-17",
     "Statement": {"Effect": "Allow", "Action": ["sqs:*", "logs:*"], "Resource": "*"},
 }
-SHARED = {
+SHARED: dict[str, Any] = {
     "Counts": {"Type": "AWS::SQS::Queue"},
     "DeadLetters": {"Type": "AWS::SQS::Queue"},
     "Role": {
@@ -87,7 +87,7 @@ def test_the_seventeenth_invocation_of_a_chain_is_refused(client: Client, deploy
 
 
 def test_a_chain_through_another_function_is_counted_too(client: Client, deploy: Deploy) -> None:
-    resources = SHARED | function("Ping", "Pong") | function("Pong", "Ping")
+    resources: dict[str, Any] = SHARED | function("Ping", "Pong") | function("Pong", "Ping")
     for name in ("PingFunction", "PongFunction"):
         resources[name]["Properties"]["Code"] = {"ZipFile": CODE.replace("20", "40")}
     sqs, made = client("sqs"), deploy(resources)
