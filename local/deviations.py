@@ -27,8 +27,6 @@ def apply(template: Template, parameters: Mapping[str, str], code: Mapping[str, 
     _spell_out_any_methods(template)
     _make_maximum_concurrency_literal(template, parameters)
     _make_environment_variables_strings(template)
-    _allow_plain_http(template)
-    _name_sessions_instead_of_roles(template)
 
 
 def _use_packed_code(template: Template, code: Mapping[str, str]) -> None:
@@ -68,34 +66,6 @@ def _make_environment_variables_strings(template: Template) -> None:
         for name, value in variables.items():
             if isinstance(value, int):
                 variables[name] = str(value)
-
-
-def _allow_plain_http(template: Template) -> None:
-    """MiniStack's endpoint is plain HTTP on loopback, which the TLS-only statement would deny."""
-    for name, policy in list(_of_type(template, "AWS::S3::BucketPolicy")):
-        statements = policy["PolicyDocument"]["Statement"]
-        statements[:] = [s for s in statements if s["Sid"] != "DenyInsecureTransport"]
-        if not statements:
-            del template["Resources"][name]
-
-
-def _name_sessions_instead_of_roles(template: Template) -> None:
-    """aws:PrincipalArn is the role's ARN in AWS, but the ARN of the assumed-role session in MiniStack."""
-    for _, policy in _of_type(template, "AWS::S3::BucketPolicy"):
-        for statement in policy["PolicyDocument"]["Statement"]:
-            roles = statement.get("Condition", {}).pop("ArnEquals", {}).get("aws:PrincipalArn", [])
-            if roles:
-                names = [_logical_name(role) for role in roles]
-                sessions = [
-                    {"Fn::Sub": f"arn:aws:sts::${{AWS::AccountId}}:assumed-role/${{{name}}}/*"} for name in names
-                ]
-                statement["Condition"]["ArnLike"] = {"aws:PrincipalArn": sessions}
-
-
-def _logical_name(attribute: dict[str, Any]) -> str:
-    """The logical id in a Fn::GetAtt, which SAM writes as a list or with a dot."""
-    named = attribute["Fn::GetAtt"]
-    return str(named.partition(".")[0] if isinstance(named, str) else named[0])
 
 
 def _of_type(template: Template, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:

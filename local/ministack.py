@@ -33,7 +33,7 @@ def ministack(log: Path, port: int) -> Iterator[str]:
         "LAMBDA_EXECUTOR": "local",
     }
     url = f"http://127.0.0.1:{port}"
-    with service([PYTHON, "-m", "ministack"], log, settings) as guard:
+    with service([PYTHON, "-m", "local.fidelity"], log, settings) as guard:
         wait_until(lambda: _is_healthy(url), guard, log)
         yield url
 
