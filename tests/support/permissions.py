@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from tests.support.world.invocations import TEMPLATE
+from tests.support.template import TEMPLATE
 
 Parameters = Mapping[str, Any]
 Naming = Callable[[str], str]
@@ -43,7 +43,7 @@ class Access:
 
 def allows(role: str, access: Access) -> bool:
     """Whether a role's own policies allow an access."""
-    matching = [statement for statement in _statements(role) if _matches(statement, access)]
+    matching = [statement for statement in statements_of(role) if _matches(statement, access)]
     return any(each["Effect"] == "Allow" for each in matching) and all(each["Effect"] == "Allow" for each in matching)
 
 
@@ -79,7 +79,7 @@ def logical_name(value: Any) -> str:
 
 
 @cache
-def _statements(role: str) -> list[dict[str, Any]]:
+def statements_of(role: str) -> list[dict[str, Any]]:
     policies = TEMPLATE["Resources"][role]["Properties"]["Policies"]
     return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 

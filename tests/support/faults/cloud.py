@@ -23,9 +23,10 @@ from core.jobs.recovery import RESTORING_PATIENCE_SECONDS
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 from tests.support.faults.wire import Crash, Planned, Wire, watching
+from tests.support.template import TEMPLATE
 from tests.support.world import World, deployed, simulated
 from tests.support.world.http_api import Answer
-from tests.support.world.invocations import PUBLIC_URL, TEMPLATE, Context, message, sample_event
+from tests.support.world.invocations import PUBLIC_URL, Context, message, sample_event
 from tests.support.world.mcp_server import META
 from tests.support.world.queues import queue_url
 

@@ -1,33 +1,15 @@
-"""How Lambda invokes a function: its sample event, its context, and what the template says of it."""
+"""How Lambda invokes a function: its sample event and its context."""
 
 import json
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from local.processes import ROOT
 
 # Where the announcer's links start: no request tells it a host.
 PUBLIC_URL = "https://easel.example/v1"
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms as the long ones."""
-
-
-def _long_form(loader: _Loader, name: str, node: yaml.Node) -> dict[str, Any]:
-    key = name if name == "Ref" else f"Fn::{name}"
-    if isinstance(node, yaml.ScalarNode):
-        return {key: loader.construct_scalar(node)}
-    if isinstance(node, yaml.SequenceNode):
-        return {key: loader.construct_sequence(node, deep=True)}
-    raise TypeError(node)
-
-
-_Loader.add_multi_constructor("!", _long_form)
-TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _Loader)
 
 
 def sample_event(function: str) -> dict[str, Any]:

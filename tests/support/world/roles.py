@@ -14,7 +14,7 @@ import pytest
 from core import aws as clients
 from handlers import announcer, api, dead_letter, drop, mcp, models_check, sweep, webhook, worker
 from tests.support.permissions import accesses, allows, logical_name, role_of
-from tests.support.world.invocations import TEMPLATE
+from tests.support.template import TEMPLATE
 
 _HANDLERS = (announcer, api, dead_letter, drop, mcp, models_check, sweep, webhook, worker)
 _role: ContextVar[str | None] = ContextVar("role", default=None)
@@ -49,7 +49,8 @@ def _check(denied: list[str]) -> Callable[..., None]:
 
     def check(params: dict[str, Any], model: Any, **_: Any) -> None:
         role = _role.get()
-        if role is not None:
+        # botocore finds a signed form's endpoint as if for a CreateBucket, which it does not send.
+        if role is not None and model.name != "CreateBucket":
             needed = accesses(model.service_model.service_name, model.name, params, names)
             denied.extend(f"{role}: {access}" for access in needed if not allows(role, access))
 
@@ -58,11 +59,15 @@ def _check(denied: list[str]) -> Callable[..., None]:
 
 def _names() -> dict[str, str]:
     """The template's name of each resource that an environment variable names."""
-    functions = [each["Properties"] for each in TEMPLATE["Resources"].values() if "Handler" in each.get("Properties", {})]
+    functions = [
+        each["Properties"] for each in TEMPLATE["Resources"].values() if "Handler" in each.get("Properties", {})
+    ]
     variables: dict[str, Any] = {}
     for function in (TEMPLATE["Globals"]["Function"], *functions):
         variables |= function.get("Environment", {}).get("Variables", {})
     named = {
-        name: value for name, value in variables.items() if isinstance(value, dict) and value.keys() & {"Ref", "Fn::GetAtt"}
+        name: value
+        for name, value in variables.items()
+        if isinstance(value, dict) and value.keys() & {"Ref", "Fn::GetAtt"}
     }
     return {os.environ[name]: logical_name(value) for name, value in named.items() if os.environ.get(name)}
