@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.deployment.template.test_template import Template, as_list, of_type, roles_of_functions, statements, target
-from tests.support import permissions
+from tests.support import permissions, template
 from tests.support.permissions import LEADING_KEYS
 from tests.support.powers import ALL, FORBIDDEN, Attempt
 
@@ -21,7 +21,7 @@ def test_what_a_role_does_not_need_is_denied(attempt: Attempt) -> None:
 
 @pytest.mark.parametrize("attempt", FORBIDDEN, ids=str)
 def test_a_statement_that_would_allow_it_is_found(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
-    widened = copy.deepcopy(permissions.TEMPLATE)
+    widened = copy.deepcopy(template.TEMPLATE)
     (policy,) = widened["Resources"][attempt.role]["Properties"]["Policies"]
     policy["PolicyDocument"]["Statement"] += [
         {"Effect": "Allow", "Action": access.action, "Resource": {"Ref": access.resource}}
