@@ -26,14 +26,16 @@ def enforced() -> Iterator[None]:
     denied: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         for module in _HANDLERS:
-            patch.setattr(module, "handler", _with_role(module.handler, role_of(f"{module.__name__}.handler")))
+            patch.setattr(module, "handler", with_role(module.handler, role_of(f"{module.__name__}.handler")))
         for client in (clients.dynamodb(), clients.sqs(), clients.events(), clients.s3(), clients.secretsmanager()):
             client.meta.events.register("provide-client-params", _check(denied))
         yield
     assert not denied, "these calls need a statement in template.yaml: " + "; ".join(sorted(set(denied)))
 
 
-def _with_role(handler: Callable[..., Any], role: str) -> Callable[..., Any]:
+def with_role(handler: Callable[..., Any], role: str) -> Callable[..., Any]:
+    """A handler whose calls are compared with a role."""
+
     def invoke(event: Any, context: Any) -> Any:
         before = _role.set(role)
         try:
