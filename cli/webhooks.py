@@ -48,7 +48,9 @@ def secret(stack: Stack, caller_id: str, *, rotate: bool, overlap_seconds: int) 
         return None
     store = SecretStore(stack.client("dynamodb"), stack.output("CallersTableName"))
     stored = store.of(caller_id)
-    return stored if stored and not rotate else store.rotate(caller_id, int(time.time()), overlap_seconds)
+    secrets = stored if stored and not rotate else store.rotate(caller_id, int(time.time()), overlap_seconds)
+    stack.callers().set_signs_webhooks(caller_id)
+    return secrets
 
 
 def replay(stack: Stack, job_id: str) -> Message:

@@ -130,6 +130,22 @@ class Stack:
                 _put_policy(iam, role, name, document)
 
     @contextlib.contextmanager
+    def without_conditions(self, role: str) -> Iterator[None]:
+        """Inside the block, the statements of the role of that logical id hold under all circumstances."""
+        iam: IAMClient = self.client("iam")
+        name = self.physical_id(role)
+        (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
+        document: Any = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        statements = [
+            {part: value for part, value in each.items() if part != "Condition"} for each in document["Statement"]
+        ]
+        try:
+            _put_policy(iam, name, policy, document | {"Statement": statements})
+            yield
+        finally:
+            _put_policy(iam, name, policy, document)
+
+    @contextlib.contextmanager
     def with_variables(self, variables: Mapping[str, str], *functions: str) -> Iterator[None]:
         """Inside the block, the functions of these logical ids have additional environment variables.
 
@@ -138,7 +154,7 @@ class Stack:
         client: LambdaClient = self.client("lambda")
         before: dict[str, dict[str, str]] = {}
         try:
-            for name in map(self._physical_id, functions):
+            for name in map(self.physical_id, functions):
                 before[name] = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
                 changed = before[name] | dict(variables)
                 client.update_function_configuration(FunctionName=name, Environment={"Variables": changed})
@@ -155,7 +171,8 @@ class Stack:
             timeout = functions.get_function_configuration(FunctionName=name)["Timeout"]
             functions.update_function_configuration(FunctionName=name, Timeout=timeout)
 
-    def _physical_id(self, logical_id: str) -> str:
+    def physical_id(self, logical_id: str) -> str:
+        """The name, URL or ARN of a resource of the template, whatever its Ref is."""
         cloudformation: CloudFormationClient = self.client("cloudformation")
         found = cloudformation.describe_stack_resource(StackName=self.stack_name, LogicalResourceId=logical_id)
         return found["StackResourceDetail"]["PhysicalResourceId"]

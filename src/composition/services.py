@@ -29,11 +29,11 @@ from core.settings import ApiSettings
 from core.uploads import Uploads
 from core.uploads.store import UploadBucket, UploadStore
 from core.webhooks.destinations import WebhookDestinations
-from core.webhooks.secret_store import SecretStore
 from core.webhooks.store import MessageStore
 
 if TYPE_CHECKING:
     from core.callers.browser_tokens import Tokens
+    from core.callers.oidc import OidcTokens
     from core.callers.signed_tokens import SignedTokens
 
 _DAY_SECONDS = 86400
@@ -86,12 +86,19 @@ def signed_tokens() -> "SignedTokens":
 
     Built when the first one arrives, too.
     """
-    from core.callers.oidc import IssuerKeys, OidcPolicy, OidcTokens  # noqa: PLC0415 - loaded with the first token only
     from core.callers.signed_tokens import SignedTokens  # noqa: PLC0415 - loaded with the first token only
+
+    return SignedTokens(tokens(), access_tokens())
+
+
+@once
+def access_tokens() -> "OidcTokens | None":
+    """What recognises tokens of the operator's identity provider; None if there is none."""
+    from core.callers.oidc import IssuerKeys, OidcPolicy, OidcTokens  # noqa: PLC0415 - loaded with the first token only
 
     settings = _settings()
     if not settings.oidc_issuer:
-        return SignedTokens(tokens(), None)
+        return None
     policy = OidcPolicy(
         issuer=settings.oidc_issuer,
         audience=settings.oidc_audience,
@@ -100,7 +107,7 @@ def signed_tokens() -> "SignedTokens":
         images_per_minute=settings.oidc_images_per_minute or None,
         requests_per_minute=settings.oidc_requests_per_minute or None,
     )
-    return SignedTokens(tokens(), OidcTokens(policy, IssuerKeys(settings.oidc_issuer)))
+    return OidcTokens(policy, IssuerKeys(settings.oidc_issuer))
 
 
 @once
@@ -115,7 +122,6 @@ def services() -> Services:
     image_store = ImageStore(aws.s3(), settings.images_bucket)
     lookup = JobLookup(jobs)
     images = ImageLibrary(jobs, image_store, lookup)
-    signing_secrets = SecretStore(aws.dynamodb(), settings.callers_table)
     return Services(
         authentication=Authenticator(CallerStore(aws.dynamodb(), settings.callers_table), signed_tokens),
         purchases=Purchases(
@@ -127,7 +133,7 @@ def services() -> Services:
                 TrustedHosts.parse(settings.trusted_hosts),
             ),
             budgets=budgets,
-            destinations=WebhookDestinations(signing_secrets, TrustedHosts.parse(settings.webhook_hosts)),
+            destinations=WebhookDestinations(TrustedHosts.parse(settings.webhook_hosts)),
             submission=JobSubmission(jobs, queue, budgets),
             retention_seconds=settings.retention_days * _DAY_SECONDS,
         ),

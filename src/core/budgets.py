@@ -88,12 +88,14 @@ class Budgets:
         `priced` says whether the quote's upper bound is certain.
 
         Raises:
+            BuyingStopped: the operator has stopped all buying.
             InvalidRequest: a budget applies and the price is not known, or the request is for more images than the key
                 can buy in a minute.
         """
         # Only the balances that are measured below: the transaction checks all limits by itself.
         own = [limit for limit in self._limits(caller, Control(), request.n, time.time()) if _is_measured(limit)]
         control, balances = self._ledger.control_and_balances([limit.account for limit in own])
+        _refuse_if_stopped(control)
         movement = self._opening(caller, control, request, quote, priced=priced)
         for limit in own:
             _measure_if_nearly_used(limit, balances.get(limit.account, Balance()), movement)
@@ -111,8 +113,7 @@ class Budgets:
         """
         accounts = [limit.account for limit in self._limits(caller, Control(), request.n, time.time())]
         control, balances = self._ledger.control_and_balances(accounts)
-        if control.stopped_at is not None:
-            raise buying_stopped(control.reason)
+        _refuse_if_stopped(control)
         movement = self._opening(caller, control, request, quote, priced=priced)
         for limit in movement.limits:
             balance = balances.get(limit.account, Balance())
@@ -256,6 +257,11 @@ def _measure_if_nearly_used(limit: Limit, balance: Balance, movement: Movement) 
     percent = 100.0 * (balance.committed + movement.reserved) / limit.micro_usd
     if percent >= NEARLY_USED_PERCENT:
         measure("BudgetUsedPercent", percent, limit.scope)
+
+
+def _refuse_if_stopped(control: Control) -> None:
+    if control.stopped_at is not None:
+        raise buying_stopped(control.reason)
 
 
 def buying_stopped(reason: str | None) -> BuyingStopped:

@@ -1,4 +1,8 @@
-"""Every statement of every role is needed: without it, what it is for stops working."""
+"""Every statement of every role is needed: without it, what it is for stops working. And no role can do more.
+
+What a role must not be able to do is in tests/support/powers.py; each such call is made inside a function that has the
+role, so with the function's own credentials.
+"""
 
 import io
 import json
@@ -18,6 +22,8 @@ from local.stack import Stack
 from tests.conftest import Key
 from tests.support import dropping, wire
 from tests.support.assistant import ask
+from tests.support.powers import ALL, FORBIDDEN, Attempt
+from tests.support.probe import Probe, probing
 
 Check = Callable[[Stack, Key, SimulatorControl], bool]
 
@@ -29,7 +35,17 @@ NOT_ENFORCED_LOCALLY = {
     "FollowJobs",
     "TakeDrops",
     "TakeWebhooks",
-    "WriteLogs",
+    "WriteApiLogs",
+    "WriteMcpLogs",
+    "WriteWorkerLogs",
+    "WriteDeadLetterLogs",
+    "WriteSweepLogs",
+    "WriteModelCheckLogs",
+    "WriteAnnouncerLogs",
+    "WriteWebhookLogs",
+    "WriteDropLogs",
+    "RunOnSchedule",
+    "LetAlarmsPublish",
     "DenyInsecureTransport",
 }
 
@@ -468,25 +484,24 @@ def a_browser_token_is_made(stack: Stack, key: Key, _: SimulatorControl) -> bool
     return wire.post(f"{stack.api_url}/tokens", json=body, headers=key.headers).status_code == 201
 
 
-def an_assistant_may_not_come_with_a_browser_token(stack: Stack, key: Key, _: SimulatorControl) -> bool:
-    body = {"images": 1, "origins": ["https://shop.example"]}
-    token = wire.post(f"{stack.api_url}/tokens", json=body, headers=key.headers).json()["token"]
-    return ask(stack.mcp_url, token, "tools/list").status_code == 403
-
-
 CHECKS: dict[str, Check] = {
     "AcceptAndReadJobs": an_image_is_made,
+    "ReadOutcomesOfWebhooks": a_webhook_is_attempted,
     "DeleteRecords": a_job_that_cannot_be_queued_is_withdrawn,
     "ListJobsAndImagesOfCaller": jobs_can_be_listed,
     "RecogniseCallers": jobs_can_be_listed,
     "ReadBalancesAndOrders": an_image_is_made,
     "ReserveAndRelease": an_image_is_made,
+    "RecordMovements": an_image_is_made,
+    "CheckTheSwitch": an_image_is_made,
     "ReportUsage": usage_can_be_reported,
     "ReadTheSwitch": an_image_is_made,
     "BookPurchases": an_image_is_made,
+    "RecordPurchases": an_image_is_made,
     "ReleaseWhatEnds": a_dead_letter_ends_its_job,
+    "RecordReleasesOfEnds": a_dead_letter_ends_its_job,
     "ReleaseWhatIsStuck": a_job_past_its_deadline_is_ended,
-    "RecogniseBrowserTokens": an_assistant_may_not_come_with_a_browser_token,
+    "RecordReleasesOfStuckJobs": a_job_past_its_deadline_is_ended,
     "SignBrowserTokens": a_browser_token_is_made,
     "TellHowManyJobsWait": a_queued_job_tells_how_many_wait,
     "EnqueueJobs": an_image_is_made,
@@ -499,6 +514,7 @@ CHECKS: dict[str, Check] = {
     "ReadInputs": an_earlier_image_is_edited,
     "DeleteInputsOfJobs": the_inputs_of_a_job_can_be_deleted,
     "PutJobsBackToWait": a_limited_job_is_tried_again,
+    "ReadJobsToPerform": an_image_is_made,
     "MoveJobsAlong": an_image_is_made,
     "ReadProviderKey": an_image_is_made,
     "StoreImages": an_image_is_made,
@@ -521,11 +537,14 @@ CHECKS: dict[str, Check] = {
     "SendWebhooksAgain": a_lost_webhook_is_swept_up,
     "EndJobs": a_dead_letter_ends_its_job,
     "AcceptForAssistants": an_assistant_makes_an_image,
+    "FindImagesForAssistants": an_assistant_edits_an_earlier_image,
     "WithdrawForAssistants": an_assistants_job_that_cannot_be_queued_is_withdrawn,
     "ListForAssistants": an_assistant_lists_its_images,
     "RecogniseAssistants": an_assistant_gets_a_quote,
     "ReadBalancesForAssistants": an_assistant_gets_a_quote,
     "ReserveForAssistants": an_assistant_makes_an_image,
+    "RecordMovementsForAssistants": an_assistant_makes_an_image,
+    "CheckTheSwitchForAssistants": an_assistant_makes_an_image,
     "EnqueueForAssistants": an_assistant_makes_an_image,
     "ReadImagesForAssistants": an_assistant_edits_an_earlier_image,
     "SignUploadFormsForAssistants": an_assistant_edits_an_upload,
@@ -536,6 +555,8 @@ CHECKS: dict[str, Check] = {
     "FindOwnersOfDrops": a_drop_becomes_a_result,
     "ReadBalancesOfOwners": a_drop_becomes_a_result,
     "ReserveForDrops": a_drop_becomes_a_result,
+    "RecordMovementsOfDrops": a_drop_becomes_a_result,
+    "CheckTheSwitchForDrops": a_drop_becomes_a_result,
     "AcceptDrops": a_drop_becomes_a_result,
     "EnqueueDrops": a_drop_becomes_a_result,
     "KeepInputsOfDrops": a_drop_becomes_a_result,
@@ -570,3 +591,28 @@ def test_with_all_statements_it_works(stack: Stack, key: Key, simulator: Simulat
 def test_without_the_statement_it_does_not(stack: Stack, key: Key, simulator: SimulatorControl, sid: str) -> None:
     with stack.without_statement(sid):
         assert not CHECKS[sid](stack, key, simulator)
+
+
+def outcomes(probe: Probe, attempts: list[Attempt]) -> dict[str, str]:
+    """What AWS answers to each attempt: an error's code, or `allowed`."""
+    return dict(zip((each.what for each in attempts), probe.tries(attempts), strict=True))
+
+
+@pytest.mark.parametrize("role", ALL)
+def test_what_a_role_does_not_need_is_denied_to_its_function(stack: Stack, role: str) -> None:
+    attempts = [each for each in FORBIDDEN if each.role == role]
+    with probing(stack, role) as probe:
+        found = outcomes(probe, attempts)
+    assert attempts
+    assert {what: code for what, code in found.items() if not code.startswith("AccessDenied")} == {}
+
+
+@pytest.mark.parametrize(
+    ("role", "what"),
+    [("WebhookRole", "read a job"), ("ApiRole", "read who owns the inbox"), ("ApiRole", "read the entries")],
+)
+def test_a_statement_without_its_condition_is_noticed(stack: Stack, role: str, what: str) -> None:
+    """Statements that only their conditions narrow; what they would allow then changes nothing."""
+    (attempt,) = [each for each in FORBIDDEN if (each.role, each.what) == (role, what)]
+    with probing(stack, role) as probe, stack.without_conditions(role):
+        assert not outcomes(probe, [attempt])[what].startswith("AccessDenied")

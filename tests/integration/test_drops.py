@@ -274,7 +274,7 @@ def test_what_may_pass_is_delivered_again(world: World) -> None:
 
 def test_a_drop_waits_while_buying_is_stopped_and_not_forever(world: World) -> None:
     notification = world.inbox.put("team/photo.png", picture(), prompt="x")
-    control = {"owner": {"S": "deployment"}, "name": {"S": "control"}, "stopped_at": {"N": "1"}}
+    control = {"owner": {"S": "control"}, "name": {"S": "deployment"}, "stopped_at": {"N": "1"}}
     boto3.client("dynamodb").put_item(TableName="ledger", Item=control)
     assert world.inbox.deliver(notification) == []
     (waiting,) = world.inbox.delayed()

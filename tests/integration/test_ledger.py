@@ -38,13 +38,13 @@ def total(caller_id: str) -> dict[str, int]:
 
 
 def stop(world: World) -> None:
-    key = {"owner": {"S": "deployment"}, "name": {"S": "control"}}
+    key = {"owner": {"S": "control"}, "name": {"S": "deployment"}}
     item = key | {"stopped_at": {"N": "1"}, "reason": {"S": "an audit"}}
     boto3.client("dynamodb").put_item(TableName="ledger", Item=item)
 
 
 def resume(world: World) -> None:
-    key = {"owner": {"S": "deployment"}, "name": {"S": "control"}}
+    key = {"owner": {"S": "control"}, "name": {"S": "deployment"}}
     boto3.client("dynamodb").delete_item(TableName="ledger", Key=key)
 
 

@@ -587,6 +587,14 @@ def test_without_a_valid_key_the_answer_says_where_to_look(door: McpDoor, key: s
     assert "Authorization: Bearer ek_" in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("forged", [False, True])
+def test_a_browser_token_is_refused_without_reading_what_signs_it(world: World, door: McpDoor, forged: bool) -> None:
+    body = {"images": 1, "origins": ["https://shop.example"]}
+    token = world.api.call("POST", "/tokens", body).json()["token"]
+    answer = McpDoor(f"{token[:-4]}AAAA" if forged else token).ask("tools/list")
+    assert (answer.status, answer.json()["error"]["code"]) == (403, "token_not_allowed")
+
+
 def test_a_key_may_stand_in_x_api_key_where_authorization_is_taken(door: McpDoor) -> None:
     for taken in (None, "AWS4-HMAC-SHA256 Credential=…"):
         answer = door.ask("tools/list", headers={"authorization": taken, "x_api_key": door.key})

@@ -222,12 +222,12 @@ class Refusal:
 
 
 def _stop_buying(world: World, monkeypatch: pytest.MonkeyPatch, buyer: Buyer) -> None:
-    item = {"owner": {"S": "deployment"}, "name": {"S": "control"}, "stopped_at": {"N": "1"}}
+    item = {"owner": {"S": "control"}, "name": {"S": "deployment"}, "stopped_at": {"N": "1"}}
     boto3.client("dynamodb").put_item(TableName="ledger", Item=item)
 
 
 def _resume_buying() -> None:
-    key = {"owner": {"S": "deployment"}, "name": {"S": "control"}}
+    key = {"owner": {"S": "control"}, "name": {"S": "deployment"}}
     boto3.client("dynamodb").delete_item(TableName="ledger", Key=key)
 
 

@@ -171,6 +171,26 @@ def test_stop_and_resume_act_at_once(world: World, monkeypatch: pytest.MonkeyPat
     assert world.api.generate().status == 202
 
 
+def test_settings_of_an_older_version_apply_until_they_are_changed(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They were in another place of the ledger, which the functions can write."""
+    former = {"owner": {"S": "deployment"}, "name": {"S": "control"}}
+    settings = {"stopped_at": {"N": "1"}, "reason": {"S": "an audit"}, "day_budget": {"N": "7000000"}}
+    dynamodb = boto3.client("dynamodb")
+    dynamodb.put_item(TableName="ledger", Item=former | settings | {"month_budget": {"NULL": True}})
+    accepted_before = world.api.generate()
+    assert (accepted_before.status, accepted_before.json()["error"]["code"]) == (503, "buying_stopped")
+    assert easel(world, monkeypatch, "resume") == 0
+    assert world.api.generate().status == 202
+    assert "Item" not in dynamodb.get_item(TableName="ledger", Key=former)
+    assert easel(world, monkeypatch, "budget", "show") == 0
+    day, month = capsys.readouterr().out.splitlines()[-2:]
+    assert "$7.00" in day and day.endswith("easel budget set")
+    assert "none" in month and month.endswith("easel budget set")
+    assert easel(world, monkeypatch, "ledger", "check") == 0
+
+
 @pytest.mark.parametrize(("outcome", "spent"), [(["--charged", "0.05"], 50_000), (["--free"], 0)])
 def test_an_unknown_outcome_is_resolved_once(
     world: World, monkeypatch: pytest.MonkeyPatch, outcome: list[str], spent: int

@@ -315,6 +315,23 @@ def test_without_a_secret_no_webhook_is_accepted(world: World) -> None:
     assert world.jobs.messages() == []
 
 
+@pytest.mark.parametrize(("has_secret", "outcome"), [(True, "status_204"), (False, "no_secret")])
+def test_a_key_of_an_older_version_is_not_refused_before_its_secret_is_looked_for(
+    world: World, receiver: Server, has_secret: bool, outcome: str
+) -> None:
+    """Its record does not say whether there is a secret, and whoever takes requests cannot read secrets."""
+    if has_secret:
+        secret_of(world)
+    key = boto3.client("dynamodb").scan(TableName="callers", FilterExpression="attribute_exists(id)")["Items"][0]
+    boto3.client("dynamodb").put_item(
+        TableName="callers", Item={name: value for name, value in key.items() if name != "signs_webhooks"}
+    )
+    receiver.replies = [OK]
+    job_id = ended(world, url_of(receiver))
+    world.webhooks.deliver()
+    assert world.api.job(job_id)["webhook"]["outcome"] == outcome
+
+
 # Where it may go
 
 

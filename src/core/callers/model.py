@@ -52,7 +52,8 @@ class BrowserToken:
 class Caller:
     """Who an API key stands for. Times are Unix seconds; empty tuples allow everything.
 
-    With a `token`, it is a web page that acts for the caller.
+    With a `token`, it is a web page that acts for the caller. `signs_webhooks` says whether it has a secret for that;
+    None if it is not known, of keys that were made before 0.1.0.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Caller:
     requests_per_minute: int | None = None
     key_hash: str | None = None
     token: BrowserToken | None = None
+    signs_webhooks: bool | None = False
 
     @property
     def subject(self) -> str:
@@ -105,6 +107,7 @@ class Caller:
             **{budget_field(period): self.budget.of(period) for period in PERIODS},
             "images_per_minute": self.images_per_minute,
             "requests_per_minute": self.requests_per_minute,
+            "signs_webhooks": self.signs_webhooks,
         }
         return {name: value for name, value in fields.items() if value not in (None, [])}
 
@@ -123,6 +126,7 @@ class Caller:
             images_per_minute=item.get("images_per_minute"),
             requests_per_minute=item.get("requests_per_minute"),
             key_hash=item.get("key_hash"),
+            signs_webhooks=item.get("signs_webhooks"),
         )
 
 

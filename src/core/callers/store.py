@@ -56,6 +56,13 @@ class CallerStore:
         """
         return self._set(caller_id, {budget_field(period): limit for period, limit in periods.items()})
 
+    def set_signs_webhooks(self, caller_id: str) -> Caller | None:
+        """Note that a caller has a secret to sign webhooks with; None if the caller does not exist.
+
+        Whoever takes requests learns this, but cannot read the secret.
+        """
+        return self._update(caller_id, "SET signs_webhooks = :yes", {":yes": {"BOOL": True}})
+
     def set_rates(self, caller_id: str, rates: Rates) -> Caller | None:
         """Change a caller's limits per minute (None for no limit); None if the caller does not exist."""
         return self._set(caller_id, rates)

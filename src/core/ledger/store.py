@@ -6,7 +6,10 @@
     key_…               minute#2026-11-22T12:00    a balance, for keys with a limit of images per minute
     usage#2026-11-22    key_…#MODEL                a balance, for reports
     entries#2026-11-22  key_…#job_…#ID#2#settle    an entry, never changed
-    deployment          control                    see Control
+    control             deployment                 see Control
+
+The owner is the partition key, by which the functions' roles tell apart what they can write: balances and entries, but
+never the operator's settings.
 
 A movement is written in one transaction with its job (see jobs.store), so neither exists without the other. DynamoDB
 cannot add in a condition, so `committed` is stored in addition to `reserved` and `spent`.
@@ -23,7 +26,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-_CONTROL = Account(DEPLOYMENT, "control")
+_CONTROL = Account("control", DEPLOYMENT)
+# Where the settings were before 0.1.0. What is there applies until the first change of any setting moves it.
+_FORMER_CONTROL = Account(DEPLOYMENT, "control")
 _BATCH = 100  # keys of one BatchGetItem
 
 
@@ -100,13 +105,13 @@ class LedgerStore:
 
     def control_and_balances(self, accounts: Iterable[Account]) -> tuple[Control, dict[Account, Balance]]:
         """The operator's settings and some balances, in one read."""
-        found = self._read([*accounts, _CONTROL])
-        control = _control(found.pop(_CONTROL, {}))
+        found = self._read([*accounts, _CONTROL, _FORMER_CONTROL])
+        control = _control(found.pop(_FORMER_CONTROL, {}) | found.pop(_CONTROL, {}))
         return control, {account: _balance(item) for account, item in found.items()}
 
     def control(self) -> Control:
         """The operator's current settings."""
-        return _control(self._read([_CONTROL]).get(_CONTROL, {}))
+        return self.control_and_balances([])[0]
 
     def of_owner(self, owner: str, prefix: str = "") -> Iterator[tuple[Account, Balance]]:
         """All balances of an owner whose names have the prefix, sorted by name."""
@@ -121,7 +126,7 @@ class LedgerStore:
                 account = Account(item["owner"], item["name"])
                 if "kind" in item:
                     entries.append(_entry(item))
-                elif account != _CONTROL:
+                elif account not in (_CONTROL, _FORMER_CONTROL):
                     balances[account] = _balance(item)
         return entries, balances
 
@@ -148,8 +153,20 @@ class LedgerStore:
         self._update_control(f"REMOVE {period}_budget")
 
     def _update_control(self, update: str, values: dict[str, Any] | None = None) -> None:
+        self._move_control()
         given: Any = {"ExpressionAttributeValues": values} if values else {}
         self._client.update_item(TableName=self._table, Key=_key(_CONTROL), UpdateExpression=update, **given)
+
+    def _move_control(self) -> None:
+        """Move the settings from their former place, if there are any, so that a change applies to them."""
+        former, current = (
+            self._client.get_item(TableName=self._table, Key=_key(place), ConsistentRead=True).get("Item", {})
+            for place in (_FORMER_CONTROL, _CONTROL)
+        )
+        if former:
+            moved: Any = {"TableName": self._table, "Item": {**former, **current, **_key(_CONTROL)}}
+            emptied: Any = {"TableName": self._table, "Key": _key(_FORMER_CONTROL)}
+            self._client.transact_write_items(TransactItems=[{"Put": moved}, {"Delete": emptied}])
 
     def _query(self, owner: str, prefix: str) -> Iterator[dict[str, Any]]:
         condition, values = "#owner = :owner", {":owner": {"S": owner}}

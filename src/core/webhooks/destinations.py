@@ -4,7 +4,6 @@ from core.callers.model import Caller
 from core.errors import InvalidRequest
 from core.outbound.addresses import TrustedHosts, is_public
 from core.outbound.urls import ForbiddenUrl, HttpsUrl
-from core.webhooks.secret_store import SecretStore
 
 PARAM = "Easel-Webhook"
 MAX_URL_CHARACTERS = 2048
@@ -13,8 +12,7 @@ MAX_URL_CHARACTERS = 2048
 class WebhookDestinations:
     """Decides which URLs a caller may have messages sent to."""
 
-    def __init__(self, secrets: SecretStore, trusted_hosts: TrustedHosts) -> None:
-        self._secrets = secrets
+    def __init__(self, trusted_hosts: TrustedHosts) -> None:
         self._trusted_hosts = trusted_hosts
 
     def check(self, caller: Caller, url: str) -> None:
@@ -34,7 +32,7 @@ class WebhookDestinations:
             raise _refused("its host is not on the public internet")
         if parsed.port != 443 and not (trusted.networks or parsed.host in trusted.names):
             raise _refused("its port is not 443")
-        if self._secrets.of(caller.id) is None:
+        if caller.signs_webhooks is False:
             raise InvalidRequest(
                 f"The API key '{caller.name}' has no secret to sign webhooks with. Ask the operator to create one "
                 f"(easel webhooks secret {caller.id}).",

@@ -4,8 +4,7 @@ import logging
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from composition.mcp import settings
-from composition.services import services
+from composition.mcp import authenticator, settings
 from core.callers.authentication import require_key
 from core.errors import EaselError, ServerError
 from core.logs import logger
@@ -46,7 +45,7 @@ def _answer(event: Event, context: LambdaContext) -> Answer:
         return answered
     requested = event["requestContext"]
     caller = require_key(
-        services().authentication.caller_of(
+        authenticator().caller_of(
             authorization.credential(event),
             event["headers"].get("origin"),
             source=requested["http"].get("sourceIp"),

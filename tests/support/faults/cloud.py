@@ -23,11 +23,14 @@ from core.jobs.recovery import RESTORING_PATIENCE_SECONDS
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 from tests.support.faults.wire import Crash, Planned, Wire, watching
+from tests.support.permissions import role_of
+from tests.support.template import TEMPLATE
 from tests.support.world import World, deployed, simulated
 from tests.support.world.http_api import Answer
-from tests.support.world.invocations import PUBLIC_URL, TEMPLATE, Context, message, sample_event
+from tests.support.world.invocations import PUBLIC_URL, Context, message, sample_event
 from tests.support.world.mcp_server import META
 from tests.support.world.queues import queue_url
+from tests.support.world.roles import with_role
 
 SECRET = "sk-simulated"
 MINUTE = 60
@@ -364,7 +367,7 @@ def _handler(function: str) -> Any:
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.handler
+    return with_role(module.handler, role_of(f"handlers.{function}.handler"))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ ends          the announcer, the event bus, webhooks
 inbox         the drop function
 provider      the simulator, and the check of its models
 aws           what moto plays
+roles         what the functions are allowed to ask of AWS
 """
 
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from tests.support.world.http_api import HttpApi
 from tests.support.world.inbox import Inbox
 from tests.support.world.jobs import Jobs
 from tests.support.world.provider import Provider
+from tests.support.world.roles import enforced
 
 
 @dataclass
@@ -70,7 +72,8 @@ def deployed(simulator: Simulator) -> Iterator[World]:
         _begin_anew()
         stack = Stack(aws.session(), None, _outputs(variables))
         key, _ = keys.create(stack, "tests", None, [], [])
-        yield World(simulator, stack, HttpApi(key), Provider(simulator))
+        with enforced():
+            yield World(simulator, stack, HttpApi(key), Provider(simulator))
     _begin_anew()
 
 

@@ -13,7 +13,7 @@ from botocore.awsrequest import AWSPreparedRequest
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
 
-from tests.support.world.invocations import TEMPLATE
+from tests.support.template import TEMPLATE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -10,7 +10,8 @@ from botocore.config import Config
 from moto.events.models import EventPattern
 
 from handlers import announcer, webhook
-from tests.support.world.invocations import PUBLIC_URL, TEMPLATE, Context, message
+from tests.support.template import TEMPLATE
+from tests.support.world.invocations import PUBLIC_URL, Context, message
 from tests.support.world.queues import taken
 
 

@@ -1,24 +1,15 @@
-"""How Lambda invokes a function: its sample event, its context, and what the template says of it."""
+"""How Lambda invokes a function: its sample event and its context."""
 
 import json
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from local.processes import ROOT
 
 # Where the announcer's links start: no request tells it a host.
 PUBLIC_URL = "https://easel.example/v1"
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms as nothing: the tests need only the plain parts."""
-
-
-_Loader.add_multi_constructor("!", lambda *_: None)
-TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _Loader)
 
 
 def sample_event(function: str) -> dict[str, Any]:
