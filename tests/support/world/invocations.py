@@ -1,7 +1,9 @@
 """How Lambda invokes a function: its sample event, its context, and what the template says of it."""
 
+import importlib.util
 import json
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from typing import Any
 
 import yaml
@@ -32,6 +34,16 @@ def message(function: str, body: str) -> dict[str, Any]:
     event = sample_event(function)
     event["Records"][0]["body"] = body
     return event
+
+
+def fresh_handler(function: str) -> Any:
+    """A function's handler as a process of its own has it: module-level state is not shared between invocations."""
+    spec = importlib.util.find_spec(f"handlers.{function}")
+    assert isinstance(spec, ModuleSpec)
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.handler
 
 
 @dataclass
