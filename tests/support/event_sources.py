@@ -193,7 +193,7 @@ class EventSources:
         self._time.start(sweep)
         self._time.at(time.time() + 60, self._sweep)
         # Nobody reads what moto keeps of them, and it copies the stream for each transaction.
-        get_backend("dynamodb")["123456789012"]["us-east-1"].tables["jobs"].stream_shard.items.clear()
+        get_backend("dynamodb")["123456789012"]["us-east-1"].tables["jobs"].stream_shard.items.clear()  # type: ignore[union-attr]  # it has a stream
         for queue in get_backend("sqs")["123456789012"]["us-east-1"].queues.values():
             queue._messages.clear()
 
