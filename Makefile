@@ -158,12 +158,9 @@ build: ## build the functions with sam build (ARCHITECTURE=arm64|x86_64)
 		--build-dir build --cache-dir cache --parameter-overrides Architecture=$(ARCHITECTURE))
 	@$(BIN)/python -m local.finishing $(BUILD)/build
 
-# Until samconfig.toml names the provider's secret for a profile, SAM asks for every parameter.
-IS_GUIDED = import tomllib; profile = tomllib.load(open("samconfig.toml", "rb"))["$(PROFILE)"]["deploy"]["parameters"]; \
-	print("" if "OpenAiSecretArn" in profile.get("parameter_overrides", "") else "--guided")
-
 deploy: build ## deploy to your AWS account with sam deploy (PROFILE=default|prod)
-	@SAM_CLI_TELEMETRY=0 $(SAM) deploy --config-env $(PROFILE) $$($(BIN)/python -c '$(IS_GUIDED)')
+	@options=$$($(BIN)/python -m local.before_deploy $(PROFILE)); \
+		SAM_CLI_TELEMETRY=0 $(SAM) deploy --config-env $(PROFILE) $$options
 
 
 # Upkeep.

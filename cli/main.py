@@ -5,7 +5,7 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import drops, keys, spending, tokens, webhooks
+from cli import drops, keys, removal, restoring, spending, tokens, webhooks
 from cli.errors import CommandError
 from cli.stack import Stack
 from core import __version__
@@ -32,6 +32,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--profile", help="AWS profile")
     parser.add_argument("--region", help="AWS region")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (keys, spending, drops, webhooks, tokens):
+    for module in (keys, spending, drops, webhooks, tokens, restoring, removal):
         module.add_commands(commands)
     return parser

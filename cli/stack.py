@@ -18,12 +18,13 @@ LOCAL_STACK_FILE = Path("out/stack.json")
 
 @dataclass(frozen=True)
 class Stack:
-    """A deployed Easel: a session with access to it, its outputs, and the parameters it was deployed with."""
+    """A deployed Easel: a session with access to it, its outputs, its parameters, and the name of its stack."""
 
     session: boto3.session.Session
     endpoint_url: str | None
     outputs: dict[str, str]
     parameters: dict[str, str] = field(default_factory=dict)
+    name: str = ""
 
     @classmethod
     def find(cls, name: str, *, local: bool, profile: str | None = None, region: str | None = None) -> "Stack":
@@ -55,7 +56,7 @@ class Stack:
             raise CommandError(f"cannot read the stack '{name}': {error}. Choose another with --stack.") from error
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
         parameters = {each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", [])}
-        return cls(session, endpoint_url, outputs, parameters)
+        return cls(session, endpoint_url, outputs, parameters, name)
 
     def output(self, name: str) -> str:
         """An output of the stack.

@@ -5,8 +5,11 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.sqs.models import sqs_backends
 
 from cli import keys
+from tests.support.moved_time import Clock
 from tests.support.world import World
 from tests.support.world.queues import queue_url
 
@@ -46,6 +49,42 @@ def test_a_job_beyond_its_callers_share_lets_others_go_first(world: World) -> No
     take_turns(caller_id, "job_1", until=time.time() + 60)
     world.jobs.deliver(job_id)
     assert (world.api.job(job_id)["status"], world.provider.bought()) == ("succeeded", 1)
+
+
+def delays_of_waiting_jobs() -> list[float]:
+    """Seconds until each message in the queue is delivered."""
+    queue = sqs_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].queues["jobs"]
+    return [max(0.0, each.delayed_until / 1000 - time.time()) for each in queue._messages]
+
+
+@pytest.mark.usefixtures("two_turns")
+@pytest.mark.parametrize(("waited", "shortest", "longest"), [(0, 3, 6), (20, 10, 20), (600, 30, 60), (3000, 30, 60)])
+def test_a_job_that_has_waited_long_looks_for_a_slot_less_often(
+    world: World, clock: Clock, waited: int, shortest: int, longest: int
+) -> None:
+    clock.stop_at(time.time())
+    job_id = world.api.accepted()
+    take_turns(caller_of(world, job_id), "job_1", "job_2", until=time.time() + 4000)
+    world.jobs.messages()
+    clock.forward(waited)
+    world.jobs.deliver(job_id)
+    (delay,) = delays_of_waiting_jobs()
+    assert shortest - 1 <= delay <= longest
+
+
+@pytest.mark.usefixtures("two_turns")
+def test_the_sweep_sends_no_copy_of_a_job_that_waits_for_a_slot(world: World, clock: Clock) -> None:
+    """Each copy would wait in the same way, so a long wait would multiply the messages."""
+    clock.stop_at(time.time())
+    job_id = world.api.accepted()
+    take_turns(caller_of(world, job_id), "job_1", "job_2", until=time.time() + 4000)
+    world.jobs.messages()
+    for _ in range(20):
+        world.jobs.deliver(job_id)
+        (delay,) = delays_of_waiting_jobs()
+        clock.forward(delay + 1)
+        world.jobs.sweep()
+        assert world.jobs.messages() == [job_id]
 
 
 @pytest.mark.usefixtures("two_turns")

@@ -47,7 +47,9 @@ LEASE_MARGIN_SECONDS = 10
 # While buying is stopped, jobs check so often whether it has resumed, until their deadline.
 STOPPED_RETRY_SECONDS = 15.0
 _DEFAULT_RETRY_SECONDS = 5.0
-_SLOT_RETRY_SECONDS = (3, 9)
+# A job that waits for a slot looks again after about as long as it has waited, within these bounds. So a short burst
+# is done quickly, and a long one costs few messages.
+_SLOT_RETRY_SECONDS = (6, 60)
 _LONGEST_BACKOFF_SECONDS = 60.0
 
 
@@ -115,7 +117,11 @@ class Worker:
 
     def _wait_for_slot(self, job: Job) -> None:
         """Put the job back: a caller with hundreds of jobs must not block the others."""
-        delay = random.randint(*_SLOT_RETRY_SECONDS)
+        now = self._now()
+        shortest, longest = _SLOT_RETRY_SECONDS
+        delay = int(min(max(now - job.created_at, shortest), longest) * random.uniform(0.5, 1.0))
+        # Otherwise the sweep would send copies, each of which would wait in the same way.
+        self._jobs.save(job.requeued(now + delay + QUEUE_PATIENCE_SECONDS))
         self._queue.send(job.id, delay, group=job.caller_id)  # Should it fail, the sweep sends it.
         log.info("job waits for a slot", extra=_traced(job, seconds=delay))
 

@@ -159,9 +159,40 @@ def test_every_consumed_queue_has_a_dead_letter_queue_or_is_one(transformed: Tem
         assert "RedrivePolicy" in queue or name in dead_letter_queues, name
 
 
+def test_a_message_survives_a_few_throttled_deliveries(transformed: Template) -> None:
+    """A throttled delivery counts as a receive. Source: AWS Lambda, SQS event sources: at least five receives."""
+    for name, queue, _ in consumers(transformed):
+        if "RedrivePolicy" in queue:
+            assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5, name
+
+
 def test_consumers_report_failures_message_by_message(transformed: Template) -> None:
     for name, mapping in of_type(transformed, "AWS::Lambda::EventSourceMapping").items():
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"], name
+
+
+# ---------------------------------------------------------------- concurrency
+
+
+def test_nothing_is_reserved_unless_the_operator_asks(transformed: Template) -> None:
+    """While the account's quota is 10, as in new accounts, any reservation fails the deployment."""
+    reserved = {
+        name: function["ReservedConcurrentExecutions"]
+        for name, function in of_type(transformed, "AWS::Lambda::Function").items()
+        if "ReservedConcurrentExecutions" in function
+    }
+    assert set(reserved) == {"DirectFunction", "McpFunction"}, "the doors that no gateway throttles"
+    for condition, asked, otherwise in (value["Fn::If"] for value in reserved.values()):
+        assert otherwise == {"Ref": "AWS::NoValue"}
+        assert transformed["Conditions"][condition] == {"Fn::Not": [{"Fn::Equals": [asked, ""]}]}
+        assert transformed["Parameters"][asked["Ref"]]["Default"] == ""
+
+
+@pytest.mark.parametrize("parameter", ["DirectConcurrency", "McpConcurrency"])
+def test_a_reservation_is_a_number_of_calls_and_0_closes_the_door(transformed: Template, parameter: str) -> None:
+    pattern = transformed["Parameters"][parameter]["AllowedPattern"]
+    assert all(re.fullmatch(pattern, good) for good in ("", "0", "1", "20", "1000"))
+    assert not any(re.fullmatch(pattern, bad) for bad in ("-1", "1.5", "many", " ", "1e3", "٣"))
 
 
 # ---------------------------------------------------------------- permissions
@@ -374,6 +405,32 @@ def test_every_alarm_watches_something_of_this_stack(transformed: Template) -> N
     for name, alarm in of_type(transformed, "AWS::CloudWatch::Alarm").items():
         values = [dimension["Value"] for dimension in alarm["Dimensions"]]
         assert any(target(value) in transformed["Resources"] or target(value) == "AWS" for value in values), name
+
+
+def test_functions_that_callers_or_jobs_wait_for_have_an_alarm_on_throttles(transformed: Template) -> None:
+    """The sweep runs every minute, so it notices an exhausted account before a caller does."""
+    watched = {
+        target(alarm["Dimensions"][0]["Value"])
+        for alarm in of_type(transformed, "AWS::CloudWatch::Alarm").values()
+        if (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Throttles")
+    }
+    assert watched == {"ApiFunction", "DirectFunction", "McpFunction", "WorkerFunction", "SweepFunction"}
+
+
+def test_texts_count_deliveries_as_the_queues_do(transformed: Template) -> None:
+    """Alarms and outputs say how often a message failed."""
+    limits = {
+        queue["RedrivePolicy"]["maxReceiveCount"]
+        for queue in of_type(transformed, "AWS::SQS::Queue").values()
+        if "RedrivePolicy" in queue
+    }
+    assert limits == {5}
+    texts = [alarm["AlarmDescription"] for alarm in of_type(transformed, "AWS::CloudWatch::Alarm").values()]
+    texts += [output["Description"] for output in transformed["Outputs"].values()]
+    texts += (Path(__file__).parents[3] / "docs/operations.md").read_text().splitlines()
+    counted = [text for text in texts if re.search(r"(message|drop|worker|function|job)\b.* failed\b.* times", text)]
+    assert len(counted) > 5
+    assert [text for text in counted if "five times" not in text] == []
 
 
 def test_every_function_logs_to_a_group_of_its_own_that_forgets(transformed: Template) -> None:

@@ -1,13 +1,11 @@
 """What AWS does by itself while the clock moves: deliver messages again or to a dead-letter queue, and sweep."""
 
 import base64
-import importlib.util
 import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from importlib.machinery import ModuleSpec
 from typing import Any
 from uuid import uuid4
 
@@ -23,14 +21,12 @@ from core.jobs.recovery import RESTORING_PATIENCE_SECONDS
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 from tests.support.faults.wire import Crash, Planned, Wire, watching
-from tests.support.permissions import role_of
 from tests.support.template import TEMPLATE
 from tests.support.world import World, deployed, simulated
 from tests.support.world.http_api import Answer
-from tests.support.world.invocations import PUBLIC_URL, Context, message, sample_event
+from tests.support.world.invocations import PUBLIC_URL, Context, fresh_handler, message, sample_event
 from tests.support.world.mcp_server import META
 from tests.support.world.queues import queue_url
-from tests.support.world.roles import with_role
 
 SECRET = "sk-simulated"
 MINUTE = 60
@@ -159,7 +155,7 @@ class Cloud:
         event["body"] = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
         try:
             with self.wire.process("mcp", _API_SECONDS) as process:
-                answered = _handler("mcp")(event, _Remaining(process.time_left))
+                answered = fresh_handler("mcp")(event, _Remaining(process.time_left))
         except Crash:
             self.restart()
             return None
@@ -228,7 +224,7 @@ class Cloud:
         with self.wire.process(function, seconds) as process:
             context = _Remaining(process.time_left)
             try:
-                answer = _handler(function)(event, context)
+                answer = fresh_handler(function)(event, context)
             except Crash:
                 self.restart()
                 raise Died(function) from None
@@ -358,16 +354,6 @@ class _Remaining(Context):
 
     def get_remaining_time_in_millis(self) -> int:  # type: ignore[override]  # static in Powertools, not in Lambda
         return int(self._time_left() * 1000)
-
-
-def _handler(function: str) -> Any:
-    """A function's handler as a process of its own has it: module-level state is not shared between invocations."""
-    spec = importlib.util.find_spec(f"handlers.{function}")
-    assert isinstance(spec, ModuleSpec)
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return with_role(module.handler, role_of(f"handlers.{function}.handler"))
 
 
 @contextmanager

@@ -1,12 +1,16 @@
 """How Lambda invokes a function: its sample event and its context."""
 
+import importlib.util
 import json
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from local.processes import ROOT
+from tests.support.permissions import role_of
+from tests.support.world.roles import with_role
 
 # Where the announcer's links start: no request tells it a host.
 PUBLIC_URL = "https://easel.example/v1"
@@ -23,6 +27,16 @@ def message(function: str, body: str) -> dict[str, Any]:
     event = sample_event(function)
     event["Records"][0]["body"] = body
     return event
+
+
+def fresh_handler(function: str) -> Any:
+    """A function's handler as a process of its own has it: module-level state is not shared between invocations."""
+    spec = importlib.util.find_spec(f"handlers.{function}")
+    assert isinstance(spec, ModuleSpec)
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return with_role(module.handler, role_of(f"handlers.{function}.handler"))
 
 
 @dataclass

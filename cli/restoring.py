@@ -1,0 +1,90 @@
+"""easel restore: makes a table of the deployment equal to another one, such as one restored from a backup.
+
+DynamoDB restores only into a new table, without the stream, expiry and protection of the old one. So what was restored
+is copied back into the table that the stack knows.
+"""
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+from cli.errors import CommandError
+from cli.stack import Stack
+
+_OUTPUTS = {"jobs": "JobsTableName", "ledger": "LedgerTableName", "callers": "CallersTableName"}
+_ATTEMPTS = 10
+
+
+def add_commands(commands: Any) -> None:
+    """Add `easel restore`."""
+    restore_ = commands.add_parser("restore", help="make a table equal to one that was restored from a backup")
+    restore_.add_argument("table", choices=sorted(_OUTPUTS))
+    restore_.add_argument("source", help="the restored table's name")
+    restore_.add_argument("--confirm", metavar="NAME", help="the stack's name; without it, only show what would change")
+    restore_.set_defaults(run=_restore)
+
+
+def changes(stack: Stack, table: str, source: str) -> tuple[list[Any], list[Any]]:
+    """What makes a table equal to the source: items to write, and keys of items to delete.
+
+    Raises:
+        CommandError: the tables have different keys.
+    """
+    dynamodb, name = stack.client("dynamodb"), stack.output(_OUTPUTS[table])
+    keys = _keys_of(dynamodb, name)
+    if _keys_of(dynamodb, source) != keys:
+        raise CommandError(f"'{source}' has other keys than {name}; it is not a copy of the {table} table")
+
+    def key_of(item: Any) -> tuple[str, ...]:
+        return tuple(str(item[key]) for key in keys)
+
+    wanted = {key_of(item): item for item in _items(dynamodb, source)}
+    held = {key_of(item): item for item in _items(dynamodb, name)}
+    writes = [item for key, item in wanted.items() if held.get(key) != item]
+    deletes = [{name: item[name] for name in keys} for key, item in held.items() if key not in wanted]
+    return writes, deletes
+
+
+def restore(stack: Stack, table: str, writes: list[Any], deletes: list[Any]) -> None:
+    """Carry out changes.
+
+    Raises:
+        CommandError: DynamoDB did not take all of them. Can be repeated.
+    """
+    dynamodb, name = stack.client("dynamodb"), stack.output(_OUTPUTS[table])
+    requests = [{"PutRequest": {"Item": item}} for item in writes]
+    requests += [{"DeleteRequest": {"Key": key}} for key in deletes]
+    for start in range(0, len(requests), 25):
+        left = {name: requests[start : start + 25]}
+        for _ in range(_ATTEMPTS):
+            left = dynamodb.batch_write_item(RequestItems=left)["UnprocessedItems"]
+            if not left:
+                break
+        else:
+            raise CommandError("DynamoDB is too busy; run the command again")
+
+
+def _keys_of(dynamodb: Any, table: str) -> list[str]:
+    schema = dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]
+    return sorted(each["AttributeName"] for each in schema)
+
+
+def _items(dynamodb: Any, table: str) -> Iterator[Any]:
+    for page in dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+        yield from page["Items"]
+
+
+def _restore(stack: Stack, options: argparse.Namespace) -> None:
+    control = stack.ledger().control()
+    if control.stopped_at is None:
+        raise CommandError("buying is not stopped; run `easel stop` first, so that nothing is bought meanwhile")
+    writes, deletes = changes(stack, options.table, options.source)
+    print(f"{len(writes)} items of the {options.table} table change or come back, {len(deletes)} newer ones go.")
+    if options.confirm is None:
+        print(f"Nothing was changed. To do it, add --confirm {stack.name}")
+        return
+    if options.confirm != stack.name:
+        raise CommandError(f"'{options.confirm}' is not the name of the stack, so nothing was changed")
+    restore(stack, options.table, writes, deletes)
+    stack.ledger().stop(control.reason, control.stopped_at)  # The ledger of that time may not be stopped.
+    print("Done. When all that you need is restored: easel ledger check, then easel resume")
