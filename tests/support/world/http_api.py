@@ -41,8 +41,9 @@ class HttpApi:
         door: str = "api",
         key: str | None = None,
         headers: dict[str, str] | None = None,
+        source: str = "203.0.113.7",
     ) -> Answer:
-        """Send one request through API Gateway, or through the URL of the function itself (`direct`)."""
+        """Send one request through API Gateway, or through the URL of the function itself (`direct`), from an address."""
         path, _, query = path.partition("?")
         text = body if isinstance(body, str) else json.dumps(body) if body is not None else None
         sent = self._headers("application/json", key) | {name.lower(): value for name, value in (headers or {}).items()}
@@ -56,10 +57,11 @@ class HttpApi:
         if door == "api":
             event |= {"httpMethod": method, "path": path, "multiValueHeaders": {k: [v] for k, v in sent.items()}}
             event["requestContext"] |= {"path": f"/v1{path}", "requestTimeEpoch": now, "requestId": str(uuid4())}
+            event["requestContext"]["identity"]["sourceIp"] = source
         else:
             event |= {"rawPath": f"/v1{path}", "rawQueryString": query}
             event["requestContext"] |= {"timeEpoch": now, "requestId": str(uuid4())}
-            event["requestContext"]["http"] |= {"method": method, "path": f"/v1{path}"}
+            event["requestContext"]["http"] |= {"method": method, "path": f"/v1{path}", "sourceIp": source}
         return _answer(event)
 
     def form(
