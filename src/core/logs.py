@@ -20,8 +20,3 @@ _root = logging.getLogger()
 _root.handlers = [logger.registered_handler]
 _root.setLevel(logging.WARNING)
 logging.captureWarnings(capture=True)
-
-
-def log_caller(caller_id: str | None, token_id: str | None = None) -> None:
-    """Name the caller in all further lines of this invocation."""
-    logger.append_keys(caller_id=caller_id, token_id=token_id)

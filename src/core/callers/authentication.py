@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Protocol
 
+from core.callers.audit import note_caller
 from core.callers.model import Caller, hash_key, looks_like_key
 from core.callers.rate_limit import ExpiringCache, Throttle
 from core.callers.store import CallerStore
 from core.errors import Hint, PermissionDenied, RateLimited, Unauthenticated
-from core.logs import log_caller
 
 _HOW = "Send the header 'Authorization: Bearer ek_...' with an Easel API key, not the provider's."
 _UNKNOWN = f"Unknown API key. {_HOW}"
@@ -118,17 +118,25 @@ class Authenticator:
         else:
             self._count(key_hash, limit)
         caller = self._callers.find_by_hash(key_hash)
-        if refusal := _refusal_of(caller):
-            self._refused.put(key_hash, refusal)
-            if source:
-                self._failures.take(_network_of(source), _FAILURES_PER_MINUTE)
-            raise _refused(refusal)
-        assert caller is not None
-        log_caller(caller.id)
+        if caller is None or caller.status(time.time()) != "active":
+            raise self._refuse(key_hash, caller, source)
+        note_caller(caller.id)
         self._limits.put(key_hash, caller.requests_per_minute or _UNLIMITED)
         if limit is None:
             self._count(key_hash, caller.requests_per_minute or _UNLIMITED)
         return caller
+
+    def _refuse(self, key_hash: str, caller: Caller | None, source: str | None) -> Unauthenticated:
+        """Remember that a key is unknown, revoked or expired, and where it came from."""
+        if caller is None:
+            refusal = _Refusal(_UNKNOWN, None)
+        else:
+            status = caller.status(time.time())
+            refusal = _Refusal(f"The API key '{caller.name}' is {status}. Ask the operator for a new one.", caller.id)
+        self._refused.put(key_hash, refusal)
+        if source:
+            self._failures.take(_network_of(source), _FAILURES_PER_MINUTE)
+        return _refused(refusal)
 
     def _count(self, name: str, per_minute: int) -> None:
         if per_minute == _UNLIMITED:
@@ -157,18 +165,8 @@ class Authenticator:
             )
 
 
-def _refusal_of(caller: Caller | None) -> _Refusal | None:
-    """Why the key of this caller is refused; None if it is valid."""
-    if caller is None:
-        return _Refusal(_UNKNOWN, None)
-    status = caller.status(time.time())
-    if status == "active":
-        return None
-    return _Refusal(f"The API key '{caller.name}' is {status}. Ask the operator for a new one.", caller.id)
-
-
 def _refused(refusal: _Refusal) -> Unauthenticated:
-    log_caller(refusal.caller_id)
+    note_caller(refusal.caller_id)
     return Unauthenticated(refusal.message)
 
 

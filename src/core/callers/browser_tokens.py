@@ -17,6 +17,7 @@ from typing import Any
 import jwt
 from pydantic import Field
 
+from core.callers.audit import note_caller
 from core.callers.browser_token_store import TokenStore
 from core.callers.model import BrowserToken, Caller, new_token_id
 from core.callers.rate_limit import ExpiringCache
@@ -24,7 +25,6 @@ from core.callers.signing_keys import SigningSecret, SigningUnavailable
 from core.callers.store import CallerStore
 from core.catalog import Catalog
 from core.errors import Hint, InvalidRequest, NotFound, PermissionDenied, ServiceUnavailable, Unauthenticated
-from core.logs import log_caller
 from core.validation import Body
 
 MAX_SECONDS = 86400
@@ -123,7 +123,7 @@ class Tokens:
             ServiceUnavailable: the signing secret cannot be read.
         """
         caller_id, token_id = self._verified(text)
-        log_caller(caller_id, token_id)
+        note_caller(caller_id, token_id)
         if self._revoked.get(token_id):
             raise _token_revoked()
         token = self._records.get(token_id)

@@ -17,10 +17,10 @@ from typing import Any
 import jwt
 import urllib3
 
+from core.callers.audit import note_caller
 from core.callers.model import Caller
 from core.errors import PermissionDenied, ServiceUnavailable, Unauthenticated
 from core.ledger.model import Budget
-from core.logs import log_caller
 
 # Only asymmetric signatures: the issuer publishes the public keys, and no secret is shared with it.
 ALGORITHMS = ("RS256", "ES256")
@@ -142,7 +142,7 @@ class OidcTokens:
         """
         claims = self._verified(text)
         caller_id = _caller_id(self._policy.issuer, claims["sub"])
-        log_caller(caller_id)
+        note_caller(caller_id)
         if self._policy.scope and self._policy.scope not in _scopes(claims):
             raise PermissionDenied(
                 f"The access token lacks the scope '{self._policy.scope}'. Sign in again and request it.",
@@ -156,6 +156,7 @@ class OidcTokens:
             budget=self._policy.budget,
             images_per_minute=self._policy.images_per_minute,
             requests_per_minute=self._policy.requests_per_minute,
+            hides_deployment_budget=True,
         )
 
     def _verified(self, text: str) -> Mapping[str, Any]:

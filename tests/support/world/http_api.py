@@ -43,7 +43,7 @@ class HttpApi:
         headers: dict[str, str] | None = None,
         source: str = "203.0.113.7",
     ) -> Answer:
-        """Send one request through API Gateway, or through the URL of the function itself (`direct`), from an address."""
+        """Send a request from an address through API Gateway, or through the function's own URL (`direct`)."""
         path, _, query = path.partition("?")
         text = body if isinstance(body, str) else json.dumps(body) if body is not None else None
         sent = self._headers("application/json", key) | {name.lower(): value for name, value in (headers or {}).items()}
@@ -56,7 +56,8 @@ class HttpApi:
         now = int(time.time() * 1000)
         if door == "api":
             event |= {"httpMethod": method, "path": path, "multiValueHeaders": {k: [v] for k, v in sent.items()}}
-            event["requestContext"] |= {"path": f"/v1{path}", "requestTimeEpoch": now, "requestId": str(uuid4())}
+            event["requestContext"] |= {"path": f"/v1{path}", "requestTimeEpoch": now}
+            event["requestContext"] |= {"requestId": "chosen by the client", "extendedRequestId": str(uuid4())}
             event["requestContext"]["identity"]["sourceIp"] = source
         else:
             event |= {"rawPath": f"/v1{path}", "rawQueryString": query}
@@ -82,7 +83,8 @@ class HttpApi:
         event |= {"httpMethod": "POST", "path": path, "headers": sent}
         event |= {"body": base64.b64encode(request.read()).decode(), "isBase64Encoded": True}
         now = int(time.time() * 1000)
-        event["requestContext"] |= {"path": f"/v1{path}", "requestTimeEpoch": now, "requestId": str(uuid4())}
+        event["requestContext"] |= {"path": f"/v1{path}", "requestTimeEpoch": now}
+        event["requestContext"] |= {"requestId": "chosen by the client", "extendedRequestId": str(uuid4())}
         return _answer(event)
 
     def generate(self, headers: dict[str, str] | None = None, **body: Any) -> Answer:
