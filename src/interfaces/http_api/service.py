@@ -1,5 +1,6 @@
 """Routes about the deployment itself; they need no key."""
 
+import base64
 import gzip
 import hashlib
 from collections.abc import Mapping
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
@@ -39,13 +40,13 @@ def health() -> Response[str]:
 
 
 @routes.get("/openapi.json")
-def description() -> Response[Any]:
+def description() -> Response[str]:
     """The description of this API, as an OpenAPI document."""
     return _public("openapi.json", "application/json")
 
 
 @routes.get("/docs")
-def page() -> Response[Any]:
+def page() -> Response[str]:
     """The description of this API, as one page that loads nothing else."""
     return _public("docs.html", "text/html; charset=utf-8", {"Content-Security-Policy": _PAGE_POLICY})
 
@@ -58,20 +59,21 @@ def preflight() -> Response[str]:
 
 @dataclass(frozen=True)
 class _File:
-    """A file of this package, as it is served."""
+    """A file of this package, as it is served; `gzipped` is in base64."""
 
     text: str
-    gzipped: bytes
+    gzipped: str
     etag: str
 
 
 @cache
 def _file(name: str) -> _File:
     content = (_FILES / name).read_bytes()
-    return _File(content.decode(), gzip.compress(content, mtime=0), f'W/"{hashlib.sha256(content).hexdigest()[:32]}"')
+    gzipped = base64.b64encode(gzip.compress(content, mtime=0)).decode()
+    return _File(content.decode(), gzipped, f'W/"{hashlib.sha256(content).hexdigest()[:32]}"')
 
 
-def _public(name: str, content_type: str, headers: Mapping[str, str] | None = None) -> Response[Any]:
+def _public(name: str, content_type: str, headers: Mapping[str, str] | None = None) -> Response[str]:
     """A file for anybody, compressed for clients that accept it.
 
     API Gateway compresses by itself (MinimumCompressionSize): it would pass on bytes only to clients whose Accept
@@ -83,5 +85,7 @@ def _public(name: str, content_type: str, headers: Mapping[str, str] | None = No
     if call.has_version(file.etag):
         return Response(304, content_type, "", headers=headers)
     if call.on_function_url and call.accepts_gzip:
-        return Response(200, content_type, file.gzipped, headers={**headers, "Content-Encoding": "gzip"})
+        packed = Response(200, content_type, file.gzipped, headers={**headers, "Content-Encoding": "gzip"})
+        packed.base64_encoded = True
+        return packed
     return Response(200, content_type, file.text, headers=headers)
