@@ -23,9 +23,10 @@ def add_commands(commands: Any) -> None:
     make = group.add_parser("create", help="create a key and print it, once")
     make.add_argument("--name", required=True, help="who or what the key is for")
     make.add_argument("--expires", type=duration, metavar="DURATION", help="such as 12h, 90d or 4w (default: never)")
-    make.add_argument("--model", action="append", default=[], help="allow only this model; repeat for several")
+    make.add_argument("--model", action="append", default=[], help="allow only this model to run; repeat for several")
     make.add_argument("--origin", action="append", default=[], help="allow only this web origin; repeat for several")
     _add_limits(make)
+    _add_visibility(make)
     make.add_argument("--json", action="store_true", help="print JSON, for scripts")
     make.set_defaults(run=_create)
 
@@ -34,6 +35,7 @@ def add_commands(commands: Any) -> None:
     change = group.add_parser("set", help="change the limits of a key")
     change.add_argument("id", help="the caller's id, key_...")
     _add_limits(change)
+    _add_visibility(change)
     change.set_defaults(run=_set)
 
     end = group.add_parser("revoke", help="revoke a key, effective immediately")
@@ -61,6 +63,17 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         )
 
 
+def _add_visibility(parser: argparse.ArgumentParser) -> None:
+    """The option that says whether a key sees the deployment's budget, for keys of strangers."""
+    parser.add_argument(
+        "--deployment-budget",
+        choices=("shown", "hidden"),
+        default=None,
+        help="whether its answers show what the deployment's budget has left, and so what others spend "
+        "(default: shown)",
+    )
+
+
 def create(
     stack: Stack,
     name: str,
@@ -69,6 +82,8 @@ def create(
     origins: list[str],
     budget: Budget | None = None,
     rates: Rates | None = None,
+    *,
+    hides_deployment_budget: bool = False,
 ) -> tuple[str, Caller]:
     """A new caller and its key, which is not stored; `lifetime` is in seconds, None for no expiry."""
     now = int(time.time())
@@ -83,6 +98,7 @@ def create(
         budget=budget or Budget(),
         images_per_minute=(rates or {}).get("images_per_minute"),
         requests_per_minute=(rates or {}).get("requests_per_minute"),
+        hides_deployment_budget=hides_deployment_budget,
     )
     stack.callers().add(key, caller)
     return key, caller
@@ -107,6 +123,7 @@ def _limits(caller: Caller) -> list[str]:
     limits += [f"{period}={usd(limit)}" for period, limit in budget if limit is not None]
     limits += [f"images/min={caller.images_per_minute}"] if caller.images_per_minute else []
     limits += [f"requests/min={caller.requests_per_minute}"] if caller.requests_per_minute else []
+    limits += ["deployment-budget=hidden"] if caller.hides_deployment_budget else []
     return limits
 
 
@@ -116,7 +133,16 @@ def _date(seconds: int | None) -> str:
 
 def _create(stack: Stack, options: argparse.Namespace) -> None:
     budget, rates = Budget(**_budget_options(options)), _rate_options(options)
-    key, caller = create(stack, options.name, options.expires, options.model, options.origin, budget, rates)
+    key, caller = create(
+        stack,
+        options.name,
+        options.expires,
+        options.model,
+        options.origin,
+        budget,
+        rates,
+        hides_deployment_budget=options.deployment_budget == "hidden",
+    )
     if options.json:
         print(json.dumps({"id": caller.id, "name": caller.name, "key": key, "expires_at": caller.expires_at}))
     else:
@@ -129,16 +155,20 @@ def _list(stack: Stack, _: argparse.Namespace) -> None:
 
 def _set(stack: Stack, options: argparse.Namespace) -> None:
     budget, rates = _budget_options(options), _rate_options(options)
-    if not budget and not rates:
+    visibility = options.deployment_budget
+    if not budget and not rates and not visibility:
         names = [f"--budget-{period}" for period in PERIODS] + [f"--{name.replace('_', '-')}" for name in RATE_NAMES]
+        names.append("--deployment-budget")
         raise CommandError(f"nothing to change; give at least one of {', '.join(names)}")
     callers = stack.callers()
     caller = callers.set_budget(options.id, budget) if budget else None
     caller = callers.set_rates(options.id, rates) if rates else caller
+    caller = callers.hide_deployment_budget(options.id, hidden=visibility == "hidden") if visibility else caller
     if caller is None:
         raise no_such_caller(options.id)
     limits = [f"{_BUDGETS[period]} {'unlimited' if limit is None else usd(limit)}" for period, limit in budget.items()]
     limits += [f"{name.replace('_', ' ')} {limit or 'unlimited'}" for name, limit in rates.items()]
+    limits += [f"deployment budget {visibility}"] if visibility else []
     print(f"{caller.id} ({caller.name}) now has: {', '.join(limits)}.")
     if budget:
         print("What it has already spent still counts.")

@@ -146,6 +146,8 @@ class Budgets:
                 retry_after=max(1, (renewal("minute", now) or 0) - int(now)),
             )
         measure("BudgetRefusals", 1, limit.scope)
+        if limit.scope == DEPLOYMENT and not caller.sees_deployment_budget:
+            return BudgetExceeded("The budget of this deployment is used up for now. Nothing was bought.")
         if caller.token is not None:
             if limit.scope != TOKEN:  # Visitors of a page do not learn what the operator can spend.
                 return BudgetExceeded(
@@ -177,8 +179,6 @@ class Budgets:
     def remaining(self, caller: Caller) -> int | None:
         """Micro-dollars that this caller can still commit now, by the tightest budget; None without a budget."""
         states = self.states(caller)
-        if caller.token is not None:  # Visitors of a page do not learn what the operator can spend.
-            states = [state for state in states if state.scope == TOKEN]
         return min((state.remaining for state in states if state.remaining is not None), default=None)
 
     def measure_deployment(self) -> None:
@@ -189,12 +189,11 @@ class Budgets:
                 measure("BudgetLeftUsd", state.remaining / 1_000_000, state.scope)
 
     def states(self, caller: Caller | None) -> list[BudgetState]:
-        """A browser token's total, the key's day, month and total, and the deployment's month and day.
-
-        Without a caller only the deployment's.
+        """The budgets that a caller may know: a browser token's total, or the key's day, month and total, and the
+        deployment's month and day. Without a caller only the deployment's.
         """
         now = time.time()
-        places = self._budgets(caller, Control(), now)
+        places = [limit for limit in self._budgets(caller, Control(), now) if _is_visible(limit, caller)]
         control, balances = self._ledger.control_and_balances([limit.account for limit in places])
         return [
             BudgetState(
@@ -205,6 +204,7 @@ class Budgets:
                 renewal(limit.period, now),
             )
             for limit in self._budgets(caller, control, now)
+            if _is_visible(limit, caller)
         ]
 
     def by_day_and_model(self, first: date, last: date, caller_id: str | None = None) -> Iterator[Spent]:
@@ -243,6 +243,15 @@ def _rate(caller: Caller, images: int, now: float) -> tuple[Limit, ...]:
             f"This API key is limited to {_images(allowed)} per minute. Request fewer at once.", param="n"
         )
     return (Limit(account_of(caller.id, "minute", now), RATE, "minute", None, allowed),)
+
+
+def _is_visible(limit: Limit, caller: Caller | None) -> bool:
+    """Whether a caller may know a budget. Visitors of a page do not learn what the operator can spend."""
+    if caller is None:
+        return True
+    if caller.token is not None:
+        return limit.scope == TOKEN
+    return limit.scope != DEPLOYMENT or caller.sees_deployment_budget
 
 
 def _is_measured(limit: Limit) -> bool:

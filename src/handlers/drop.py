@@ -19,7 +19,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     """Take each drop of the batch; one that fails unexpectedly is delivered again."""
 
     def take(record: SQSRecord) -> None:
-        logger.append_keys(request_id=record.message_id)
+        logger.append_keys(request_id=record.message_id, caller_id=None, code=None)
         for notification in read_notifications(record.body):
             drop_intake().take(notification, record.message_id)
 

@@ -8,9 +8,11 @@ import pytest
 
 from cli import keys
 from core import aws
+from core.ledger.dollars import usd
 from core.ledger.model import Budget
 from tests.support.world import World
 from tests.support.world.http_api import Answer
+from tests.support.world.mcp_server import McpDoor
 from tests.support.world.queues import queue_url
 
 REQUEST = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low", "size": "1024x1024"}
@@ -109,6 +111,45 @@ def test_the_deployments_budget_holds_for_all_keys_together(world: World, monkey
     answers = [ask(world, key) for key in (first, second, first)]
     assert [answer.status for answer in answers] == [202, 202, 402]
     assert answers[2].json()["error"]["budget"]["scope"] == "deployment"
+
+
+def everything_told(world: World, key: str) -> str:
+    """All that a caller can read about money: results, quotes, reports, refusals, tools."""
+    body = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low"}
+    told = [ask(world, key).text, ask(world, key).text]
+    told += [world.api.call("POST", "/images/quote", body, key=key).text]
+    told += [world.api.call("GET", path, key=key).text for path in ("/usage", "/jobs")]
+    door = McpDoor(key)
+    told += [door.call(tool, **body).text for tool in ("quote_image", "generate_image")]
+    return "\n".join(told)
+
+
+def test_a_caller_to_whom_it_is_hidden_learns_nothing_of_the_deployments_budget(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = upper_bound(world) + 1234
+    monkeypatch.setenv("EASEL_DAILY_BUDGET_USD", f"{limit / 1e6:.6f}")
+    monkeypatch.setenv("EASEL_PUBLIC_URL", "https://easel.example/v1")
+    world.restart()
+    shown, _ = keys.create(world.stack, "shown", None, [], [])
+    hidden, caller = keys.create(world.stack, "hidden", None, [], [], hides_deployment_budget=True)
+    told = everything_told(world, hidden)
+    assert "The budget of this deployment is used up" in told
+    for secret in (str(limit), '"budget_left_micro_usd": 1234', usd(limit), usd(1234), '"deployment"'):
+        assert secret not in told, secret
+    assert caller.hides_deployment_budget
+    assert '"deployment"' in everything_told(world, shown)
+
+
+def test_the_operator_changes_whether_a_key_sees_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EASEL_DAILY_BUDGET_USD", "5")
+    world.restart()
+    key, caller = keys.create(world.stack, "stranger", None, [], [])
+    for hidden in (True, False):
+        world.stack.callers().hide_deployment_budget(caller.id, hidden=hidden)
+        scopes = {each["scope"] for each in world.api.call("GET", "/usage", key=key).json()["budgets"]}
+        assert ("deployment" in scopes) is not hidden
+        assert ("deployment-budget=hidden" in "".join(keys.table(world.stack))) is hidden
 
 
 def test_a_refused_purchase_gives_its_money_back(world: World) -> None:

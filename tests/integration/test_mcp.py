@@ -22,9 +22,10 @@ from PIL import Image
 
 from cli import keys
 from core import __version__, aws, catalog
+from core.errors import NotFound
 from core.jobs.store import JobStore, RetryPointer
 from core.ledger.store import LedgerStore
-from interfaces.mcp_server import arguments
+from interfaces.mcp_server import app, arguments, completions, prompts, resources
 from interfaces.mcp_server.tools import TOOLS
 from tests.support.moved_time import Clock
 from tests.support.world import World
@@ -366,28 +367,98 @@ def test_a_caller_who_cannot_be_looked_up_gets_an_error_of_ours(world: World, do
     assert answer.headers["x-request-id"] == answer.json()["error"]["request_id"]
 
 
-@pytest.mark.parametrize(
-    ("method", "name", "params"),
-    [
-        ("resources/list", "", {}),
-        ("resources/read", "easel://images/img_1", {"uri": "easel://images/img_1"}),
-        (
-            "completion/complete",
-            "",
-            {
-                "ref": {"type": "ref/resource", "uri": "easel://images/{image_id}"},
-                "argument": {"name": "image_id", "value": ""},
-            },
-        ),
-    ],
-)
-def test_a_fault_outside_of_tools_is_an_error_of_the_protocol(
-    door: McpDoor, method: str, name: str, params: dict[str, Any]
+def every_request(door: McpDoor) -> list[Raw]:
+    """An answer to every method that the server has a handler for, in both eras."""
+    asked: dict[str, dict[str, Any]] = {
+        "tools/list": {},
+        "tools/call": {"name": "list_images", "arguments": {}},
+        "resources/list": {},
+        "resources/templates/list": {},
+        "resources/read": {"uri": "easel://images/img_1"},
+        "prompts/list": {},
+        "prompts/get": {"name": "creative", "arguments": {}},
+        "completion/complete": {
+            "ref": {"type": "ref/resource", "uri": "easel://images/{image_id}"},
+            "argument": {"name": "image_id", "value": ""},
+        },
+        "tasks/get": {"taskId": "job_1"},
+        "tasks/update": {"taskId": "job_1"},
+        "tasks/cancel": {"taskId": "job_1"},
+    }
+    served = {method for method in app._server._request_handlers if method not in {"ping", "server/discover"}}
+    assert served == set(asked)
+    answers = []
+    for method, params in asked.items():
+        name = str(params.get("name") or params.get("uri") or params.get("taskId") or "")
+        body = {"jsonrpc": "2.0", "id": 1, "method": method}
+        modern = json.dumps(body | {"params": params | {"_meta": WITH_TASKS}})
+        legacy = json.dumps(body | {"params": params})
+        answers.append(door.send("POST", body=modern, mcp_method=method, mcp_name=name or None))
+        answers.append(door.send("POST", body=legacy, mcp_protocol_version="2025-11-25", mcp_method=None))
+    return answers
+
+
+SECRET = "arn:aws:iam::123456789012:role/easel"
+
+
+@pytest.mark.parametrize("cause", [RuntimeError(SECRET), ValueError(SECRET), KeyError(SECRET), NotFound(SECRET)])
+def test_no_handler_tells_an_inner_error(
+    door: McpDoor, monkeypatch: pytest.MonkeyPatch, cause: Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Whatever goes wrong in whichever method of whichever era."""
+
+    def fail(*_: object, **__: object) -> Any:
+        raise cause
+
+    for module, name in ((resources, "listed"), (resources, "read"), (completions, "of"), (prompts, "render")):
+        monkeypatch.setattr(module, name, fail)
     with failing_table("jobs"):
-        answer = door.ask(method, name, **params)
-    assert answer.json()["error"]["code"] == -32603
-    assert "AccessDenied" not in answer.text
+        answers = every_request(door)
+    for answer in answers:
+        if not isinstance(cause, NotFound):
+            assert SECRET not in answer.text
+        assert "AccessDenied" not in answer.text
+        assert "validation error" not in answer.text.lower()
+
+
+@pytest.mark.parametrize("era", ["2026-07-28", "2025-11-25"])
+def test_a_fault_of_ours_outside_of_tools_names_the_request_to_ask_about(door: McpDoor, era: str) -> None:
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "resources/list", "params": {"_meta": META}})
+    with failing_table("jobs"):
+        answer = door.send("POST", body=body, mcp_method="resources/list", mcp_protocol_version=era)
+    text = answer.text.partition("data: ")[2].strip() or answer.text
+    error = json.loads(text)["error"]
+    assert (error["code"], error["data"]["code"]) == (-32603, "internal_error")
+    assert error["data"]["request_id"] == answer.headers["x-request-id"]
+
+
+def test_stored_data_that_cannot_be_read_is_not_blamed_on_the_client(world: World, door: McpDoor) -> None:
+    job_id = world.api.accepted()
+    world.jobs.set_texts(job_id, request="no JSON")
+    error = task_request(door, "tasks/get", job_id).json()["error"]
+    assert (error["code"], error["data"]["code"]) == (-32603, "internal_error")
+
+
+@pytest.mark.parametrize("era", ["2026-07-28", "2025-11-25"])
+@pytest.mark.parametrize(
+    "body",
+    ['{"jsonrpc": "2.0", "otter', '{"jsonrpc": "3.0", "otter": 5}', '["otter"]', '{"method": {"otter": 5}, "id": 1}'],
+)
+def test_a_message_that_cannot_be_read_is_refused_without_its_text(door: McpDoor, era: str, body: str) -> None:
+    answer = door.send("POST", body=body, mcp_protocol_version=era, mcp_method="tools/list")
+    assert answer.status == 400
+    assert answer.json()["error"]["code"] in (-32700, -32602, -32600)
+    for hidden in ("otter", "pydantic", "line 1"):
+        assert hidden not in answer.text
+
+
+@pytest.mark.parametrize("key", [None, "Bearer ek_none"])
+def test_answers_are_stored_by_nobody(door: McpDoor, key: str | None) -> None:
+    headers = {} if key is None else {"authorization": key}
+    answers = [door.ask("tools/list", headers=headers), door.call("list_images"), door.send("GET")]
+    for answer in [*answers, door.send("OPTIONS", origin="https://inspector.example.com")]:
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_an_unknown_tool_is_an_error_of_the_protocol(door: McpDoor) -> None:
@@ -585,6 +656,8 @@ def test_without_a_valid_key_the_answer_says_where_to_look(door: McpDoor, key: s
     assert where in answer.headers["www-authenticate"]
     assert ("invalid_token" in answer.headers["www-authenticate"]) == (key is not None)
     assert "Authorization: Bearer ek_" in answer.json()["error"]["message"]
+    # Function URLs rename the header, so the body says it, too.
+    assert f"https://{domain}/.well-known/oauth-protected-resource/mcp" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("forged", [False, True])

@@ -6,6 +6,7 @@ from typing import Any
 import openai.types
 import pytest
 
+from cli import keys
 from core import catalog
 from core.responses.models import model_list, model_named
 from tests.support.world import World
@@ -82,3 +83,23 @@ def test_models_need_a_key(world: World) -> None:
     for path in ("/models", "/models/gpt-image-2"):
         answer = world.api.call("GET", path, headers={"authorization": ""})
         assert (answer.status, answer.json()["error"]["code"]) == (401, "missing_api_key")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "asked", "status"),
+    [
+        ("gpt-image-1", "gpt-image-1", 403),
+        ("gpt-image-2.6-flare", "gpt-image-1", 403),
+        ("gpt-image-2", "gpt-image-1", 202),
+        ("gpt-image-2.6-flare", "gpt-image-2.6-flare", 202),
+        ("gpt-image-2", "gpt-image-2.6-flare", 403),
+    ],
+)
+def test_the_model_that_runs_decides_what_a_key_may_buy(world: World, allowed: str, asked: str, status: int) -> None:
+    key, _ = keys.create(world.stack, "narrow", None, [allowed], [])
+    body = {"model": asked, "prompt": "an otter"}
+    answer = world.api.call("POST", "/images/generations", body, key=key, headers={"prefer": "respond-async"})
+    assert answer.status == status
+    if status == 403:
+        assert answer.json()["error"]["code"] == "model_not_allowed"
+        assert ("in place of" in answer.json()["error"]["message"]) == (asked == "gpt-image-1")

@@ -73,6 +73,8 @@ def test_the_audience_may_be_one_of_several(world: World, issuer: Issuer) -> Non
         ({"aud": None}, "invalid_token"),
         ({"iss": "https://evil.example"}, "invalid_token"),
         ({"sub": None}, "invalid_token"),
+        ({"sub": ""}, "invalid_token"),
+        ({"sub": " \t"}, "invalid_token"),
         ({"exp": None}, "invalid_token"),
     ],
 )
@@ -130,6 +132,32 @@ def test_a_scope_may_be_required(
     assert jobs(world, issuer.token(scp=["images:buy"])).status == 200
 
 
+@pytest.mark.parametrize("claim", ["scope", "scp"])
+@pytest.mark.parametrize("value", [5, True, 1.5, [], [5, None], {"images:buy": True}, [["images:buy"]]])
+def test_a_scope_of_another_type_grants_nothing(
+    world: World, issuer: Issuer, claim: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EASEL_OIDC_SCOPE", "images:buy")
+    world.restart()
+    issuer.publish(*published(first=RSA_KEYS["first"]))
+    assert_refused(jobs(world, issuer.token(**{claim: value})), 403, "insufficient_scope")
+
+
+@pytest.mark.parametrize("subject", ["\ud800", "a" * 3000, "key_1", "\u202e\n"])
+def test_any_other_name_of_a_user_will_do(world: World, issuer: Issuer, subject: str) -> None:
+    issuer.publish(*published(first=RSA_KEYS["first"]))
+    assert jobs(world, issuer.token(sub=subject)).status == 200
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf", "exp", "aud", "iss"])
+@pytest.mark.parametrize("value", [[], {}, float("inf"), "soon", [None]])
+def test_a_claim_of_another_type_is_never_a_fault_of_ours(world: World, issuer: Issuer, claim: str, value: Any) -> None:
+    issuer.publish(*published(first=RSA_KEYS["first"]))
+    claims = json.dumps({"iss": issuer.url, "aud": AUDIENCE, "sub": "user", "iat": 1, "exp": 2**33} | {claim: value})
+    token = jwt.PyJWS().encode(claims.encode(), RSA_KEYS["first"], "RS256", headers={"kid": "first"})
+    assert_refused(jobs(world, token), 401, "invalid_token")
+
+
 def test_users_have_the_default_limits_each(world: World, issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EASEL_OIDC_IMAGES_PER_MINUTE", "1")
     monkeypatch.setenv("EASEL_OIDC_DAILY_BUDGET_USD", "5")
@@ -178,6 +206,7 @@ def test_made_up_key_ids_cost_one_look_in_half_a_minute(world: World, issuer: Is
         answered(b"<html>"),
         answered({"jwks_uri": "http://127.0.0.1/keys"}),
         answered({"keys": []}),
+        answered(b"[" * 100_000),
         answered(b"{" + b" " * 300_000 + b"}"),
         b"",
     ],
@@ -187,6 +216,51 @@ def test_an_issuer_out_of_order_refuses_its_users_but_no_keys(world: World, issu
     answer = jobs(world, issuer.token())
     assert (answer.status, answer.json()["error"]["retryable"], answer.headers["Retry-After"]) == (503, True, "30")
     assert world.api.call("GET", "/jobs").status == 200
+
+
+def discovered(issuer: Issuer, keys: Any, /, **changes: Any) -> list[bytes]:
+    """What an issuer answers to a look for its keys, with changes of its discovery document."""
+    document = {"issuer": issuer.url, "jwks_uri": f"{issuer.url}/keys"} | changes
+    return [answered(document), answered({"keys": keys})]
+
+
+@pytest.mark.parametrize("named", ["https://evil.example", None, 5, ["https://evil.example"]])
+def test_a_discovery_document_of_another_issuer_is_not_believed(world: World, issuer: Issuer, named: Any) -> None:
+    issuer.server.replies += discovered(issuer, published(first=RSA_KEYS["first"]), issuer=named)
+    assert jobs(world, issuer.token()).status == 503
+
+
+@pytest.mark.parametrize("place", [5, None, "https://", "https://\u2603." + "a" * 70, ["https://x"]])
+def test_a_place_of_keys_that_is_none_is_no_fault_of_ours(world: World, issuer: Issuer, place: Any) -> None:
+    issuer.server.replies += discovered(issuer, [], jwks_uri=place)
+    assert jobs(world, issuer.token()).status == 503
+
+
+@pytest.mark.parametrize("entries", [5, None, "keys", {"kty": "RSA"}])
+def test_keys_that_are_no_list_are_none(world: World, issuer: Issuer, entries: Any) -> None:
+    issuer.server.replies += discovered(issuer, entries)
+    assert jobs(world, issuer.token()).status == 503
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        5,
+        None,
+        [],
+        {},
+        {"kty": 5},
+        {"kty": "RSA"},
+        {"kty": "RSA", "n": 5, "e": []},
+        {"kty": "EC", "crv": "P-256", "x": "AA", "y": None},
+        {"kty": "oct", "k": "AA", "alg": "HS256"},
+        published(second=RSA_KEYS["second"])[0] | {"kid": ["second"]},
+        published(second=RSA_KEYS["second"])[0] | {"kid": 5},
+    ],
+)
+def test_an_odd_key_leaves_the_others_usable(world: World, issuer: Issuer, entry: Any) -> None:
+    issuer.server.replies += discovered(issuer, [entry, *published(first=RSA_KEYS["first"])])
+    assert jobs(world, issuer.token()).status == 200
 
 
 def test_keys_that_are_known_outlast_an_outage(world: World, issuer: Issuer, clock: Clock) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+import jwt
 import pytest
 
 from cli import keys
@@ -133,3 +134,99 @@ def test_guessing_is_looked_up_sixty_times_a_minute_at_most(world: World, standi
     assert len(looked_up) == 60
     assert assert_limited(answers[-1]) == 1
     assert world.api.call("GET", "/jobs").status == 200  # Whoever was here before is not kept out by others.
+
+
+# ---------------------------------------------------------------- strangers behind the same address
+
+
+def flood(world: World, *sources: str) -> None:
+    """Unknown keys from these addresses in turn, until they are not looked up any more."""
+    for number in range(70):
+        world.api.call("GET", "/jobs", key=new_key(), source=sources[number % len(sources)])
+
+
+def forged_token(number: int) -> str:
+    claims = {"iss": "easel", "aud": "easel", "sub": "key_1", "jti": f"tok_{number}", "iat": 1, "nbf": 1, "exp": 2**33}
+    return jwt.encode(claims, "another secret of thirty-two bytes", "HS256", headers={"kid": "made up"})
+
+
+def test_forged_tokens_lock_nobody_out(world: World, standing_clock: Clock) -> None:
+    token = world.api.call("POST", "/tokens", {"images": 1, "origins": ["https://shop.example"]}).json()["token"]
+    fresh, _ = key_with(world)
+    answers = [world.api.call("GET", "/models", key=forged_token(number)) for number in range(100)]
+    assert {answer.status for answer in answers} == {401}
+    assert world.api.call("GET", "/models", key=token).status == 200
+    assert world.api.call("GET", "/models", key=fresh).status == 200
+
+
+def test_unknown_keys_lock_no_token_out(world: World, standing_clock: Clock) -> None:
+    token = world.api.call("POST", "/tokens", {"images": 1, "origins": ["https://shop.example"]}).json()["token"]
+    flood(world, "203.0.113.7")
+    assert world.api.call("GET", "/models", key=token).status == 200
+
+
+def test_unknown_keys_make_a_valid_one_wait_once(world: World, standing_clock: Clock) -> None:
+    fresh, _ = key_with(world)
+    flood(world, "203.0.113.7")
+    assert assert_limited(world.api.call("GET", "/jobs", key=fresh)) == 1
+    flood(world, "203.0.113.7")
+    assert [world.api.call("GET", "/jobs", key=fresh).status for _ in range(3)] == [200, 200, 200]
+
+
+@pytest.mark.parametrize(
+    ("flooded", "other", "status"),
+    [
+        (("2001:db8:1:2::1", "2001:db8:1:2:ffff::2"), "2001:db8:1:2:abcd::3", 429),
+        (("2001:db8:1:2::1",), "2001:db8:1:3::1", 401),
+        (("203.0.113.7",), "203.0.113.8", 401),
+        (("::ffff:203.0.113.7",), "203.0.113.7", 429),
+        (("::ffff:203.0.113.7",), "::ffff:203.0.113.8", 401),
+        (("not an address",), "203.0.113.7", 401),
+    ],
+)
+def test_what_shares_a_network_shares_its_bound(
+    world: World, standing_clock: Clock, flooded: tuple[str, ...], other: str, status: int
+) -> None:
+    flood(world, *flooded)
+    assert world.api.call("GET", "/jobs", key=new_key(), source=other).status == status
+
+
+# ---------------------------------------------------------------- credentials that are known and refused
+
+
+@pytest.mark.parametrize("ended", ["revoked", "expired"])
+def test_an_ended_key_costs_no_more_look_ups_than_an_unknown_one(
+    world: World, standing_clock: Clock, ended: str
+) -> None:
+    key, caller = keys.create(world.stack, "ended", 30, [], [])
+    assert world.api.call("GET", "/jobs", key=key).status == 200
+    if ended == "revoked":
+        world.stack.callers().revoke(caller.id, int(HALF_PAST))
+    else:
+        standing_clock.forward(31)
+    looked_up = lookups()
+    answers = [world.api.call("GET", "/jobs", key=key) for _ in range(5)]
+    assert len(looked_up) == 1
+    for answer in answers:
+        assert answer.status == 401
+        assert f"'ended' is {ended}" in answer.json()["error"]["message"]
+
+
+def test_ended_keys_count_as_guesses(world: World, standing_clock: Clock) -> None:
+    ended = [keys.create(world.stack, "ended", -1, [], [])[0] for _ in range(65)]
+    looked_up = lookups()
+    answers = [world.api.call("GET", "/jobs", key=key) for key in ended]
+    assert [answer.status for answer in answers] == [401] * 60 + [429] * 5
+    assert len(looked_up) == 60
+
+
+def test_a_revoked_token_is_looked_up_once(world: World, standing_clock: Clock) -> None:
+    made = world.api.call("POST", "/tokens", {"images": 1, "origins": ["https://shop.example"]}).json()
+    world.api.call("DELETE", f"/tokens/{made['id']}")
+    read: list[Any] = []
+    aws.dynamodb().meta.events.register(
+        "provide-client-params.dynamodb.GetItem", lambda params, **_: read.append(params["Key"])
+    )
+    answers = [world.api.call("GET", "/models", key=made["token"]) for _ in range(5)]
+    assert {answer.json()["error"]["code"] for answer in answers} == {"token_revoked"}
+    assert len(read) == 1

@@ -1,10 +1,13 @@
 """What a deployment says of itself, and of paths and methods that it does not have."""
 
+import base64
+import gzip
 import json
 
 import pytest
 
 from core import __version__
+from interfaces.http_api import service
 from tests.support.world import World
 
 DOORS = pytest.mark.parametrize("door", ["api", "direct"])
@@ -50,3 +53,87 @@ def test_a_wrong_method_is_told_the_right_ones(world: World, door: str, method: 
 @pytest.mark.parametrize("path", ["/jobs", "/images"])
 def test_an_empty_cursor_is_not_the_first_page_again(world: World, path: str) -> None:
     assert world.api.call("GET", f"{path}?after=").status == 404
+
+
+# ---------------------------------------------------------------- what may be stored, and what is sent compressed
+
+
+PUBLIC = pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
+
+
+@PUBLIC
+@pytest.mark.parametrize("offer", ["gzip", "br, GZIP;q=0.5", "*", "deflate , gzip ; q=1.0"])
+def test_a_function_url_sends_compressed_to_whoever_accepts_it(world: World, path: str, offer: str) -> None:
+    if path == "/docs" and not (service._FILES / "docs.html").exists():
+        pytest.skip("`make build` renders the page")
+    plain = world.api.call("GET", path, door="direct", headers={"authorization": ""})
+    packed = world.api.call("GET", path, door="direct", headers={"authorization": "", "accept-encoding": offer})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(base64.b64decode(packed.text)).decode() == plain.text
+    assert len(packed.text) < len(plain.text) / 4
+    assert "accept-encoding" in packed.headers["Vary"].lower()
+
+
+@DOORS
+@pytest.mark.parametrize("offer", [None, "", "identity", "gzip;q=0", "gzip;q=0.000", "br", "notgzip"])
+def test_nobody_else_gets_what_it_cannot_read(world: World, door: str, offer: str | None) -> None:
+    headers = {"authorization": ""} | ({} if offer is None else {"accept-encoding": offer})
+    answer = world.api.call("GET", "/openapi.json", door=door, headers=headers)
+    assert "Content-Encoding" not in answer.headers
+    json.loads(answer.text)
+
+
+def test_api_gateway_compresses_by_itself(world: World) -> None:
+    """It would hand base64 to clients whose Accept header names none of its binary types."""
+    answer = world.api.call("GET", "/openapi.json", headers={"accept-encoding": "gzip", "accept": "*/*"})
+    assert "Content-Encoding" not in answer.headers
+    json.loads(answer.text)
+
+
+@DOORS
+def test_an_unchanged_file_is_not_sent_again(world: World, door: str) -> None:
+    first = world.api.call("GET", "/openapi.json", door=door)
+    etag = first.headers["ETag"]
+    for known in (etag, etag.removeprefix("W/"), f'"other", {etag}', "*"):
+        again = world.api.call("GET", "/openapi.json", door=door, headers={"if-none-match": known})
+        assert (again.status, again.text, again.headers["ETag"]) == (304, "", etag)
+        assert again.headers["Cache-Control"] == first.headers["Cache-Control"] == "public, max-age=300"
+    assert world.api.call("GET", "/openapi.json", door=door, headers={"if-none-match": '"other"'}).status == 200
+
+
+@DOORS
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/jobs"),
+        ("GET", "/jobs/job_0"),
+        ("GET", "/images"),
+        ("GET", "/i/img_0"),
+        ("GET", "/usage"),
+        ("GET", "/tokens"),
+        ("GET", "/models"),
+        ("GET", "/health"),
+        ("POST", "/tokens"),
+        ("POST", "/images/generations"),
+        ("PUT", "/jobs"),
+        ("GET", "/nowhere"),
+        ("OPTIONS", "/jobs"),
+    ],
+)
+@pytest.mark.parametrize("key", [None, "nonsense"])
+def test_what_is_for_one_caller_is_stored_by_nobody(
+    world: World, door: str, method: str, path: str, key: str | None
+) -> None:
+    body = {"images": 1, "origins": ["https://shop.example"]} if method == "POST" else None
+    answer = world.api.call(method, path, body, door=door, key=key)
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@DOORS
+def test_a_redirect_to_a_signed_url_is_stored_by_nobody(world: World, door: str) -> None:
+    job_id = world.api.accepted()
+    world.jobs.work()
+    (image,) = world.api.job(job_id)["result"]["data"]
+    answer = world.api.call("GET", f"/i/{image['id']}", door=door)
+    assert (answer.status, answer.headers["Cache-Control"]) == (302, "no-store")

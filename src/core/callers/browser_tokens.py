@@ -17,8 +17,10 @@ from typing import Any
 import jwt
 from pydantic import Field
 
+from core.callers.audit import note_caller
 from core.callers.browser_token_store import TokenStore
 from core.callers.model import BrowserToken, Caller, new_token_id
+from core.callers.rate_limit import ExpiringCache
 from core.callers.signing_keys import SigningSecret, SigningUnavailable
 from core.callers.store import CallerStore
 from core.catalog import Catalog
@@ -32,6 +34,8 @@ _ISSUER = _AUDIENCE = "easel"
 _CLAIMS = ["iss", "aud", "sub", "jti", "iat", "nbf", "exp"]
 # The clocks of two functions differ by less than this.
 _LEEWAY_SECONDS = 5
+# A token that was revoked, or whose key was, is refused this long without another look-up.
+_REVOKED_SECONDS = 60
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +76,7 @@ class Tokens:
         self._callers = callers
         self._secret = secret
         self._catalog = catalog
+        self._revoked = ExpiringCache[bool](_REVOKED_SECONDS)
 
     def mint(self, caller: Caller, document: Mapping[str, Any]) -> tuple[BrowserToken, str]:
         """A new token for a caller's key, and the text that the page sends.
@@ -117,14 +122,15 @@ class Tokens:
             PermissionDenied: it is not valid for that origin.
             ServiceUnavailable: the signing secret cannot be read.
         """
-        token_id = self._verified(text)
+        caller_id, token_id = self._verified(text)
+        note_caller(caller_id, token_id)
+        if self._revoked.get(token_id):
+            raise _token_revoked()
         token = self._records.get(token_id)
         caller = self._callers.find_by_hash(token.key_hash) if token else None
         if token is None or caller is None or caller.status(time.time()) != "active":
-            raise Unauthenticated(
-                "The browser token, or the key it was made with, was revoked. The page must get a new token.",
-                code="token_revoked",
-            )
+            self._revoked.put(token_id, True)
+            raise _token_revoked()
         if origin is None and not reads_only:
             raise PermissionDenied(
                 "Browser tokens only work from web pages, with the Origin header that browsers add. On a server, use "
@@ -183,8 +189,8 @@ class Tokens:
         }
         return jwt.encode(claims, key.secret, _ALGORITHM, headers={"kid": key.id})
 
-    def _verified(self, text: str) -> str:
-        """The id of a token that this deployment signed and that is valid now."""
+    def _verified(self, text: str) -> tuple[str, str]:
+        """The ids of the caller and of a token that this deployment signed and that is valid now."""
         try:
             header = jwt.get_unverified_header(text)
         except jwt.InvalidTokenError:
@@ -212,7 +218,7 @@ class Tokens:
             raise Unauthenticated("The browser token is not valid yet.", code="token_not_active") from None
         except jwt.InvalidTokenError:
             raise _invalid() from None
-        return str(claims["jti"])
+        return claims["sub"], claims["jti"]
 
     def _check_models(self, caller: Caller, names: list[str]) -> None:
         for name in names:
@@ -239,6 +245,13 @@ def _available[Result](read: Callable[[], Result]) -> Result:
         raise ServiceUnavailable(
             "Browser tokens cannot be made or checked right now. Nothing was bought; try again.", retry_after=5
         ) from None
+
+
+def _token_revoked() -> Unauthenticated:
+    return Unauthenticated(
+        "The browser token, or the key it was made with, was revoked. The page must get a new token.",
+        code="token_revoked",
+    )
 
 
 def _invalid() -> Unauthenticated:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -52,8 +52,9 @@ class BrowserToken:
 class Caller:
     """Who an API key stands for. Times are Unix seconds; empty tuples allow everything.
 
-    With a `token`, it is a web page that acts for the caller. `signs_webhooks` says whether it has a secret for that;
-    None if it is not known, of keys that were made before 0.1.0.
+    With a `token`, it is a web page that acts for the caller. What the deployment may still spend tells what others
+    have spent, so it can be hidden from a caller; from the visitors of a page it always is. `signs_webhooks` says
+    whether it has a secret for that; None if it is not known, of keys that were made before 0.1.0.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Caller:
     budget: Budget = field(default_factory=Budget)
     images_per_minute: int | None = None
     requests_per_minute: int | None = None
+    hides_deployment_budget: bool = False
     key_hash: str | None = None
     token: BrowserToken | None = None
     signs_webhooks: bool | None = False
@@ -75,14 +77,19 @@ class Caller:
         """The id of the caller or of its browser token: for whatever must be separate for each of them."""
         return self.token.id if self.token else self.id
 
+    @property
+    def sees_deployment_budget(self) -> bool:
+        """Whether the caller may know the deployment's budget and what is left of it."""
+        return self.token is None and not self.hides_deployment_budget
+
     def owns(self, thing: Owned) -> bool:
         """Whether the caller can see a thing; a browser token sees only what it made."""
         return thing.caller_id == self.id and (self.token is None or thing.token_id == self.token.id)
 
-    def allowed_models(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The models that can be used instead; empty if a model with one of these names is allowed."""
+    def allowed_models(self, name: str) -> tuple[str, ...]:
+        """The models that can run instead of this one; empty if it is allowed to run."""
         for allowed in (self.token.models if self.token else (), self.models):
-            if allowed and not set(names) & set(allowed):
+            if allowed and name not in allowed:
                 return allowed
         return ()
 
@@ -108,6 +115,7 @@ class Caller:
             "images_per_minute": self.images_per_minute,
             "requests_per_minute": self.requests_per_minute,
             "signs_webhooks": self.signs_webhooks,
+            "hides_deployment_budget": self.hides_deployment_budget or None,
         }
         return {name: value for name, value in fields.items() if value not in (None, [])}
 
@@ -125,6 +133,7 @@ class Caller:
             budget=Budget(**{period: item.get(budget_field(period)) for period in PERIODS}),
             images_per_minute=item.get("images_per_minute"),
             requests_per_minute=item.get("requests_per_minute"),
+            hides_deployment_budget=item.get("hides_deployment_budget", False),
             key_hash=item.get("key_hash"),
             signs_webhooks=item.get("signs_webhooks"),
         )

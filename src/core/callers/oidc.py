@@ -17,6 +17,7 @@ from typing import Any
 import jwt
 import urllib3
 
+from core.callers.audit import note_caller
 from core.callers.model import Caller
 from core.errors import PermissionDenied, ServiceUnavailable, Unauthenticated
 from core.ledger.model import Budget
@@ -82,16 +83,25 @@ class IssuerKeys:
         return self._keys.get(key_id)
 
     def _read(self) -> dict[str, jwt.PyJWK]:
-        place = self._get(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration").get("jwks_uri")
+        document = self._get(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
+        # OpenID Connect Discovery, section 4.3: the document speaks for the issuer that it was read from, or for none.
+        if document.get("issuer") != self._issuer:
+            raise IssuerUnavailable("its discovery document names another issuer")
+        place = document.get("jwks_uri")
         if not isinstance(place, str) or not place.startswith("https://"):
             raise IssuerUnavailable("its discovery document names no https jwks_uri")
+        entries = self._get(place).get("keys")
+        if not isinstance(entries, list):
+            raise IssuerUnavailable("its keys are not a list")
         found = {}
-        for entry in self._get(place).get("keys", ()):
+        for entry in entries:
             try:
                 key = jwt.PyJWK.from_dict(entry)
-            except (jwt.PyJWTError, AttributeError):
-                continue  # A kind of key that is not used here.
-            if key.key_id and key.algorithm_name in ALGORITHMS and key.public_key_use in (None, "sig"):
+            except (jwt.PyJWTError, AttributeError, LookupError, TypeError, ValueError):
+                continue  # A kind of key that is not used here, or not a key at all.
+            if not isinstance(key.key_id, str):
+                continue
+            if key.algorithm_name in ALGORITHMS and key.public_key_use in (None, "sig"):
                 found[key.key_id] = key
         if not found:
             raise IssuerUnavailable(f"it publishes no key for {' or '.join(ALGORITHMS)}")
@@ -102,13 +112,13 @@ class IssuerKeys:
             answer = self._http.request("GET", url, redirect=False, preload_content=False)
             with answer:
                 body = answer.read(_MAX_BYTES + 1)
-        except urllib3.exceptions.HTTPError as error:
+        except (urllib3.exceptions.HTTPError, UnicodeError) as error:
             raise IssuerUnavailable(type(error).__name__) from error
         if answer.status != 200 or len(body) > _MAX_BYTES:
             raise IssuerUnavailable(f"it answered {answer.status} with {len(body)} bytes")
         try:
             document = json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise IssuerUnavailable("its answer is not JSON") from error
         if not isinstance(document, dict):
             raise IssuerUnavailable("its answer is not a JSON object")
@@ -131,19 +141,22 @@ class OidcTokens:
             ServiceUnavailable: the issuer's keys cannot be read.
         """
         claims = self._verified(text)
+        caller_id = _caller_id(self._policy.issuer, claims["sub"])
+        note_caller(caller_id)
         if self._policy.scope and self._policy.scope not in _scopes(claims):
             raise PermissionDenied(
                 f"The access token lacks the scope '{self._policy.scope}'. Sign in again and request it.",
                 code="insufficient_scope",
             )
         return Caller(
-            id=_caller_id(self._policy.issuer, claims["sub"]),
+            id=caller_id,
             name="a user of the sign-in",
             created_at=int(claims["iat"]),
             expires_at=int(claims["exp"]) + _LEEWAY_SECONDS,
             budget=self._policy.budget,
             images_per_minute=self._policy.images_per_minute,
             requests_per_minute=self._policy.requests_per_minute,
+            hides_deployment_budget=True,
         )
 
     def _verified(self, text: str) -> Mapping[str, Any]:
@@ -174,6 +187,8 @@ class OidcTokens:
                 "bought; try again.",
                 retry_after=_REFRESH_SECONDS,
             ) from None
+        if not claims["sub"].strip():
+            raise _invalid()  # Whoever has no name would share an account with all others who have none.
         return claims
 
 
@@ -185,12 +200,19 @@ def _invalid() -> Unauthenticated:
     )
 
 
-def _scopes(claims: Mapping[str, Any]) -> list[str]:
-    """RFC 8693 defines `scope`, separated by spaces; some issuers send `scp`, as a string or a list."""
-    given = claims.get("scope", claims.get("scp", ""))
-    return given.split() if isinstance(given, str) else [str(each) for each in given]
+def _scopes(claims: Mapping[str, Any]) -> list[Any]:
+    """RFC 8693 defines `scope`, separated by spaces; some issuers send `scp`, as a string or a list.
+
+    Whatever has another type grants nothing.
+    """
+    given = claims.get("scope", claims.get("scp"))
+    if isinstance(given, str):
+        return given.split()
+    return given if isinstance(given, list) else []
 
 
 def _caller_id(issuer: str, subject: str) -> str:
     """A stable id that does not reveal who the user is."""
-    return "sub_" + hashlib.sha256(f"{issuer}\n{subject}".encode()).hexdigest()[:32]
+    text = f"{issuer}\n{subject}"
+    # JSON may contain lone surrogates.
+    return "sub_" + hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]

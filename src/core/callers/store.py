@@ -67,6 +67,10 @@ class CallerStore:
         """Change a caller's limits per minute (None for no limit); None if the caller does not exist."""
         return self._set(caller_id, rates)
 
+    def hide_deployment_budget(self, caller_id: str, *, hidden: bool) -> Caller | None:
+        """Change whether a caller sees the deployment's budget; None if the caller does not exist."""
+        return self._update(caller_id, "SET hides_deployment_budget = :hidden", {":hidden": {"BOOL": hidden}})
+
     def _set(self, caller_id: str, limits: Mapping[Any, int | None]) -> Caller | None:
         """Write limits under their names; None removes a limit."""
         sets = [f"{name} = :{name}" for name, limit in limits.items() if limit is not None]

@@ -8,6 +8,7 @@ queue; other errors refuse it. Unexpected errors are raised, so the queue delive
 import logging
 import time
 
+from core.callers.audit import note_caller, note_refusal
 from core.callers.model import Caller
 from core.drops import naming, recipes
 from core.drops.inbox import Dropped, Inbox
@@ -99,7 +100,8 @@ class DropIntake:
                 self._refuse(notification, dropped, error, request_id)
 
     def _refuse(self, notification: Notification, dropped: Dropped, error: EaselError, request_id: str) -> None:
-        _log("refused", notification, code=error.problem.code)
+        note_refusal(error)
+        _log("refused", notification)
         origin = self._results.refuse(self._origin(dropped, None), error, request_id)
         detail = {"drop": origin.to_event(), "error": error_document(error, request_id, DROP_HINTS)["error"]}
         self._bus.put(DROP_REFUSED, detail, int(time.time()))
@@ -116,6 +118,7 @@ class DropIntake:
 
     def _accept(self, notification: Notification, dropped: Dropped, request_id: str) -> None:
         caller = self._owners.owner_of(notification.key)
+        note_caller(caller.id)
         dedupe_key = f"drop {dropped.stored.name}"
         known = self._purchases.find(dedupe_key)
         if known is not None and not known.may_be_revived_by(caller):

@@ -114,10 +114,13 @@ class Purchases:
     ) -> CheckedRequest:
         """The request, checked against everything that needs neither its inputs nor the ledger."""
         checked = self._resolver.check(operation, asked, _today())
-        if allowed := caller.allowed_models((checked.model.name, checked.requested_model.name)):
+        if allowed := caller.allowed_models(checked.model.name):
             who = "This browser token" if caller.token else f"The API key '{caller.name}'"
+            asked_for = checked.requested_model.name
+            instead = f", which runs in place of '{asked_for}'" if asked_for != checked.model.name else ""
             raise PermissionDenied(
-                f"{who} is not allowed to use '{checked.model.name}'. It is allowed to use: {', '.join(allowed)}.",
+                f"{who} is not allowed to use '{checked.model.name}'{instead}. It is allowed to use: "
+                f"{', '.join(allowed)}.",
                 param="model",
                 code="model_not_allowed",
             )

@@ -94,6 +94,7 @@ class JobSubmission:
             created = self._write(caller, self._jobs.create, self._reserving(caller, checked, job))
         except JobExists:
             return self._rejoin(caller, checked, job)
+        _log_purchase("job accepted", created)
         return self._enqueue(created)
 
     def earlier(self, job: Job) -> Job | None:
@@ -124,6 +125,7 @@ class JobSubmission:
             revived = self._write(caller, self._jobs.save, self._reserving(caller, checked, reviving))
         except JobChanged:
             return self._jobs.get(job.id) or existing
+        _log_purchase("job accepted again", revived)
         try:
             self._send(revived)
         except QueueUnavailable:
@@ -189,3 +191,19 @@ class JobSubmission:
 
     def _send(self, job: Job) -> None:
         self._queue.send(job.id, group=job.caller_id)
+
+
+def _log_purchase(what: str, job: Job) -> None:
+    """Who may spend how much for what."""
+    log.info(
+        what,
+        extra={
+            "job_id": job.id,
+            "caller_id": job.caller_id,
+            "token_id": job.token_id,
+            "operation": job.request.operation,
+            "model": job.request.model,
+            "images": job.request.n,
+            "upper_bound_micro_usd": job.quote.upper_bound,
+        },
+    )

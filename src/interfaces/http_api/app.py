@@ -7,10 +7,11 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from core.callers.audit import note_refusal
 from core.errors import EaselError, Hint, MethodNotAllowed, NotFound, ServerError
 from core.logs import logger
 from interfaces.http_api import images, jobs, models, purchases, service, tokens, uploads, usage
-from interfaces.http_api.call import CORS_HEADERS, Call, failure
+from interfaces.http_api.call import CORS_HEADERS, PRIVATE_HEADERS, Call, failure, source_of
 
 errors = Router()
 
@@ -50,6 +51,7 @@ def broken(error: Exception) -> Response[str]:
 
 
 def _failure(error: EaselError) -> Response[str]:
+    note_refusal(error)
     return failure(error, Call(errors.current_event).request_id)
 
 
@@ -74,9 +76,17 @@ for _router in (
 def answer(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one HTTP request, in API Gateway's event format or in the Function URL's."""
     resolver = _direct if event.get("version") == "2.0" else _rest
-    request_id = event["requestContext"].get("requestId", "unknown")
-    logger.append_keys(request_id=request_id)
+    requested = event["requestContext"]
+    if resolver is _rest:
+        # Clients can choose API Gateway's requestId, with the header x-amzn-RequestId, but not the extended one, which
+        # is also in the errors that the gateway answers itself. A Function URL's requestId is Lambda's own.
+        requested["requestId"] = requested.get("extendedRequestId") or context.aws_request_id
+    request_id = requested["requestId"]
+    logger.append_keys(request_id=request_id, source=source_of(requested))
     response = resolver.resolve(event, context)
-    response.setdefault("headers", {}).update({**CORS_HEADERS, "X-Request-Id": request_id})
+    headers = response.setdefault("headers", {})
+    given = {name.lower() for name in (*headers, *response.get("multiValueHeaders", ()))}
+    headers.update({name: value for name, value in PRIVATE_HEADERS.items() if name.lower() not in given})
+    headers.update({**CORS_HEADERS, "X-Request-Id": request_id})
     logger.info("answered", extra={"status": response["statusCode"]})
     return response

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
@@ -29,6 +30,9 @@ CORS_HEADERS = {
     "Access-Control-Expose-Headers": "Location, Retry-After, X-Request-Id, X-Should-Retry",
     "Access-Control-Max-Age": "86400",
 }
+
+# What is not public is for its caller only, whatever stands between. Public routes set their own.
+PRIVATE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 # An SDK gives up after its read timeout; the answer has to leave a little before that.
 _TIMEOUT_MARGIN_SECONDS = 5
@@ -55,8 +59,8 @@ class Call:
 
     @property
     def request_id(self) -> str:
-        """The gateway's id of this request, which is also in the logs and in every error."""
-        return str(self.event["requestContext"].get("requestId", "unknown"))
+        """The id of this request, which is also in the logs and in every error; `app.answer` chooses it."""
+        return str(self.event["requestContext"]["requestId"])
 
     @property
     def body(self) -> bytes:
@@ -76,6 +80,19 @@ class Call:
     def query(self, name: str) -> str | None:
         """A query parameter's value."""
         return (self.event.query_string_parameters or {}).get(name)
+
+    @property
+    def accepts_gzip(self) -> bool:
+        """Whether the client says that it can read a compressed answer (RFC 9110, section 12.5.3)."""
+        offers = (self.header("accept-encoding") or "").lower().split(",")
+        return any(
+            re.fullmatch(r"(gzip|\*)(;q=(1(\.0*)?|0?\.0*[1-9]\d*))?", re.sub(r"\s", "", each)) for each in offers
+        )
+
+    def has_version(self, etag: str) -> bool:
+        """Whether the client says that it has this version (RFC 9110, section 13.1.2)."""
+        known = [each.strip().removeprefix("W/") for each in (self.header("if-none-match") or "").split(",")]
+        return "*" in known or etag.removeprefix("W/") in known
 
     @property
     def page_limit(self) -> int:
@@ -200,15 +217,8 @@ class Call:
             self.header("authorization"),
             self.header("origin"),
             reads_only=self.event.http_method in ("GET", "HEAD"),
-            source=self._source,
+            source=source_of(self.event["requestContext"]),
         )
-
-    @property
-    def _source(self) -> str | None:
-        """The network address that the gateway saw."""
-        context = self.event["requestContext"]
-        address: str | None = (context.get("http") or context.get("identity") or {}).get("sourceIp")
-        return address
 
     def key_holder(self, services: Services) -> Caller:
         """The caller, where a browser token is not enough; raises as `caller` does."""
@@ -219,12 +229,23 @@ class Call:
         base_url = services.settings.public_url or self._base_url()
         return Answers(services.image_links, base_url, self.now, lambda: services.budgets.remaining(caller))
 
+    @property
+    def on_function_url(self) -> bool:
+        """Whether the call came through the function's own URL, not through API Gateway."""
+        return "http" in self.event["requestContext"]
+
     def _base_url(self) -> str:
         context = self.event["requestContext"]
         domain = context.get("domainName", "localhost")
-        if "http" in context:  # A Function URL has no stage: its paths start with /v1 themselves.
+        if self.on_function_url:  # A Function URL has no stage: its paths start with /v1 themselves.
             return f"https://{domain}/v1"
         return f"https://{domain}" + str(context.get("path", "")).removesuffix(self.event.path)
+
+
+def source_of(request_context: Mapping[str, Any]) -> str | None:
+    """The network address that the gateway saw."""
+    address: str | None = (request_context.get("http") or request_context.get("identity") or {}).get("sourceIp")
+    return address
 
 
 def answer(status: int, document: Mapping[str, object], headers: dict[str, str] | None = None) -> Response[str]:
@@ -238,8 +259,8 @@ def pending(status: int, document: Mapping[str, object], url: str) -> Response[s
 
 
 def redirect(url: str) -> Response[str]:
-    """An uncacheable redirect: the URL is signed for this moment only."""
-    return Response(302, "text/plain", "", headers={"Location": url, "Cache-Control": "no-store"})
+    """A redirect to a URL that is signed for this moment only."""
+    return Response(302, "text/plain", "", headers={"Location": url})
 
 
 def failure(error: EaselError, request_id: str) -> Response[str]:

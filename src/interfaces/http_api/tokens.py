@@ -16,7 +16,7 @@ def create() -> Response[str]:
     """A new browser token of the calling key: short-lived, for a few images, from the origins it names."""
     call = Call(routes.current_event)
     made, text = services().tokens().mint(call.key_holder(services()), parse_json(call.body))
-    return answer(201, builders.new_token(made, text), {"Cache-Control": "no-store"})
+    return answer(201, builders.new_token(made, text))
 
 
 @routes.get("/tokens")

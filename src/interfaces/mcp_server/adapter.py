@@ -6,6 +6,7 @@ can run only once (reference: python-sdk#3121). Nothing is kept between calls, s
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -104,4 +105,13 @@ def answer(server: McpServer, event: Event, context: Any, *, hosts: Sequence[str
     with asyncio.Runner() as runner:
         runner.get_loop()
         answered: Answer = Mangum(app)(event, context)
+    if answered["statusCode"] == 400:
+        answered["body"] = _without_inner_text(answered["body"])
     return answered
+
+
+def _without_inner_text(body: str) -> str:
+    """A refusal of the SDK without the text of its parser or of pydantic, which quotes what was sent."""
+    for kind in ("Parse error", "Validation error"):
+        body = re.sub(rf'"message":\s*"{kind}: (?:[^"\\]|\\.)*"', f'"message":"{kind}"', body)
+    return body

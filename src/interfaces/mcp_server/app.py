@@ -1,29 +1,26 @@
 """One invocation of the MCP function: authentication, then the server."""
 
-import logging
-
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from composition.mcp import authenticator, settings
+from core.callers.audit import note_refusal
 from core.callers.authentication import require_key
-from core.errors import EaselError, ServerError
+from core.errors import EaselError, PermissionDenied, ServerError
 from core.logs import logger
 from interfaces.mcp_server import adapter, authorization, server, session
 from interfaces.mcp_server.adapter import Answer, Event
 
-# The SDK logs what it refuses as warnings; what it was sent stays out of the logs.
-for _name in ("mcp", "mangum"):
-    logging.getLogger(_name).handlers = [logger.registered_handler]
-    logging.getLogger(_name).setLevel(logging.WARNING)
-    logging.getLogger(_name).propagate = False
+# Answers are for their caller only, whatever stands between.
+_PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 _server = server.build()
 
 
 def answer(event: Event, context: LambdaContext) -> Answer:
     """Answer one HTTP request: of the protocol, or of a client that looks for its authorization server."""
-    request_id = event["requestContext"]["requestId"]
-    logger.append_keys(request_id=request_id)
+    requested = event["requestContext"]
+    request_id = requested["requestId"]
+    logger.append_keys(request_id=request_id, source=requested["http"].get("sourceIp"))
     try:
         answered = _answer(event, context)
     except EaselError as error:
@@ -32,6 +29,8 @@ def answer(event: Event, context: LambdaContext) -> Answer:
         logger.exception("unhandled error", extra={"error": type(error).__name__})
         fault = ServerError("Easel failed to answer. Nothing is known to have been bought.")
         answered = authorization.refusal(fault, event, settings().hosts, request_id)
+    if event["rawPath"] not in authorization.METADATA_PATHS:
+        answered["headers"] |= _PRIVATE
     answered["headers"] |= {"x-request-id": request_id, **adapter.shared_with(event, settings().origins)}
     logger.info("answered", extra={"status": answered["statusCode"]})
     return answered
@@ -52,4 +51,7 @@ def _answer(event: Event, context: LambdaContext) -> Answer:
         )
     )
     session.begin(session.Session(caller, requested["timeEpoch"] / 1000, requested["requestId"]))
-    return adapter.answer(_server, event, context, hosts=hosts, origins=origins)
+    answered = adapter.answer(_server, event, context, hosts=hosts, origins=origins)
+    if answered["statusCode"] == 403:  # The SDK's, before any of our handlers.
+        note_refusal(PermissionDenied("A web page from this origin cannot call.", code="origin_not_allowed"))
+    return answered

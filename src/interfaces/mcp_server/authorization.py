@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 
+from core.callers.audit import note_refusal
 from core.errors import EaselError
 from core.responses.builders import error_document
 from interfaces.mcp_server.adapter import PATH, Answer, Event
@@ -11,7 +12,12 @@ _WELL_KNOWN = "/.well-known/oauth-protected-resource"
 _JSON = {"content-type": "application/json"}
 # Clients try the URL with the resource's path first (RFC 9728, section 3.1); some try only the root.
 METADATA_PATHS = (_WELL_KNOWN, f"{_WELL_KNOWN}{PATH}")
-_READABLE = {**_JSON, "access-control-allow-origin": "*", "cache-control": "public, max-age=300"}
+_READABLE = {
+    **_JSON,
+    "access-control-allow-origin": "*",
+    "cache-control": "public, max-age=300",
+    "x-content-type-options": "nosniff",
+}
 
 
 def credential(event: Event) -> str | None:
@@ -38,18 +44,24 @@ def metadata(event: Event, hosts: Sequence[str], issuer: str) -> Answer:
 
 
 def refusal(error: EaselError, event: Event, hosts: Sequence[str], request_id: str) -> Answer:
-    """An error raised before the server was reached; a 401 names the metadata, as RFC 9728 and MCP require."""
+    """An error raised before the server was reached; a 401 names the metadata, as RFC 9728 and MCP require.
+
+    Function URLs rename WWW-Authenticate to x-amzn-Remapped-www-authenticate, so the message names it as well.
+    """
+    note_refusal(error)
     headers = {**_JSON}
+    document = error_document(error, request_id)
     if error.problem.status == 401:
-        given = bool(credential(event))
-        where = f'resource_metadata="{_base_url(event, hosts)}{_WELL_KNOWN}{PATH}"'
-        headers["www-authenticate"] = f'Bearer error="invalid_token", {where}' if given else f"Bearer {where}"
+        place = f"{_base_url(event, hosts)}{_WELL_KNOWN}{PATH}"
+        document["error"]["message"] += f" The metadata of this protected resource is at {place}."
+        invalid = 'error="invalid_token", ' if credential(event) else ""
+        headers["www-authenticate"] = f'Bearer {invalid}resource_metadata="{place}"'
     if error.retry_after:
         headers["retry-after"] = str(error.retry_after)
     return {
         "statusCode": error.problem.status,
         "headers": headers,
-        "body": json.dumps(error_document(error, request_id)),
+        "body": json.dumps(document),
     }
 
 

@@ -1,14 +1,20 @@
 """Errors that a model can act on: what was wrong, what is allowed, what to do. They never quote what was sent."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import wraps
 from typing import Any
 
-from mcp.types import CallToolResult, TextContent
+from mcp.server.context import ServerRequestContext
+from mcp.shared.exceptions import MCPError
+from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, CallToolResult, TextContent
 from pydantic import ValidationError
 
-from core.errors import EaselError, Hint, Hints, InvalidRequest
+from core.callers.audit import note_refusal
+from core.errors import EaselError, Hint, Hints, InvalidRequest, ServerError
+from core.logs import logger
 from core.validation import first_fault, name_of, requirement
+from interfaces.mcp_server.session import current
 
 MCP_HINTS: Hints = {
     Hint.SEND_AGAIN: "Call again.",
@@ -21,6 +27,43 @@ MCP_HINTS: Hints = {
     Hint.LIST_MODELS: "List the models with list_available_models.",
     Hint.CREATE_UPLOAD: "Upload files with create_upload.",
 }
+
+
+def guarded[Params, Result](
+    handler: Callable[[ServerRequestContext, Params], Awaitable[Result]],
+) -> Callable[[ServerRequestContext, Params], Awaitable[Result]]:
+    """A handler of the protocol whose errors are the protocol's, with our words and nothing of their cause.
+
+    Around every handler, since the SDK answers some exceptions with their text, and takes a ValidationError in stored
+    data for a fault of the client.
+    """
+
+    @wraps(handler)
+    async def guard(context: ServerRequestContext, params: Params) -> Result:
+        try:
+            return await handler(context, params)
+        except MCPError:
+            raise
+        except EaselError as error:
+            raise protocol_error(error) from None
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer without details
+            raise protocol_error(fault(error)) from None
+
+    return guard
+
+
+def fault(error: Exception) -> ServerError:
+    """A fault of ours: the log gets the traceback, the client a request id and no details."""
+    logger.exception("unhandled error", extra={"error": type(error).__name__})
+    return ServerError("Easel failed to answer. Nothing is known to have been bought.", hint=Hint.LIST_IMAGES)
+
+
+def protocol_error(error: EaselError, **data: object) -> MCPError:
+    """An error outside of tools, as an error of the protocol."""
+    note_refusal(error)
+    problem = error.problem
+    data |= {"code": problem.code, "retryable": problem.retryable, "request_id": current().request_id}
+    return MCPError(INTERNAL_ERROR if problem.status >= 500 else INVALID_PARAMS, error.text(MCP_HINTS), data)
 
 
 def of_arguments(error: ValidationError, schema: Mapping[str, Any]) -> InvalidRequest:
@@ -40,6 +83,7 @@ def of_arguments(error: ValidationError, schema: Mapping[str, Any]) -> InvalidRe
 
 def tool_error(error: EaselError, request_id: str) -> CallToolResult:
     """An error as the result of a tool, for the model to read and act upon."""
+    note_refusal(error)
     problem = error.problem
     document: dict[str, object] = {
         "message": error.text(MCP_HINTS),

@@ -30,7 +30,7 @@ from mcp.types import (
 )
 
 from core import __version__
-from core.errors import EaselError, Hint, ServerError
+from core.errors import EaselError
 from core.jobs.model import Job
 from core.logs import logger
 from interfaces.mcp_server import completions, errors, icons, prompts, resources, tasks
@@ -50,11 +50,13 @@ Context = ServerRequestContext
 Page = PaginatedRequestParams | None
 
 
+@errors.guarded
 async def list_tools(context: Context, params: Page) -> ListToolsResult:
     """All tools, always in the same order."""
     return ListToolsResult(tools=[tool.description for tool in TOOLS.values()])
 
 
+@errors.guarded
 async def call_tool(context: Context, params: CallToolRequestParams) -> CallToolResult | dict[str, Any]:
     """Run a tool in a thread, since the core blocks on its stores. An error in it is a result, not an exception."""
     tool = TOOLS.get(params.name)
@@ -73,15 +75,14 @@ async def call_tool(context: Context, params: CallToolRequestParams) -> CallTool
         result = await anyio.to_thread.run_sync(tool.call, session, params.arguments or {}, watch)
     except EaselError as error:
         return errors.tool_error(error, session.request_id)
-    except Exception as error:  # noqa: BLE001 # a client must not mistake a fault of ours for a protocol error
-        logger.exception("unhandled error", extra={"error": type(error).__name__})
-        fault = ServerError("Easel failed to answer. Nothing is known to have been bought.", hint=Hint.LIST_IMAGES)
-        return errors.tool_error(fault, session.request_id)
+    except Exception as error:  # noqa: BLE001 - a model must not take a fault of ours for a wrong call
+        return errors.tool_error(errors.fault(error), session.request_id)
     if tool.buys and latest and not latest[0].finished and tasks.declared(context):
         return tasks.created(latest[0])
     return result
 
 
+@errors.guarded
 async def serve_task(context: Context, params: tasks.TaskParams) -> dict[str, Any]:
     """tasks/get, tasks/update, tasks/cancel."""
     tasks.require_declared(context)
@@ -94,38 +95,41 @@ async def _report_progress(context: Context, session: Session, job: Job) -> None
     await context.session.report_progress(session.seconds, message=f"{job.id} is {job.status}")
 
 
+@errors.guarded
 async def list_resources(context: Context, params: Page) -> ListResourcesResult:
     """The models, the history, and the newest images."""
     return ListResourcesResult(resources=await anyio.to_thread.run_sync(resources.listed, current()))
 
 
+@errors.guarded
 async def list_resource_templates(context: Context, params: Page) -> ListResourceTemplatesResult:
     """Images by id."""
     return ListResourceTemplatesResult(resource_templates=[resources.IMAGE_TEMPLATE])
 
 
+@errors.guarded
 async def read_resource(context: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
     """One resource."""
     try:
         contents = await anyio.to_thread.run_sync(resources.read, current(), str(params.uri))
     except EaselError as error:
-        raise MCPError(INVALID_PARAMS, error.text(errors.MCP_HINTS), {"uri": str(params.uri)}) from None
+        raise errors.protocol_error(error, uri=str(params.uri)) from None
     return ReadResourceResult(contents=contents)
 
 
+@errors.guarded
 async def list_prompts(context: Context, params: Page) -> ListPromptsResult:
     """All prompts, always in the same order."""
     return ListPromptsResult(prompts=[prompt.description for prompt in prompts.PROMPTS.values()])
 
 
+@errors.guarded
 async def get_prompt(context: Context, params: GetPromptRequestParams) -> GetPromptResult:
     """A prompt with its arguments filled in. Costs nothing."""
-    try:
-        return prompts.render(params.name, params.arguments or {})
-    except EaselError as error:
-        raise MCPError(INVALID_PARAMS, error.text(errors.MCP_HINTS)) from None
+    return prompts.render(params.name, params.arguments or {})
 
 
+@errors.guarded
 async def complete(context: Context, params: CompleteRequestParams) -> CompleteResult:
     """Possible values of an argument, given its prefix."""
     found = await anyio.to_thread.run_sync(completions.of, current(), params.argument.name, params.argument.value)

@@ -4,18 +4,16 @@ A task is a job and has its id; nothing else is stored. A client that does not k
 with get_image_job.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
-from mcp.types import INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY, RequestParams
+from mcp.types import MISSING_REQUIRED_CLIENT_CAPABILITY, RequestParams
 
 from composition.services import services
-from core.errors import Conflict, NotFound, ServiceUnavailable
+from core.errors import Conflict, ServiceUnavailable
 from core.jobs.model import Job
-from interfaces.mcp_server.errors import MCP_HINTS
 from interfaces.mcp_server.results import POLL_SECONDS, iso, result_of
 from interfaces.mcp_server.session import Session
 
@@ -49,7 +47,7 @@ def created(job: Job) -> dict[str, Any]:
 
 def get(session: Session, task_id: str) -> dict[str, Any]:
     """The state of a task, and its tool's result once it has one."""
-    job = _read(session, task_id)
+    job = services().jobs.read(session.caller, task_id)
     if not job.finished or job.status == "canceled":
         return _task(job)
     result = result_of(job, session).model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -58,28 +56,15 @@ def get(session: Session, task_id: str) -> dict[str, Any]:
 
 def update(session: Session, task_id: str) -> dict[str, Any]:
     """Acknowledge input for a task; a job asks for none."""
-    _read(session, task_id)
+    services().jobs.read(session.caller, task_id)
     return {}
 
 
 def cancel(session: Session, task_id: str) -> dict[str, Any]:
     """Cancel if it is not too late. As the extension says, the acknowledgement promises nothing."""
-    with suppress(Conflict, ServiceUnavailable), _not_found_as_protocol_error():
+    with suppress(Conflict, ServiceUnavailable):
         services().cancellation.cancel(session.caller, task_id)
     return {}
-
-
-def _read(session: Session, task_id: str) -> Job:
-    with _not_found_as_protocol_error():
-        return services().jobs.read(session.caller, task_id)
-
-
-@contextmanager
-def _not_found_as_protocol_error() -> Iterator[None]:
-    try:
-        yield
-    except NotFound as error:
-        raise MCPError(INVALID_PARAMS, error.text(MCP_HINTS)) from None
 
 
 def _task(job: Job) -> dict[str, Any]:

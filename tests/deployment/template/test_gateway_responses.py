@@ -27,7 +27,7 @@ def response(request: pytest.FixtureRequest, responses: dict[str, Any]) -> dict[
 
 def error_of(response: dict[str, Any]) -> dict[str, Any]:
     template = response["responseTemplates"]["application/json"]
-    body = template.replace("$context.error.messageString", '"Forbidden"').replace("$context.requestId", "r-1")
+    body = template.replace("$context.error.messageString", '"Forbidden"').replace("$context.extendedRequestId", "r-1")
     error: dict[str, Any] = json.loads(body)["error"]
     return error
 
@@ -71,3 +71,10 @@ def test_a_call_that_was_not_answered_in_time_leaves_open_what_was_bought(
     assert error_of(responses["DEFAULT_5XX"])["charged"] == "unknown"
     api = transformed["Resources"]["ApiFunction"]["Properties"]
     assert api["Timeout"] > GATEWAY_TIMEOUT_SECONDS
+
+
+def test_nobody_stores_it_and_its_id_is_not_chosen_by_the_client(response: dict[str, Any]) -> None:
+    headers = response["responseParameters"]
+    assert headers["gatewayresponse.header.Cache-Control"] == "'no-store'"
+    assert headers["gatewayresponse.header.X-Content-Type-Options"] == "'nosniff'"
+    assert "$context.requestId" not in response["responseTemplates"]["application/json"]

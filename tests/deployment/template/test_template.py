@@ -457,3 +457,14 @@ def test_every_parameter_explains_itself(transformed: Template) -> None:
     for name, parameter in transformed["Parameters"].items():
         assert parameter["Description"], name
         assert {"AllowedValues", "AllowedPattern", "MinValue"} & set(parameter), f"{name} takes anything"
+
+
+def test_access_logs_hold_nothing_that_a_client_wrote_and_no_permalink(transformed: Template) -> None:
+    (stage,) = of_type(transformed, "AWS::ApiGateway::Stage").values()
+    condition, setting, otherwise = stage["AccessLogSetting"]["Fn::If"]
+    assert condition == "LogsAtGateway"
+    assert otherwise == {"Ref": "AWS::NoValue"}
+    named = set(re.findall(r"\$context\.([\w.]+)", setting["Format"]))
+    assert {"identity.sourceIp", "status", "extendedRequestId"} <= named
+    assert not named & {"requestId", "path", "resourcePath", "identity.userAgent", "authorizer", "error.message"}
+    assert json.loads(setting["Format"])

@@ -41,8 +41,9 @@ class HttpApi:
         door: str = "api",
         key: str | None = None,
         headers: dict[str, str] | None = None,
+        source: str = "203.0.113.7",
     ) -> Answer:
-        """Send one request through API Gateway, or through the URL of the function itself (`direct`)."""
+        """Send a request from an address through API Gateway, or through the function's own URL (`direct`)."""
         path, _, query = path.partition("?")
         text = body if isinstance(body, str) else json.dumps(body) if body is not None else None
         sent = self._headers("application/json", key) | {name.lower(): value for name, value in (headers or {}).items()}
@@ -55,11 +56,13 @@ class HttpApi:
         now = int(time.time() * 1000)
         if door == "api":
             event |= {"httpMethod": method, "path": path, "multiValueHeaders": {k: [v] for k, v in sent.items()}}
-            event["requestContext"] |= {"path": f"/v1{path}", "requestTimeEpoch": now, "requestId": str(uuid4())}
+            event["requestContext"] |= {"path": f"/v1{path}", "requestTimeEpoch": now}
+            event["requestContext"] |= {"requestId": "chosen by the client", "extendedRequestId": str(uuid4())}
+            event["requestContext"]["identity"]["sourceIp"] = source
         else:
             event |= {"rawPath": f"/v1{path}", "rawQueryString": query}
             event["requestContext"] |= {"timeEpoch": now, "requestId": str(uuid4())}
-            event["requestContext"]["http"] |= {"method": method, "path": f"/v1{path}"}
+            event["requestContext"]["http"] |= {"method": method, "path": f"/v1{path}", "sourceIp": source}
         return _answer(event)
 
     def form(
@@ -80,7 +83,8 @@ class HttpApi:
         event |= {"httpMethod": "POST", "path": path, "headers": sent}
         event |= {"body": base64.b64encode(request.read()).decode(), "isBase64Encoded": True}
         now = int(time.time() * 1000)
-        event["requestContext"] |= {"path": f"/v1{path}", "requestTimeEpoch": now, "requestId": str(uuid4())}
+        event["requestContext"] |= {"path": f"/v1{path}", "requestTimeEpoch": now}
+        event["requestContext"] |= {"requestId": "chosen by the client", "extendedRequestId": str(uuid4())}
         return _answer(event)
 
     def generate(self, headers: dict[str, str] | None = None, **body: Any) -> Answer:
