@@ -40,7 +40,8 @@ class SubmissionContext:
     x-stainless-retry-count); None for other clients. `repeat_seconds` is for clients that send a request again without
     saying so: for that long, an equal request of the caller is the same purchase. `dedupe_key` is an entry point's own
     name for the purchase, whoever pays for it, and replaces the other three. `webhook` is the URL that is notified of
-    the job's end, `origin` the dropped object that the request came from.
+    the job's end, `origin` the dropped object that the request came from. `admission` is called before a new purchase
+    costs anything, and may refuse it; a request that finds its job is not asked.
     """
 
     request_id: str
@@ -50,6 +51,12 @@ class SubmissionContext:
     dedupe_key: str | None = None
     webhook: str | None = None
     origin: Origin | None = None
+    admission: Callable[[], None] | None = None
+
+    @property
+    def may_be_repeated(self) -> bool:
+        """Whether the client says that it may have sent this request before."""
+        return self.idempotency_key is not None or bool(self.sdk_attempt)
 
 
 class JobSubmission:
