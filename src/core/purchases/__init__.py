@@ -71,11 +71,11 @@ class Purchases:
         checked = self._checked("generation", caller, asked, context)
         job = self._new_job(caller, checked, asked, context)
         if context.admission:
-            earlier = self._submission.earlier(job) if context.may_be_repeated else None
+            earlier = self._submission.earlier(job, context) if context.may_be_repeated else None
             if earlier is not None and not earlier.may_be_revived_by(caller):
                 return earlier
             context.admission()
-        return self._submission.submit(caller, checked, job)
+        return self._submission.submit(caller, checked, job, context)
 
     def edit(self, caller: Caller, asked: ImageRequest, context: SubmissionContext) -> Job:
         """The queued job of an edit, or the job that the same request started earlier.
@@ -87,7 +87,7 @@ class Purchases:
         """
         checked = self._checked("edit", caller, asked, context)
         job = self._new_job(caller, checked, asked, context)
-        earlier = self._submission.earlier(job)
+        earlier = self._submission.earlier(job, context)
         if earlier is not None and not earlier.may_be_revived_by(caller):
             return earlier
         if context.admission:
@@ -97,7 +97,7 @@ class Purchases:
         try:
             inputs, warnings = self._inputs.collect(caller, asked, checked.requested_model, folder)
             request = replace(job.request, inputs=inputs, warnings=job.request.warnings + warnings)
-            submitted = self._submission.submit(caller, checked, replace(job, request=request))
+            submitted = self._submission.submit(caller, checked, replace(job, request=request), context)
         except BaseException:
             self._discard_after_refusal(folder)
             raise

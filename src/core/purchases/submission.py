@@ -87,7 +87,7 @@ class JobSubmission:
         """The job with that id, of any caller."""
         return self._jobs.get(job_id)
 
-    def submit(self, caller: Caller, checked: CheckedRequest, job: Job) -> Job:
+    def submit(self, caller: Caller, checked: CheckedRequest, job: Job, context: SubmissionContext) -> Job:
         """Reserve a job's money, write it and queue it; or return the job that already has its id.
 
         Raises:
@@ -100,10 +100,10 @@ class JobSubmission:
         try:
             created = self._write(caller, self._jobs.create, self._reserving(caller, checked, job))
         except JobExists:
-            return self._rejoin(caller, checked, job)
+            return self._rejoin(caller, checked, job, context)
         return self._enqueue(created)
 
-    def earlier(self, job: Job) -> Job | None:
+    def earlier(self, job: Job, context: SubmissionContext) -> Job | None:
         """The job that was submitted earlier under the id of `job`.
 
         Raises:
@@ -116,11 +116,13 @@ class JobSubmission:
                 hint=Hint.NEW_KEY,
                 job_id=existing.id,
             )
+        if existing is not None and context.idempotency_key is not None:
+            _check_same_conditions(existing, job)
         return existing
 
-    def _rejoin(self, caller: Caller, checked: CheckedRequest, job: Job) -> Job:
+    def _rejoin(self, caller: Caller, checked: CheckedRequest, job: Job, context: SubmissionContext) -> Job:
         """The job that was submitted earlier; one that failed free of charge and may succeed now is tried again."""
-        existing = self.earlier(job)
+        existing = self.earlier(job, context)
         if existing is None:
             raise ServiceUnavailable("The job of this request has just expired.", hint=Hint.SEND_AGAIN)
         if not existing.may_be_revived_by(caller):
@@ -196,3 +198,15 @@ class JobSubmission:
 
     def _send(self, job: Job) -> None:
         self._queue.send(job.id, group=job.caller_id)
+
+
+def _check_same_conditions(existing: Job, job: Job) -> None:
+    """Raises Conflict if the same request came with another webhook or deadline before: they would be ignored."""
+    conditions: list[tuple[str, str | int | None, str | int | None]] = [("webhook", existing.webhook, job.webhook)]
+    if existing.deadline_seconds is not None:
+        conditions.append(("deadline", existing.deadline_seconds, job.deadline_seconds))
+    for name, before, now in conditions:
+        if before != now:
+            raise Conflict(
+                f"The key of this request was used before with another {name}.", hint=Hint.NEW_KEY, job_id=existing.id
+            )
