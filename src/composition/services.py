@@ -9,6 +9,7 @@ from core import aws, catalog
 from core.budgets import Budgets
 from core.callers.authentication import Authenticator
 from core.callers.store import CallerStore
+from core.callers.use_counts import UseCounts
 from core.catalog import Catalog
 from core.images.input_storage import InputStore
 from core.images.storage import ImageLinks, ImageStore
@@ -17,6 +18,7 @@ from core.jobs.library import ImageLibrary
 from core.jobs.lookup import JobLookup
 from core.jobs.store import JobStore
 from core.jobs.wait_estimate import WaitEstimates
+from core.jobs.waiting import WaitingCalls
 from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
 from core.outbound.addresses import TrustedHosts
@@ -46,6 +48,7 @@ class Services:
     authentication: Authenticator
     purchases: Purchases
     jobs: JobLookup
+    waiting_calls: WaitingCalls
     cancellation: Cancellation
     images: ImageLibrary
     uploads: Uploads
@@ -118,7 +121,12 @@ def services() -> Services:
     jobs = JobStore(aws.dynamodb(), settings.jobs_table, ledger)
     budgets = Budgets(ledger, settings.budget)
     queue = JobQueue(aws.sqs(), settings.jobs_queue_url)
-    uploads = Uploads(UploadStore(aws.dynamodb(), settings.jobs_table), UploadBucket(aws.s3(), settings.images_bucket))
+    use_counts = UseCounts(aws.dynamodb(), settings.jobs_table)
+    uploads = Uploads(
+        UploadStore(aws.dynamodb(), settings.jobs_table),
+        UploadBucket(aws.s3(), settings.images_bucket),
+        use_counts,
+    )
     image_store = ImageStore(aws.s3(), settings.images_bucket)
     lookup = JobLookup(jobs)
     images = ImageLibrary(jobs, image_store, lookup)
@@ -138,6 +146,7 @@ def services() -> Services:
             retention_seconds=settings.retention_days * _DAY_SECONDS,
         ),
         jobs=lookup,
+        waiting_calls=WaitingCalls(use_counts, settings.caller_waiting_calls),
         cancellation=Cancellation(jobs, lookup),
         images=images,
         uploads=uploads,

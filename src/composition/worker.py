@@ -13,7 +13,7 @@ from core.jobs.concurrency import ConcurrencySlots
 from core.jobs.store import JobStore
 from core.jobs.worker import Worker
 from core.ledger.store import LedgerStore
-from core.providers import ImageProvider, connect
+from core.providers import ImageProvider, connect, openai
 from core.queues import JobQueue
 from core.settings import WorkerSettings
 
@@ -21,7 +21,7 @@ from core.settings import WorkerSettings
 @cache
 def http_client() -> httpx.Client:
     """The one connection pool to providers. It depends on no setting, so its connections outlive a restart."""
-    return httpx.Client(headers={"User-Agent": "easel"}, follow_redirects=False)
+    return openai.http_client()
 
 
 @once

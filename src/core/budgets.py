@@ -145,13 +145,20 @@ class Budgets:
                 hint=Hint.SEND_AGAIN_LATER,
                 retry_after=max(1, (renewal("minute", now) or 0) - int(now)),
             )
-        measure("BudgetRefusals", 1, limit.scope)
+        if limit.scope != TOKEN:  # A page that uses up its token is no news for the operator.
+            measure("BudgetRefusals", 1, limit.scope)
         if limit.scope == DEPLOYMENT and not caller.sees_deployment_budget:
             return BudgetExceeded("The budget of this deployment is used up for now. Nothing was bought.")
         if caller.token is not None:
             if limit.scope != TOKEN:  # Visitors of a page do not learn what the operator can spend.
                 return BudgetExceeded(
                     "The budget of the API key behind this browser token is used up for now. Nothing was bought."
+                )
+            if reached.balance.attempts >= caller.token.max_attempts:
+                return BudgetExceeded(
+                    f"This browser token has made all of its {caller.token.max_attempts} attempts, successful or not. "
+                    "Nothing was bought. The page must get a new token.",
+                    code="token_used_up",
                 )
             if reached.balance.images + images > caller.token.images:
                 remaining = max(0, caller.token.images - reached.balance.images)
@@ -225,7 +232,7 @@ class Budgets:
         limits = []
         if caller and (token := caller.token):
             account = account_of(token.id, "total", now)
-            limits.append(Limit(account, TOKEN, "total", token.budget_micro_usd, token.images))
+            limits.append(Limit(account, TOKEN, "total", token.budget_micro_usd, token.images, token.max_attempts))
         for scope, period in _PERIODS:
             if scope == DEPLOYMENT:
                 limits.append(Limit(account_of(DEPLOYMENT, period, now), scope, period, deployment.of(period)))

@@ -10,7 +10,8 @@ EaselError
 ├── NotFound              404  there is no such thing, or it is another caller's
 ├── MethodNotAllowed      405
 ├── Conflict              409  it contradicts what is stored, such as a key that belongs to another request
-├── RateLimited           429  the key has reached a limit per minute
+├── JobNotFinished        409  the wait is over before the job is; the same request sent again goes on waiting
+├── RateLimited           429  the caller has reached a limit per minute, or of calls that wait at the same time
 ├── ServerError           500  a fault of Easel
 ├── ServiceUnavailable    503  nothing was bought; the same request may be sent again
 ├── BuyingStopped         503  the operator has stopped all buying
@@ -46,6 +47,9 @@ class Hint(StrEnum):
     LIST_IMAGES = "list_images"
     LIST_MODELS = "list_models"
     CREATE_UPLOAD = "create_upload"
+    DO_NOT_WAIT = "do_not_wait"
+    WAIT_AGAIN = "wait_again"
+    """Send the same request again, which waits for the job that the first one started."""
 
 
 Hints = Mapping[Hint, str]
@@ -190,6 +194,21 @@ class Conflict(EaselError):
     status = 409
     type = "invalid_request_error"
     code = "idempotency_key_reused"
+
+
+class JobNotFinished(EaselError):
+    """The answer to a client that waits by sending its request again: it finds the same job."""
+
+    status = 409
+    type = "invalid_request_error"
+    code = "job_not_finished"
+    retryable = True
+    charged = "unknown"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            "The images are not finished yet; the job goes on.", hint=Hint.WAIT_AGAIN, job_id=job_id, retry_after=1
+        )
 
 
 class RateLimited(EaselError):

@@ -76,6 +76,7 @@ class ApiSettings(SpendingSettings):
     retired_models: RetiredPolicy = Field(alias="EASEL_RETIRED_MODELS", default="translate")
 
     worker_concurrency: int = Field(alias="EASEL_WORKER_CONCURRENCY", default=5, ge=1)
+    caller_waiting_calls: int = Field(alias="EASEL_CALLER_WAITING_CALLS", default=20, ge=0)
     oidc_issuer: str = Field(alias="EASEL_OIDC_ISSUER", default="", pattern=r"^(https://\S+)?$")
     oidc_audience: str = Field(alias="EASEL_OIDC_AUDIENCE", default="")
     oidc_scope: str = Field(alias="EASEL_OIDC_SCOPE", default="")

@@ -9,7 +9,8 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -470,6 +471,30 @@ def an_assistants_edit_that_cannot_be_queued_leaves_no_inputs(stack: Stack, key:
         return "could not be queued" in answer.text and stored_inputs(stack) <= before
 
 
+@contextmanager
+def others_waiting(stack: Stack, key: Key) -> Iterator[None]:
+    """Meanwhile as many calls of the key wait as may."""
+    table, item_id = stack.jobs_table, {"id": {"S": f"uses#{key.id}"}}
+    places = [f"{int(time.time()) + 300:010d}#{number}" for number in range(1000)]
+    stack.client("dynamodb").put_item(TableName=table, Item={**item_id, "places": {"SS": places}})
+    try:
+        yield
+    finally:
+        stack.client("dynamodb").delete_item(TableName=table, Key=item_id)
+
+
+def a_call_beyond_the_bound_may_not_wait(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    with others_waiting(stack, key):
+        return post(stack, key, "wait=2").status_code == 429
+
+
+def an_assistant_beyond_the_bound_does_not_wait(stack: Stack, key: Key, simulator: SimulatorControl) -> bool:
+    simulator.plan("slow", seconds=3)
+    with others_waiting(stack, key):
+        job = call_tool(stack, key, "generate_image", prompt="an otter", request_id=secrets.token_hex(8))
+        return job is not None and job["status"] in ("queued", "running")
+
+
 def a_queued_job_tells_how_many_wait(stack: Stack, key: Key, simulator: SimulatorControl) -> bool:
     simulator.plan("rate_limit", retry_after=30)
     job_id = post(stack, key, "respond-async").json()["id"]
@@ -487,6 +512,8 @@ def a_browser_token_is_made(stack: Stack, key: Key, _: SimulatorControl) -> bool
 CHECKS: dict[str, Check] = {
     "AcceptAndReadJobs": an_image_is_made,
     "ReadOutcomesOfWebhooks": a_webhook_is_attempted,
+    "CountUses": a_call_beyond_the_bound_may_not_wait,
+    "CountWaitingAssistants": an_assistant_beyond_the_bound_does_not_wait,
     "DeleteRecords": a_job_that_cannot_be_queued_is_withdrawn,
     "ListJobsAndImagesOfCaller": jobs_can_be_listed,
     "RecogniseCallers": jobs_can_be_listed,

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import pytest
 
 from cli import keys, tokens
 from core.callers.model import Caller
+from core.jobs.store import JobStore
 from core.ledger.model import Budget
+from core.ledger.store import LedgerStore
 from tests.support.moved_time import Clock
 from tests.support.world import World
 from tests.support.world.http_api import Answer
@@ -421,3 +424,85 @@ def test_a_door_loads_what_only_tokens_need_when_one_comes() -> None:
     environment = {"PYTHONPATH": str(source), "POWERTOOLS_SERVICE_NAME": "easel"}
     loaded = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert loaded.stdout == "[]\n"
+
+
+def test_the_provider_can_tell_apart_the_visitors_of_a_page_without_knowing_them(world: World) -> None:
+    tokens_ = [mint(world), mint(world)]
+    jobs = [buy(world, token["token"]).json()["id"] for token in (tokens_[0], tokens_[0], tokens_[1])]
+    store = JobStore(boto3.client("dynamodb"), "jobs", LedgerStore(boto3.client("dynamodb"), "ledger"))
+    first, again, other = [job.pseudonym for job_id in jobs if (job := store.get(job_id))]
+    assert first == again != other
+    assert tokens_[0]["id"].removeprefix("tok_") not in first
+
+
+# ---------------------------------------------------------------- what is counted besides images
+
+
+def canceled(world: World, token: str, **body: Any) -> Answer:
+    """A purchase that is canceled at once, which costs nothing and gives its image back."""
+    answer = buy(world, token, **body)
+    if answer.status == 202:
+        path = f"/jobs/{answer.json()['id']}/cancel"
+        assert world.api.call("POST", path, {}, key=token, headers={"origin": SHOP}).status == 200
+    return answer
+
+
+def test_a_tokens_attempts_end_though_it_buys_nothing(world: World) -> None:
+    token = mint(world, images=1)["token"]
+    assert [canceled(world, token).status for _ in range(6)] == [202] * 6
+    refused = canceled(world, token)
+    assert_used_up(refused)
+    assert "6 attempts" in refused.json()["error"]["message"]
+
+
+def test_failures_count_as_attempts(world: World) -> None:
+    token = mint(world, images=1)["token"]
+    world.simulator.plan("moderation_blocked", count=100)
+    for _ in range(6):
+        assert buy(world, token).status == 202
+        world.jobs.work()
+    assert_used_up(buy(world, token))
+
+
+def test_an_edit_beyond_the_attempts_stores_nothing(world: World) -> None:
+    token = mint(world, images=1)["token"]
+    for _ in range(6):
+        canceled(world, token)
+    body = {"prompt": "at night", "model": "gpt-image-2.6-flare"}
+    body["images"] = [{"image_url": "data:image/png;base64,AAAA"}]  # type: ignore[assignment]
+    page = {"key": token, "headers": {"origin": SHOP, "prefer": "respond-async"}}
+    assert_used_up(world.api.call("POST", "/images/edits", body, **page))
+
+
+def test_attempts_hold_in_a_race(world: World) -> None:
+    token = mint(world, images=1)["token"]
+    for _ in range(5):
+        canceled(world, token)
+    with ThreadPoolExecutor(24) as crowd:
+        answers = list(crowd.map(lambda _: buy(world, token), range(24)))
+    assert sorted(answer.status for answer in answers) == [202] + [402] * 23
+
+
+def test_an_account_of_an_older_version_counts_from_now_on(world: World) -> None:
+    token = mint(world, images=1)
+    canceled(world, token["token"])
+    key = {"owner": {"S": token["id"]}, "name": {"S": "total"}}
+    boto3.client("dynamodb").update_item(TableName="ledger", Key=key, UpdateExpression="REMOVE attempts")
+    assert [canceled(world, token["token"]).status for _ in range(7)] == [202] * 6 + [402]
+
+
+def test_a_tokens_uploads_are_counted_for_its_life(world: World) -> None:
+    token = mint(world, images=1)["token"]
+    page = {"key": token, "headers": {"origin": SHOP}}
+    for _ in range(18):
+        made = world.api.call("POST", "/uploads", {"content_type": "image/png"}, **page)
+        assert made.status == 201
+        assert world.api.call("DELETE", f"/uploads/{made.json()['id']}", **page).status == 200
+    assert_used_up(world.api.call("POST", "/uploads", {"content_type": "image/png"}, **page))
+    assert world.api.call("POST", "/uploads", {"content_type": "image/png"}).status == 201
+
+
+def test_a_used_up_token_does_not_ring_the_operators_alarm(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    token = mint(world, images=1)["token"]
+    assert_used_up(buy(world, token, n=2))
+    assert "BudgetRefusals" not in capsys.readouterr().out

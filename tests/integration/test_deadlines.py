@@ -62,11 +62,6 @@ def test_a_wrong_deadline_in_the_body_is_refused(world: World, deadline: Any) ->
     assert world.api.generate(easel_deadline=deadline).json()["error"]["param"] in ("deadline", "easel_deadline")
 
 
-def test_another_deadline_is_no_other_request(world: World) -> None:
-    first, again = (world.api.generate({"idempotency-key": "1", "easel-deadline": wait}) for wait in ("30", "60"))
-    assert first.json()["id"] == again.json()["id"]
-
-
 def test_a_worker_that_meets_it_too_late_ends_it(world: World) -> None:
     job_id = world.api.accepted(easel_deadline=30)
     world.jobs.set_numbers(job_id, deadline=PAST)

@@ -1,12 +1,15 @@
 """A job is bought at most once, whatever crashes, repeats or races; counted at the provider."""
 
+import base64
 import threading
 import time
+from typing import Any
 
 import boto3
 import pytest
 
 from cli import keys
+from tests.support.edits import picture
 from tests.support.moved_time import Clock
 from tests.support.world import World
 from tests.support.world.queues import queue_url
@@ -166,3 +169,28 @@ def test_a_failed_enqueue_leaves_nothing_behind(world: World) -> None:
     assert (answer.status, answer.json()["error"]["retryable"]) == (503, True)
     assert answer.headers["x-should-retry"] == "true"
     assert boto3.client("dynamodb").scan(TableName="jobs")["Items"] == []
+
+
+@pytest.mark.parametrize("door", ["generations", "edits"])
+@pytest.mark.parametrize(
+    ("first", "second", "named"),
+    [
+        ({"easel-deadline": "30"}, {"easel-deadline": "60"}, "deadline"),
+        ({"easel-deadline": "30"}, {}, "deadline"),
+        ({}, {"easel-deadline": "30"}, "deadline"),
+    ],
+)
+def test_the_same_key_under_other_conditions_is_another_request(
+    world: World, door: str, first: dict[str, str], second: dict[str, str], named: str
+) -> None:
+    body: dict[str, Any] = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low"}
+    if door == "edits":
+        body["images"] = [{"image_url": "data:image/png;base64," + base64.b64encode(picture()).decode()}]
+    sent = {"idempotency-key": "1", "prefer": "respond-async"}
+    job = world.api.call("POST", f"/images/{door}", body, headers=sent | first)
+    assert job.status == 202, job.text
+    again = world.api.call("POST", f"/images/{door}", body, headers=sent | first)
+    assert (again.status, again.json()["id"]) == (202, job.json()["id"])
+    other = world.api.call("POST", f"/images/{door}", body, headers=sent | second)
+    assert (other.status, other.json()["error"]["code"]) == (409, "idempotency_key_reused")
+    assert f"another {named}" in other.json()["error"]["message"]

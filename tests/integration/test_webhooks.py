@@ -419,3 +419,20 @@ def test_logs_hold_neither_url_nor_secret(
     assert "webhook attempted" in logged
     for hidden in (secret, "whsec_", "s3cr3t", SERVER_ADDRESS):
         assert hidden not in logged
+
+
+@pytest.mark.usefixtures("secret")
+@pytest.mark.parametrize(("first", "second"), [(None, ELSEWHERE), (ELSEWHERE, None), (ELSEWHERE, ELSEWHERE + "/2")])
+def test_the_same_key_with_another_webhook_is_another_request(
+    world: World, first: str | None, second: str | None
+) -> None:
+    """The second receiver would never be notified."""
+
+    def send(url: str | None) -> Any:
+        headers = {"idempotency-key": "1"} | ({"easel-webhook": url} if url else {})
+        return world.api.generate(headers=headers)
+
+    accepted_one, again, other = send(first), send(first), send(second)
+    assert (again.status, again.json()["id"]) == (202, accepted_one.json()["id"])
+    assert (other.status, other.json()["error"]["code"]) == (409, "idempotency_key_reused")
+    assert "another webhook" in other.json()["error"]["message"]

@@ -2,6 +2,8 @@
 
 import base64
 import io
+import json
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,9 +11,11 @@ import httpx
 import pytest
 import respx
 
+from composition import worker
 from core.errors import Moderation
 from core.providers import InDoubt, InputFile, NotBought, ProviderResult, Refused, connect
 from core.requests import Request
+from local.simulator import Simulator
 from tests.support.world import aws
 
 PIXEL = base64.b64decode(
@@ -35,7 +39,7 @@ class Shop:
         self.adapter = connect("openai", environment, http, aws.secretsmanager())
 
     def buy(self, request: Request = GENERATION, *inputs: InputFile) -> ProviderResult:
-        return self.adapter.buy(request, inputs, request_id="r-1", timeout=5)
+        return self.adapter.buy(request, inputs, request_id="r-1", user="pseudonym", timeout=5)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +73,38 @@ def test_a_generation_is_json_with_the_key_and_the_organization(http: httpx.Clie
     assert bytes(result.images[0]) == PIXEL
     assert result.report.usage
     assert result.report.usage.output_tokens == 196
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ({}, {"user": "pseudonym"}),
+        ({"user": "mine"}, {"user": "mine"}),
+        ({"safety_identifier": "mine"}, {"safety_identifier": "mine"}),
+    ],
+)
+def test_the_provider_can_tell_apart_who_asks_unless_they_say_so_themselves(
+    http: httpx.Client, given: dict[str, str], sent: dict[str, str]
+) -> None:
+    route = respx.post("https://provider.test/v1/images/generations").respond(json=ANSWER)
+    Shop(http).buy(Request("generation", "an otter", "gpt-image-2", {"n": 1, **given}, {"model": "gpt-image-2"}))
+    body = json.loads(route.calls.last.request.content)
+    assert {name: body[name] for name in body.keys() & {"user", "safety_identifier"}} == sent
+
+
+def test_connections_to_the_provider_are_kept_alive_while_it_is_silent() -> None:
+    with Simulator(plain=True) as simulator:
+        client = worker.http_client()
+        with client.stream(
+            "GET", f"{simulator.url}/v1/models", headers={"Authorization": "Bearer sk-simulated"}
+        ) as answer:
+            connection = answer.extensions["network_stream"].get_extra_info("socket")
+            assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+            assert 60 + connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL) < 120
+        client.close()
+        worker.http_client.cache_clear()
 
 
 @respx.mock
@@ -190,10 +226,10 @@ def test_a_second_adapter_is_a_new_file(http: httpx.Client, tmp_path: Any, monke
         "class Sketch:\n"
         "    def __init__(self, ink): self.ink = ink\n"
         "    def prepare(self): pass\n"
-        "    def buy(self, request, inputs, *, request_id, timeout):\n"
+        "    def buy(self, request, inputs, *, request_id, user, timeout):\n"
         "        return ProviderResult((self.ink.encode(),), ProviderReport(created=1))\n"
         "def connect(environment, http, secrets): return Sketch(environment['PROVIDERS__SKETCH__INK'])\n"
     )
     monkeypatch.setattr("core.providers.__path__", [str(tmp_path)])
     adapter = connect("sketch", {"PROVIDERS__SKETCH__INK": "black"}, http, aws.secretsmanager())
-    assert adapter.buy(GENERATION, (), request_id="r-1", timeout=1).images == (b"black",)
+    assert adapter.buy(GENERATION, (), request_id="r-1", user="pseudonym", timeout=1).images == (b"black",)

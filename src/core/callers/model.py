@@ -10,6 +10,8 @@ from typing import Any, Literal, Protocol
 from core.ledger.model import PERIODS, Budget, Period
 
 KEY_PREFIX = "ek_"
+# Of a browser token: each waiting call holds a function.
+_MAX_WAITING_CALLS = 4
 _KEY_SHAPE = re.compile(r"ek_[A-Za-z0-9_-]{43}")
 
 
@@ -46,6 +48,21 @@ class BrowserToken:
     budget_micro_usd: int | None = None
     models: tuple[str, ...] = ()
     label: str | None = None
+
+    @property
+    def max_waiting_calls(self) -> int:
+        """How many of its calls can wait for a job at the same time."""
+        return min(self.images, _MAX_WAITING_CALLS)
+
+    @property
+    def max_attempts(self) -> int:
+        """How many purchases it can attempt, successful or not: refused ones cost its operator, too."""
+        return 3 + 3 * self.images
+
+    @property
+    def max_uploads(self) -> int:
+        """How many uploads it can make."""
+        return 16 + 2 * self.images
 
 
 @dataclass(frozen=True)

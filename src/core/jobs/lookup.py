@@ -7,6 +7,7 @@ from core.callers.model import Caller
 from core.errors import Hint, NotFound
 from core.jobs.model import Job
 from core.jobs.store import JobStore
+from core.jobs.waiting import Wait
 
 _FIRST_POLL_SECONDS = 0.2
 _LAST_POLL_SECONDS = 1.0
@@ -38,10 +39,13 @@ class JobLookup:
         last = self.read(caller, after) if after is not None else None
         return self._jobs.list_of(caller.id, limit, last)
 
-    def wait(self, job: Job, until: float, watch: Callable[[Job], None] | None = None) -> Job:
-        """The job once it has finished, or as it is at `until` (Unix seconds); `watch` gets it each time it is read."""
+    def wait(self, job: Job, wait: Wait, watch: Callable[[Job], None] | None = None) -> Job:
+        """The job once it has finished, or as it is when the wait ends; `watch` gets it each time it is read.
+
+        A caller that has too many calls waiting gets the job as it is.
+        """
         pause = _FIRST_POLL_SECONDS
-        while not job.finished and (remaining := until - time.time()) > 0:
+        while not job.finished and (remaining := wait.until - time.time()) > 0 and wait.granted():
             time.sleep(min(pause, remaining))
             pause = min(pause * 1.3, _LAST_POLL_SECONDS)
             job = self._jobs.get(job.id) or job

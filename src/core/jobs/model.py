@@ -45,7 +45,7 @@ class Job:
     caller has deleted since, `version` the number of writes (see JobStore.save). `reservation` is what the job holds in
     the ledger, `movement` what the next write books there; that is never stored. `resolved_at` is when an operator
     resolved an unknown purchase, `webhook` the URL that is notified of the job's end, `token_id` the browser token that
-    requested the job, if any.
+    requested the job, if any. `deadline_seconds` is what its deadline was computed from; None in old records.
     """
 
     id: str
@@ -78,12 +78,18 @@ class Job:
     reservation: Reservation | None = None
     movement: Movement | None = None
     origin: Origin | None = None
+    deadline_seconds: int | None = None
     version: int = 0
 
     @property
     def created_at(self) -> int:
         """Unix seconds."""
         return self.created_ms // 1000
+
+    @property
+    def pseudonym(self) -> str:
+        """Who asked for it, as the provider may know: a hash of the browser token's id or the caller's."""
+        return hashlib.sha256((self.token_id or self.caller_id).encode()).hexdigest()
 
     @property
     def finished(self) -> bool:
@@ -291,6 +297,7 @@ def new_job(
         expires_at=seconds + retention_seconds,
         check_at=min(seconds + QUEUE_PATIENCE_SECONDS, deadline),
         origin=origin,
+        deadline_seconds=deadline_seconds,
     )
 
 

@@ -143,7 +143,9 @@ class Worker:
                 timeout = time_left() - STORING_RESERVE_SECONDS
                 with _errors_measured():
                     started = time.monotonic()
-                    result = provider.buy(job.request, inputs, request_id=job.request_id, timeout=timeout)
+                    result = provider.buy(
+                        job.request, inputs, request_id=job.request_id, user=job.pseudonym, timeout=timeout
+                    )
                     measure("UpstreamSeconds", time.monotonic() - started, job.request.model)
         except NotBought as outcome:
             self._try_again_later(job, outcome, time_left)

@@ -11,7 +11,7 @@ a tally by day, key and model for reports. Days and months are in UTC. What a li
 """
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -46,12 +46,16 @@ class Account:
 
 @dataclass(frozen=True)
 class Balance:
-    """The balance of an account in micro-dollars; `images` counts those bought or reserved."""
+    """The balance of an account in micro-dollars; `images` counts those bought or reserved.
+
+    `attempts` counts reservations, where a limit applies to them. No entry of the ledger adds to it, and none frees it.
+    """
 
     reserved: int = 0
     spent: int = 0
     images: int = 0
     committed: int = 0
+    attempts: int = field(default=0, compare=False)
 
     def plus(self, reserved: int, spent: int, images: int) -> "Balance":
         """The balance after a movement."""
@@ -64,6 +68,7 @@ class Balance:
 class Limit:
     """The most that can be committed to an account, in micro-dollars and in `images`; None means unlimited.
 
+    `attempts` limits how often anything can be reserved at all, whatever became of it.
     `scope` says in errors whose budget it is: "key", "deployment" or "token".
     """
 
@@ -72,11 +77,14 @@ class Limit:
     period: Period
     micro_usd: int | None
     images: int | None = None
+    attempts: int | None = None
 
     def has_room(self, balance: Balance, micro_usd: int, images: int) -> bool:
         """Whether an account with that balance has room for so much more."""
-        return (self.micro_usd is None or balance.committed + micro_usd <= self.micro_usd) and (
-            self.images is None or balance.images + images <= self.images
+        return (
+            (self.micro_usd is None or balance.committed + micro_usd <= self.micro_usd)
+            and (self.images is None or balance.images + images <= self.images)
+            and (self.attempts is None or balance.attempts < self.attempts)
         )
 
 

@@ -237,13 +237,20 @@ class LedgerStore:
             caps["committed"] = limit.micro_usd - movement.reserved
         if limit is not None and limit.images is not None:
             caps["images"] = limit.images - movement.images
+        if limit is not None and limit.attempts is not None:
+            update["UpdateExpression"] += ", attempts :one"
+            values[":one"] = {"N": "1"}
         if limit is None or not caps:
             return Step({"Update": update}, lambda _: LookupError(account.name))
         values |= {f":max_{name}": {"N": str(cap)} for name, cap in caps.items()}
         within = " AND ".join(f"#{name} <= :max_{name}" for name in caps)
         # An amount above the whole limit must also fail in an account that does not exist yet.
         fits_empty = min(caps.values()) >= 0
-        update["ConditionExpression"] = f"{within} OR attribute_not_exists(#committed)" if fits_empty else within
+        condition = f"({within} OR attribute_not_exists(#committed))" if fits_empty else within
+        if limit.attempts is not None:
+            values[":max_attempts"] = {"N": str(limit.attempts)}
+            condition += " AND (attribute_not_exists(attempts) OR attempts < :max_attempts)"
+        update["ConditionExpression"] = condition
         update["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         return Step({"Update": update}, lambda item: LimitReached(limit, _balance(item)))
 
@@ -267,6 +274,7 @@ def _balance(item: dict[str, Any]) -> Balance:
         spent=item.get("spent", 0),
         images=item.get("images", 0),
         committed=item.get("committed", 0),
+        attempts=item.get("attempts", 0),
     )
 
 

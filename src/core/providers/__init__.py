@@ -77,13 +77,16 @@ class ImageProvider(Protocol):
             NotBought, Refused: the purchase cannot be made now, or at all.
         """
 
-    def buy(self, request: Request, inputs: Sequence[InputFile], *, request_id: str, timeout: float) -> ProviderResult:
+    def buy(
+        self, request: Request, inputs: Sequence[InputFile], *, request_id: str, user: str, timeout: float
+    ) -> ProviderResult:
         """Buy the images of one request. Called at most once for each claim of a job.
 
         Args:
             request: what to buy.
             inputs: the input images of an edit, in order; empty for a generation.
             request_id: sent along for tracing.
+            user: a pseudonym of who asks, so that the provider can tell an abuser from the others of this account.
             timeout: seconds the whole call may take.
 
         Raises:

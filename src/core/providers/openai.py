@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -54,6 +55,23 @@ _QUOTA_CODES = frozenset(
 _MODERATION_CODES = frozenset({"moderation_blocked", "content_policy_violation", "contentFilter", "content_filter"})
 _SAFETY_VIOLATIONS = re.compile(r"safety_violations=\[([^\]]*)\]")
 _SECRET_LIKE = re.compile(r"\b(sk|ek|org|Bearer)[-_ ][A-Za-z0-9*_-]{6,}")
+
+
+# Networks drop connections that are silent, some after two minutes, and a purchase is silent until its images are made.
+KEEP_ALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), value)
+        for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 30), ("TCP_KEEPCNT", 4))
+        if hasattr(socket, name)  # Linux has all of them.
+    ),
+]
+
+
+def http_client() -> httpx.Client:
+    """A connection pool to providers."""
+    transport = httpx.HTTPTransport(socket_options=KEEP_ALIVE)
+    return httpx.Client(transport=transport, headers={"User-Agent": "easel"}, follow_redirects=False)
 
 
 class OpenAISettings(Settings):
@@ -100,9 +118,14 @@ class OpenAIProvider:
             )
         self._read_key()
 
-    def buy(self, request: Request, inputs: Sequence[InputFile], *, request_id: str, timeout: float) -> ProviderResult:
+    def buy(
+        self, request: Request, inputs: Sequence[InputFile], *, request_id: str, user: str, timeout: float
+    ) -> ProviderResult:
         """POST /images/generations, or /images/edits with its inputs. See ImageProvider.buy."""
         until = time.monotonic() + timeout
+        if not request.parameters.keys() & {"user", "safety_identifier"}:
+            # The older of the two names, which compatible servers know, too.
+            request = replace(request, parameters={**request.parameters, "user": user})
         try:
             return self._post(request, inputs, self._read_key(), request_id, until)
         except _KeyRefused:

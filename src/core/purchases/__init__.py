@@ -4,11 +4,12 @@ A request passes these steps. The cheap ones come first, so that a refusal costs
 
     1. what needs no bytes     the model's rules, permission, the webhook, the deadline
     2. identity                a request that was sent before finds its job and goes no further
-    3. money                   the stop switch, and whether every limit has room for the upper bound
-    4. the inputs of an edit   inspected one at a time, then stored under inputs/{job id}/
-    5. the job                 its money is reserved and its record written in one transaction; then it is queued
+    3. admission               the entry point's own condition: whether the caller may wait as it asks
+    4. money                   the stop switch, and whether every limit has room for the upper bound
+    5. the inputs of an edit   inspected one at a time, then stored under inputs/{job id}/
+    6. the job                 its money is reserved and its record written in one transaction; then it is queued
 
-A refusal after step 4 deletes what was stored. Only a crash leaves it behind: the same request sent again writes the
+A refusal after step 5 deletes what was stored. Only a crash leaves it behind: the same request sent again writes the
 same keys, and the rest expires with the bucket's lifecycle.
 """
 
@@ -63,11 +64,18 @@ class Purchases:
             PermissionDenied: the caller is not allowed to use the model, or a browser token sets a webhook.
             Conflict: the idempotency key was used for a different request.
             BudgetExceeded, RateLimited: a limit of the caller or of the deployment has too little room.
+            EaselError: whatever the context's admission raises.
             BuyingStopped: the operator has stopped all buying.
             ServiceUnavailable: the queue cannot be reached, or too many requests are being booked.
         """
         checked = self._checked("generation", caller, asked, context)
-        return self._submission.submit(caller, checked, self._new_job(caller, checked, asked, context))
+        job = self._new_job(caller, checked, asked, context)
+        if context.admission:
+            earlier = self._submission.earlier(job, context) if context.may_be_repeated else None
+            if earlier is not None and not earlier.may_be_revived_by(caller):
+                return earlier
+            context.admission()
+        return self._submission.submit(caller, checked, job, context)
 
     def edit(self, caller: Caller, asked: ImageRequest, context: SubmissionContext) -> Job:
         """The queued job of an edit, or the job that the same request started earlier.
@@ -79,15 +87,17 @@ class Purchases:
         """
         checked = self._checked("edit", caller, asked, context)
         job = self._new_job(caller, checked, asked, context)
-        earlier = self._submission.earlier(job)
+        earlier = self._submission.earlier(job, context)
         if earlier is not None and not earlier.may_be_revived_by(caller):
             return earlier
+        if context.admission:
+            context.admission()
         self._budgets.precheck(caller, checked.request, job.quote, priced=checked.priced)
         folder = InputFolder.of(job.id, earlier)
         try:
             inputs, warnings = self._inputs.collect(caller, asked, checked.requested_model, folder)
             request = replace(job.request, inputs=inputs, warnings=job.request.warnings + warnings)
-            submitted = self._submission.submit(caller, checked, replace(job, request=request))
+            submitted = self._submission.submit(caller, checked, replace(job, request=request), context)
         except BaseException:
             self._discard_after_refusal(folder)
             raise

@@ -40,7 +40,8 @@ class SubmissionContext:
     x-stainless-retry-count); None for other clients. `repeat_seconds` is for clients that send a request again without
     saying so: for that long, an equal request of the caller is the same purchase. `dedupe_key` is an entry point's own
     name for the purchase, whoever pays for it, and replaces the other three. `webhook` is the URL that is notified of
-    the job's end, `origin` the dropped object that the request came from.
+    the job's end, `origin` the dropped object that the request came from. `admission` is called before a new purchase
+    costs anything, and may refuse it; a request that finds its job is not asked.
     """
 
     request_id: str
@@ -50,6 +51,12 @@ class SubmissionContext:
     dedupe_key: str | None = None
     webhook: str | None = None
     origin: Origin | None = None
+    admission: Callable[[], None] | None = None
+
+    @property
+    def may_be_repeated(self) -> bool:
+        """Whether the client says that it may have sent this request before."""
+        return self.idempotency_key is not None or bool(self.sdk_attempt)
 
 
 class JobSubmission:
@@ -80,7 +87,7 @@ class JobSubmission:
         """The job with that id, of any caller."""
         return self._jobs.get(job_id)
 
-    def submit(self, caller: Caller, checked: CheckedRequest, job: Job) -> Job:
+    def submit(self, caller: Caller, checked: CheckedRequest, job: Job, context: SubmissionContext) -> Job:
         """Reserve a job's money, write it and queue it; or return the job that already has its id.
 
         Raises:
@@ -93,11 +100,11 @@ class JobSubmission:
         try:
             created = self._write(caller, self._jobs.create, self._reserving(caller, checked, job))
         except JobExists:
-            return self._rejoin(caller, checked, job)
+            return self._rejoin(caller, checked, job, context)
         _log_purchase("job accepted", created)
         return self._enqueue(created)
 
-    def earlier(self, job: Job) -> Job | None:
+    def earlier(self, job: Job, context: SubmissionContext) -> Job | None:
         """The job that was submitted earlier under the id of `job`.
 
         Raises:
@@ -110,11 +117,13 @@ class JobSubmission:
                 hint=Hint.NEW_KEY,
                 job_id=existing.id,
             )
+        if existing is not None and context.idempotency_key is not None:
+            _check_same_conditions(existing, job)
         return existing
 
-    def _rejoin(self, caller: Caller, checked: CheckedRequest, job: Job) -> Job:
+    def _rejoin(self, caller: Caller, checked: CheckedRequest, job: Job, context: SubmissionContext) -> Job:
         """The job that was submitted earlier; one that failed free of charge and may succeed now is tried again."""
-        existing = self.earlier(job)
+        existing = self.earlier(job, context)
         if existing is None:
             raise ServiceUnavailable("The job of this request has just expired.", hint=Hint.SEND_AGAIN)
         if not existing.may_be_revived_by(caller):
@@ -207,3 +216,15 @@ def _log_purchase(what: str, job: Job) -> None:
             "upper_bound_micro_usd": job.quote.upper_bound,
         },
     )
+
+
+def _check_same_conditions(existing: Job, job: Job) -> None:
+    """Raises Conflict if the same request came with another webhook or deadline before: they would be ignored."""
+    conditions: list[tuple[str, str | int | None, str | int | None]] = [("webhook", existing.webhook, job.webhook)]
+    if existing.deadline_seconds is not None:
+        conditions.append(("deadline", existing.deadline_seconds, job.deadline_seconds))
+    for name, before, now in conditions:
+        if before != now:
+            raise Conflict(
+                f"The key of this request was used before with another {name}.", hint=Hint.NEW_KEY, job_id=existing.id
+            )

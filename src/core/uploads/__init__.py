@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from core.callers.model import Caller
-from core.errors import Hint, InvalidRequest, NotFound
+from core.callers.model import BrowserToken, Caller
+from core.callers.use_counts import UseCounts
+from core.errors import BudgetExceeded, Hint, InvalidRequest, NotFound
 from core.images.inspection import MAX_BYTES
 from core.uploads.store import StoredUpload, Upload, UploadBucket, UploadChanged, UploadForm, UploadStore
 from core.validation import Body
@@ -48,17 +49,21 @@ class OpenedUpload:
 class Uploads:
     """Creates, reads and deletes uploads."""
 
-    def __init__(self, records: UploadStore, bucket: UploadBucket) -> None:
+    def __init__(self, records: UploadStore, bucket: UploadBucket, counts: UseCounts) -> None:
         self._records = records
         self._bucket = bucket
+        self._counts = counts
 
     def create(self, caller: Caller, document: Mapping[str, Any]) -> tuple[Upload, UploadForm]:
         """A new upload, and the form that sends its bytes.
 
         Raises:
             InvalidRequest: the document is not a valid UploadBody.
+            BudgetExceeded: a browser token has made all its uploads.
         """
         body = UploadBody.read(document)
+        if caller.token:
+            self._count(caller.token)
         now = int(time.time())
         upload = Upload(
             id="file_" + secrets.token_hex(16),
@@ -115,6 +120,13 @@ class Uploads:
         upload = self._owned(caller, upload_id)
         self._bucket.delete(upload)
         self._records.delete(upload)
+
+    def _count(self, token: BrowserToken) -> None:
+        if not self._counts.count_upload(token.id, token.max_uploads):
+            raise BudgetExceeded(
+                f"This browser token has made all of its {token.max_uploads} uploads. The page must get a new token.",
+                code="token_used_up",
+            )
 
     def _owned(self, caller: Caller, upload_id: str) -> Upload:
         upload = self._records.get(upload_id) if upload_id.startswith("file_") else None

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from math import inf
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -36,6 +37,10 @@ PRIVATE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosni
 
 # An SDK gives up after its read timeout; the answer has to leave a little before that.
 _TIMEOUT_MARGIN_SECONDS = 5
+# The global fetch of Node gives up when no header has come after 300 seconds (headersTimeout of undici's Agent), in an
+# SDK, too, whatever its own timeout.
+_FETCH_SECONDS = 295
+_FETCH_AGENTS = ("node", "undici")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -195,16 +200,36 @@ class Call:
 
     def wait_seconds(self, maximum: int) -> float:
         """Seconds to wait for a job: what `Prefer` (RFC 7240) asks for, within the limits of gateway and client."""
-        preferences = [part.strip().lower() for part in (self.header("prefer") or "").split(",")]
-        for preference in preferences:
+        for preference in self._preferences:
             if wait := re.fullmatch(r"wait\s*=\s*\"?([0-9]{1,6})\"?", preference):
                 return min(int(wait[1]), maximum)
-        if "respond-async" in preferences:
+        if "respond-async" in self._preferences:
             return 0
-        client = self.header("x-stainless-read-timeout") or self.header("x-stainless-timeout")
-        if client and re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", client):
-            return max(0.0, min(maximum, float(client) - _TIMEOUT_MARGIN_SECONDS))
-        return maximum
+        return max(0.0, min(maximum, self._client_patience - _TIMEOUT_MARGIN_SECONDS))
+
+    @property
+    def waits_by_retrying(self) -> bool:
+        """Whether the client expects images in any answer that is not an error, and sends a retry that finds the job.
+
+        So do OpenAI's SDKs. Whoever sends `Prefer` knows that the answer may be a job.
+        """
+        return self.sdk_attempt is not None and not self._preferences
+
+    @property
+    def _preferences(self) -> list[str]:
+        return [part.strip().lower() for part in (self.header("prefer") or "").split(",") if part.strip()]
+
+    @property
+    def _client_patience(self) -> float:
+        """Seconds after which the client gives up without an answer, as far as it is known."""
+        patience = inf
+        sent = self.header("x-stainless-read-timeout") or self.header("x-stainless-timeout")
+        if sent and re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", sent):
+            patience = float(sent)
+        agent = (self.header("user-agent") or "").lower()
+        if self.header("x-stainless-lang") == "js" or agent in _FETCH_AGENTS:
+            patience = min(patience, _FETCH_SECONDS)
+        return patience
 
     def caller(self, services: Services) -> Caller:
         """The caller whose key or token came with this call.

@@ -16,9 +16,11 @@ def job(job_id: str) -> Response[str]:
     """A job's state, or its result with freshly signed URLs; `?wait=` is how many seconds to wait for it to finish."""
     call = Call(routes.current_event)
     caller = call.caller(services())
+    seconds = call.whole_number("wait", default=0, minimum=0, maximum=900)
     found = services().jobs.read(caller, job_id)
-    wait = call.whole_number("wait", default=0, minimum=0, maximum=900)
-    found = services().jobs.wait(found, until=call.started_at + min(wait, services().settings.max_wait_seconds))
+    seconds = min(seconds, services().settings.max_wait_seconds)
+    with services().waiting_calls.of(caller, call.started_at, seconds) as wait:
+        found = services().jobs.wait(found, wait)
     answers = call.answers(services(), caller)
     if found.finished:
         message = services().webhook_messages.get(message_id(found)) if found.webhook else None

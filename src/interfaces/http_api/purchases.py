@@ -1,5 +1,6 @@
 """Routes that buy images, or quote their price."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from aws_lambda_powertools.event_handler import Response
@@ -7,9 +8,10 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from composition.services import services
 from core.callers.model import Caller
-from core.errors import EndpointRetired
+from core.errors import EndpointRetired, JobNotFinished
 from core.jobs.model import Job
 from core.logs import logger
+from core.purchases import SubmissionContext
 from core.requests.bodies import ImageRequest, edit_of_form, edit_of_json, generation_of_json, parse_json
 from core.requests.multipart import parse_form
 from core.responses.builders import quote_document
@@ -24,7 +26,7 @@ def generate() -> Response[str]:
     call = Call(routes.current_event)
     caller = call.caller(services())
     asked = _with_deadline(call, generation_of_json(parse_json(call.body)))
-    return _awaited(call, caller, services().purchases.generate(caller, asked, call.submission_context))
+    return _bought(call, caller, asked, services().purchases.generate)
 
 
 @routes.post("/images/edits")
@@ -34,7 +36,7 @@ def edit() -> Response[str]:
     caller = call.caller(services())
     asked = _edit_of_form(call) if call.is_form else edit_of_json(parse_json(call.body))
     asked = _with_deadline(call, asked)
-    return _awaited(call, caller, services().purchases.edit(caller, asked, call.submission_context))
+    return _bought(call, caller, asked, services().purchases.edit)
 
 
 @routes.post("/images/quote")
@@ -72,10 +74,18 @@ def _with_deadline(call: Call, asked: ImageRequest) -> ImageRequest:
     return replace(asked, deadline_seconds=call.deadline_seconds(asked.deadline_seconds))
 
 
-def _awaited(call: Call, caller: Caller, job: Job) -> Response[str]:
-    logger.append_keys(job_id=job.id)
-    job = services().jobs.wait(job, until=call.started_at + call.wait_seconds(services().settings.max_wait_seconds))
+def _bought(
+    call: Call, caller: Caller, asked: ImageRequest, buy: Callable[[Caller, ImageRequest, SubmissionContext], Job]
+) -> Response[str]:
+    """The images of a purchase, or its job if they are not there when the wait ends."""
+    seconds = call.wait_seconds(services().settings.max_wait_seconds)
+    with services().waiting_calls.of(caller, call.started_at, seconds) as wait:
+        job = buy(caller, asked, replace(call.submission_context, admission=wait.admission))
+        logger.append_keys(job_id=job.id)
+        job = services().jobs.wait(job, wait)
     answers = call.answers(services(), caller)
     if job.finished:
         return answer(200, answers.result(job))
+    if call.waits_by_retrying:
+        raise JobNotFinished(job.id)
     return pending(202, answers.job(job), answers.job_url(job))

@@ -26,6 +26,8 @@ MCP_HINTS: Hints = {
     Hint.LIST_IMAGES: "List your images with list_images.",
     Hint.LIST_MODELS: "List the models with list_available_models.",
     Hint.CREATE_UPLOAD: "Upload files with create_upload.",
+    Hint.DO_NOT_WAIT: "Call with wait_seconds 0.",
+    Hint.WAIT_AGAIN: "Wait for it with get_image_job, job_id {job_id}.",
 }
 
 

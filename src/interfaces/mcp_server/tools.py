@@ -181,8 +181,9 @@ def _watched(
 ) -> CallToolResult:
     """A job after waiting for it, counted from when the gateway accepted the call: a cold start is part of the wait."""
     watch(job)
-    wait = min(given.wait_seconds, services().settings.max_wait_seconds)
-    job = services().jobs.wait(job, until=session.started_at + wait, watch=watch)
+    seconds = min(given.wait_seconds, services().settings.max_wait_seconds)
+    with services().waiting_calls.of(session.caller, session.started_at, seconds) as wait:
+        job = services().jobs.wait(job, wait, watch)
     previews = previews_of(job.images) if given.preview and job.status == "succeeded" else []
     return result_of(job, session, previews, buying=buying)
 

@@ -1,0 +1,83 @@
+"""What a caller or browser token uses up, counted exactly: calls that wait at this moment, and uploads made so far.
+
+One item for each (`uses#…`) in the jobs table, with a TTL, changed by atomic updates. A waiting call is an entry of a
+set that carries its own end, so that of a function that crashed it does not count for ever.
+"""
+
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# Longer than any browser token lives.
+_KEPT_SECONDS = 2 * 86400
+
+
+def new_place(until: float) -> str:
+    """Names one waiting call, which ends by `until` (Unix seconds). Places sort by their ends."""
+    return f"{int(until):010d}#{secrets.token_hex(8)}"
+
+
+class UseCounts:
+    """Counts uses; a subject is the id of a caller or of a browser token (see Caller.subject)."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def take(self, subject: str, place: str, limit: int) -> bool:
+        """Take one of a subject's `limit` places for waiting calls; False if none is free."""
+        held = self._add_place(subject, place, limit)
+        if held and (expired := [each for each in held if each < f"{int(time.time()):010d}"]):
+            self._remove(subject, expired)
+            held = self._add_place(subject, place, limit)
+        # If an acknowledgement is lost, the client's own retry finds the place that it took the first time.
+        return not held or place in held
+
+    def give_back(self, subject: str, place: str) -> None:
+        """Free a place, if it is still taken."""
+        self._remove(subject, [place])
+
+    def count_upload(self, subject: str, limit: int) -> bool:
+        """Count one more upload of a subject; False if it has made `limit` already."""
+        try:
+            self._update(
+                subject,
+                "ADD uploads :one",
+                {":one": {"N": "1"}, ":limit": {"N": str(limit)}},
+                "attribute_not_exists(uploads) OR uploads < :limit",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def _add_place(self, subject: str, place: str, limit: int) -> list[str]:
+        """Add a place; the places that are held instead if there is no room."""
+        try:
+            self._update(
+                subject,
+                "ADD places :place",
+                {":place": {"SS": [place]}, ":limit": {"N": str(limit)}},
+                "attribute_not_exists(places) OR size(places) < :limit",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            item: Any = error.response.get("Item", {})
+            return list(item["places"]["SS"])
+        return []
+
+    def _remove(self, subject: str, places: list[str]) -> None:
+        self._update(subject, "DELETE places :places", {":places": {"SS": places}})
+
+    def _update(self, subject: str, change: str, values: dict[str, Any], condition: str | None = None) -> None:
+        given: Any = {}
+        if condition:
+            given = {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        self._client.update_item(
+            TableName=self._table,
+            Key={"id": {"S": f"uses#{subject}"}},
+            UpdateExpression=f"SET expires_at = :expires_at {change}",
+            ExpressionAttributeValues={":expires_at": {"N": str(int(time.time()) + _KEPT_SECONDS)}, **values},
+            **given,
+        )
