@@ -370,7 +370,11 @@ def test_a_caller_who_cannot_be_looked_up_gets_an_error_of_ours(world: World, do
     ("method", "name", "params"),
     [
         ("resources/list", "", {}),
-        ("resources/read", "easel://images/img_1", {"uri": "easel://images/img_1"}),
+        (
+            "resources/read",
+            "easel://images/img_00000000000000000000000000000000",
+            {"uri": "easel://images/img_00000000000000000000000000000000"},
+        ),
         (
             "completion/complete",
             "",

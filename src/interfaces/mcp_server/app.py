@@ -7,8 +7,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from composition.mcp import settings
 from composition.services import services
 from core.callers.authentication import require_key
-from core.errors import EaselError, ServerError
+from core.errors import EaselError, InvalidRequest, ServerError
 from core.logs import logger
+from core.validation import InvalidJson, check_number_of_values
 from interfaces.mcp_server import adapter, authorization, server, session
 from interfaces.mcp_server.adapter import Answer, Event
 
@@ -38,6 +39,22 @@ def answer(event: Event, context: LambdaContext) -> Answer:
     return answered
 
 
+def _check_message(event: Event) -> None:
+    """Refuse what the SDK cannot read, and what would cost its parser more than the bytes justify.
+
+    Raises:
+        InvalidRequest: a header or the body contains lone surrogates, or the body has too many values.
+    """
+    body = event.get("body") or ""
+    try:
+        "".join((body, *event["headers"].values())).encode()
+        check_number_of_values(body)
+    except UnicodeEncodeError:
+        raise InvalidRequest("The message is not valid UTF-8.", code="invalid_json") from None
+    except InvalidJson as error:
+        raise InvalidRequest(f"The message {error}.", code="invalid_json") from None
+
+
 def _answer(event: Event, context: LambdaContext) -> Answer:
     hosts, origins = settings().hosts, settings().origins
     if event["rawPath"] in authorization.METADATA_PATHS:
@@ -53,4 +70,5 @@ def _answer(event: Event, context: LambdaContext) -> Answer:
         )
     )
     session.begin(session.Session(caller, requested["timeEpoch"] / 1000, requested["requestId"]))
+    _check_message(event)
     return adapter.answer(_server, event, context, hosts=hosts, origins=origins)
