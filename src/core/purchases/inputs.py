@@ -113,6 +113,7 @@ class InputCollector:
         for source in _in_order_of_checks(asked):
             with ExitStack() as files:
                 found = self._find(caller, source, until, files)
+                check_size(found.size, name=source.label, param=source.param)
                 if source.role == "image":
                     inspected = self._inspect(found, source)
                     _check(inspected, model, source)
@@ -171,7 +172,6 @@ class InputCollector:
 
     def _inspect(self, found: _Found, source: NamedSource) -> Inspected:
         size = found.size
-        check_size(size, name=source.label, param=source.param)
         for limit in (_HEADER_BYTES, MAX_HEADER_BYTES):
             try:
                 return inspect(self._read(found, limit), name=source.label, param=source.param, size=size)

@@ -1,6 +1,7 @@
 """One invocation of the MCP function: authentication, then the server."""
 
 import logging
+import re
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -19,6 +20,8 @@ for _name in ("mcp", "mangum"):
     logging.getLogger(_name).setLevel(logging.WARNING)
     logging.getLogger(_name).propagate = False
 
+# What Mangum can take apart.
+_HOST = re.compile(r"[^:\s]+(:[0-9]{1,5})?")
 _server = server.build()
 
 
@@ -43,8 +46,11 @@ def _check_message(event: Event) -> None:
     """Refuse what the SDK cannot read, and what would cost its parser more than the bytes justify.
 
     Raises:
-        InvalidRequest: a header or the body contains lone surrogates, or the body has too many values.
+        InvalidRequest: a header or the body contains lone surrogates, the body has too many values, or Host is not a
+            host.
     """
+    if not _HOST.fullmatch(event["headers"].get("host", "localhost")):
+        raise InvalidRequest("The header 'Host' is not a host name with an optional port.", param="Host")
     body = event.get("body") or ""
     try:
         "".join((body, *event["headers"].values())).encode()

@@ -1,7 +1,6 @@
 """The memory and the processor time of a call, in a process that has a limit of memory."""
 
 import ctypes
-import gc
 import resource
 import time
 from collections.abc import Callable
@@ -25,7 +24,6 @@ class Cost:
 
 def measured[Result](call: Callable[[], Result]) -> tuple[Result, Cost]:
     """What a call returns, and what it cost."""
-    gc.collect()
     _C.malloc_trim(0)  # What is free, but still ours, would hide what a call takes.
     _PEAK.write_text(_RESET_PEAK)
     before, started = _kilobytes("VmRSS"), time.process_time()
