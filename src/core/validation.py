@@ -74,18 +74,61 @@ class Body(BaseModel):
         return InvalidRequest(message + hint, param=name, code=code)
 
 
+# More than any document of ours needs. The longest prompt may have 32,000 commas, and all of them are counted.
+MAX_VALUES = 40_000
+# No number of ours is longer, and DynamoDB keeps 38 digits.
+MAX_DIGITS = 38
+
+
+class InvalidJson(ValueError):
+    """A text that is not JSON, or is more than a parser should be given; the message completes "it ..."."""
+
+
 def load_json(text: str | bytes) -> Any:
-    """A JSON document whose strings can all be stored and sent on.
+    """A JSON document whose strings can all be stored and sent on, and whose numbers are finite.
+
+    Its values are counted before it is parsed: a document of 6 MB can hold millions, each of which takes a hundred
+    bytes in memory, and a thousand if it is refused.
 
     Raises:
-        ValueError: it is not JSON, or not in UTF-8, is nested too deeply, or contains lone surrogates ("\\ud800").
+        InvalidJson: it is not JSON, or not in UTF-8, is nested too deeply, has too many values or digits, or contains
+            lone surrogates ("\\ud800").
     """
+    check_number_of_values(text)
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_int=_whole_number, parse_constant=_constant)
         json.dumps(document, ensure_ascii=False).encode()
+    except InvalidJson:
+        raise
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise InvalidJson("is nested too deeply") from None
+    except ValueError:
+        raise InvalidJson("is not valid JSON in UTF-8") from None
     return document
+
+
+def check_number_of_values(text: str | bytes) -> None:
+    """Refuse a JSON text that may have more than about MAX_VALUES values, without parsing it.
+
+    Raises:
+        InvalidJson: it has too many. Commas and brackets in its strings count, too.
+    """
+    if isinstance(text, bytes):
+        separators = text.count(b",") + text.count(b"[") + text.count(b"{")
+    else:
+        separators = text.count(",") + text.count("[") + text.count("{")
+    if separators > MAX_VALUES:
+        raise InvalidJson(f"has more than {MAX_VALUES} values")
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise InvalidJson(f"has a number of more than {MAX_DIGITS} digits")
+    return int(digits)
+
+
+def _constant(name: str) -> None:
+    raise InvalidJson(f"has the value {name}, which is not JSON")
 
 
 def first_fault(error: ValidationError) -> ErrorDetails:

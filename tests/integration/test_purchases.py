@@ -23,6 +23,7 @@ from botocore.awsrequest import AWSPreparedRequest
 from moto.core.botocore_stubber import BotocoreStubber
 from PIL import Image
 
+from core import aws as clients
 from core.ledger.model import Budget
 from core.outbound.connection import tls_context
 from tests.support.edits import (
@@ -773,3 +774,15 @@ def test_sixteen_inputs_take_as_much_memory_as_two(
     with watched_requests(monkeypatch, see):
         few, many = (_peak(entries, buyer, way, images) for images in (2, 16))
     assert many - few < 2 * LARGE_BYTES
+
+
+def test_downloads_of_one_request_share_one_limit_of_time(
+    host: Server, entries: Entries, buyer: Buyer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway waits 29 seconds for the answer, however many inputs have to be downloaded."""
+    monkeypatch.setattr("core.purchases.inputs.FETCH_BUDGET_SECONDS", 1.0)
+    clients.s3().meta.events.register("before-call.s3.PutObject", lambda **_: time.sleep(1.1))
+    outcome = entries.edit(JSON_HTTPS, Edit(), buyer)
+    assert outcome.code == "failed_to_download_image"
+    assert len(host.requests) == 1
+    assert stored() == {}

@@ -10,7 +10,7 @@ from core.drops.recipes import Recipe
 from core.errors import InvalidRequest
 from core.requests.bodies import EditBody
 from core.uploads import UploadBody
-from core.validation import Body, load_json
+from core.validation import MAX_DIGITS, MAX_VALUES, Body, InvalidJson, load_json
 
 SECRET = "s3cret"
 TOKEN = {"images": 1, "origins": ["https://shop.example"]}
@@ -32,6 +32,17 @@ UPLOAD = {"content_type": "image/png"}
         (TokenBody, TOKEN | {"expires_in": 29}, "expires_in", "invalid_value", "must be at least 30"),
         (TokenBody, TOKEN | {"origins": []}, "origins", "invalid_value", "must have at least 1 entry."),
         (TokenBody, TOKEN | {"origins": ["x"] * 21}, "origins", "invalid_value", "must have at most 20 entries"),
+        (
+            TokenBody,
+            TOKEN | {"origins": ["https://" + "x" * 300]},
+            "origins.0",
+            "invalid_value",
+            "at most 300 characters",
+        ),
+        (TokenBody, TOKEN | {"models": ["gpt-image-" + "9" * 600_000]}, "models.0", "invalid_value", "at most 128"),
+        (EditBody, {"images": [1] * 2_000_000}, "images", "invalid_value", "at most 64 entries"),
+        (EditBody, {"images": [{}] * 65}, "images", "invalid_value", "must have at most 64 entries"),
+        (EditBody, {"svg": {"model": "x" * 420_000}}, "svg.model", "invalid_value", "must have at most 128 characters"),
         (TokenBody, TOKEN | {"label": ""}, "label", "invalid_value", "must have at least 1 character."),
         (UploadBody, {"content_type": SECRET}, "content_type", "invalid_value", "'image/jpeg' or 'image/webp'"),
         (UploadBody, UPLOAD | {"filename": SECRET * 99}, "filename", "invalid_value", "at most 255 characters"),
@@ -64,3 +75,28 @@ def test_json_that_cannot_be_stored_is_refused(text: str | bytes) -> None:
 def test_other_json_is_read_as_it_is() -> None:
     document = {"prompt": "Ein Otter 🦦", "n": 1}
     assert load_json(json.dumps(document)) == document
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[" + "1," * MAX_VALUES + "1,1]", "has more than 40000 values"),
+        ("[" * 50_000, "has more than 40000 values"),
+        ('{"a":{"":1},' * 30_000, "has more than 40000 values"),
+        ("9" * (MAX_DIGITS + 1), "digits"),
+        ("-" + "9" * 4000, "digits"),
+        ('{"n": NaN}', "NaN"),
+        ('{"n": -Infinity}', "-Infinity"),
+        ('{"a": ', "valid JSON"),
+        ('{"a": "\\ud800"}', "valid JSON"),
+    ],
+)
+@pytest.mark.parametrize("kind", [str, str.encode])
+def test_what_a_parser_should_not_be_given_is_refused_with_the_reason(kind: Any, text: str, says: str) -> None:
+    with pytest.raises(InvalidJson) as refused:
+        load_json(kind(text))
+    assert says in str(refused.value)
+
+
+def test_the_longest_prompt_may_consist_of_what_separates_values() -> None:
+    assert load_json(json.dumps({"prompt": "," * 32_000}))["prompt"] == "," * 32_000

@@ -12,14 +12,14 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 import jwt
 from pydantic import Field
 
 from core.callers.audit import note_caller
 from core.callers.browser_token_store import TokenStore
-from core.callers.model import BrowserToken, Caller, new_token_id
+from core.callers.model import BrowserToken, Caller, is_token_id, new_token_id
 from core.callers.rate_limit import ExpiringCache
 from core.callers.signing_keys import SigningSecret, SigningUnavailable
 from core.callers.store import CallerStore
@@ -40,7 +40,11 @@ _REVOKED_SECONDS = 60
 log = logging.getLogger(__name__)
 
 # A web origin as browsers send it (RFC 6454): lower case, no path, no default port.
-_ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::[1-9][0-9]{0,4})?")
+_WEB_ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::[1-9][0-9]{0,4})?")
+
+# A host name has at most 253 characters.
+_Origin = Annotated[str, Field(max_length=300)]
+_ModelName = Annotated[str, Field(max_length=128)]
 
 
 class TokenBody(Body):
@@ -50,13 +54,13 @@ class TokenBody(Body):
 
     images: int = Field(ge=1, le=10000)
     """How many images the token can buy in total."""
-    origins: list[str] = Field(min_length=1, max_length=20)
+    origins: list[_Origin] = Field(min_length=1, max_length=20)
     """The web origins it can be used from, as browsers send them: `https://shop.example`."""
     expires_in: int = Field(default=600, ge=30, le=MAX_SECONDS)
     """How long the token is valid, in seconds."""
     budget_micro_usd: int | None = Field(default=None, ge=1, le=10**12)
     """How much it can spend in total, in micro-dollars. If absent, only the key's own budget applies."""
-    models: list[str] | None = Field(default=None, min_length=1, max_length=50)
+    models: list[_ModelName] | None = Field(default=None, min_length=1, max_length=50)
     """The models it can use, out of those the key can use. If absent, all of them."""
     label: str | None = Field(default=None, min_length=1, max_length=100)
     """Free-form label; not interpreted."""
@@ -150,7 +154,7 @@ class Tokens:
         Raises:
             NotFound: there is no such token, it is another caller's, or it has expired or been revoked.
         """
-        token = self._records.get(token_id) if token_id.startswith("tok_") else None
+        token = self._records.get(token_id) if is_token_id(token_id) else None
         if token is None or token.caller_id != caller.id or token.expires_at <= time.time():
             raise NotFound(
                 f"There is no valid token '{token_id[:64]}'; it may have expired or been revoked. List the valid ones "
@@ -264,7 +268,7 @@ def _invalid() -> Unauthenticated:
 
 def _check_origins(caller: Caller, origins: list[str]) -> None:
     for origin in origins:
-        if not _ORIGIN.fullmatch(origin) or origin.endswith(":443" if origin.startswith("https") else ":80"):
+        if not _WEB_ORIGIN.fullmatch(origin) or origin.endswith(":443" if origin.startswith("https") else ":80"):
             raise InvalidRequest(
                 f"'{origin[:200]}' is not a valid web origin. Write it as browsers send it: scheme and host in lower "
                 "case, a port only if it is not the default, and no path, such as https://shop.example or "

@@ -176,6 +176,14 @@ def new_token_id() -> str:
     return "tok_" + secrets.token_hex(16)
 
 
+_is_token_id = re.compile(r"tok_[0-9a-f]{32}").fullmatch
+
+
+def is_token_id(text: str) -> bool:
+    """Whether the text has the shape of a browser token's id, so that nothing else costs a look-up."""
+    return _is_token_id(text) is not None
+
+
 def hash_key(key: str) -> str:
     """SHA-256 of a key in hex, which is all that is stored of it. A random key needs neither salt nor stretching."""
     return hashlib.sha256(key.encode()).hexdigest()

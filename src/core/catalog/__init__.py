@@ -4,12 +4,16 @@ The data is in models.json; the classes here are its schema, and it is validated
 changing only the data.
 """
 
+import re
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+# The name of any model, known or not: it goes to the provider, into the ledger and to terminals.
+MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,127}")
 
 Operation = Literal["generation", "edit"]
 LifecycleState = Literal["live", "retiring", "retired"]
@@ -210,7 +214,7 @@ class Catalog(_Row):
                 retired_on=row.retired_on,
                 successor=row.successor,
             )
-        if name.startswith(self.unknown_models.prefix):
+        if name.startswith(self.unknown_models.prefix) and MODEL_NAME.fullmatch(name):
             family = self.unknown_models.family
             return Model(name=name, family_name=family, rules=self.families[family], known=False)
         return None

@@ -17,7 +17,7 @@ from pydantic import Field
 from core.drops import naming
 from core.errors import InvalidRequest
 from core.requests.bodies import ImageSettings
-from core.validation import load_json
+from core.validation import InvalidJson, load_json
 
 METADATA = "metadata"
 MAX_RECIPE_BYTES = 256 * 1024
@@ -111,8 +111,8 @@ def of_json(data: bytes, place: str) -> Recipe:
         raise _wrong(where, f"it has more than {MAX_RECIPE_BYTES} bytes", None)
     try:
         document = load_json(data)
-    except ValueError:
-        raise _wrong(where, "it is not valid JSON in UTF-8", None) from None
+    except InvalidJson as error:
+        raise _wrong(where, f"it {error}", None) from None
     if not isinstance(document, dict):
         raise _wrong(where, "it is not a JSON object", None)
     document.pop("$schema", None)

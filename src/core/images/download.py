@@ -21,6 +21,9 @@ MAX_REDIRECTS = 3
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHUNK_BYTES = 64 * 1024
+# Each piece costs time: 50 MB in chunks of one byte would cost minutes.
+_FREE_READS = 10_000
+_MIN_BYTES_PER_READ = 256
 _HEADERS = {
     "Accept": "image/png, image/jpeg, image/webp",
     "Accept-Encoding": "identity",
@@ -112,11 +115,14 @@ def _write(response: http.client.HTTPResponse, file: IO[bytes], max_bytes: int) 
     announced = response.length
     if announced is not None and announced > max_bytes:
         raise _TooLarge
-    received = 0
+    received = reads = 0
     while chunk := response.read1(_CHUNK_BYTES):
         received += len(chunk)
+        reads += 1
         if received > max_bytes:
             raise _TooLarge
+        if reads > _FREE_READS and received < reads * _MIN_BYTES_PER_READ:
+            raise _DownloadFailed("it answered in too many tiny pieces")
         file.write(chunk)
     if announced is not None and received < announced:
         raise _DownloadFailed("its answer was cut short")

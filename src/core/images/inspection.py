@@ -1,9 +1,11 @@
 """Inspects input images by their headers, without decoding them."""
 
 import io
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import imagesize
 
@@ -19,6 +21,9 @@ MAX_EDGE = 30_000
 # megabytes of metadata before them, and a WebP has its orientation after its pixels.
 MAX_HEADER_BYTES = 4 * 1024 * 1024
 
+# Segments and chunks before that. Files have a few, photos with large profiles some hundreds; each costs time.
+MAX_BLOCKS = 10_000
+
 _ALLOWED = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WebP"}
 _EXPECTED = (
     f"PNG, JPEG and WebP images of less than {MAX_BYTES // 2**20} MB are accepted; convert HEIC, AVIF, TIFF and other "
@@ -26,6 +31,12 @@ _EXPECTED = (
 )
 _ORIENTATION = 0x0112
 _ROTATED_BY_90_DEGREES = frozenset({5, 6, 7, 8})
+# Markers of JPEG (ITU-T T.81, table B.1). Any number of 0xff may stand before one.
+_MARKER = re.compile(rb"\xff([^\x00\xff])")
+_APP1 = 0xE1
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
+_PIXELS = frozenset({0xD9, 0xDA})
 # What imagesize raises for corrupt headers.
 _CORRUPT = (ValueError, OSError, struct.error)
 
@@ -82,10 +93,7 @@ def inspect(data: bytes, *, name: str, param: str, size: int | None = None) -> I
             param=param,
             code="unsupported_image_media_type",
         )
-    try:
-        width, height = imagesize.get(io.BytesIO(data), exif_rotation=False)
-    except _CORRUPT:
-        width = height = 0
+    width, height = _dimensions(data, content_type)
     if width <= 0 or height <= 0:
         if len(data) < min(size, MAX_HEADER_BYTES):
             raise HeaderIncomplete
@@ -119,18 +127,50 @@ def check_size(size: int, *, name: str, param: str) -> None:
         )
 
 
+def _dimensions(data: bytes, content_type: str) -> tuple[int, int]:
+    """Width and height in pixels; zeros if the bytes do not reach or have them."""
+    if content_type == "image/jpeg":
+        for marker, start, length in islice(_jpeg_segments(data), MAX_BLOCKS):
+            if marker in _FRAMES and length >= 6 and start + 6 <= len(data):
+                height, width = struct.unpack_from(">xHH", data, start)
+                return width, height
+        return 0, 0
+    try:
+        width, height = imagesize.get(io.BytesIO(data), exif_rotation=False)
+    except _CORRUPT:
+        return 0, 0
+    return width, height
+
+
 def _orientation(data: bytes, content_type: str) -> int:
     """The EXIF orientation; 1 (upright) if the bytes have none."""
     if content_type == "image/jpeg":
-        try:
-            return imagesize.get_info(io.BytesIO(data), dpi=False, colors=False, channels=False).rotation
-        except _CORRUPT:
-            return 1
+        exifs = (
+            data[start + 6 : start + length]
+            for marker, start, length in islice(_jpeg_segments(data), MAX_BLOCKS)
+            if marker == _APP1 and data.startswith(b"Exif\0\0", start)
+        )
+        return _orientation_of_exif(next(exifs, b""))
     chunks = _png_chunks(data) if content_type == "image/png" else _webp_chunks(data)
-    for kind, start, length in chunks:
+    for kind, start, length in islice(chunks, MAX_BLOCKS):
         if kind in (b"eXIf", b"EXIF"):
             return _orientation_of_exif(data[start : start + length].removeprefix(b"Exif\0\0"))
     return 1
+
+
+def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, start and length of each segment before the pixels."""
+    at = 2
+    while found := _MARKER.search(data, at):
+        marker, at = found[1][0], found.end()
+        if marker in _PIXELS:
+            return
+        if marker in _WITHOUT_LENGTH:
+            length = 0
+        elif at + 2 > len(data) or (length := int.from_bytes(data[at : at + 2])) < 2:
+            return
+        yield marker, at + 2, length - 2
+        at += length
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

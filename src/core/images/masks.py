@@ -111,13 +111,15 @@ def _decode(data: bytes, inspected: Inspected, param: str) -> "Image":
             param=param,
             code="image_too_large",
         )
+    # Whatever Pillow raises. A second header can claim any size.
+    corrupt = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
     try:
         image = Image.open(io.BytesIO(data), formats=["PNG"])
         # The header that was inspected must be the one that is decoded.
         if image.size != (inspected.width, inspected.height):
             raise ValueError("two headers")
         image.load()
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error):  # whatever Pillow raises
+    except corrupt:
         raise InvalidRequest(
             f"The {param} is a corrupt PNG file. Save it again, or export it from another program.",
             param=param,

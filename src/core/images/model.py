@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import secrets
 import struct
 from dataclasses import dataclass
@@ -53,6 +54,15 @@ class Image:
 def new_image_id() -> str:
     """An id that cannot be guessed: 128 random bits, since a permalink needs no key."""
     return "img_" + secrets.token_hex(16)
+
+
+IMAGE_ID = r"img_[0-9a-f]{32}"
+_is_image_id = re.compile(IMAGE_ID).fullmatch
+
+
+def is_image_id(text: str) -> bool:
+    """Whether the text has the shape of an image's id, so that nothing else costs a look-up."""
+    return _is_image_id(text) is not None
 
 
 def content_type_of(data: bytes | bytearray) -> tuple[str, str]:

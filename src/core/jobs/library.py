@@ -15,7 +15,7 @@ import time
 
 from core.callers.model import Caller
 from core.errors import Conflict, Hint, NotFound, ServiceUnavailable
-from core.images.model import Image
+from core.images.model import Image, is_image_id
 from core.images.storage import ImageStore
 from core.jobs.lookup import JobLookup
 from core.jobs.store import JobChanged, JobStore
@@ -112,7 +112,7 @@ class ImageLibrary:
         return image
 
     def _find(self, image_id: str) -> Image | None:
-        return self._jobs.image(image_id) if image_id.startswith("img_") else None
+        return self._jobs.image(image_id) if is_image_id(image_id) else None
 
 
 def _no_image(image_id: str) -> NotFound:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from core.callers.model import Caller
 from core.errors import Hint, NotFound
-from core.jobs.model import Job
+from core.jobs.model import Job, is_job_id
 from core.jobs.store import JobStore
 from core.jobs.waiting import Wait
 
@@ -25,7 +25,7 @@ class JobLookup:
         Raises:
             NotFound: no such job, or another caller's.
         """
-        job = self._jobs.get(job_id) if job_id.startswith("job_") else None
+        job = self._jobs.get(job_id) if is_job_id(job_id) else None
         if job is None or not caller.owns(job):
             raise NotFound(f"There is no job '{job_id[:64]}'.", hint=Hint.LIST_JOBS, param="id")
         return job

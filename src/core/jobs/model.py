@@ -11,6 +11,7 @@ storing (it did happen). Every transition returns a new value; the store writes 
 """
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -309,6 +310,15 @@ def new_job_id(subject: str, idempotency_key: str | None) -> str:
     if idempotency_key is None:
         return "job_" + secrets.token_hex(16)
     return "job_" + hashlib.sha256(f"{subject}\n{idempotency_key}".encode()).hexdigest()[:32]
+
+
+JOB_ID = r"job_[0-9a-f]{32}"
+_is_job_id = re.compile(JOB_ID).fullmatch
+
+
+def is_job_id(text: str) -> bool:
+    """Whether the text has the shape of a job's id, so that nothing else costs a look-up."""
+    return _is_job_id(text) is not None
 
 
 def new_lease_id() -> str:

@@ -21,7 +21,7 @@ from core.catalog import Model
 from core.errors import InvalidRequest, NotFound
 from core.images.download import fetch
 from core.images.input_storage import InputGone, InputStore
-from core.images.inspection import MAX_BYTES, HeaderIncomplete, Inspected, check_size, inspect
+from core.images.inspection import MAX_BYTES, MAX_HEADER_BYTES, HeaderIncomplete, Inspected, check_size, inspect
 from core.images.masks import MASK_CONVERTED, MAX_MASK_BYTES, check_markup, prepare_mask
 from core.images.stored_object import StoredObject
 from core.jobs.library import ImageLibrary
@@ -33,10 +33,9 @@ from core.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
-# Downloads must leave time for an answer within the gateway's 29 seconds.
+# Downloads of one request, together, must leave time for an answer within the gateway's 29 seconds.
 FETCH_BUDGET_SECONDS = 18.0
 _HEADER_BYTES = 256 * 1024
-_LONG_HEADER_BYTES = 8 * 1024 * 1024
 
 
 @dataclass
@@ -114,6 +113,7 @@ class InputCollector:
         for source in _in_order_of_checks(asked):
             with ExitStack() as files:
                 found = self._find(caller, source, until, files)
+                check_size(found.size, name=source.label, param=source.param)
                 if source.role == "image":
                     inspected = self._inspect(found, source)
                     _check(inspected, model, source)
@@ -159,14 +159,20 @@ class InputCollector:
             upload = self._uploads.open(caller, reference)
             return _Found(reference, StoredObject(upload.key, upload.etag, upload.size))
         file = files.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
-        timeout = max(1.0, until - time.monotonic())
+        timeout = until - time.monotonic()
+        if timeout <= 0:
+            raise InvalidRequest(
+                f"{source.label.capitalize()} was not downloaded: all downloads of a request together may take "
+                f"{FETCH_BUDGET_SECONDS:g} seconds. Upload large images first.",
+                param=param,
+                code="failed_to_download_image",
+            )
         fetch(reference, file, param=param, max_bytes=MAX_BYTES, timeout=timeout, trusted_hosts=self._trusted_hosts)
         return _Found(source.label, file, on_disk=True)
 
     def _inspect(self, found: _Found, source: NamedSource) -> Inspected:
         size = found.size
-        check_size(size, name=source.label, param=source.param)
-        for limit in (_HEADER_BYTES, _LONG_HEADER_BYTES):
+        for limit in (_HEADER_BYTES, MAX_HEADER_BYTES):
             try:
                 return inspect(self._read(found, limit), name=source.label, param=source.param, size=size)
             except HeaderIncomplete:

@@ -6,13 +6,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import Field
+
 from core.errors import InvalidRequest
 from core.images.data_urls import decode_data_url, is_data_url
 from core.images.stored_object import StoredObject
 from core.requests import Parameters, Role
-from core.validation import Body, load_json
+from core.validation import Body, InvalidJson, load_json
 
 _EXAMPLE = '{"model": "gpt-image-2.6-flare", "prompt": "A cute baby sea otter"}'
+
+# More than any model accepts: the model's own limit is the one that errors name.
+MAX_IMAGES = 64
 
 
 class Reasoning(Body):
@@ -25,7 +30,7 @@ class Reasoning(Body):
 class Svg(Body):
     """Which model writes an SVG, and how."""
 
-    model: str | None = None
+    model: str | None = Field(default=None, max_length=128)
     """The model that writes the SVG; required for `output_format` `svg`."""
     reasoning: Reasoning | None = None
     """How hard it thinks."""
@@ -111,7 +116,7 @@ class ImageReference(Body):
 class EditBody(GenerationBody):
     """The JSON body of POST /v1/images/edits."""
 
-    images: list[ImageReference] | None = None
+    images: list[ImageReference] | None = Field(default=None, max_length=MAX_IMAGES)
     """The images to edit."""
     mask: ImageReference | None = None
     """A PNG of the same size as the first image; its transparent area is edited."""
@@ -209,9 +214,9 @@ def parse_json(raw: str | bytes | None) -> Mapping[str, Any]:
     """
     try:
         document = load_json(raw or "")
-    except ValueError:
+    except InvalidJson as error:
         raise InvalidRequest(
-            f"The request body is not valid JSON. Send an object such as {_EXAMPLE}.", code="invalid_json"
+            f"The request body {error}. Send an object such as {_EXAMPLE}.", code="invalid_json"
         ) from None
     if not isinstance(document, dict):
         raise InvalidRequest(f"The request body must be a JSON object, such as {_EXAMPLE}.", code="invalid_json")

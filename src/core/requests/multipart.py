@@ -1,5 +1,6 @@
 """Parses forms (multipart/form-data) as OpenAI's SDKs, browsers and curl send them."""
 
+import io
 import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote
@@ -51,7 +52,10 @@ def parse_form(body: bytes, content_type: str) -> Form:
     from python_multipart.exceptions import FormParserError  # noqa: PLC0415 - see above
     from python_multipart.multipart import MultipartParser, parse_options_header  # noqa: PLC0415 - see above
 
-    media_type, options = parse_options_header(content_type)
+    try:
+        media_type, options = parse_options_header(content_type)
+    except UnicodeEncodeError:
+        raise _invalid("The content type of the request is not in Latin-1.") from None
     boundary = options.get(b"boundary")
     if media_type != b"multipart/form-data":
         raise _invalid("The content type of the request is not multipart/form-data.")
@@ -88,7 +92,8 @@ class _Part:
     filename: str | None = None
     content_type: str = ""
     is_file: bool = False
-    chunks: list[bytes] = field(default_factory=list)
+    # Not a list of pieces: the parser splits at each carriage return.
+    content: io.BytesIO = field(default_factory=io.BytesIO)
     size: int = 0
 
 
@@ -140,11 +145,11 @@ class _Reader:
                 f"The text field '{part.name[:64]}' has more than {MAX_TEXT_BYTES} bytes. "
                 "If it is an image, send it as a file."
             )
-        part.chunks.append(data[start:end])
+        part.content.write(data[start:end])
 
     def end_part(self) -> None:
         part = self._part
-        data = b"".join(part.chunks)
+        data = part.content.getvalue()
         if not part.is_file:
             self.fields.append((part.name, _text(data, f"The text field '{part.name[:64]}'")))
         elif data or part.filename != "":

@@ -12,8 +12,6 @@ from core.requests.bodies import ImageRequest
 from core.requests.rules import check, check_inputs, not_allowed
 from core.settings import RetiredPolicy
 
-_NAME_MAX = 128
-
 
 @dataclass(frozen=True)
 class ModelPolicy:
@@ -78,7 +76,7 @@ class Resolver:
         Raises:
             ModelNotFound: there is no such model.
         """
-        model = self.catalog.find(name) if len(name) <= _NAME_MAX else None
+        model = self.catalog.find(name)
         if model is None:
             raise no_such_model(name, self.catalog, today)
         return model

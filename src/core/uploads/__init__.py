@@ -4,6 +4,7 @@ A signed form can be used several times until it expires, so the bytes behind an
 first use therefore pins the object's ETag, and later uses require it: an upload stands for one image.
 """
 
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from core.errors import BudgetExceeded, Hint, InvalidRequest, NotFound
 from core.images.inspection import MAX_BYTES
 from core.uploads.store import StoredUpload, Upload, UploadBucket, UploadChanged, UploadForm, UploadStore
 from core.validation import Body
+
+_is_upload_id = re.compile(r"file_[0-9a-f]{32}").fullmatch
 
 FORM_SECONDS = 900
 KEPT_SECONDS = 86400
@@ -129,7 +132,7 @@ class Uploads:
             )
 
     def _owned(self, caller: Caller, upload_id: str) -> Upload:
-        upload = self._records.get(upload_id) if upload_id.startswith("file_") else None
+        upload = self._records.get(upload_id) if _is_upload_id(upload_id) else None
         if upload is None or not caller.owns(upload) or upload.expires_at <= time.time():
             raise NotFound(
                 f"There is no upload '{upload_id[:64]}'. An upload is kept for one day.",

@@ -69,9 +69,16 @@ class Call:
 
     @property
     def body(self) -> bytes:
-        """The body as it was sent."""
+        """The body as it was sent.
+
+        Raises:
+            InvalidRequest: it is neither text nor bytes.
+        """
         body = self.event.body or ""
-        return base64.b64decode(body) if self.event.is_base64_encoded else body.encode()
+        try:
+            return base64.b64decode(body) if self.event.is_base64_encoded else body.encode()
+        except ValueError:  # halves of characters, or broken base64
+            raise InvalidRequest("The request body cannot be decoded. Send JSON in UTF-8, or a form.") from None
 
     @property
     def is_form(self) -> bool:

@@ -1,18 +1,23 @@
 """One invocation of the MCP function: authentication, then the server."""
 
+import re
+
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from composition.mcp import authenticator, settings
 from core.callers.audit import note_refusal
 from core.callers.authentication import require_key
-from core.errors import EaselError, PermissionDenied, ServerError
+from core.errors import EaselError, InvalidRequest, PermissionDenied, ServerError
 from core.logs import logger
+from core.validation import InvalidJson, check_number_of_values
 from interfaces.mcp_server import adapter, authorization, server, session
 from interfaces.mcp_server.adapter import Answer, Event
 
 # Answers are for their caller only, whatever stands between.
 _PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
+# What Mangum can take apart.
+_HOST = re.compile(r"[^:\s]+(:[0-9]{1,5})?")
 _server = server.build()
 
 
@@ -36,6 +41,25 @@ def answer(event: Event, context: LambdaContext) -> Answer:
     return answered
 
 
+def _check_message(event: Event) -> None:
+    """Refuse what the SDK cannot read, and what would cost its parser more than the bytes justify.
+
+    Raises:
+        InvalidRequest: a header or the body contains lone surrogates, the body has too many values, or Host is not a
+            host.
+    """
+    if not _HOST.fullmatch(event["headers"].get("host", "localhost")):
+        raise InvalidRequest("The header 'Host' is not a host name with an optional port.", param="Host")
+    body = event.get("body") or ""
+    try:
+        "".join((body, *event["headers"].values())).encode()
+        check_number_of_values(body)
+    except UnicodeEncodeError:
+        raise InvalidRequest("The message is not valid UTF-8.", code="invalid_json") from None
+    except InvalidJson as error:
+        raise InvalidRequest(f"The message {error}.", code="invalid_json") from None
+
+
 def _answer(event: Event, context: LambdaContext) -> Answer:
     hosts, origins = settings().hosts, settings().origins
     if event["rawPath"] in authorization.METADATA_PATHS:
@@ -51,6 +75,7 @@ def _answer(event: Event, context: LambdaContext) -> Answer:
         )
     )
     session.begin(session.Session(caller, requested["timeEpoch"] / 1000, requested["requestId"]))
+    _check_message(event)
     answered = adapter.answer(_server, event, context, hosts=hosts, origins=origins)
     if answered["statusCode"] == 403:  # The SDK's, before any of our handlers.
         note_refusal(PermissionDenied("A web page from this origin cannot call.", code="origin_not_allowed"))

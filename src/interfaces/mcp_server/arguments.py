@@ -3,13 +3,15 @@
 The values are those that any model of the catalog accepts; what the requested model accepts, the core decides.
 """
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import NullableSchema
 
 from core.images.inspection import MAX_BYTES
+from core.images.model import IMAGE_ID
+from core.jobs.model import JOB_ID
 from core.requests.bodies import Svg
 from core.requests.json_schema import untitled
 
@@ -105,7 +107,7 @@ class _Images(_Settings):
     images: list[str] | None = Field(default=None, min_length=1, max_length=16)
     """The images to edit: ids of earlier images (img_…), ids from create_upload (file_…), or https URLs. The mask and
     the markup apply to the first one."""
-    image_data: str | list[str] | None = None
+    image_data: str | Annotated[list[str], Field(max_length=16)] | None = None
     """The images by value: base64 or a data URL, less than 3 MB in total. Prefer `images`."""
     mask: str | None = None
     """A PNG of the size of the first image; its transparent part is edited. An img_… or file_… id or https URL."""
@@ -128,14 +130,14 @@ class Quote(_Images):
 class GetJob(_Watch):
     """get_image_job."""
 
-    job_id: str = Field(pattern=r"^job_[0-9a-f]{32}$")
+    job_id: str = Field(pattern=f"^{JOB_ID}$")
     """The job_id from generate_image or edit_image."""
 
 
 class CancelJob(Arguments):
     """cancel_image_job."""
 
-    job_id: str = Field(pattern=r"^job_[0-9a-f]{32}$")
+    job_id: str = Field(pattern=f"^{JOB_ID}$")
     """The job_id from generate_image or edit_image."""
 
 
@@ -144,7 +146,7 @@ class ListImages(Arguments):
 
     limit: int = Field(default=10, ge=1, le=50)
     """How many images at most."""
-    after: str | None = Field(default=None, pattern=r"^img_[0-9a-f]{32}$")
+    after: str | None = Field(default=None, pattern=f"^{IMAGE_ID}$")
     """For the next page: next_after of the previous one."""
 
 

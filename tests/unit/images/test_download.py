@@ -429,3 +429,17 @@ def test_a_closed_port_is_a_failed_download(names: Names) -> None:
     with socket.create_server((SERVER_ADDRESS, 0)) as listener:
         port = listener.getsockname()[1]
     assert refusal(f"https://{SERVER_NAME}:{port}/")[0] == "failed_to_download_image"
+
+
+def test_an_answer_in_tiny_chunks_is_refused(server: Server, names: Names) -> None:
+    """A chunk of one byte takes as long to read as one of thousands."""
+    server.replies = [ok(b"1\r\nx\r\n" * 50_000 + b"0\r\n\r\n", "Transfer-Encoding: chunked")]
+    code, message = refusal(server.url)
+    assert code == "failed_to_download_image"
+    assert "tiny pieces" in message
+
+
+def test_an_answer_in_usual_chunks_is_read(server: Server, names: Names) -> None:
+    data = b"x" * 512
+    server.replies = [ok((b"200\r\n" + data + b"\r\n") * 1500 + b"0\r\n\r\n", "Transfer-Encoding: chunked")]
+    assert fetched(server.url, param=PARAM, trusted_hosts=TRUSTED) == data * 1500

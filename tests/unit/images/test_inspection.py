@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.errors import InvalidRequest
-from core.images.inspection import MAX_BYTES, MAX_EDGE, MAX_HEADER_BYTES, HeaderIncomplete, Inspected, inspect
+from core.images.inspection import (
+    MAX_BLOCKS,
+    MAX_BYTES,
+    MAX_EDGE,
+    MAX_HEADER_BYTES,
+    HeaderIncomplete,
+    Inspected,
+    inspect,
+)
 from tests.unit.images.pictures import PNG_SIGNATURE, chunk, encoded, picture, png_header
 
 
@@ -129,3 +137,17 @@ def test_a_jpeg_with_a_damaged_segment_is_refused() -> None:
 def test_dimensions_are_not_looked_for_without_end() -> None:
     empty_segments = b"\xff\xe1\0\2" * (MAX_HEADER_BYTES // 4)
     assert refusal(b"\xff\xd8" + empty_segments + picture("JPEG")[2:]) == "invalid_image_file"
+
+
+@pytest.mark.parametrize("block", [b"\xff\xe1\0\2", b"\xff\xd0"], ids=["segments", "restarts"])
+def test_the_blocks_before_the_dimensions_are_counted(block: bytes) -> None:
+    """Each costs time, and four megabytes hold a million of them."""
+    photo = picture("JPEG")
+    assert inspected(b"\xff\xd8" + block * (MAX_BLOCKS - 100) + photo[2:]).width == 40
+    assert refusal(b"\xff\xd8" + block * MAX_BLOCKS + photo[2:]) == "invalid_image_file"
+
+
+def test_a_photo_with_filling_between_its_segments_is_measured() -> None:
+    photo = picture("JPEG", orientation=6)
+    found = inspected(photo.replace(b"\xff\xe1", b"\xff" * 1000 + b"\xe1", 1))
+    assert (found.width, found.upright_width) == (40, 20)

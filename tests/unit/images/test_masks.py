@@ -155,8 +155,9 @@ def test_a_mask_too_large_to_decode_is_refused_from_its_header() -> None:
         png_header(*SIZE),
         encoded(drawn("RGBA", (0, 0, 0, 255), (0, 0, 0, 0)))[:-40],
         PNG_SIGNATURE + png_header(*SIZE)[8:33] + png_header(400, 200)[8:],
+        PNG_SIGNATURE + png_header(*SIZE)[8:33] + png_header(40_000, 40_000)[8:],
     ],
-    ids=["no pixels", "truncated", "two headers"],
+    ids=["no pixels", "truncated", "two headers", "two headers, the second of a bomb"],
 )
 def test_a_broken_mask_is_refused(data: bytes) -> None:
     assert refusal(data)[0] == "invalid_image_file"

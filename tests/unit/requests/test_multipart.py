@@ -171,6 +171,8 @@ def test_a_form_without_parts_is_empty() -> None:
         ("multipart/mixed; boundary=B", "not multipart/form-data"),
         ("multipart/form-data", "has no boundary"),
         ("multipart/form-data; boundary=", "has no boundary"),
+        ("multipart/form-data; boundary=\u4e2d", "not in Latin-1"),
+        ("multipart/form-data; \U0001f9a6=1; boundary=B", "not in Latin-1"),
         ("multipart/form-data; boundary=C", "does not match its boundary"),
         (f"multipart/form-data; boundary={'B' * 300}", "does not match its boundary"),
     ],
