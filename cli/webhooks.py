@@ -70,7 +70,7 @@ def replay(stack: Stack, job_id: str) -> Message:
         message = messages.save(message.replayed(int(time.time())))
     except MessageChanged:
         raise NothingToReplay("the webhook is being sent at this moment") from None
-    JobQueue(stack.client("sqs"), stack.output("WebhooksQueueUrl")).send(message.id)
+    JobQueue(stack.client("sqs"), stack.output("WebhooksQueueUrl")).send(message.id, group=message.caller_id)
     return message
 
 

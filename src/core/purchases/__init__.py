@@ -66,7 +66,7 @@ class Purchases:
             BuyingStopped: the operator has stopped all buying.
             ServiceUnavailable: the queue cannot be reached, or too many requests are being booked.
         """
-        checked = self._checked("generation", caller, asked, context)
+        checked = self.check("generation", caller, asked, context)
         return self._submission.submit(caller, checked, self._new_job(caller, checked, asked, context))
 
     def edit(self, caller: Caller, asked: ImageRequest, context: SubmissionContext) -> Job:
@@ -77,7 +77,7 @@ class Purchases:
             NotFound: an input's id is not the caller's.
             EaselError: whatever `generate` raises.
         """
-        checked = self._checked("edit", caller, asked, context)
+        checked = self.check("edit", caller, asked, context)
         job = self._new_job(caller, checked, asked, context)
         earlier = self._submission.earlier(job)
         if earlier is not None and not earlier.may_be_revived_by(caller):
@@ -109,10 +109,14 @@ class Purchases:
         """The job of an earlier request with this `SubmissionContext.dedupe_key`."""
         return self._submission.find(dedupe_key)
 
-    def _checked(
+    def check(
         self, operation: Operation, caller: Caller, asked: ImageRequest, context: SubmissionContext
     ) -> CheckedRequest:
-        """The request, checked against everything that needs neither its inputs nor the ledger."""
+        """The request, checked against everything that needs neither its inputs nor the ledger.
+
+        Raises:
+            EaselError: see `generate`, apart from limits, the stop switch and what was stored.
+        """
         checked = self._resolver.check(operation, asked, _today())
         if allowed := caller.allowed_models((checked.model.name, checked.requested_model.name)):
             who = "This browser token" if caller.token else f"The API key '{caller.name}'"

@@ -67,7 +67,8 @@ class Deliverer:
             measure("WebhooksFailed", 1)
         pause = message.next_at - int(time.time())
         if message.state == "pending" and pause <= MAX_DELAY_SECONDS:
-            self._queue.send(message.id, max(0, pause))  # The sweep queues what waits longer or fails here.
+            # The sweep queues what waits longer or fails here.
+            self._queue.send(message.id, max(0, pause), group=message.caller_id)
 
     def _attempt(self, message: Message) -> Message:
         now = int(time.time())
@@ -114,7 +115,7 @@ class Redelivery:
                 continue
             try:
                 self._messages.save(message.rescheduled(now + max(PATIENCE_SECONDS, now - message.next_at)))
-                self._queue.send(message_id)
+                self._queue.send(message_id, group=message.caller_id)
                 queued += 1
             except (MessageChanged, QueueUnavailable) as error:
                 log.warning(
