@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from cli.errors import CommandError, no_such_caller
+from cli.output import show
 from cli.stack import Stack
 from core.drops.prefix_store import OwnedPrefix, PrefixStore
 
@@ -61,11 +62,15 @@ def redrive(stack: Stack) -> int:
     sqs = stack.client("sqs")
     source, queue = stack.output("DropsDeadLetterQueueUrl"), stack.output("DropsQueueUrl")
     moved = 0
-    while messages := sqs.receive_message(QueueUrl=source, MaxNumberOfMessages=_BATCH, WaitTimeSeconds=1).get(
-        "Messages"
-    ):
+    while messages := sqs.receive_message(
+        QueueUrl=source,
+        MaxNumberOfMessages=_BATCH,
+        WaitTimeSeconds=1,
+        MessageSystemAttributeNames=["MessageGroupId"],
+    ).get("Messages"):
         for message in messages:
-            sqs.send_message(QueueUrl=queue, MessageBody=message["Body"])
+            # S3 names no group; what Easel sent has that of its owner.
+            sqs.send_message(QueueUrl=queue, MessageBody=message["Body"], **message.get("Attributes", {}))
             sqs.delete_message(QueueUrl=source, ReceiptHandle=message["ReceiptHandle"])
             moved += 1
     return moved
@@ -83,21 +88,19 @@ def _prefixes(stack: Stack) -> PrefixStore:
 
 def _map(stack: Stack, options: argparse.Namespace) -> None:
     prefix = map_prefix(stack, options.prefix, options.id)
-    print(f"What is dropped under '{prefix or '/'}' now belongs to {options.id}.")
+    show(f"What is dropped under '{prefix or '/'}' now belongs to {options.id}.")
 
 
 def _list(stack: Stack, _: argparse.Namespace) -> None:
-    print("\n".join(table(stack)))
+    show(*table(stack))
 
 
 def _unmap(stack: Stack, options: argparse.Namespace) -> None:
     if not unmap_prefix(stack, options.prefix):
         raise CommandError(f"'{options.prefix}' is not mapped; see `easel drops list`")
-    print(
-        f"'{options.prefix}' is no longer mapped. What is dropped there is refused, unless a parent folder is mapped."
-    )
+    show(f"'{options.prefix}' is no longer mapped. What is dropped there is refused, unless a parent folder is mapped.")
 
 
 def _redrive(stack: Stack, _: argparse.Namespace) -> None:
     moved = redrive(stack)
-    print(f"{moved} dead-lettered {'drop was' if moved == 1 else 'drops were'} put back.")
+    show(f"{moved} dead-lettered {'drop was' if moved == 1 else 'drops were'} put back.")

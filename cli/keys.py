@@ -1,13 +1,13 @@
 """easel keys: create, list, change and revoke the API keys of callers."""
 
 import argparse
-import json
 import time
 from datetime import UTC, datetime
 from typing import Any
 
 from cli.errors import CommandError, no_such_caller
 from cli.options import dollar_limit, duration, rate_limit
+from cli.output import show, show_json
 from cli.stack import Stack
 from core.callers.model import RATE_NAMES, Caller, Rates, new_caller_id, new_key
 from core.ledger.dollars import usd
@@ -144,13 +144,14 @@ def _create(stack: Stack, options: argparse.Namespace) -> None:
         hides_deployment_budget=options.deployment_budget == "hidden",
     )
     if options.json:
-        print(json.dumps({"id": caller.id, "name": caller.name, "key": key, "expires_at": caller.expires_at}))
+        show_json({"id": caller.id, "name": caller.name, "key": key, "expires_at": caller.expires_at})
     else:
-        print(f"{key}\n\n{caller.id} ({caller.name}). This is the only time the key is shown; Easel stores its hash.")
+        told = f"{caller.id} ({caller.name}). This is the only time the key is shown; Easel stores its hash."
+        show(key, "", told)
 
 
 def _list(stack: Stack, _: argparse.Namespace) -> None:
-    print("\n".join(table(stack)))
+    show(*table(stack))
 
 
 def _set(stack: Stack, options: argparse.Namespace) -> None:
@@ -169,16 +170,16 @@ def _set(stack: Stack, options: argparse.Namespace) -> None:
     limits = [f"{_BUDGETS[period]} {'unlimited' if limit is None else usd(limit)}" for period, limit in budget.items()]
     limits += [f"{name.replace('_', ' ')} {limit or 'unlimited'}" for name, limit in rates.items()]
     limits += [f"deployment budget {visibility}"] if visibility else []
-    print(f"{caller.id} ({caller.name}) now has: {', '.join(limits)}.")
+    show(f"{caller.id} ({caller.name}) now has: {', '.join(limits)}.")
     if budget:
-        print("What it has already spent still counts.")
+        show("What it has already spent still counts.")
 
 
 def _revoke(stack: Stack, options: argparse.Namespace) -> None:
     caller = stack.callers().revoke(options.id, int(time.time()))
     if caller is None:
         raise no_such_caller(options.id)
-    print(f"{caller.id} ({caller.name}) is revoked. Jobs that were already accepted still run.")
+    show(f"{caller.id} ({caller.name}) is revoked. Jobs that were already accepted still run.")
 
 
 def _budget_options(options: argparse.Namespace) -> dict[Period, int | None]:

@@ -1,7 +1,6 @@
 """easel usage, budget, stop, resume, ledger and jobs: what was spent, and what may be spent."""
 
 import argparse
-import json
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from typing import Any
 from cli.audit import audit
 from cli.errors import CommandError
 from cli.options import day, dollar_limit, dollars
+from cli.output import show, show_json
 from cli.stack import Stack
 from core.budgets import Budgets, Spent
 from core.jobs.store import JobChanged
@@ -75,9 +75,9 @@ def _usage(stack: Stack, options: argparse.Namespace) -> None:
     rows = [row for row in spent if options.model in (None, row.model)]
     names = {caller.id: caller.name for caller in stack.callers().list_all()}
     if options.json:
-        print(json.dumps([_usage_document(row, names) for row in rows]))
+        show_json([_usage_document(row, names) for row in rows])
     else:
-        print("\n".join(_usage_table(rows, names)))
+        show(*_usage_table(rows, names))
 
 
 def _usage_document(row: Spent, names: dict[str, str]) -> dict[str, Any]:
@@ -107,12 +107,12 @@ def _usage_table(rows: list[Spent], names: dict[str, str]) -> Iterable[str]:
 
 def _stop(stack: Stack, options: argparse.Namespace) -> None:
     stack.ledger().stop(options.reason, int(time.time()))
-    print("All purchases are stopped. Those in progress are completed. To resume: easel resume")
+    show("All purchases are stopped. Those in progress are completed. To resume: easel resume")
 
 
 def _resume(stack: Stack, _: argparse.Namespace) -> None:
     stack.ledger().resume()
-    print("Purchases are resumed. Waiting jobs are bought within about a minute.")
+    show("Purchases are resumed. Waiting jobs are bought within about a minute.")
 
 
 def _show_budget(stack: Stack, _: argparse.Namespace) -> None:
@@ -121,11 +121,11 @@ def _show_budget(stack: Stack, _: argparse.Namespace) -> None:
     control, balances = stack.ledger().control_and_balances(accounts.values())
     budget = control.budget(_deployed_budget(stack))
     line = "{:8}{:>14}{:>14}{:>14}{:>14}  {:22}{}".format
-    print(line("PERIOD", "LIMIT", "SPENT", "RESERVED", "LEFT", "RENEWS", "SET BY"))
+    show(line("PERIOD", "LIMIT", "SPENT", "RESERVED", "LEFT", "RENEWS", "SET BY"))
     for period, account in accounts.items():
         balance, limit = balances.get(account, Balance()), budget.of(period)
         overridden = control.sets_day if period == "day" else control.sets_month
-        print(
+        show(
             line(
                 period,
                 "none" if limit is None else usd(limit),
@@ -137,7 +137,7 @@ def _show_budget(stack: Stack, _: argparse.Namespace) -> None:
             )
         )
     if control.stopped_at is not None:
-        print(f"All purchases are stopped{f' ({control.reason})' if control.reason else ''}. To resume: easel resume")
+        show(f"All purchases are stopped{f' ({control.reason})' if control.reason else ''}. To resume: easel resume")
 
 
 def _set_budget(stack: Stack, options: argparse.Namespace) -> None:
@@ -164,12 +164,12 @@ def _check(stack: Stack, _: argparse.Namespace) -> None:
         time.sleep(_PAUSE_SECONDS)
         result = audit(stack.ledger(), stack.jobs())
         differences &= result.differences
-    print(f"{result.entries} entries in {result.accounts} accounts; money is reserved for {result.held} jobs.")
+    show(f"{result.entries} entries in {result.accounts} accounts; money is reserved for {result.held} jobs.")
     if differences:
-        print("\n".join(sorted(differences)))
+        show(*sorted(differences))
         count = f"{len(differences)} difference{'s' if len(differences) > 1 else ''}"
         raise CommandError(f"{count} found in each of {_AUDITS} checks")
-    print("Every balance is the sum of its entries, and every reservation belongs to an open job.")
+    show("Every balance is the sum of its entries, and every reservation belongs to an open job.")
 
 
 def _resolve(stack: Stack, options: argparse.Namespace) -> None:
@@ -186,7 +186,7 @@ def _resolve(stack: Stack, options: argparse.Namespace) -> None:
         jobs.save(job.resolved(cost, int(time.time())))
     except JobChanged:
         raise CommandError(f"{job.id} has just changed; look at it again") from None
-    print(f"{job.id} is recorded as {f'charged: {usd(cost)}' if cost else 'free of charge'}.")
+    show(f"{job.id} is recorded as {f'charged: {usd(cost)}' if cost else 'free of charge'}.")
 
 
 def _deployed_budget(stack: Stack) -> Budget:

@@ -4,6 +4,7 @@ import argparse
 import secrets
 from typing import Any
 
+from cli.output import show
 from cli.stack import Stack
 
 
@@ -26,4 +27,4 @@ def rotate(stack: Stack, *, end_all: bool) -> None:
 def _rotate(stack: Stack, options: argparse.Namespace) -> None:
     rotate(stack, end_all=options.end_all)
     outcome = "are refused within five minutes" if options.end_all else "stay valid until they expire"
-    print(f"New browser tokens are signed with a new secret. Existing tokens {outcome}.")
+    show(f"New browser tokens are signed with a new secret. Existing tokens {outcome}.")

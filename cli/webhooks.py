@@ -1,12 +1,12 @@
 """easel webhooks: the secrets that sign webhooks, and sending a webhook again."""
 
 import argparse
-import json
 import time
 from typing import Any
 
 from cli.errors import CommandError, no_such_caller
 from cli.options import duration
+from cli.output import show, show_json
 from cli.stack import Stack
 from core.queues import JobQueue
 from core.webhooks.message import Message, message_id
@@ -72,7 +72,7 @@ def replay(stack: Stack, job_id: str) -> Message:
         message = messages.save(message.replayed(int(time.time())))
     except MessageChanged:
         raise NothingToReplay("the webhook is being sent at this moment") from None
-    JobQueue(stack.client("sqs"), stack.output("WebhooksQueueUrl")).send(message.id)
+    JobQueue(stack.client("sqs"), stack.output("WebhooksQueueUrl")).send(message.id, group=message.caller_id)
     return message
 
 
@@ -81,10 +81,10 @@ def _secret(stack: Stack, options: argparse.Namespace) -> None:
     if secrets is None:
         raise no_such_caller(options.id)
     if options.json:
-        print(json.dumps({"secret": secrets.current, "previous_until": secrets.previous_until}))
+        show_json({"secret": secrets.current, "previous_until": secrets.previous_until})
     else:
-        print(secrets.current)
+        show(secrets.current)
 
 
 def _replay(stack: Stack, options: argparse.Namespace) -> None:
-    print(f"{replay(stack, options.job).id} is being sent again.")
+    show(f"{replay(stack, options.job).id} is being sent again.")

@@ -4,9 +4,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from pydantic import TypeAdapter, ValidationError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class ItemUnreadable(Exception):
+    """This version of Easel cannot read the stored item of that id."""
 
 
 class _Deserializer(TypeDeserializer):
@@ -28,6 +33,18 @@ def to_item(document: Mapping[str, Any]) -> dict[str, Any]:
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     """The document of a typed item."""
     return {name: _deserialize(value) for name, value in item.items()}
+
+
+def read_item[Stored](kind: TypeAdapter[Stored], document: Mapping[str, Any]) -> Stored:
+    """The object that a document describes.
+
+    Raises:
+        ItemUnreadable: it does not. Pydantic's own error would quote the document, which can hold secrets.
+    """
+    try:
+        return kind.validate_python(document)
+    except ValidationError:
+        raise ItemUnreadable(str(document.get("id"))) from None
 
 
 def unchanged_since(version: int) -> dict[str, Any]:

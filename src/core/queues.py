@@ -1,7 +1,7 @@
 """The SQS queues: ids of jobs for the worker, ids of webhook messages, and drops that wait."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -30,19 +30,21 @@ class JobQueue:
         self._client = client
         self._url = url
 
-    def send(self, job_id: str, delay_seconds: int = 0, *, group: str | None = None) -> None:
+    def send(self, message_id: str, delay_seconds: int = 0, *, group: str) -> None:
         """Deliver the id after the delay, capped at 900 seconds.
 
-        With a `group`, SQS is fair: while one group has many messages, those of other groups go first. Source: Amazon
+        SQS is fair: while one `group`, the caller, has many messages, those of other groups go first. Source: Amazon
         SQS developer guide, fair queues.
 
         Raises:
             QueueUnavailable: the message may have been sent nevertheless.
         """
-        fair: Any = {"MessageGroupId": group} if group else {}
         try:
             self._client.send_message(
-                QueueUrl=self._url, MessageBody=job_id, DelaySeconds=min(delay_seconds, MAX_DELAY_SECONDS), **fair
+                QueueUrl=self._url,
+                MessageBody=message_id,
+                DelaySeconds=min(delay_seconds, MAX_DELAY_SECONDS),
+                MessageGroupId=group,
             )
         except (BotoCoreError, ClientError) as error:
             raise QueueUnavailable(type(error).__name__) from error
@@ -73,8 +75,14 @@ class DropsQueue:
         self._client = client
         self._url = url
 
-    def send(self, message: str, delay_seconds: int) -> None:
-        """Deliver a notification again after the delay, capped at 900 seconds."""
+    def send(self, message: str, delay_seconds: int, *, group: str) -> None:
+        """Deliver a notification after the delay, capped at 900 seconds; `group` is its owner, as above.
+
+        S3 names no group, so it is only what Easel itself sends that SQS treats fairly.
+        """
         self._client.send_message(
-            QueueUrl=self._url, MessageBody=message, DelaySeconds=min(delay_seconds, MAX_DELAY_SECONDS)
+            QueueUrl=self._url,
+            MessageBody=message,
+            DelaySeconds=min(delay_seconds, MAX_DELAY_SECONDS),
+            MessageGroupId=group,
         )

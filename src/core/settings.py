@@ -68,7 +68,7 @@ class ApiSettings(SpendingSettings):
     token_secret_arn: str = Field(alias="EASEL_TOKEN_SECRET_ARN", min_length=1)
     images_bucket: str = Field(alias="EASEL_IMAGES_BUCKET", min_length=1)
     max_wait_seconds: int = Field(alias="EASEL_MAX_WAIT_SECONDS", ge=0, le=840)
-    url_ttl_seconds: int = Field(alias="EASEL_URL_TTL_SECONDS", default=3600, ge=60, le=43200)
+    url_ttl_seconds: int = Field(alias="EASEL_URL_TTL_SECONDS", default=3600, ge=60, le=3600)
     public_url: str = Field(alias="EASEL_PUBLIC_URL", default="")
     default_model: str = Field(alias="EASEL_DEFAULT_MODEL", default="gpt-image-2.6-flare", min_length=1)
     trusted_image_hosts: str = Field(alias="EASEL_TRUSTED_IMAGE_HOSTS", default="")

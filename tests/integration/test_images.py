@@ -1,16 +1,22 @@
 """A caller's stored images: listed, looked at, deleted for good."""
 
+import json
+import re
 import time
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
 
-from cli import keys
+from cli import drops, keys
 from core import aws
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 from tests.support.world import World
+from tests.support.world.mcp_server import McpDoor
+
+from .test_edits import picture
 
 
 def made(world: World, n: int = 1, **body: Any) -> list[Any]:
@@ -188,3 +194,52 @@ def test_a_worker_that_repeats_its_last_write_brings_no_deleted_image_back(world
     held = jobs.get(job_id)
     assert held is not None
     assert held.succeeded(int(time.time()), held.images) == held
+
+
+@pytest.mark.parametrize("broken", [{"width": "wide"}, {"expires_at": "never"}])
+def test_a_stored_image_that_cannot_be_read_is_not_quoted(
+    world: World, broken: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    (image,) = made(world)
+    world.jobs.set_texts(image["id"], **broken)
+    assert world.api.call("GET", f"/images/{image['id']}").status == 500
+    assert "ItemUnreadable" in caplog.text
+    assert image["id"] in caplog.text
+    assert image["sha256"] not in caplog.text
+    assert "input_value" not in caplog.text
+
+
+SVG = {"output_format": "svg", "svg": {"model": "gpt-5.2"}}
+
+
+def dispositions(world: World, image: Any) -> set[str]:
+    """How a browser is told to treat an image, wherever a caller finds a link to it."""
+    mcp = McpDoor(world.api.key)
+    shown = world.api.call("GET", f"/images/{image['id']}").json()
+    listed = world.api.call("GET", "/images").json()["data"][0]
+    in_mcp = mcp.call("list_images").text
+    links = [image["url"], shown["url"], listed["url"]]
+    links += re.findall(r"https://[^\s\"\\\\]*X-Amz-Signature[^\s\"\\\\]*", in_mcp)
+    links += [world.api.call(method, f"/i/{image['id']}").headers["Location"] for method in ("GET", "HEAD")]
+    queries = [parse_qs(urlsplit(link).query) for link in links]
+    return {query["response-content-disposition"][0] for query in queries}
+
+
+@pytest.mark.parametrize(("body", "disposition"), [(SVG, "attachment"), ({}, "inline")])
+def test_what_can_run_scripts_is_saved_and_not_opened(world: World, body: dict[str, Any], disposition: str) -> None:
+    (image,) = made(world, **body)
+    assert dispositions(world, image) == {disposition}
+    (stored,) = boto3.client("s3").list_objects_v2(Bucket="images", Prefix="images/")["Contents"]
+    head = boto3.client("s3").head_object(Bucket="images", Key=stored["Key"])
+    assert head["ContentDisposition"] == disposition, "whoever else serves the bucket"
+
+
+def test_a_copied_svg_is_saved_and_not_opened(world: World) -> None:
+    (line,) = [line for line in keys.table(world.stack) if " tests " in line]
+    drops.map_prefix(world.stack, "team", line.split()[0])
+    world.inbox.put("team/recipe.json", json.dumps({"prompt": "x", **SVG}).encode())
+    world.inbox.deliver(world.inbox.put("team/photo.png", picture()))
+    world.jobs.work()
+    world.ends.announce()
+    head = boto3.client("s3").head_object(Bucket="images", Key="drops/team/photo/photo.svg")
+    assert (head["ContentType"], head["ContentDisposition"]) == ("image/svg+xml", "attachment")

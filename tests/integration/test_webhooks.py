@@ -9,6 +9,9 @@ from typing import Any
 
 import boto3
 import pytest
+from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.sqs.models import sqs_backends
 from standardwebhooks.webhooks import Webhook
 
 from cli import keys, webhooks
@@ -436,3 +439,44 @@ def test_the_same_key_with_another_webhook_is_another_request(
     assert (again.status, again.json()["id"]) == (202, accepted_one.json()["id"])
     assert (other.status, other.json()["error"]["code"]) == (409, "idempotency_key_reused")
     assert "another webhook" in other.json()["error"]["message"]
+
+
+def groups() -> list[str | None]:
+    """The groups of the messages that wait, which leave the queue."""
+    queue = sqs_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].queues["webhooks"]
+    found = [message.group_id for message in queue._messages]
+    queue._messages.clear()
+    return found
+
+
+def test_whoever_queues_a_message_says_whose_it_is(world: World, secret: str, receiver: Server) -> None:
+    """SQS is fair among groups, so a receiver that keeps its sender waiting costs only its own caller."""
+    job_id = ended(world, url_of(receiver))
+    assert groups() == [caller_id()], "the announcer"
+    receiver.replies = [BROKEN]
+    world.webhooks.attempt(message_of(job_id).id)
+    assert groups() == [caller_id()], "another attempt"
+    pass_time(world, job_id)
+    world.jobs.sweep()
+    assert groups() == [caller_id()], "the sweep"
+    webhooks.replay(world.stack, job_id)
+    assert groups() == [caller_id()], "the operator"
+
+
+@pytest.mark.parametrize("broken", [{"attempts": "many"}, {"state": "unheard of"}, {"created_at": "today"}])
+def test_a_stored_message_that_cannot_be_read_is_not_quoted(
+    world: World, secret: str, broken: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    job_id = ended(world, f"{ELSEWHERE}?token=s3cr3t", prompt="an otter nobody may read of")
+    message = message_of(job_id)
+    world.jobs.set_numbers(message.id, check_at=1)
+    world.jobs.set_texts(message.id, **broken)
+    capsys.readouterr()
+    with pytest.raises(BatchProcessingError) as failed:
+        world.webhooks.attempt(message.id)
+    world.jobs.sweep()
+    logged = "".join(capsys.readouterr()) + str(failed.value)
+    assert "ItemUnreadable" in logged
+    assert message.id in logged
+    assert "s3cr3t" not in logged
+    assert "job.succeeded" not in logged

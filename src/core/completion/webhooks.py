@@ -35,4 +35,4 @@ class Notifier:
         }
         message = new_message(job, job.webhook, json.dumps(event, separators=(",", ":")), int(time.time()))
         self._messages.add(message)
-        self._queue.send(message.id)
+        self._queue.send(message.id, group=message.caller_id)

@@ -3,23 +3,28 @@
 A version of an object is bought once, even if its recipe changes later: the job's id is derived from bucket, key and
 version, so every duplicate of a notification finds the same job. A drop that a temporary error holds up waits in the
 queue; other errors refuse it. Unexpected errors are raised, so the queue delivers the notification again.
+
+A recipe acts only for the API key that owns its place and the image. What makes a recipe wrong whatever may still
+arrive is found at the first visit, before anything that the recipe names is looked up.
 """
 
 import logging
 import time
+from collections.abc import Callable
+from dataclasses import replace
 
 from core.callers.audit import note_caller, note_refusal
-from core.callers.model import Caller
 from core.drops import naming, recipes
 from core.drops.inbox import Dropped, Inbox
 from core.drops.notifications import Notification
-from core.drops.owners import Owners
+from core.drops.owners import Owner, Owners
 from core.drops.recipes import FoundRecipe
 from core.drops.results import DROP_HINTS, Results
 from core.errors import BuyingStopped, Conflict, EaselError, InvalidRequest, NotFound, PermissionDenied
 from core.event_bus import EventBus
 from core.images.inspection import HeaderIncomplete, check_size, inspect
 from core.jobs.origin import Origin
+from core.objects import MAX_KEY_BYTES
 from core.purchases import Purchases, SubmissionContext
 from core.queues import MAX_DELAY_SECONDS, DropsQueue
 from core.requests.bodies import ImageRequest, ImageSource
@@ -32,6 +37,8 @@ DROP_REFUSED = "Drop Refused"
 PATIENCE_SECONDS = 6 * 3600
 _DEFAULT_RETRY_SECONDS = 60
 _MAGIC_BYTES = 4096
+# Images of one sidecar that are processed with it. The others are queued, so that no invocation takes long.
+_TOGETHER = 5
 
 
 class _NotYet(Exception):
@@ -70,10 +77,22 @@ class DropIntake:
         elif naming.is_recipe(notification.key):
             _log("a recipe changes nothing by itself", notification)
         elif naming.is_json(notification.key):
-            for key in self._images_of(notification.key):
-                self._take_image(Notification(notification.bucket, key), request_id)
+            self._take_images_of(notification, request_id)
         else:
             self._take_image(notification, request_id)
+
+    def _take_images_of(self, sidecar: Notification, request_id: str) -> None:
+        try:
+            owner = self._owners.owner_of(sidecar.key)
+        except PermissionDenied:
+            _log("a sidecar without an owner", sidecar)
+            return
+        for number, key in enumerate(self._images_of(sidecar.key)):
+            image = Notification(sidecar.bucket, key)
+            if number < _TOGETHER:
+                self._take_image(image, request_id)
+            else:
+                self._queue.send(image.message(), 0, group=owner.caller.id)
 
     def _images_of(self, sidecar: str) -> list[str]:
         stem = naming.stem_of(sidecar)
@@ -89,15 +108,25 @@ class DropIntake:
             _log("a folder", notification)
             return
         try:
-            self._accept(notification, dropped, request_id)
+            self._take_owned(self._owners.owner_of(notification.key), notification, dropped, request_id)
+        except EaselError as error:
+            self._refuse(notification, dropped, error, request_id)
+
+    def _take_owned(self, owner: Owner, notification: Notification, dropped: Dropped, request_id: str) -> None:
+        """Accept the drop, or let it wait.
+
+        Raises:
+            EaselError: it is refused.
+        """
+        try:
+            self._accept(owner, notification, dropped, request_id)
         except _NotYet as error:
-            self._wait(notification, min(error.patience - notification.waited, MAX_DELAY_SECONDS))
+            self._wait(owner, notification, error.patience - notification.waited)
         except EaselError as error:
             may_pass = error.problem.retryable or isinstance(error, BuyingStopped)
-            if may_pass and notification.waited < PATIENCE_SECONDS:
-                self._wait(notification, min(error.retry_after or _DEFAULT_RETRY_SECONDS, MAX_DELAY_SECONDS))
-            else:
-                self._refuse(notification, dropped, error, request_id)
+            if not may_pass or notification.waited >= PATIENCE_SECONDS:
+                raise
+            self._wait(owner, notification, error.retry_after or _DEFAULT_RETRY_SECONDS)
 
     def _refuse(self, notification: Notification, dropped: Dropped, error: EaselError, request_id: str) -> None:
         note_refusal(error)
@@ -116,27 +145,26 @@ class DropIntake:
             return None if replaced else current
         return self._inbox.find(notification.key, notification.version)
 
-    def _accept(self, notification: Notification, dropped: Dropped, request_id: str) -> None:
-        caller = self._owners.owner_of(notification.key)
-        note_caller(caller.id)
+    def _accept(self, owner: Owner, notification: Notification, dropped: Dropped, request_id: str) -> None:
+        note_caller(owner.caller.id)
         dedupe_key = f"drop {dropped.stored.name}"
         known = self._purchases.find(dedupe_key)
-        if known is not None and not known.may_be_revived_by(caller):
+        if known is not None and not known.may_be_revived_by(owner.caller):
             _log("the drop has its job", notification, job_id=known.id)
             return
         self._check(dropped)
-        found = self._recipe_of(dropped)
+        found = self._recipe_of(dropped, owner)
         self._check_patience(found, notification)
         if found is None:
-            raise _no_recipe(notification.key)
+            raise _no_recipe(notification.key, owner)
         if found.is_for_others:
             _log("material for others", notification)
             return
-        asked = self._image_request(caller, dropped, found, notification)
-        origin = self._results.claim(self._origin(dropped, found))
-        context = SubmissionContext(request_id, dedupe_key=dedupe_key, origin=origin, webhook=found.recipe.webhook)
+        context = SubmissionContext(request_id, dedupe_key=dedupe_key, webhook=found.recipe.webhook)
+        asked = self._image_request(owner, dropped, found, notification, context)
+        context = replace(context, origin=self._results.claim(self._origin(dropped, found)))
         try:
-            job = self._purchases.edit(caller, asked, context)
+            job = self._purchases.edit(owner.caller, asked, context)
         except Conflict:
             _log("the drop has its job, by another recipe", notification)
             return
@@ -145,6 +173,7 @@ class DropIntake:
     def _check(self, dropped: Dropped) -> None:
         """Refuse what is not an image before waiting for anything."""
         name = f"'{dropped.stored.key}'"
+        _check_readable(dropped)
         check_size(dropped.stored.size, name=name, param="image")
         beginning = self._inbox.beginning(dropped.stored, _MAGIC_BYTES)
         if beginning is None:
@@ -154,11 +183,12 @@ class DropIntake:
         except HeaderIncomplete:
             return  # Its purchase reads more of it.
 
-    def _recipe_of(self, dropped: Dropped) -> FoundRecipe | None:
+    def _recipe_of(self, dropped: Dropped, owner: Owner) -> FoundRecipe | None:
+        """The first recipe of the owner's: what others put above the image neither buys nor hides anything."""
         key = dropped.stored.key
         if recipe := recipes.of_metadata(dropped.metadata):
             return FoundRecipe(recipes.METADATA, recipe, key)
-        for place in (*naming.sidecars_of(key), *naming.recipes_above(key)):
+        for place in filter(owner.owns, naming.places_of_recipes(key)):
             if (text := self._inbox.text(place, recipes.MAX_RECIPE_BYTES + 1)) is not None:
                 return FoundRecipe(place, recipes.of_json(text, place), key)
         return None
@@ -173,34 +203,20 @@ class DropIntake:
             raise _NotYet(patience)
 
     def _image_request(
-        self, caller: Caller, dropped: Dropped, found: FoundRecipe, notification: Notification
+        self,
+        owner: Owner,
+        dropped: Dropped,
+        found: FoundRecipe,
+        notification: Notification,
+        context: SubmissionContext,
     ) -> ImageRequest:
-        def source(reference: str, param: str) -> ImageSource:
-            return self._source(caller, found.resolve(reference), param, notification)
+        """The request of a recipe. All its names are checked, and all that needs no inputs, before any is looked up."""
+        for param, key in found.inputs.items():
+            _check_reference(owner, key, param)
+        self._purchases.check("edit", owner.caller, _asked(dropped, found, _unread), context)
+        return _asked(dropped, found, lambda key, param: self._source(key, param, notification))
 
-        recipe = found.recipe
-        references = [source(key, f"references[{index}]") for index, key in enumerate(recipe.references or ())]
-        return ImageRequest(
-            parameters=recipe.parameters(),
-            images=(ImageSource(stored=dropped.stored), *references),
-            mask=source(recipe.mask, "mask") if recipe.mask else None,
-            markup=source(recipe.markup, "markup") if recipe.markup else None,
-            deadline_seconds=recipe.deadline,
-        )
-
-    def _source(self, caller: Caller, key: str, param: str, notification: Notification) -> ImageSource:
-        """Another object of the same owner: a recipe must not reach objects that its author cannot see."""
-        try:
-            owner = self._owners.owner_of(key)
-        except PermissionDenied:
-            owner = None
-        if owner is None or owner.id != caller.id:
-            raise PermissionDenied(
-                f"'{param}' names '{key}', which does not belong to the API key '{caller.name}'. Put it under a prefix "
-                "that is mapped to the same key.",
-                param=param,
-                code="drop_of_another_owner",
-            )
+    def _source(self, key: str, param: str, notification: Notification) -> ImageSource:
         found = self._inbox.find(key)
         if found is None and notification.waited < self._wait_seconds:
             raise _NotYet(self._wait_seconds)
@@ -210,10 +226,12 @@ class DropIntake:
                 "with ./, to the folder of the recipe.",
                 param=param,
             )
+        _check_readable(found)
         return ImageSource(stored=found.stored)
 
-    def _wait(self, notification: Notification, seconds: int) -> None:
-        self._queue.send(notification.after(seconds).message(), seconds)
+    def _wait(self, owner: Owner, notification: Notification, seconds: int) -> None:
+        seconds = min(seconds, MAX_DELAY_SECONDS)
+        self._queue.send(notification.after(seconds).message(), seconds, group=owner.caller.id)
         _log("the drop waits", notification, seconds=seconds)
 
     def _origin(self, dropped: Dropped, found: FoundRecipe | None) -> Origin:
@@ -228,12 +246,57 @@ class DropIntake:
         )
 
 
-def _no_recipe(key: str) -> InvalidRequest:
+def _asked(dropped: Dropped, found: FoundRecipe, source: Callable[[str, str], ImageSource]) -> ImageRequest:
+    """The request of a recipe, whose inputs `source` finds by key and parameter."""
+    inputs = {param: source(key, param) for param, key in found.inputs.items()}
+    mask, markup = inputs.pop("mask", None), inputs.pop("markup", None)
+    return ImageRequest(
+        parameters=found.recipe.parameters(),
+        images=(ImageSource(stored=dropped.stored), *inputs.values()),
+        mask=mask,
+        markup=markup,
+        deadline_seconds=found.recipe.deadline,
+    )
+
+
+def _unread(key: str, param: str) -> ImageSource:
+    return ImageSource(reference=key, param=param)
+
+
+def _check_reference(owner: Owner, key: str, param: str) -> None:
+    """Refuse what cannot be a key, and other owners' objects, which the author of the recipe may not be able to see."""
+    if not naming.is_reference(key):
+        raise InvalidRequest(
+            f"'{param}' must be a key of the inbox: 1 to {MAX_KEY_BYTES} bytes, and '..' is not a folder.",
+            param=param,
+            code="invalid_value",
+        )
+    if not owner.owns(key):
+        raise PermissionDenied(
+            f"'{param}' names '{key}', which does not belong to the API key '{owner.caller.name}'. Put it under a "
+            "prefix that is mapped to the same key.",
+            param=param,
+            code="drop_of_another_owner",
+        )
+
+
+def _check_readable(dropped: Dropped) -> None:
+    if dropped.archived:
+        raise InvalidRequest(
+            f"'{dropped.stored.key}' is archived in S3 and cannot be read. Drop it in the storage class STANDARD.",
+            code="drop_unreadable",
+        )
+
+
+def _no_recipe(key: str, owner: Owner) -> InvalidRequest:
     sidecar, above = naming.sidecars_of(key)[-1], next(iter(naming.recipes_above(key)))
+    others = next((place for place in naming.places_of_recipes(key) if not owner.owns(place)), None)
+    unused = f" '{others}' does not belong to the API key '{owner.caller.name}', so it is not used." if others else ""
     return InvalidRequest(
         f"There is no recipe for '{key}'. Give it a prompt: in its metadata (--metadata prompt=...), in the "
         f"sidecar '{sidecar}', or for all images of the folder in '{above}', such as "
-        '{"prompt": "as a watercolour"}. A sidecar that you add now still counts; otherwise drop the image again.',
+        f'{{"prompt": "as a watercolour"}}. A sidecar that you add now still counts; otherwise drop the image again.'
+        f"{unused}",
         param="prompt",
         code="recipe_missing",
     )

@@ -4,12 +4,18 @@ import hashlib
 import re
 from collections.abc import Iterator
 
+from core.objects import MAX_KEY_BYTES
+
+# How many folders are searched for a recipe: that of the image, and those above it.
+MAX_FOLDERS = 32
 RECIPE_NAME = "recipe.json"
 RESULTS = "drops/"
-# S3 keys have at most 1024 bytes in UTF-8, and those of results are longer than the key of the drop.
+# The keys of results are longer than the key of the drop.
 _LONGEST_FOLDER = 600
 _LONGEST_NAME = 300
 
+# Names that lead elsewhere when results are copied to a disk, or that a terminal obeys.
+_UNSAFE = re.compile(r"(^|/)\.{0,2}(/|$)|[\\\x00-\x1f\x7f]")
 _EXTENSION = re.compile(r"(?<=[^/])\.[A-Za-z0-9]{1,8}$")
 
 
@@ -34,12 +40,23 @@ def sidecars_of(key: str) -> list[str]:
 
 
 def recipes_above(key: str) -> Iterator[str]:
-    """Where the recipe of an image's folder may be: the nearest first, up to the root."""
-    folder = key.rpartition("/")[0]
-    while folder:
-        yield f"{folder}/{RECIPE_NAME}"
+    """Where the recipe of an image's folder may be: the nearest first, up to the root or for MAX_FOLDERS."""
+    folder = key
+    for _ in range(MAX_FOLDERS):
         folder = folder.rpartition("/")[0]
-    yield RECIPE_NAME
+        yield f"{folder}/{RECIPE_NAME}" if folder else RECIPE_NAME
+        if not folder:
+            return
+
+
+def places_of_recipes(key: str) -> list[str]:
+    """Where a recipe of an image may be, besides its metadata: the first one found is used."""
+    return [*sidecars_of(key), *recipes_above(key)]
+
+
+def is_reference(key: str) -> bool:
+    """Whether a recipe can name this key: S3 has keys of 1 to 1024 bytes, and knows no parent folder."""
+    return 0 < len(key.encode()) <= MAX_KEY_BYTES and ".." not in key.split("/")
 
 
 def resolve(reference: str, place: str) -> str:
@@ -57,15 +74,19 @@ def result_folders(key: str) -> list[str]:
     """
     unique = hashlib.sha256(key.encode()).hexdigest()[:32]
     key = key.rstrip("/")
-    names = [name for name in dict.fromkeys((stem_of(key), key)) if name and len(name.encode()) <= _LONGEST_FOLDER]
+    names = [name for name in dict.fromkeys((stem_of(key), key)) if _is_safe(name, _LONGEST_FOLDER)]
     return [f"{RESULTS}{name}/" for name in (*names, unique)]
 
 
 def image_names(key: str, extensions: list[str]) -> list[str]:
     """The names of a drop's images: that of the drop, with a number if there are several."""
     name = stem_of(key.rstrip("/")).rpartition("/")[2]
-    if not name or len(name.encode()) > _LONGEST_NAME:
+    if not _is_safe(name, _LONGEST_NAME):
         name = "image"
     if len(extensions) == 1:
         return [f"{name}.{extensions[0]}"]
     return [f"{name}-{number}.{extension}" for number, extension in enumerate(extensions, start=1)]
+
+
+def _is_safe(name: str, max_bytes: int) -> bool:
+    return len(name.encode()) <= max_bytes and not _UNSAFE.search(name)

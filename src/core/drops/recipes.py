@@ -5,14 +5,13 @@ A recipe comes whole from one place; several are never merged.
 
 import binascii
 import email.errors
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.header import decode_header
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 from urllib.parse import unquote
 
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from core.drops import naming
 from core.errors import InvalidRequest
@@ -22,6 +21,7 @@ from core.validation import InvalidJson, load_json
 METADATA = "metadata"
 MAX_RECIPE_BYTES = 256 * 1024
 MAX_WAIT_SECONDS = 900
+MAX_REFERENCES = 16  # No model takes more input images.
 _EXAMPLE = '{"prompt": "as a watercolour", "quality": "low"}'
 
 
@@ -32,7 +32,7 @@ class Recipe(ImageSettings):
     to the root of the inbox or, with ./, to the folder of the recipe.
     """
 
-    references: list[str] | None = None
+    references: Annotated[list[str], FailFast(), Field(max_length=MAX_REFERENCES)] | None = None
     """Keys of more input images in the inbox; they follow the dropped one."""
     mask: str | None = None
     """Key of a PNG in the inbox, of the same size as the image; its transparent areas are edited."""
@@ -67,9 +67,14 @@ class FoundRecipe:
     recipe: Recipe
     key: str
 
-    def resolve(self, reference: str) -> str:
-        """The key that the recipe means; see naming.resolve. The folder of metadata is that of the object."""
-        return naming.resolve(reference, self.key if self.place == METADATA else self.place)
+    @property
+    def inputs(self) -> dict[str, str]:
+        """The keys of the other inputs, by the parameter that names each."""
+        recipe = self.recipe
+        named = {f"references[{index}]": reference for index, reference in enumerate(recipe.references or ())}
+        named |= {"mask": recipe.mask} if recipe.mask is not None else {}
+        named |= {"markup": recipe.markup} if recipe.markup is not None else {}
+        return {param: self._resolve(reference) for param, reference in named.items()}
 
     @property
     def is_for_others(self) -> bool:
@@ -77,11 +82,11 @@ class FoundRecipe:
 
         Metadata is the recipe of one object alone, so naming that object does not exclude it.
         """
-        return bool(self.recipe.material) or (self.place != METADATA and self.key in self._inputs())
+        return bool(self.recipe.material) or (self.place != METADATA and self.key in self.inputs.values())
 
-    def _inputs(self) -> set[str]:
-        named = (*(self.recipe.references or ()), self.recipe.mask, self.recipe.markup)
-        return {self.resolve(reference) for reference in named if reference}
+    def _resolve(self, reference: str) -> str:
+        """The key that the recipe means; see naming.resolve. The folder of metadata is that of the object."""
+        return naming.resolve(reference, self.key if self.place == METADATA else self.place)
 
 
 def of_metadata(metadata: Mapping[str, str]) -> Recipe | None:
@@ -144,7 +149,9 @@ def _unwrapped(value: str) -> str:
         return value
     try:
         parts = decode_header(value)
-        return "".join(text if isinstance(text, str) else text.decode(charset or "ascii") for text, charset in parts)
+        text = "".join(text if isinstance(text, str) else text.decode(charset or "ascii") for text, charset in parts)
+        text.encode()  # Some encodings can spell lone surrogates, which nothing can store.
+        return text
     except (ValueError, LookupError, binascii.Error, email.errors.HeaderParseError):
         return value
 
@@ -158,7 +165,7 @@ def _typed(field: str, value: str) -> Any:
         return text
     try:
         # Whole numbers, true and false, and the nested settings of SVG.
-        return json.loads(text) if int not in kinds else int(text)
+        return load_json(text) if int not in kinds else int(text)
     except ValueError:
         return text
 

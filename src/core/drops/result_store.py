@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from core.dynamodb import from_item, to_item
 from core.images.model import Image
-from core.objects import is_missing
+from core.objects import exists, is_missing
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -51,9 +51,12 @@ class ResultBucket:
                 # Not those of the image, which may be cached forever: a newer drop writes the same key.
                 MetadataDirective="REPLACE",
                 Metadata={"sha256": image.sha256, "job": image.job_id},
+                ContentDisposition=image.disposition,
+                # The tags of a scanner say nothing of the copy, and copying them would take more permissions.
+                TaggingDirective="REPLACE",
             )
         except ClientError as error:
-            if is_missing(error):
+            if is_missing(error) and not exists(self._client, self.bucket, image.key):
                 return False
             raise
         return True

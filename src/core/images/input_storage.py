@@ -5,7 +5,7 @@ from typing import IO, TYPE_CHECKING, NotRequired, TypedDict
 from botocore.exceptions import ClientError
 
 from core.images.stored_object import StoredObject
-from core.objects import is_changed, is_missing
+from core.objects import exists, is_changed, is_missing
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -59,7 +59,7 @@ class InputStore:
                 **self._location(source), IfMatch=source.etag, Range=f"bytes=0-{max_bytes - 1}"
             )
         except ClientError as error:
-            raise _gone(error, source.key) from None
+            raise _gone(error, source.key, listable=source.bucket is not None) from None
         return answer["Body"].read()
 
     def copy(self, source: StoredObject, key: str, content_type: str) -> None:
@@ -79,7 +79,10 @@ class InputStore:
                 TaggingDirective="REPLACE",
             )
         except ClientError as error:
-            raise _gone(error, source.key) from None
+            in_inbox = source.bucket is not None
+            if not in_inbox and is_missing(error) and exists(self._client, self._bucket, source.key):
+                raise  # It is a permission that is missing.
+            raise _gone(error, source.key, listable=in_inbox) from None
 
     def download(self, key: str, file: IO[bytes]) -> None:
         """Write an input to a file in chunks.
@@ -101,5 +104,5 @@ class InputStore:
         return location
 
 
-def _gone(error: ClientError, key: str) -> Exception:
-    return InputGone(key) if is_missing(error) or is_changed(error) else error
+def _gone(error: ClientError, key: str, *, listable: bool = False) -> Exception:
+    return InputGone(key) if is_missing(error, listable=listable) or is_changed(error) else error

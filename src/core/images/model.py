@@ -16,6 +16,9 @@ _SIGNATURES = (
     (b"GIF89a", "image/gif", "gif"),
 )
 
+# Types that browsers only draw. Any other, such as SVG, can run scripts when it is opened as a page.
+_DRAWN = {content_type for _, content_type, _ in _SIGNATURES} | {"image/webp"}
+
 # In all formats the dimensions are near the beginning, after at most some metadata.
 _HEADER_BYTES = 1024 * 1024
 
@@ -45,6 +48,14 @@ class Image:
     expires_at: int
     deleted_at: int | None = None
     token_id: str | None = None
+
+    @property
+    def disposition(self) -> str:
+        """The header Content-Disposition to serve it with.
+
+        With `attachment`, a browser saves it instead of running its scripts; an <img> shows it nevertheless.
+        """
+        return "inline" if self.content_type in _DRAWN else "attachment"
 
     def gone(self, now: float) -> bool:
         """Whether it was deleted or has expired."""

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from botocore.exceptions import ClientError
-
 from core.images.model import Image
-from core.objects import is_missing
+from core.objects import exists
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -35,6 +33,7 @@ class ImageStore:
             Body=cast(bytes, data),  # botocore accepts a bytearray, too; its types do not say so
             ContentType=image.content_type,
             CacheControl="private, max-age=31536000, immutable",
+            ContentDisposition=image.disposition,
             Metadata={"sha256": image.sha256, "job": image.job_id},
         )
 
@@ -44,13 +43,7 @@ class ImageStore:
 
     def holds(self, image: Image) -> bool:
         """Whether the image's bytes are stored."""
-        try:
-            self._client.head_object(Bucket=self._bucket, Key=image.key)
-        except ClientError as error:
-            if is_missing(error):
-                return False
-            raise
-        return True
+        return exists(self._client, self._bucket, image.key)
 
     def delete(self, key: str) -> None:
         """Delete an object, if it exists."""
@@ -71,9 +64,9 @@ class ImageLinks:
         It works for GET, or with `head` for HEAD, since the method is part of the signature.
         """
         ttl = max(1, min(self._ttl_seconds, image.expires_at - int(now)))
-        url = self._client.generate_presigned_url(
-            "head_object" if head else "get_object", Params={"Bucket": self._bucket, "Key": image.key}, ExpiresIn=ttl
-        )
+        # Said here as well, since older versions stored images without it.
+        params = {"Bucket": self._bucket, "Key": image.key, "ResponseContentDisposition": image.disposition}
+        url = self._client.generate_presigned_url("head_object" if head else "get_object", Params=params, ExpiresIn=ttl)
         return SignedUrl(url, int(now) + ttl)
 
 

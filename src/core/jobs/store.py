@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from core.dynamodb import from_item, newest_of, to_item, unchanged_since
+from core.dynamodb import ItemUnreadable, from_item, newest_of, read_item, to_item, unchanged_since
 from core.images.model import Image
 from core.jobs.model import Job
 from core.ledger.store import LedgerStore, LimitReached, Step, Stopped
@@ -54,7 +54,7 @@ class StoreBusy(Exception):
     """Too many concurrent writes; nothing was written."""
 
 
-class JobUnreadable(Exception):
+class JobUnreadable(ItemUnreadable):
     """This version of Easel cannot read the stored job."""
 
 
@@ -205,13 +205,13 @@ class JobStore:
     def image(self, image_id: str) -> Image | None:
         """The image of that id."""
         item = self._get(image_id)
-        return _image_data.validate_python(item) if item else None
+        return _read_image(item) if item else None
 
     def images_of(self, caller_id: str, limit: int, now: float, after: Image | None) -> tuple[list[Image], bool]:
         """A caller's images, newest first, and whether there are more. `after` is the last image of the page before."""
         last = {"id": after.id, "created": _created_image(after)} if after else None
         items, more = newest_of(self._client, self._table, _owner("images", caller_id), limit, last, unexpired_at=now)
-        return [_image_data.validate_python(item) for item in items], more
+        return [_read_image(item) for item in items], more
 
     def hide_image(self, image: Image, now: int) -> None:
         """Remove an image from its job's result and its caller's list; its record stays, marked, until forget_image.
@@ -327,10 +327,13 @@ class JobStore:
 def _read_job(item: dict[str, Any]) -> Job:
     announced = item.get("open") not in (_UNFINISHED, _UNANNOUNCED)
     try:
-        return replace(_job_data.validate_python(item), announced=announced)
-    except ValidationError:
-        # The error's text could quote a prompt.
-        raise JobUnreadable(str(item.get("id"))) from None
+        return replace(read_item(_job_data, item), announced=announced)
+    except ItemUnreadable as error:
+        raise JobUnreadable(*error.args) from None
+
+
+def _read_image(item: dict[str, Any]) -> Image:
+    return read_item(_image_data, item)
 
 
 def _open_mark(job: Job) -> str | None:

@@ -26,24 +26,29 @@ _SPECIAL_IPV6 = (
     IPv6Network("3fff::/20"),  # documentation
 )
 _NAT64 = IPv6Network("64:ff9b::/96")
+# What private hosts have. Loopback and other special addresses are not among them.
+_PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
+# Where clouds keep credentials: link-local addresses, and those of the AWS Nitro System.
+_METADATA = tuple(map(ip_network, ("169.254.0.0/16", "fe80::/10", "fd00:ec2::/32")))
 
 
 def is_public(address: Address) -> bool:
     """Whether the address is on the public internet, also where it contains an IPv4 address."""
+    address = _embedded(address)
     if isinstance(address, IPv4Address):
         return address.is_global and not any(address in network for network in _SPECIAL_IPV4)
     if address.scope_id:
         return False
-    if address.ipv4_mapped:
-        return is_public(address.ipv4_mapped)
-    if address in _NAT64:
-        return is_public(IPv4Address(int(address) & 0xFFFFFFFF))
     return address in _UNICAST_IPV6 and address.is_global and not any(address in network for network in _SPECIAL_IPV6)
 
 
 @dataclass(frozen=True)
 class TrustedHosts:
-    """Private hosts that the operator allows connections to; none by default."""
+    """Private hosts that the operator allows connections to; none by default.
+
+    Who controls a trusted name chooses its addresses, so a name does not reach the machine itself. Nothing reaches the
+    addresses of metadata.
+    """
 
     names: frozenset[str] = frozenset()
     networks: tuple[Network, ...] = ()
@@ -68,4 +73,21 @@ class TrustedHosts:
 
     def include(self, host: str, address: Address) -> bool:
         """Whether this host, at this address, is trusted."""
-        return host in self.names or any(address in network for network in self.networks)
+        if _is_in(_embedded(address), _METADATA):
+            return False
+        by_name = host in self.names and (is_public(address) or _is_in(address, _PRIVATE))
+        return by_name or _is_in(address, self.networks)
+
+
+def _is_in(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address in network for network in networks)
+
+
+def _embedded(address: Address) -> Address:
+    """The IPv4 address that an IPv6 address stands for, if it does."""
+    if isinstance(address, IPv6Address) and not address.scope_id:
+        if address.ipv4_mapped:
+            return address.ipv4_mapped
+        if address in _NAT64:
+            return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address

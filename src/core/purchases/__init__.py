@@ -68,7 +68,7 @@ class Purchases:
             BuyingStopped: the operator has stopped all buying.
             ServiceUnavailable: the queue cannot be reached, or too many requests are being booked.
         """
-        checked = self._checked("generation", caller, asked, context)
+        checked = self.check("generation", caller, asked, context)
         job = self._new_job(caller, checked, asked, context)
         if context.admission:
             earlier = self._submission.earlier(job, context) if context.may_be_repeated else None
@@ -85,7 +85,7 @@ class Purchases:
             NotFound: an input's id is not the caller's.
             EaselError: whatever `generate` raises.
         """
-        checked = self._checked("edit", caller, asked, context)
+        checked = self.check("edit", caller, asked, context)
         job = self._new_job(caller, checked, asked, context)
         earlier = self._submission.earlier(job, context)
         if earlier is not None and not earlier.may_be_revived_by(caller):
@@ -119,10 +119,14 @@ class Purchases:
         """The job of an earlier request with this `SubmissionContext.dedupe_key`."""
         return self._submission.find(dedupe_key)
 
-    def _checked(
+    def check(
         self, operation: Operation, caller: Caller, asked: ImageRequest, context: SubmissionContext
     ) -> CheckedRequest:
-        """The request, checked against everything that needs neither its inputs nor the ledger."""
+        """The request, checked against everything that needs neither its inputs nor the ledger.
+
+        Raises:
+            EaselError: see `generate`, apart from limits, the stop switch and what was stored.
+        """
         checked = self._resolver.check(operation, asked, _today())
         if allowed := caller.allowed_models(checked.model.name):
             who = "This browser token" if caller.token else f"The API key '{caller.name}'"

@@ -7,6 +7,7 @@ import ssl
 import time
 from contextlib import closing
 
+from core.dynamodb import ItemUnreadable
 from core.metrics import measure
 from core.outbound.addresses import TrustedHosts
 from core.outbound.connection import CheckedConnection
@@ -67,7 +68,8 @@ class Deliverer:
             measure("WebhooksFailed", 1)
         pause = message.next_at - int(time.time())
         if message.state == "pending" and pause <= MAX_DELAY_SECONDS:
-            self._queue.send(message.id, max(0, pause))  # The sweep queues what waits longer or fails here.
+            # The sweep queues what waits longer or fails here.
+            self._queue.send(message.id, max(0, pause), group=message.caller_id)
 
     def _attempt(self, message: Message) -> Message:
         now = int(time.time())
@@ -108,15 +110,15 @@ class Redelivery:
         """Queue every message that is due; returns how many."""
         queued = 0
         for message_id in self._messages.due(time.time(), SWEEP_LIMIT):
-            message = self._messages.get(message_id)
             now = int(time.time())
-            if message is None or not message.is_due(now):
-                continue
             try:
+                message = self._messages.get(message_id)
+                if message is None or not message.is_due(now):
+                    continue
                 self._messages.save(message.rescheduled(now + max(PATIENCE_SECONDS, now - message.next_at)))
-                self._queue.send(message_id)
+                self._queue.send(message_id, group=message.caller_id)
                 queued += 1
-            except (MessageChanged, QueueUnavailable) as error:
+            except (ItemUnreadable, MessageChanged, QueueUnavailable) as error:
                 log.warning(
                     "webhook left for the next sweep", extra={"message_id": message_id, "error": type(error).__name__}
                 )

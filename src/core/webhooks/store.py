@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from core.dynamodb import from_item, to_item, unchanged_since
+from core.dynamodb import from_item, read_item, to_item, unchanged_since
 from core.webhooks.message import Message
 
 if TYPE_CHECKING:
@@ -35,14 +35,18 @@ class MessageStore:
             self.save(message)
 
     def get(self, message_id: str) -> Message | None:
-        """The message of that id (a strongly consistent read)."""
+        """The message of that id (a strongly consistent read).
+
+        Raises:
+            ItemUnreadable: this version of Easel cannot read it.
+        """
         answer = self._client.get_item(TableName=self._table, Key={"id": {"S": message_id}}, ConsistentRead=True)
         if "Item" not in answer:
             return None
         document = from_item(answer["Item"])
-        if document["state"] == "given_up":  # What `failed` was called before 0.1.0.
+        if document.get("state") == "given_up":  # What `failed` was called before 0.1.0.
             document["state"] = "failed"
-        return _message_data.validate_python(document)
+        return read_item(_message_data, document)
 
     def save(self, message: Message) -> Message:
         """Write a message that was read before, or a new one.

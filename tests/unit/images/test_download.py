@@ -221,9 +221,22 @@ def test_a_name_is_resolved_once_so_that_it_cannot_change_after_the_check(
     assert next(answers) == "127.0.0.1"
 
 
-def test_a_host_may_be_trusted_by_its_name(server: Server, names: Names) -> None:
-    server.replies = [with_length(PNG)]
-    assert fetched(server.url, param=PARAM, trusted_hosts=TrustedHosts.parse([SERVER_NAME])) == PNG
+def test_a_private_host_may_be_trusted_by_its_name(names: Names, connections: list[tuple[str, int]]) -> None:
+    names["assets.test"] = ["10.9.9.9"]
+    for entries in ([], ["assets.test"]):
+        with pytest.raises(InvalidRequest):
+            fetched("https://assets.test:8443/", param=PARAM, trusted_hosts=TrustedHosts.parse(entries))
+    assert connections == [("10.9.9.9", 8443)]
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "127.0.0.1", "fd00:ec2::254"])
+def test_a_trusted_name_that_turns_to_a_special_address_is_not_connected_to(
+    names: Names, connections: list[tuple[str, int]], address: str
+) -> None:
+    names["assets.test"] = [address]
+    with pytest.raises(InvalidRequest):
+        fetched("https://assets.test/", param=PARAM, trusted_hosts=TrustedHosts.parse(["assets.test"]))
+    assert connections == []
 
 
 def test_trust_in_one_address_opens_no_other(names: Names, connections: list[tuple[str, int]]) -> None:

@@ -102,6 +102,30 @@ def test_trust_is_by_name_address_or_network(entry: str, host: str, address: str
     assert not trusted.include("other.internal", ip_address("::ffff:127.0.0.2"))
 
 
+METADATA = [
+    *("169.254.169.254", "169.254.170.2", "fe80::1", "fd00:ec2::254"),
+    *("::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe"),
+]
+THE_MACHINE_ITSELF = ["127.0.0.1", "127.8.8.8", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1"]
+EVERYBODY = ["224.0.0.1", "255.255.255.255", "ff02::1"]
+
+
+@pytest.mark.parametrize("address", [*METADATA, *THE_MACHINE_ITSELF, *EVERYBODY])
+def test_a_trusted_name_leads_neither_to_metadata_nor_to_the_machine_itself(address: str) -> None:
+    assert not TrustedHosts.parse(["assets.internal"]).include("assets.internal", ip_address(address))
+
+
+@pytest.mark.parametrize("address", METADATA)
+@pytest.mark.parametrize("entry", ["0.0.0.0/0", "::/0", "169.254.0.0/16", "fd00::/8", "fe80::/10"])
+def test_no_network_makes_metadata_trusted(entry: str, address: str) -> None:
+    assert not TrustedHosts.parse([entry]).include("assets.internal", ip_address(address))
+
+
+@pytest.mark.parametrize("address", ["10.9.9.9", "172.16.0.1", "192.168.1.1", "100.64.0.1", "fd12::1", "1.1.1.1"])
+def test_a_trusted_name_leads_to_private_and_public_hosts(address: str) -> None:
+    assert TrustedHosts.parse(["assets.internal"]).include("assets.internal", ip_address(address))
+
+
 def test_nobody_is_trusted_by_default() -> None:
     assert not TrustedHosts().include("localhost", ip_address("127.0.0.1"))
 

@@ -1,0 +1,151 @@
+"""The operator's terminal: it shows what is stored, and obeys none of it."""
+
+import argparse
+import ast
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli import drops, keys, output
+from cli.main import _parser, main
+from core.ledger.store import LedgerStore
+from local.processes import ROOT
+from tests.support.world import World
+
+# It clears the screen, forges a line, reorders the line and hides in it.
+HOSTILE = "a\x1b[2J\r\nkey_0 \u202eb\u200bc\x7fd\x9be\u2028f\u3164g\ufe0fh\U000e0001i\x00"
+
+
+def leaves(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command, such as ("keys", "list")."""
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not groups:
+        yield path
+    for group in groups:
+        for name, child in group.choices.items():
+            yield from leaves(child, (*path, name))
+
+
+@pytest.fixture
+def stack(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A deployment full of hostile text, as the command finds it in CloudFormation."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    sqs = boto3.client("sqs")
+    outputs = world.stack.outputs | {
+        "DropsQueueUrl": sqs.get_queue_url(QueueName="drops")["QueueUrl"],
+        "DropsDeadLetterQueueUrl": sqs.create_queue(QueueName="dead-drops")["QueueUrl"],
+        "TokenSecretArn": boto3.client("secretsmanager").describe_secret(SecretId="tokens")["ARN"],
+    }
+    template = {
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+    }
+    boto3.client("cloudformation").create_stack(StackName="easel-dev", TemplateBody=json.dumps(template))
+    _, caller = keys.create(world.stack, HOSTILE, None, [f"gpt-image-{HOSTILE}"], [f"https://{HOSTILE}"])
+    drops.map_prefix(world.stack, HOSTILE, caller.id)
+    ledger = LedgerStore(boto3.client("dynamodb"), "ledger")
+    ledger.stop(HOSTILE, int(time.time()))
+    table = boto3.client("dynamodb")
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    for owner, name in ((f"usage#{day}", f"{caller.id}#gpt-image-{HOSTILE}"), (HOSTILE, HOSTILE)):
+        item = {"owner": {"S": owner}, "name": {"S": name}, "spent": {"N": "5"}, "images": {"N": "1"}}
+        table.put_item(TableName="ledger", Item={**item, "reserved": {"N": "0"}})
+    return world
+
+
+COMMANDS: dict[tuple[str, ...], list[str]] = {
+    ("keys", "create"): ["--name", HOSTILE],
+    ("keys", "list"): [],
+    ("keys", "set"): ["ID", "--budget-day", "1"],
+    ("keys", "revoke"): ["ID"],
+    ("usage",): [],
+    ("budget", "show"): [],
+    ("budget", "set"): ["--day", "1"],
+    ("budget", "reset"): [],
+    ("stop",): ["--reason", HOSTILE],
+    ("resume",): [],
+    ("ledger", "check"): [],
+    ("jobs", "resolve"): [HOSTILE, "--free"],
+    ("drops", "map"): [HOSTILE, "ID"],
+    ("drops", "list"): [],
+    ("drops", "unmap"): [HOSTILE],
+    ("redrive",): [],
+    ("webhooks", "secret"): ["ID"],
+    ("webhooks", "replay"): [HOSTILE],
+    ("tokens", "rotate"): [],
+}
+
+
+def test_each_command_is_tried() -> None:
+    assert set(leaves(_parser())) == set(COMMANDS)
+
+
+def ids(world: World) -> list[str]:
+    return [caller.id for caller in world.stack.callers().list_all()]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("wrong", [False, True], ids=["", "wrong"])
+def test_nothing_that_is_stored_or_given_steers_the_terminal(
+    stack: World,
+    command: tuple[str, ...],
+    wrong: bool,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cli.spending._PAUSE_SECONDS", 0)
+    known = ids(stack)[-1]
+    arguments = [*command, *(known if word == "ID" else word for word in COMMANDS[command])]
+    try:
+        main([*arguments, *([HOSTILE] if wrong else [])])
+    except SystemExit:
+        assert wrong
+    shown = "".join(capsys.readouterr())
+    assert shown
+    for line in shown.removesuffix("\n").split("\n"):
+        assert line == output.visible(line)
+        assert not line.startswith("key_0")
+
+
+def test_a_table_has_a_line_for_each_entry(stack: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "list"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1 + len(ids(stack))
+    assert main(["drops", "list"]) == 0
+    _, line = capsys.readouterr().out.splitlines()
+    assert r"a\x1b[2J\x0d\x0akey_0 \u202eb\u200bc\x7fd\x9be\u2028f\u3164g\ufe0fh\U000e0001i\x00" in line
+
+
+@pytest.mark.parametrize("command", [["keys", "create", "--name", HOSTILE], ["usage"]], ids=["keys create", "usage"])
+def test_json_stays_exact(stack: World, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command, "--json"]) == 0
+    text = capsys.readouterr().out.removesuffix("\n")
+    assert text.isprintable()
+    read: Any = json.loads(text)
+    assert (read if isinstance(read, dict) else read[0])["name"] == HOSTILE
+
+
+def test_all_output_takes_one_way() -> None:
+    for file in Path(ROOT / "cli").glob("*.py"):
+        if file.name not in ("output.py", "__main__.py"):
+            names = {node.id for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Name)}
+            assert not names & {"print", "sys"}, f"{file.name} prints by itself; use cli.output"
+
+
+@given(st.text())
+def test_what_is_shown_is_one_line_of_characters_with_a_shape(text: str) -> None:
+    shown = output.visible(text)
+    assert shown.isprintable()
+    assert output.visible(shown) == shown
+
+
+@pytest.mark.parametrize("text", ["web shop", "Größe", "東京", "शॉप", "🦦", "עברית", "a\\b"])
+def test_names_of_people_stay_readable(text: str) -> None:
+    assert output.visible(text) == text
