@@ -292,3 +292,14 @@ def test_an_issuer_needs_an_audience(world: World, issuer: Issuer, monkeypatch: 
     world.restart()
     with pytest.raises(Exception, match="EASEL_OIDC_AUDIENCE"):
         services.services()
+
+
+def test_users_do_not_learn_what_all_others_spend(
+    world: World, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EASEL_DAILY_BUDGET_USD", "0.77")
+    world.restart()
+    issuer.keep_publishing(*published(first=RSA_KEYS["first"]))
+    usage = world.api.call("GET", "/usage", key=issuer.token())
+    assert {budget["scope"] for budget in usage.json()["budgets"]} == {"key"}
+    assert "deployment" in world.api.call("GET", "/usage").text
