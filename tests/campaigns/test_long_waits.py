@@ -99,7 +99,7 @@ def test_a_burst_of_one_caller_is_done_and_keeps_anothers_job_waiting_for_a_mome
     assert ended == {"succeeded": 200}
     assert last < 1.2 * 200 * PURCHASE_SECONDS / 4 + 60
     assert world.provider.bought() == 201
-    assert not sources.dead
+    assert not sources.dead and not sources.refused
     assert sources.sent["WorkerFunction"] < 200 * 20
 
 
@@ -113,7 +113,7 @@ def test_jobs_wait_for_a_stop_of_half_an_hour_to_end(world: World, sources: Even
     assert ended == {"succeeded": 3}
     assert HALF_AN_HOUR < last < HALF_AN_HOUR + 120
     assert world.provider.bought() == 3
-    assert not sources.dead
+    assert not sources.dead and not sources.refused
 
 
 def test_a_drop_waits_for_half_an_hour_and_is_bought_then(
@@ -130,4 +130,4 @@ def test_a_drop_waits_for_half_an_hour_and_is_bought_then(
     virtual.run(lambda: not sources.jobs.messages and not sources.drops.messages, 600)
     print(f"\nbought after {time.time() - began:.0f} s; put back {dict(sources.sent)}")  # noqa: T201
     assert HALF_AN_HOUR < time.time() - began < HALF_AN_HOUR + 180
-    assert not sources.dead
+    assert not sources.dead and not sources.refused
