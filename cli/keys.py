@@ -146,8 +146,8 @@ def _create(stack: Stack, options: argparse.Namespace) -> None:
     if options.json:
         show_json({"id": caller.id, "name": caller.name, "key": key, "expires_at": caller.expires_at})
     else:
-        told = f"{caller.id} ({caller.name}). This is the only time the key is shown; Easel stores its hash."
-        show(key, "", told)
+        note = f"{caller.id} ({caller.name}). This is the only time the key is shown; Easel stores its hash."
+        show(key, "", note)
 
 
 def _list(stack: Stack, _: argparse.Namespace) -> None:

@@ -20,6 +20,7 @@ from core import aws
 from core.callers.model import Caller
 from core.drops.recipes import MAX_REFERENCES
 from tests.support.world import World
+from tests.support.world.invocations import TEMPLATE
 
 from .test_drops import error_of, left_behind
 from .test_edits import mask, picture
@@ -242,6 +243,12 @@ def test_a_sidecar_that_many_images_share_holds_nobody_up(world: World) -> None:
     assert groups("drops") == [caller.id] * (len(images) - at_once)
     world.inbox.deliver(*world.inbox.delayed())
     assert len({job["id"] for job in world.api.call("GET", "/jobs?limit=100", key=team).json()["data"]}) == len(images)
+
+
+def test_a_drop_is_processed_alone() -> None:
+    """In a batch, one that takes long would take the others' time, and count as a failed delivery of each."""
+    (source,) = TEMPLATE["Resources"]["DropFunction"]["Properties"]["Events"].values()
+    assert source["Properties"]["BatchSize"] == 1
 
 
 def test_drops_that_wait_are_grouped_by_their_owner(world: World) -> None:

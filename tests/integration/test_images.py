@@ -13,7 +13,9 @@ from cli import drops, keys
 from core import aws
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
+from core.settings import ApiSettings
 from tests.support.world import World
+from tests.support.world.invocations import TEMPLATE
 from tests.support.world.mcp_server import McpDoor
 
 from .test_edits import picture
@@ -243,3 +245,10 @@ def test_a_copied_svg_is_saved_and_not_opened(world: World) -> None:
     world.ends.announce()
     head = boto3.client("s3").head_object(Bucket="images", Key="drops/team/photo/photo.svg")
     assert (head["ContentType"], head["ContentDisposition"]) == ("image/svg+xml", "attachment")
+
+
+def test_no_signed_url_can_promise_more_than_the_credentials_that_signed_it() -> None:
+    """The session of a function may end after an hour."""
+    assert TEMPLATE["Parameters"]["UrlTtlSeconds"]["MaxValue"] == 3600
+    (upper,) = [limit.le for limit in ApiSettings.model_fields["url_ttl_seconds"].metadata if hasattr(limit, "le")]
+    assert upper == 3600
