@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cli.errors import CommandError
+from cli.output import show
 from cli.stack import Stack
 
 # While the first attempt runs, functions may still write to a bucket that was empty.
@@ -159,16 +160,16 @@ def _remove(stack: Stack, options: argparse.Namespace) -> None:
             f"protected from deletion: {', '.join(resources.protected)}. Nothing was deleted; add --unprotect if you "
             "really want to delete this deployment"
         )
-    print(f"This deletes the stack {stack.name}, for good, with")
+    show(f"This deletes the stack {stack.name}, for good, with")
     for what, names in (("bucket", resources.buckets), ("table", resources.tables), ("event bus", resources.buses)):
         for name in names:
-            print(f"  the {what} {name}")
-    print("and so all images, drops, jobs, keys and logs, the ledger, and the rules on the event bus.")
+            show(f"  the {what} {name}")
+    show("and so all images, drops, jobs, keys and logs, the ledger, and the rules on the event bus.")
     typed = options.confirm or _typed("Type the name of the stack to go on: ")
     if typed != stack.name:
         raise CommandError(f"'{typed}' is not the name of the stack, so nothing was deleted")
     remove(stack, resources)
-    print(f"{stack.name} is deleted. Left, because the stack does not own it:")
-    print(f"  the secret with the provider's key: {stack.parameters.get('OpenAiSecretArn', '-')}")
-    print("  DynamoDB's own backups of the tables, for 35 days, and those that you made")
-    print("  the packages of the functions, in the bucket of the stack aws-sam-cli-managed-default")
+    show(f"{stack.name} is deleted. Left, because the stack does not own it:")
+    show(f"  the secret with the provider's key: {stack.parameters.get('OpenAiSecretArn', '-')}")
+    show("  DynamoDB's own backups of the tables, for 35 days, and those that you made")
+    show("  the packages of the functions, in the bucket of the stack aws-sam-cli-managed-default")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cli.errors import CommandError
+from cli.output import show
 from cli.stack import Stack
 
 _OUTPUTS = {"jobs": "JobsTableName", "ledger": "LedgerTableName", "callers": "CallersTableName"}
@@ -79,12 +80,12 @@ def _restore(stack: Stack, options: argparse.Namespace) -> None:
     if control.stopped_at is None:
         raise CommandError("buying is not stopped; run `easel stop` first, so that nothing is bought meanwhile")
     writes, deletes = changes(stack, options.table, options.source)
-    print(f"{len(writes)} items of the {options.table} table change or come back, {len(deletes)} newer ones go.")
+    show(f"{len(writes)} items of the {options.table} table change or come back, {len(deletes)} newer ones go.")
     if options.confirm is None:
-        print(f"Nothing was changed. To do it, add --confirm {stack.name}")
+        show(f"Nothing was changed. To do it, add --confirm {stack.name}")
         return
     if options.confirm != stack.name:
         raise CommandError(f"'{options.confirm}' is not the name of the stack, so nothing was changed")
     restore(stack, options.table, writes, deletes)
     stack.ledger().stop(control.reason, control.stopped_at)  # The ledger of that time may not be stopped.
-    print("Done. When all that you need is restored: easel ledger check, then easel resume")
+    show("Done. When all that you need is restored: easel ledger check, then easel resume")

@@ -81,6 +81,8 @@ COMMANDS: dict[tuple[str, ...], list[str]] = {
     ("webhooks", "secret"): ["ID"],
     ("webhooks", "replay"): [HOSTILE],
     ("tokens", "rotate"): [],
+    ("remove",): ["--confirm", HOSTILE],
+    ("restore",): ["ledger", "ledger", "--confirm", HOSTILE],
 }
 
 

@@ -19,8 +19,8 @@ from cli import drops, keys
 from core import aws
 from core.callers.model import Caller
 from core.drops.recipes import MAX_REFERENCES
+from tests.support.template import TEMPLATE
 from tests.support.world import World
-from tests.support.world.invocations import TEMPLATE
 
 from .test_drops import error_of, left_behind
 from .test_edits import mask, picture

@@ -14,8 +14,8 @@ from core import aws
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 from core.settings import ApiSettings
+from tests.support.template import TEMPLATE
 from tests.support.world import World
-from tests.support.world.invocations import TEMPLATE
 from tests.support.world.mcp_server import McpDoor
 
 from .test_edits import picture
