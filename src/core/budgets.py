@@ -145,7 +145,7 @@ class Budgets:
                 hint=Hint.SEND_AGAIN_LATER,
                 retry_after=max(1, (renewal("minute", now) or 0) - int(now)),
             )
-        if limit.scope != TOKEN:  # A page that uses up its token is no news for the operator.
+        if limit.scope != TOKEN:  # The operator need not know that a browser token is used up.
             measure("BudgetRefusals", 1, limit.scope)
         if limit.scope == DEPLOYMENT and not caller.sees_deployment_budget:
             return BudgetExceeded("The budget of this deployment is used up for now. Nothing was bought.")

@@ -1,7 +1,7 @@
 """What a caller or browser token uses up, counted exactly: calls that wait at this moment, and uploads made so far.
 
-One item for each (`uses#…`) in the jobs table, with a TTL, changed by atomic updates. A waiting call is an entry of a
-set that carries its own end, so that of a function that crashed it does not count for ever.
+Each subject has one item (`uses#…`) in the jobs table, with a TTL, changed by atomic updates. Its waiting calls are a
+set of places. A place contains the time at which it expires, so a crashed function does not occupy it forever.
 """
 
 import secrets
@@ -54,7 +54,7 @@ class UseCounts:
         return True
 
     def _add_place(self, subject: str, place: str, limit: int) -> list[str]:
-        """Add a place; the places that are held instead if there is no room."""
+        """Add a place. Returns the places that are already taken if there is no room for it, and nothing otherwise."""
         try:
             self._update(
                 subject,
