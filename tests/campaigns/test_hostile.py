@@ -11,9 +11,21 @@ import pytest
 from tests.support.hostile.report import attacked, worst
 
 KINDS = [
-    "lengths", "lists", "names", "depths", "digits", "unicode", "documents", "forms", "headers", "queries", "ids",
-    "images", "metadata", "keys",
-]  # fmt: skip
+    "lengths",
+    "lists",
+    "names",
+    "depths",
+    "digits",
+    "unicode",
+    "documents",
+    "forms",
+    "headers",
+    "queries",
+    "ids",
+    "images",
+    "metadata",
+    "keys",
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)

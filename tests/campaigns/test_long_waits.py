@@ -128,6 +128,6 @@ def test_a_drop_waits_for_half_an_hour_and_is_bought_then(
     sources.send(sources.drops, event["Records"][0]["body"])
     virtual.run(lambda: world.provider.bought() == 1, 2 * 3600)
     virtual.run(lambda: not sources.jobs.messages and not sources.drops.messages, 600)
-    print(f"\nbought after {time.time() - began:.0f} s; put back {dict(sources.sent)}")  # noqa: T201
+    print(f"\nbought after {time.time() - began:.0f} s; put back {dict(sources.sent)}")  # noqa: T201 - for people, with -s
     assert HALF_AN_HOUR < time.time() - began < HALF_AN_HOUR + 180
     assert not sources.dead and not sources.refused

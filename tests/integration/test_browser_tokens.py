@@ -468,8 +468,8 @@ def test_an_edit_beyond_the_attempts_stores_nothing(world: World) -> None:
     token = mint(world, images=1)["token"]
     for _ in range(6):
         canceled(world, token)
-    body = {"prompt": "at night", "model": "gpt-image-2.6-flare"}
-    body["images"] = [{"image_url": "data:image/png;base64,AAAA"}]  # type: ignore[assignment]
+    images = [{"image_url": "data:image/png;base64,AAAA"}]
+    body = {"prompt": "at night", "model": "gpt-image-2.6-flare", "images": images}
     page = {"key": token, "headers": {"origin": SHOP, "prefer": "respond-async"}}
     assert_used_up(world.api.call("POST", "/images/edits", body, **page))
 

@@ -65,7 +65,7 @@ PUBLIC = pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
 @pytest.mark.parametrize("offer", ["gzip", "br, GZIP;q=0.5", "*", "deflate , gzip ; q=1.0"])
 def test_a_function_url_sends_compressed_to_whoever_accepts_it(world: World, path: str, offer: str) -> None:
     if path == "/docs" and not (service._FILES / "docs.html").exists():
-        pytest.skip("`make build` renders the page")
+        pytest.skip("`make build` renders the page, which is no part of the sources")
     plain = world.api.call("GET", path, door="direct", headers={"authorization": ""})
     packed = world.api.call("GET", path, door="direct", headers={"authorization": "", "accept-encoding": offer})
     assert packed.headers["Content-Encoding"] == "gzip"

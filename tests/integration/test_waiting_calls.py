@@ -327,12 +327,16 @@ def test_one_callers_waits_are_not_anothers(world: World) -> None:
             "POST", "/images/generations", BODY, door="direct", key=token, headers={"origin": SHOP}
         ),
         lambda world, token, job_id: world.api.call(
-            "POST", "/images/generations", BODY, door="direct", key=token,
+            "POST",
+            "/images/generations",
+            BODY,
+            door="direct",
+            key=token,
             headers={"origin": SHOP, "prefer": "wait=840"},
         ),
     ],
     ids=["read", "buy", "buy with a preference"],
-)  # fmt: skip
+)
 @pytest.mark.usefixtures("hurried")
 def test_no_token_waits_longer_than_the_gateway_does(
     world: World, monkeypatch: pytest.MonkeyPatch, ask: Callable[[World, str, str], Answer]

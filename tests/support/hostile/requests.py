@@ -99,7 +99,7 @@ _BODIES: list[tuple[str, dict[str, Any], list[tuple[str | int, ...]]]] = [
     ("/images/quote", _GENERATION, [("model",), ("n",), ("size",)]),
     ("/tokens", _TOKEN, [*((name,) for name in TokenBody.model_fields), ("origins", 0), ("models", 0), ("unknown",)]),
     ("/uploads", _UPLOAD, [*((name,) for name in UploadBody.model_fields), ("unknown",)]),
-]  # fmt: skip
+]
 
 
 def _json_bodies() -> Iterator[HttpRequest]:
@@ -208,7 +208,7 @@ _FORMS: dict[str, Callable[[], bytes]] = {
     "cut off": lambda: _form()[:-30],
     "rubbish": lambda: os.urandom(100_000),
     "nothing": lambda: b"",
-}  # fmt: skip
+}
 
 
 def _forms() -> Iterator[HttpRequest]:
@@ -472,8 +472,20 @@ def _mcp_messages() -> Iterator[McpRequest]:
         yield McpRequest("documents", what, "a message", make)
     listing = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": _META}})
     for what, text in _ODD_TEXTS.items():
-        for name in ("authorization", "origin", "content-type", "accept", "host", "x-api-key", "cookie",
-                     "mcp-protocol-version", "mcp-method", "mcp-name", "mcp-session-id", "last-event-id"):  # fmt: skip
+        for name in (
+            "authorization",
+            "origin",
+            "content-type",
+            "accept",
+            "host",
+            "x-api-key",
+            "cookie",
+            "mcp-protocol-version",
+            "mcp-method",
+            "mcp-name",
+            "mcp-session-id",
+            "last-event-id",
+        ):
             yield McpRequest("headers", what, f"{name} of a message", lambda: listing, {name: text})
     for what, tail in _ODD_TAILS.items():
         for method, about in (("tasks/get", "taskId"), ("tasks/cancel", "taskId"), ("resources/read", "uri")):

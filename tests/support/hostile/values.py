@@ -68,7 +68,7 @@ VALUES: dict[str, dict[str, Callable[[], str]]] = {
         "a non-character": lambda: '"\\uffff"',
         "digits of another script": lambda: '"１２３"',
     },
-}  # fmt: skip
+}
 
 DOCUMENTS: dict[str, Callable[[], str]] = {
     **{what: make for kind in VALUES.values() for what, make in kind.items()},
