@@ -205,13 +205,13 @@ class JobStore:
     def image(self, image_id: str) -> Image | None:
         """The image of that id."""
         item = self._get(image_id)
-        return _read_image(item) if item else None
+        return read_item(_image_data, item) if item else None
 
     def images_of(self, caller_id: str, limit: int, now: float, after: Image | None) -> tuple[list[Image], bool]:
         """A caller's images, newest first, and whether there are more. `after` is the last image of the page before."""
         last = {"id": after.id, "created": _created_image(after)} if after else None
         items, more = newest_of(self._client, self._table, _owner("images", caller_id), limit, last, unexpired_at=now)
-        return [_read_image(item) for item in items], more
+        return [read_item(_image_data, item) for item in items], more
 
     def hide_image(self, image: Image, now: int) -> None:
         """Remove an image from its job's result and its caller's list; its record stays, marked, until forget_image.
@@ -330,10 +330,6 @@ def _read_job(item: dict[str, Any]) -> Job:
         return replace(read_item(_job_data, item), announced=announced)
     except ItemUnreadable as error:
         raise JobUnreadable(*error.args) from None
-
-
-def _read_image(item: dict[str, Any]) -> Image:
-    return read_item(_image_data, item)
 
 
 def _open_mark(job: Job) -> str | None:
