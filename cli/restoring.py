@@ -1,7 +1,8 @@
 """easel restore: makes a table of the deployment equal to another one, such as one restored from a backup.
 
 DynamoDB restores only into a new table, without the stream, expiry and protection of the old one. So what was restored
-is copied back into the table that the stack knows.
+is copied back into the table that the stack knows. The operator's settings in the ledger stay as they are, so buying
+is stopped until the operator resumes it.
 """
 
 import argparse
@@ -11,6 +12,8 @@ from typing import Any
 from cli.errors import CommandError
 from cli.output import show
 from cli.stack import Stack
+from core.ledger.model import Account
+from core.ledger.store import SETTINGS
 
 _OUTPUTS = {"jobs": "JobsTableName", "ledger": "LedgerTableName", "callers": "CallersTableName"}
 _ATTEMPTS = 10
@@ -39,8 +42,8 @@ def changes(stack: Stack, table: str, source: str) -> tuple[list[Any], list[Any]
     def key_of(item: Any) -> tuple[str, ...]:
         return tuple(str(item[key]) for key in keys)
 
-    wanted = {key_of(item): item for item in _items(dynamodb, source)}
-    held = {key_of(item): item for item in _items(dynamodb, name)}
+    wanted = {key_of(item): item for item in _items(dynamodb, source) if not _is_setting(item)}
+    held = {key_of(item): item for item in _items(dynamodb, name) if not _is_setting(item)}
     writes = [item for key, item in wanted.items() if held.get(key) != item]
     deletes = [{name: item[name] for name in keys} for key, item in held.items() if key not in wanted]
     return writes, deletes
@@ -65,6 +68,11 @@ def restore(stack: Stack, table: str, writes: list[Any], deletes: list[Any]) -> 
             raise CommandError("DynamoDB is too busy; run the command again")
 
 
+def _is_setting(item: Any) -> bool:
+    """Whether an item of the ledger is the operator's settings; items of other tables have no such keys."""
+    return "name" in item and "owner" in item and Account(item["owner"]["S"], item["name"].get("S", "")) in SETTINGS
+
+
 def _keys_of(dynamodb: Any, table: str) -> list[str]:
     schema = dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]
     return sorted(each["AttributeName"] for each in schema)
@@ -76,8 +84,7 @@ def _items(dynamodb: Any, table: str) -> Iterator[Any]:
 
 
 def _restore(stack: Stack, options: argparse.Namespace) -> None:
-    control = stack.ledger().control()
-    if control.stopped_at is None:
+    if stack.ledger().control().stopped_at is None:
         raise CommandError("buying is not stopped; run `easel stop` first, so that nothing is bought meanwhile")
     writes, deletes = changes(stack, options.table, options.source)
     show(f"{len(writes)} items of the {options.table} table change or come back, {len(deletes)} newer ones go.")
@@ -87,5 +94,4 @@ def _restore(stack: Stack, options: argparse.Namespace) -> None:
     if options.confirm != stack.name:
         raise CommandError(f"'{options.confirm}' is not the name of the stack, so nothing was changed")
     restore(stack, options.table, writes, deletes)
-    stack.ledger().stop(control.reason, control.stopped_at)  # The ledger of that time may not be stopped.
     show("Done. When all that you need is restored: easel ledger check, then easel resume")

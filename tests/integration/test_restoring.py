@@ -4,6 +4,7 @@ import pytest
 
 from cli import keys
 from cli.main import main
+from cli.restoring import changes
 from tests.support.world import World, aws
 
 
@@ -57,6 +58,8 @@ def test_a_restored_ledger_still_says_that_buying_is_stopped(world: World) -> No
     world.api.accepted()
     source = restored("ledger")
     assert main(["stop", "--reason", "restoring"]) == 0
+    writes, deletes = changes(world.stack, "ledger", source)
+    assert "control" not in str([each["owner"] for each in (*writes, *deletes)]), "not even for a moment"
     assert main(["restore", "ledger", source, "--confirm", "easel-dev"]) == 0
     assert world.stack.ledger().control().reason == "restoring"
     assert world.api.generate().status == 503

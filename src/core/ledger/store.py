@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _CONTROL = Account("control", DEPLOYMENT)
 # Where the settings were before 0.1.0. What is there applies until the first change of any setting moves it.
 _FORMER_CONTROL = Account(DEPLOYMENT, "control")
+SETTINGS = (_CONTROL, _FORMER_CONTROL)
 _BATCH = 100  # keys of one BatchGetItem
 
 
@@ -126,7 +127,7 @@ class LedgerStore:
                 account = Account(item["owner"], item["name"])
                 if "kind" in item:
                     entries.append(_entry(item))
-                elif account not in (_CONTROL, _FORMER_CONTROL):
+                elif account not in SETTINGS:
                     balances[account] = _balance(item)
         return entries, balances
 
