@@ -6,8 +6,6 @@ import time
 from functools import cache
 from typing import Any
 
-import boto3
-from botocore.exceptions import ClientError
 from PIL import Image
 
 from local.stack import Stack
@@ -69,20 +67,3 @@ def depth(stack: Stack, queue_url: str) -> dict[str, int]:
         QueueUrl=queue_url, AttributeNames=[f"ApproximateNumberOfMessages{name}" for name in names]
     )["Attributes"]
     return {name or "Visible": int(attributes[f"ApproximateNumberOfMessages{name}"]) for name in names}
-
-
-def can_put(stack: Stack, credentials: dict[str, Any], bucket: str, key: str) -> bool:
-    """Whether whoever has these credentials can write an object."""
-    session = boto3.Session(
-        aws_access_key_id=credentials["AccessKeyId"],
-        aws_secret_access_key=credentials["SecretAccessKey"],
-        aws_session_token=credentials["SessionToken"],
-        region_name=stack.region,
-    )
-    s3 = session.client("s3", endpoint_url=stack.aws_endpoint_url)
-    try:
-        s3.put_object(Bucket=bucket, Key=key, Body=b"text")
-    except ClientError as error:
-        assert error.response["Error"]["Code"] == "AccessDenied"
-        return False
-    return True
