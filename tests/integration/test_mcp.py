@@ -777,3 +777,11 @@ def test_nothing_is_logged_of_what_was_sent(
         assert "otter" not in text
         assert world.api.key not in text
         assert "ek_" not in text
+
+
+@pytest.mark.parametrize("path", ["/mcp/", "/mcp//", "//mcp"])
+def test_spare_slashes_make_no_other_path(door: McpDoor, path: str) -> None:
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}})
+    answer = door.send("POST", path, body, mcp_method="tools/list")
+    assert answer.status == 200, answer.text
+    assert answer.result["tools"]

@@ -12,6 +12,7 @@ from core.logs import logger
 from core.validation import InvalidJson, check_number_of_values
 from interfaces.mcp_server import adapter, authorization, server, session
 from interfaces.mcp_server.adapter import Answer, Event
+from interfaces.paths import drop_spare_slashes
 
 # Answers are for their caller only, whatever stands between.
 _PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
@@ -23,6 +24,7 @@ _server = server.build()
 
 def answer(event: Event, context: LambdaContext) -> Answer:
     """Answer one HTTP request: of the protocol, or of a client that looks for its authorization server."""
+    drop_spare_slashes(event)
     requested = event["requestContext"]
     request_id = requested["requestId"]
     logger.append_keys(request_id=request_id, source=requested["http"].get("sourceIp"))
