@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from core.errors import InvalidRequest
@@ -35,12 +35,22 @@ _LIMITS = {
 
 
 class Body(BaseModel):
-    """Base of all bodies: unknown fields are refused, and no value is converted. null counts as left out."""
+    """Base of all bodies: unknown fields are refused, and no value is converted.
+
+    null and "" count as left out: many clients send every field they know, whatever its name.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     example: ClassVar[str] = ""
     """A short valid body, which errors show."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empties(cls, document: Any) -> Any:
+        if not isinstance(document, dict):
+            return document
+        return {name: value for name, value in document.items() if value is not None and value != ""}
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
@@ -51,8 +61,7 @@ class Body(BaseModel):
                 wrong type (invalid_type) or outside its limits (invalid_value).
         """
         try:
-            # SDKs send null for what their user left out, whatever its name.
-            return cls.model_validate({name: value for name, value in document.items() if value is not None})
+            return cls.model_validate(document)
         except ValidationError as error:
             raise cls._refusal(first_fault(error)) from None
 
@@ -137,8 +146,9 @@ def first_fault(error: ValidationError) -> ErrorDetails:
 
 
 def name_of(fault: ErrorDetails) -> str:
-    """The field at fault, as `svg.reasoning.effort`."""
-    return ".".join(str(part) for part in fault["loc"])[:64]
+    """The field at fault, as `svg.reasoning.effort` or `images[0].file_id`."""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])
+    return path.removeprefix(".")[:64]
 
 
 def requirement(fault: ErrorDetails) -> str:

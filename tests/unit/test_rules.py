@@ -47,7 +47,7 @@ def cases(*, right: bool) -> list[Any]:
             if "generation" not in rule.operations:
                 continue
             if rule.values:
-                values: list[Any] = list(rule.values) if right else ["other", ""]
+                values: list[Any] = list(rule.values) if right else ["other", " "]
             elif rule.svg:
                 values = [{"model": "gpt-5.6"}] if right else [{"model": "gpt-5.6", "reasoning": {"effort": "much"}}]
             else:

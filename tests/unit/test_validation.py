@@ -24,7 +24,7 @@ UPLOAD = {"content_type": "image/png"}
         (EditBody, {"n": "s3cret"}, "n", "invalid_type", "must be an integer"),
         (EditBody, {"stream": SECRET}, "stream", "invalid_type", "must be true or false"),
         (EditBody, {"images": SECRET}, "images", "invalid_type", "must be an array"),
-        (EditBody, {"images": [SECRET]}, "images.0", "invalid_type", "must be an object"),
+        (EditBody, {"images": [SECRET]}, "images[0]", "invalid_type", "must be an object"),
         (EditBody, {"size_": SECRET}, "size_", "unknown_parameter", "Known parameters are: background"),
         (EditBody, {"svg": {"x": SECRET}}, "svg.x", "unknown_parameter", "'svg.x'"),
         (Recipe, {"wait_for_sidecar": 901}, "wait_for_sidecar", "invalid_value", "must be at most 900"),
@@ -35,15 +35,16 @@ UPLOAD = {"content_type": "image/png"}
         (
             TokenBody,
             TOKEN | {"origins": ["https://" + "x" * 300]},
-            "origins.0",
+            "origins[0]",
             "invalid_value",
             "at most 300 characters",
         ),
-        (TokenBody, TOKEN | {"models": ["gpt-image-" + "9" * 600_000]}, "models.0", "invalid_value", "at most 128"),
+        (TokenBody, TOKEN | {"models": ["gpt-image-" + "9" * 600_000]}, "models[0]", "invalid_value", "at most 128"),
         (EditBody, {"images": [1] * 2_000_000}, "images", "invalid_value", "at most 64 entries"),
         (EditBody, {"images": [{}] * 65}, "images", "invalid_value", "must have at most 64 entries"),
         (EditBody, {"svg": {"model": "x" * 420_000}}, "svg.model", "invalid_value", "must have at most 128 characters"),
-        (TokenBody, TOKEN | {"label": ""}, "label", "invalid_value", "must have at least 1 character."),
+        (EditBody, {"images": [{"file_id": 1}]}, "images[0].file_id", "invalid_type", "must be a string"),
+        (UploadBody, {"content_type": ""}, "content_type", "missing_required_parameter", "Missing"),
         (UploadBody, {"content_type": SECRET}, "content_type", "invalid_value", "'image/jpeg' or 'image/webp'"),
         (UploadBody, UPLOAD | {"filename": SECRET * 99}, "filename", "invalid_value", "at most 255 characters"),
     ],
@@ -57,6 +58,20 @@ def test_a_wrong_body_is_refused_with_what_is_allowed(
     assert (problem.param, problem.code) == (param, code)
     assert says in problem.message
     assert SECRET not in problem.message
+
+
+@pytest.mark.parametrize("empty", [None, ""])
+@pytest.mark.parametrize(("body", "needed"), [(EditBody, {}), (Recipe, {}), (TokenBody, TOKEN), (UploadBody, UPLOAD)])
+def test_an_empty_value_of_any_optional_field_is_absent(body: type[Body], needed: dict[str, Any], empty: Any) -> None:
+    optional = [name for name, field in body.model_fields.items() if not field.is_required()]
+    assert body.read(needed | dict.fromkeys([*optional, "unheard_of"], empty)) == body.read(needed)
+
+
+def test_an_empty_value_inside_a_value_is_absent() -> None:
+    body = EditBody.read(
+        {"svg": {"model": "", "reasoning": {"effort": ""}}, "images": [{"file_id": "", "image_url": "x"}]}
+    )
+    assert body == EditBody.read({"svg": {"reasoning": {}}, "images": [{"image_url": "x"}]})
 
 
 @pytest.mark.parametrize("body", [EditBody, Recipe, TokenBody, UploadBody])

@@ -152,11 +152,11 @@ class InputCollector:
         reference = image.reference or ""
         if reference.startswith("img_"):
             try:
-                return _Found(reference, self._store.stat(self._library.read(caller, reference).key))
+                return _Found(reference, self._store.stat(self._library.read(caller, reference, param=param).key))
             except InputGone:
                 raise NotFound(f"The image '{reference}' of '{param}' is no longer stored.", param=param) from None
         if reference.startswith("file_"):
-            upload = self._uploads.open(caller, reference)
+            upload = self._uploads.open(caller, reference, param=param)
             return _Found(reference, StoredObject(upload.key, upload.etag, upload.size))
         file = files.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
         timeout = until - time.monotonic()
