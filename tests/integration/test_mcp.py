@@ -785,3 +785,11 @@ def test_spare_slashes_make_no_other_path(door: McpDoor, path: str) -> None:
     answer = door.send("POST", path, body, mcp_method="tools/list")
     assert answer.status == 200, answer.text
     assert answer.result["tools"]
+
+
+@pytest.mark.parametrize("prompt", ["", " \n\t ", "\u200b\ufeff"])
+def test_a_blank_prompt_buys_nothing(world: World, door: McpDoor, prompt: str) -> None:
+    answer = door.call("generate_image", prompt=prompt).result
+    assert answer["isError"]
+    assert '"prompt"' in answer["content"][0]["text"]
+    assert world.jobs.messages() == []

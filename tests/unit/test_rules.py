@@ -72,6 +72,35 @@ def test_a_value_beyond_the_table_is_refused_by_name(model: Model, name: str, va
     assert model.name in refusal.value.problem.message or name == "svg"
 
 
+BLANK = [
+    " ",
+    " \n\t ",
+    "\u00a0",
+    "\u2003\u3000",
+    "\u200b",
+    "\ufeff",
+    "\u200d\ufe0f",
+    "\u3164",
+    "\u2800",
+    "\0",
+    "\u0301",
+]
+
+
+@pytest.mark.parametrize("prompt", BLANK)
+def test_a_prompt_without_anything_visible_is_refused(prompt: str) -> None:
+    for model in (MODELS[0], MODELS[-1]):
+        with pytest.raises(InvalidRequest) as refusal:
+            resolve(model, prompt=prompt)
+        assert (refusal.value.problem.param, refusal.value.problem.code) == ("prompt", "invalid_value")
+        assert "blank" in refusal.value.problem.message
+
+
+@pytest.mark.parametrize("prompt", ["x", "\u200bx ", "🦦", "é", "龍", "?", "\U0001fae9", "ᚠ", "\ue000"])
+def test_a_prompt_with_one_visible_character_is_a_prompt(prompt: str) -> None:
+    assert resolve(MODELS[0], prompt=prompt).prompt == prompt
+
+
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_limits_of_prompt_and_number(model: Model) -> None:
     rules = model.rules
