@@ -112,6 +112,37 @@ def test_spare_slashes_make_no_other_path(world: World, door: str, method: str, 
         assert location.endswith(f"/v1/jobs/{answer.json()['id']}")
 
 
+SECRET = "ek_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
+
+
+@DOORS
+@pytest.mark.parametrize(
+    ("headers", "query", "says"),
+    [
+        ({}, "", "No API key was given. Send"),
+        ({"api-key": SECRET}, "?api-version=2024-02-01", "the header 'api-key'"),
+        ({"X-Api-Key": SECRET}, "", "the header 'x-api-key'"),
+        ({"x-goog-api-key": SECRET}, "", "the header 'x-goog-api-key'"),
+        ({}, f"?key={SECRET}", "the query parameter 'key'"),
+        ({}, f"?api_key={SECRET}", "the query parameter 'api_key'"),
+        ({"authorization": f"Basic {SECRET}"}, "", "Basic authentication"),
+        ({"authorization": SECRET}, "", "the word 'Bearer' is missing"),
+        ({"authorization": f" {SECRET} "}, "", "the word 'Bearer' is missing"),
+        ({"authorization": f"Token {SECRET}"}, "", "does not begin with 'Bearer'"),
+        ({"authorization": "Bearer "}, "", "is empty"),
+    ],
+)
+def test_a_key_in_a_wrong_place_is_told_the_right_one_and_not_repeated(
+    world: World, door: str, headers: dict[str, str], query: str, says: str
+) -> None:
+    answer = world.api.call("GET", f"/models{query}", door=door, headers={"authorization": ""} | headers)
+    error = answer.json()["error"]
+    assert (answer.status, error["code"]) == (401, "missing_api_key")
+    assert says in error["message"]
+    assert "'Authorization: Bearer ek_...'" in error["message"]
+    assert SECRET[3:] not in answer.text
+
+
 @pytest.mark.parametrize("path", ["/jobs", "/images"])
 def test_an_empty_cursor_is_not_the_first_page_again(world: World, path: str) -> None:
     assert world.api.call("GET", f"{path}?after=").status == 404

@@ -6,7 +6,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from composition.mcp import authenticator, settings
 from core.callers.audit import note_refusal
-from core.callers.authentication import require_key
+from core.callers.authentication import misplaced_key, require_key
 from core.errors import EaselError, InvalidRequest, PermissionDenied, ServerError
 from core.logs import logger
 from core.validation import InvalidJson, check_number_of_values
@@ -74,6 +74,7 @@ def _answer(event: Event, context: LambdaContext) -> Answer:
             authorization.credential(event),
             event["headers"].get("origin"),
             source=requested["http"].get("sourceIp"),
+            misplaced=misplaced_key(event["headers"], event.get("queryStringParameters") or {}),
         )
     )
     session.begin(session.Session(caller, requested["timeEpoch"] / 1000, requested["requestId"]))
