@@ -1,16 +1,29 @@
 """What the error for a body of the wrong shape says, and that it repeats nothing of what was sent."""
 
 import json
-from typing import Any
+import re
+from typing import Annotated, Any
 
 import pytest
+from pydantic import BaseModel, Field, ValidationError
 
 from core.callers.browser_tokens import TokenBody
 from core.drops.recipes import Recipe
 from core.errors import InvalidRequest
 from core.requests.bodies import EditBody
+from core.settings import Settings, SettingsError, SpendingSettings
 from core.uploads import UploadBody
-from core.validation import MAX_DIGITS, MAX_VALUES, Body, InvalidJson, load_json
+from core.validation import (
+    MAX_DIGITS,
+    MAX_VALUES,
+    Body,
+    InvalidJson,
+    first_fault,
+    load_json,
+    name_of,
+    requirement,
+)
+from interfaces.mcp_server.arguments import Arguments
 
 SECRET = "s3cret"
 TOKEN = {"images": 1, "origins": ["https://shop.example"]}
@@ -74,11 +87,86 @@ def test_an_empty_value_inside_a_value_is_absent() -> None:
     assert body == EditBody.read({"svg": {"reasoning": {}}, "images": [{"image_url": "x"}]})
 
 
-@pytest.mark.parametrize("body", [EditBody, Recipe, TokenBody, UploadBody])
-def test_every_limit_of_a_body_has_words(body: type[Body]) -> None:
-    """A limit of a new kind needs words of ours: pydantic's own must not reach a caller."""
-    limits = {limit for field in body.model_fields.values() for limit in map(type, field.metadata)}
-    assert {limit.__name__ for limit in limits} <= {"Ge", "Le", "MinLen", "MaxLen"}
+def subclasses(base: type[BaseModel]) -> list[type[BaseModel]]:
+    """All models that stand for what somebody sends or sets."""
+    direct = base.__subclasses__()
+    return [*direct, *(each for one in direct for each in subclasses(one))]
+
+
+# One of each kind of wrong value, and some that are right for other fields.
+VALUES: list[Any] = [
+    *("", " ", "x", "x" * 100_000, "-1", "1.5", "9" * 30, "true", "https://a.example"),
+    *(0, -1, 1, 1.5, 10**13, 10**30, float("inf"), True),
+    *(
+        [],
+        [1],
+        ["x"],
+        ["x" * 10_000],
+        ["x"] * 200,
+        [[]],
+        [{"file_id": 1}],
+        {},
+        {"a": 1},
+        {"model": 1},
+        {"reasoning": 1},
+    ),
+]
+PYDANTIC = re.compile(
+    r"input should|field required|extra inputs|should (match|have|be)|valid (string|integer|number|boolean|list|dict)|"
+    r"unable to|value error|assertion failed|does not have the right form|\[type=|pydantic",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize(
+    "model", [*subclasses(Body), *subclasses(Arguments), *subclasses(Settings)], ids=lambda model: model.__name__
+)
+def test_every_fault_of_every_schema_is_said_in_our_words(model: type[BaseModel]) -> None:
+    names = [field.alias or name for name, field in model.model_fields.items()]
+    said = set()
+    texts = [value for value in VALUES if isinstance(value, str)]  # All that an environment can have.
+    values = texts if issubclass(model, Settings) else [*VALUES, "\ud800"]
+    for document in [{}, {"unheard_of": 1}, *({name: value} for name in names for value in values)]:
+        try:
+            model.model_validate(document)
+        except ValidationError as error:
+            first_fault(error)
+            for fault in [first_fault(error), *error.errors(include_url=False)]:
+                said.add(requirement(fault))
+                assert "[str]" not in name_of(first_fault(error))
+    assert not [clause for clause in said if PYDANTIC.search(clause)]
+    assert all(clause.startswith(("must ", "is ")) or "EASEL_" in clause or "dollars" in clause for clause in said), (
+        said
+    )
+
+
+class Choices(Body):
+    either: str | Annotated[list[str], Field(max_length=2)] | None = None
+
+
+@pytest.mark.parametrize(
+    ("value", "param", "says"),
+    [
+        (1, "either", "must be a string or an array"),
+        ({}, "either", "must be a string or an array"),
+        ([1], "either[0]", "must be a string"),
+        (["a", "b", "c"], "either", "must have at most 2 entries"),
+    ],
+)
+def test_a_value_of_several_types_is_refused_by_the_one_that_it_has(value: Any, param: str, says: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        Choices.read({"either": value})
+    assert (refused.value.problem.param, says in refused.value.problem.message) == (param, True)
+
+
+def test_a_wrong_setting_is_told_by_its_variable() -> None:
+    variables = {"EASEL_JOBS_TABLE": "jobs", "EASEL_LEDGER_TABLE": "ledger", "EASEL_RETENTION_DAYS": "many"}
+    with pytest.raises(SettingsError) as refused:
+        SpendingSettings.from_environment(variables | {"EASEL_DAILY_BUDGET_USD": "ten"})
+    assert str(refused.value) == (
+        "Invalid settings in the environment: EASEL_JOBS_QUEUE_URL: is missing; EASEL_RETENTION_DAYS: must be an "
+        "integer; EASEL_DAILY_BUDGET_USD: 'ten' is not a valid amount of dollars; write 20, 0.05 or 1.234567"
+    )
 
 
 @pytest.mark.parametrize("text", ['{"a": "\\ud800"}', '{"a": ', "", b'{"a": "\xff"}', "[" * 100_000])
