@@ -63,13 +63,19 @@ class Body(BaseModel):
 
     example: ClassVar[str] = ""
     """A short valid body, which errors show."""
+    kept_if_empty: ClassVar[frozenset[str]] = frozenset()
+    """Fields whose empty text has an error of its own."""
 
     @model_validator(mode="before")
     @classmethod
     def _without_empties(cls, document: Any) -> Any:
         if not isinstance(document, dict):
             return document
-        return {name: value for name, value in document.items() if value is not None and value != ""}
+        return {
+            name: value
+            for name, value in document.items()
+            if value is not None and (value != "" or name in cls.kept_if_empty)
+        }
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:

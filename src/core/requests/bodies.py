@@ -39,6 +39,8 @@ class Svg(Body):
 class ImageSettings(Body):
     """The parameters that every entry point takes."""
 
+    kept_if_empty = frozenset({"prompt"})
+
     prompt: str | None = None
     """What to draw. Older models accept shorter prompts."""
     model: str | None = None
@@ -277,7 +279,7 @@ def edit_of_form(parts: Iterable[tuple[str, str | bytes]]) -> ImageRequest:
         path = re.findall(r"[^\[\].]+", name)
         if not path:
             raise InvalidRequest("A form field has no name.", code="invalid_multipart")
-        if part == "":
+        if part == "" and path[0] not in _FormBody.kept_if_empty:
             continue
         if path[0] in _IMAGE_FIELDS:
             images.append((_position(name, path[1:]), part))
