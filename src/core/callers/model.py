@@ -15,6 +15,8 @@ _MAX_WAITING_CALLS = 4
 _KEY_SHAPE = re.compile(r"ek_[A-Za-z0-9_-]{43}")
 
 
+# The parameters that a key, or the deployment, can have defaults for.
+DEFAULT_NAMES = ("quality", "size")
 RateName = Literal["images_per_minute", "requests_per_minute"]
 RATE_NAMES: tuple[RateName, ...] = ("images_per_minute", "requests_per_minute")
 Rates = Mapping[RateName, int | None]
@@ -88,6 +90,8 @@ class Caller:
     key_hash: str | None = None
     token: BrowserToken | None = None
     signs_webhooks: bool | None = False
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    """The quality and size of requests that name none, by the names of these parameters."""
 
     @property
     def subject(self) -> str:
@@ -109,6 +113,14 @@ class Caller:
             if allowed and name not in allowed:
                 return allowed
         return ()
+
+    @property
+    def only_model(self) -> str | None:
+        """The model of requests that name none, if the caller is allowed to use only one."""
+        for allowed in (self.token.models if self.token else (), self.models):
+            if len(allowed) == 1:
+                return allowed[0]
+        return None
 
     def status(self, now: float) -> str:
         """`active`, `expired` or `revoked`."""
@@ -133,6 +145,7 @@ class Caller:
             "requests_per_minute": self.requests_per_minute,
             "signs_webhooks": self.signs_webhooks,
             "hides_deployment_budget": self.hides_deployment_budget or None,
+            "defaults": dict(self.defaults) or None,
         }
         return {name: value for name, value in fields.items() if value not in (None, [])}
 
@@ -153,6 +166,7 @@ class Caller:
             hides_deployment_budget=item.get("hides_deployment_budget", False),
             key_hash=item.get("key_hash"),
             signs_webhooks=item.get("signs_webhooks"),
+            defaults=item.get("defaults", {}),
         )
 
 
