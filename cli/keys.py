@@ -245,31 +245,36 @@ def _default_options(options: argparse.Namespace) -> dict[str, str | None]:
 
 
 def _warn(stack: Stack, caller: Caller) -> None:
-    """Say what may not work with this key: models that Easel does not know, and budgets below a plain request."""
-    for name in caller.models:
-        if name not in catalog.load().models:
-            show_warning(f"Easel does not know the model '{name}'; a key with a budget cannot buy it.")
+    for warning in warnings_about(caller, stack.parameters):
+        show_warning(warning)
+
+
+def warnings_about(caller: Caller, parameters: Mapping[str, str]) -> list[str]:
+    """What may not work with a key in a stack with these parameters: its models, its defaults, a low budget."""
+    models = catalog.load().models
+    warnings = [
+        f"Easel does not know the model '{name}'; a key with a budget cannot buy it."
+        for name in caller.models
+        if name not in models
+    ]
     policy = ModelPolicy(
-        stack.parameters.get("DefaultModel") or ApiSettings.model_fields["default_model"].default,
+        parameters.get("DefaultModel") or ApiSettings.model_fields["default_model"].default,
         "translate",
-        {name: value for name in DEFAULT_NAMES if (value := stack.parameters.get(f"Default{name.title()}"))},
+        {name: value for name in DEFAULT_NAMES if (value := parameters.get(f"Default{name.title()}"))},
     )
+    plain = ImageRequest({"prompt": "x" * _USUAL_PROMPT})
     try:
-        plain = ImageRequest({"prompt": "x" * _USUAL_PROMPT})
         checked = Resolver(catalog.load(), policy).check("generation", plain, datetime.now(UTC).date(), caller)
     except InvalidRequest as error:
-        show_warning(f"A request that names no model is refused: {error.problem.message}")
-        return
-    for warning in checked.request.warnings:
-        if warning.code == "default_not_used":
-            show_warning(warning.message)
+        return [*warnings, f"A request that names no model is refused: {error.problem.message}"]
+    warnings += [each.message for each in checked.request.warnings if each.code == "default_not_used"]
     bound = quote(checked.request, checked.model.rules, 0).upper_bound
-    limits = {_BUDGETS[period]: limit for period in PERIODS if (limit := caller.budget.of(period)) is not None}
-    for name, limit in limits.items():
-        if bound > limit:
-            show_warning(
-                f"The {name} of {usd(limit)} does not cover a request that names no quality and size: one image of "
-                f"'{checked.model.name}' can cost up to {usd(bound)}. Set --quality and --size, or a higher budget. "
-                f"{offers(checked, 0, limit)}"
+    for period in PERIODS:
+        limit = caller.budget.of(period)
+        if limit is not None and limit < bound:
+            warnings.append(
+                f"The {_BUDGETS[period]} of {usd(limit)} does not cover a request that names no quality and size: one "
+                f"image of '{checked.model.name}' can cost up to {usd(bound)}. Set --quality and --size, or a higher "
+                f"budget. {offers(checked, 0, limit)}"
             )
-            return
+    return warnings

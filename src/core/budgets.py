@@ -39,7 +39,10 @@ _PERIODS: tuple[tuple[str, Period], ...] = (
 # From here on the use of a key's budget is measured.
 NEARLY_USED_PERCENT = 80.0
 _WHOSE = {"key": "this API key", DEPLOYMENT: "this deployment", TOKEN: "this browser token"}
-_HIDDEN = "does not cover this request for now. Nothing was bought. A lower quality or a smaller size costs less."
+_HIDDEN = (
+    "is used up for now, or has too little left for this request. Nothing was bought. A lower quality or a smaller "
+    "size costs less."
+)
 _WHEN = {"day": " for the day", "month": " for the month", "total": ""}
 
 
