@@ -67,6 +67,7 @@ class Resolver:
                 check_inputs(
                     each,
                     len(image_request.images),
+                    param=image_request.images_param,
                     mask=image_request.mask is not None,
                     markup=image_request.markup is not None,
                     output_format=parameters.get("output_format"),
