@@ -57,10 +57,11 @@ class Resolver:
         asked = self.find(name, today)
         check(operation, asked, prompt, given)
         model = self._running(asked, today)
-        parameters, changes = _translated(asked.successor, given) if asked.successor and model != asked else (given, [])
+        successor = None if model is asked else asked.successor
+        parameters, changes = _translated(successor, given) if successor else (given, [])
         parameters, warnings = self._with_defaults(operation, model, prompt, parameters, caller)
-        if asked.successor and model != asked:
-            changes += _set_old_defaults(asked.successor, given, parameters)
+        if successor:
+            changes += _set_old_defaults(successor, given, parameters)
         check(operation, model, prompt, parameters)
         if operation == "edit":
             for each in (asked, model):
@@ -116,7 +117,7 @@ class Resolver:
     def _lifecycle_warnings(
         self, asked: Model, model: Model, changes: list[str], today: date
     ) -> tuple[RequestWarning, ...]:
-        if model != asked:
+        if model is not asked:
             details = f" ({'; '.join(changes)})" if changes else ""
             text = f"'{asked.name}' was shut down on {asked.retired_on}; '{model.name}' ran instead{details}."
             return (RequestWarning("model_translated", text, "model"),)
