@@ -84,8 +84,9 @@ def _bought(
         logger.append_keys(job_id=job.id)
         job = services().jobs.wait(job, wait)
     answers = call.answers(services(), caller)
+    joined = job.request_id != call.request_id
     if job.finished:
-        return answer(200, answers.result(job))
+        return answer(200, answers.result(job, joined=joined))
     if call.waits_by_retrying:
         raise JobNotFinished(job.id)
-    return pending(202, answers.job(job), answers.job_url(job))
+    return pending(202, answers.job(job, joined=joined), answers.job_url(job))
