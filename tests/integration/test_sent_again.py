@@ -220,6 +220,42 @@ def test_a_drop_is_a_purchase_of_its_own(world: World) -> None:
     assert bought(world) == 2
 
 
+# ---------------------------------------------------------------- told to send it again
+
+
+def sdk_call(world: World, **headers: str) -> Answer:
+    """A first attempt by an OpenAI SDK that cannot wait at all."""
+    sent = {"x-stainless-retry-count": "0", "x-stainless-read-timeout": "5"} | headers
+    return world.api.call("POST", "/images/generations", BODY, headers=sent)
+
+
+def test_a_client_that_was_told_to_send_it_again_may_do_so_as_a_first_attempt(world: World) -> None:
+    """LiteLLM's Router and others repeat what the SDK gave up, in new calls of it."""
+    told = [sdk_call(world).json()["error"] for _ in range(3)]
+    assert {error["code"] for error in told} == {"job_not_finished"}
+    (job_id,) = {error["job_id"] for error in told}
+    world.jobs.work()
+    answer = sdk_call(world)
+    assert (answer.status, answer.json()["easel"]["job_id"], answer.json()["easel"]["joined"]) == (200, job_id, True)
+    assert sdk_call(world).json()["error"]["job_id"] != job_id  # It has its image: this is a second one.
+    assert bought(world) == 1
+
+
+def test_what_was_told_to_a_request_with_a_key_is_nothing_to_one_without(world: World) -> None:
+    named = sdk_call(world, **{"idempotency-key": "order-7"}).json()["error"]["job_id"]
+    assert sdk_call(world).json()["error"]["job_id"] != named
+
+
+def test_an_old_pointer_of_an_sdk_is_still_understood(world: World) -> None:
+    """As version 0.1.0 wrote it."""
+    job_id = str(post(world, x_stainless_retry_count="0").json()["id"])
+    (pointer,) = [
+        item for item in aws.dynamodb().scan(TableName="jobs")["Items"] if item["id"]["S"].startswith("retry#")
+    ]
+    assert pointer.keys() == {"id", "job_id", "expires_at"}
+    assert post(world, x_stainless_retry_count="1").json()["id"] == job_id
+
+
 # ---------------------------------------------------------------- how long, and what becomes of it
 
 

@@ -3,7 +3,7 @@
 One table holds, by `id`: jobs (`job_…`), images (`img_…`), uploads (`file_…`, see uploads.store) and, for minutes,
 pointers that let a request that is sent again find its first job:
 
-    retry#…    an SDK says that it sends a request again; written before the job of its first attempt
+    retry#…    an SDK says that it sends a request again, or was told to; written before the job of its first attempt
     repeat#…   a client of the MCP server sends a request again without saying so; written before its first job
     ended#…    anyone sends a request again whose job was charged without a result; written with the job's end
 
@@ -66,11 +66,18 @@ class JobUnreadable(ItemUnreadable):
 
 @dataclass(frozen=True)
 class JobPointer:
-    """Remembers the job of a request for when it is sent again, until `expires_at` (Unix seconds)."""
+    """Remembers the job of a request for when it is sent again, until `expires_at` (Unix seconds).
+
+    `awaited` says that the client was told to send it again, so that any equal request is a repetition.
+    """
 
     id: str
     job_id: str
     expires_at: int
+    awaited: bool = False
+
+
+_pointer_data = TypeAdapter(JobPointer)
 
 
 def retry_pointer_id(subject: str, fingerprint: str) -> str:
@@ -149,7 +156,7 @@ class JobStore:
         self._write(job, None, Step({"Delete": delete}, lambda _: JobChanged(job.id)))
 
     def point_retries(self, pointer: JobPointer) -> None:
-        """Point the retries of a request at the job that it starts. Written before the job itself."""
+        """Point the retries of a request at its job. Written before the job itself, and when `awaited` changes."""
         self._client.put_item(TableName=self._table, Item=_pointer_item(pointer))
 
     def point_repeats(self, pointer: JobPointer, now: float, over: str | None) -> str:
@@ -165,13 +172,14 @@ class JobStore:
                 ExpressionAttributeValues={":now": {"N": str(int(now))}, ":over": {"S": over or "none"}},
             )
         except self._client.exceptions.ConditionalCheckFailedException:
-            return self.pointed_at(pointer.id, now) or pointer.job_id
+            held = self.pointer(pointer.id, now)
+            return held.job_id if held else pointer.job_id
         return pointer.job_id
 
-    def pointed_at(self, pointer_id: str, now: float) -> str | None:
-        """The id of the job that a pointer names (a strongly consistent read); None once it has expired."""
+    def pointer(self, pointer_id: str, now: float) -> JobPointer | None:
+        """The pointer of that id (a strongly consistent read); None once it has expired."""
         item = self._get(pointer_id)
-        return str(item["job_id"]) if item and item["expires_at"] > now else None
+        return read_item(_pointer_data, item) if item and item["expires_at"] > now else None
 
     def list_of(self, caller_id: str, limit: int, after: Job | None) -> tuple[list[Job], bool]:
         """A caller's jobs, newest first, and whether there are more. `after` is the last job of the page before."""
@@ -383,7 +391,7 @@ def _pointer_to_end(job: Job) -> JobPointer:
 
 
 def _pointer_item(pointer: JobPointer) -> dict[str, Any]:
-    return to_item({"id": pointer.id, "job_id": pointer.job_id, "expires_at": pointer.expires_at})
+    return to_item(_pointer_data.dump_python(pointer, exclude_defaults=True))
 
 
 def _created_image(image: Image) -> str:

@@ -117,6 +117,14 @@ class Purchases:
         """The job of an earlier request with this `SubmissionContext.dedupe_key`."""
         return self._submission.find(dedupe_key)
 
+    def expect_again(self, job: Job, context: SubmissionContext, *, expected: bool) -> None:
+        """Note that the client of an SDK was told to send the request again, or that it has its answer now.
+
+        Until then, every equal request without a key of its own finds the job.
+        """
+        if context.idempotency_key is None:
+            self._submission.expect_again(job, expected=expected)
+
     def check(
         self, operation: Operation, caller: Caller, asked: ImageRequest, context: SubmissionContext
     ) -> CheckedRequest:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from core.budgets import Budgets, buying_stopped
 from core.callers.model import Caller
 from core.errors import Conflict, Hint, ServiceUnavailable
@@ -89,6 +91,19 @@ class JobSubmission:
         """The job of an earlier request with that dedupe key."""
         return self._jobs.get(new_job_id(_ANY_CALLER, dedupe_key))
 
+    def expect_again(self, job: Job, *, expected: bool) -> None:
+        """Let any equal request of an SDK find the job, since its client was told to send it again; or no longer.
+
+        Whoever calls an SDK may repeat its last attempt, which then is a first one. Without the table, only those
+        repetitions find the job that the SDK marks.
+        """
+        until = int(time.time()) + RETRY_WINDOW_SECONDS
+        pointer = JobPointer(retry_pointer_id(job.subject, job.fingerprint), job.id, until, awaited=expected)
+        try:
+            self._jobs.point_retries(pointer)
+        except (BotoCoreError, ClientError) as error:
+            log.warning("a repetition is not expected", extra={"job_id": job.id, "error": type(error).__name__})
+
     def job(self, job_id: str) -> Job | None:
         """The job with that id, of any caller."""
         return self._jobs.get(job_id)
@@ -151,8 +166,10 @@ class JobSubmission:
         """The job that the SDK's first attempt started; else one that was charged without a result; else a new one."""
         now = time.time()
         pointer_id = retry_pointer_id(caller.subject, fingerprint)
-        earlier = self._jobs.pointed_at(pointer_id, now) if sdk_attempt else None
-        if earlier := earlier or self._charged_without_result(caller, fingerprint, now):
+        first = self._jobs.pointer(pointer_id, now) if sdk_attempt is not None else None
+        if first and (sdk_attempt or first.awaited):
+            return Identity(first.job_id)
+        if earlier := self._charged_without_result(caller, fingerprint, now):
             return Identity(earlier)
         job_id = new_job_id(caller.subject, None)
         if sdk_attempt is not None:
@@ -166,14 +183,16 @@ class JobSubmission:
         """
         now = time.time()
         pointer_id = repeat_pointer_id(caller.id, fingerprint)
-        first = self._jobs.pointed_at(pointer_id, now)
-        job = self._jobs.get(first) if first else None
+        first = self._jobs.pointer(pointer_id, now)
+        job = self._jobs.get(first.job_id) if first else None
         if first and (job is None or job.answers_equal_requests):
-            return Identity(first)  # Without a job: a crash, or the other request is about to write it.
+            return Identity(first.job_id)  # Without a job: a crash, or the other request is about to write it.
         if earlier := self._charged_without_result(caller, fingerprint, now):
             return Identity(earlier)
         job_id = new_job_id(caller.id, None)
-        found = self._jobs.point_repeats(JobPointer(pointer_id, job_id, int(now) + seconds), now, over=first)
+        found = self._jobs.point_repeats(
+            JobPointer(pointer_id, job_id, int(now) + seconds), now, over=first and first.job_id
+        )
         return Identity(found, is_new=found == job_id)
 
     def _charged_without_result(self, caller: Caller, fingerprint: str, now: float) -> str | None:
@@ -181,8 +200,8 @@ class JobSubmission:
 
         If its images came after all, it answers them; if it was found to be free, it is nobody's answer.
         """
-        job_id = self._jobs.pointed_at(ended_pointer_id(caller.subject, fingerprint), now)
-        job = self._jobs.get(job_id) if job_id else None
+        pointer = self._jobs.pointer(ended_pointer_id(caller.subject, fingerprint), now)
+        job = self._jobs.get(pointer.job_id) if pointer else None
         return job.id if job is not None and job.answers_equal_requests else None
 
     def _reserving(self, caller: Caller, checked: CheckedRequest, job: Job) -> Job:

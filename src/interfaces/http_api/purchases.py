@@ -80,11 +80,14 @@ def _bought(
     """The images of a purchase, or its job if they are not there when the wait ends."""
     seconds = call.wait_seconds(services().settings.max_wait_seconds)
     with services().waiting_calls.of(caller, call.started_at, seconds) as wait:
-        job = buy(caller, asked, replace(call.submission_context, admission=wait.admission))
+        context = replace(call.submission_context, admission=wait.admission)
+        job = buy(caller, asked, context)
         logger.append_keys(job_id=job.id)
         job = services().jobs.wait(job, wait)
     answers = call.answers(services(), caller)
     joined = job.request_id != call.request_id
+    if call.waits_by_retrying and (joined or not job.finished):
+        services().purchases.expect_again(job, context, expected=not job.finished)
     if job.finished:
         return answer(200, answers.result(job, joined=joined))
     if call.waits_by_retrying:
