@@ -246,16 +246,6 @@ def test_what_was_told_to_a_request_with_a_key_is_nothing_to_one_without(world: 
     assert sdk_call(world).json()["error"]["job_id"] != named
 
 
-def test_an_old_pointer_of_an_sdk_is_still_understood(world: World) -> None:
-    """As version 0.1.0 wrote it."""
-    job_id = str(post(world, x_stainless_retry_count="0").json()["id"])
-    (pointer,) = [
-        item for item in aws.dynamodb().scan(TableName="jobs")["Items"] if item["id"]["S"].startswith("retry#")
-    ]
-    assert pointer.keys() == {"id", "job_id", "expires_at"}
-    assert post(world, x_stainless_retry_count="1").json()["id"] == job_id
-
-
 # ---------------------------------------------------------------- how long, and what becomes of it
 
 

@@ -189,11 +189,9 @@ class JobSubmission:
             return Identity(first.job_id)  # Without a job: a crash, or the other request is about to write it.
         if earlier := self._charged_without_result(caller, fingerprint, now):
             return Identity(earlier)
-        job_id = new_job_id(caller.id, None)
-        found = self._jobs.point_repeats(
-            JobPointer(pointer_id, job_id, int(now) + seconds), now, over=first and first.job_id
-        )
-        return Identity(found, is_new=found == job_id)
+        pointer = JobPointer(pointer_id, new_job_id(caller.id, None), int(now) + seconds)
+        found = self._jobs.point_repeats(pointer, now, over=first.job_id if first else None)
+        return Identity(found, is_new=found == pointer.job_id)
 
     def _charged_without_result(self, caller: Caller, fingerprint: str, now: float) -> str | None:
         """The id of an equal request's job that ended a short while ago, charged or in doubt, without a result.
