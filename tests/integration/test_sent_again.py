@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 import urllib3
+from botocore.exceptions import ConnectionClosedError
 from requests.adapters import HTTPAdapter
 
 from cli import drops, keys
@@ -239,6 +240,22 @@ def test_a_client_that_was_told_to_send_it_again_may_do_so_as_a_first_attempt(wo
     assert (answer.status, answer.json()["easel"]["job_id"], answer.json()["easel"]["joined"]) == (200, job_id, True)
     assert sdk_call(world).json()["error"]["job_id"] != job_id  # It has its image: this is a second one.
     assert bought(world) == 1
+
+
+def test_a_wait_ends_as_ever_if_a_repetition_cannot_be_noted(world: World) -> None:
+    def fail(params: dict[str, Any], **_: Any) -> None:
+        if "awaited" in params["Item"]:
+            raise ConnectionClosedError(endpoint_url="https://aws.test")
+
+    event = "provide-client-params.dynamodb.PutItem"
+    aws.dynamodb().meta.events.register(event, fail, unique_id="awaited")
+    try:
+        first = sdk_call(world)
+    finally:
+        aws.dynamodb().meta.events.unregister(event, unique_id="awaited")
+    assert (first.status, first.headers["x-should-retry"]) == (409, "true")
+    again = sdk_call(world, **{"x-stainless-retry-count": "1"})
+    assert again.json()["error"]["job_id"] == first.json()["error"]["job_id"]
 
 
 def test_what_was_told_to_a_request_with_a_key_is_nothing_to_one_without(world: World) -> None:

@@ -7,9 +7,8 @@ pointers that let a request that is sent again find its first job:
     repeat#…   a client of the MCP server sends a request again without saying so; written before its first job
     ended#…    anyone sends a request again whose job was charged without a result; written with the job's end
 
-The index by_owner lists a caller's items, newest
-first. The sparse index by_check lists the jobs that the sweep has to check, by time: those that are unfinished, whose
-end has not been announced, or whose outcome stays unknown.
+The index by_owner lists a caller's items, newest first. The sparse index by_check lists the jobs that the sweep has to
+check, by time: those that are unfinished, whose end has not been announced, or whose outcome stays unknown.
 
 What a job moves in the ledger is written in the same transaction as the job, so there is never one without the other.
 Transactions that meet at a balance cancel each other; they are repeated until they succeed.

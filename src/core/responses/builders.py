@@ -26,8 +26,8 @@ IMAGES_DELETED = "images_deleted"
 HTTP_HINTS: Hints = {
     Hint.SEND_AGAIN: "Send the request again.",
     Hint.SEND_AGAIN_LATER: "Send the request again after the seconds in Retry-After.",
-    Hint.BUY_AGAIN: "To buy again on purpose, send the request with a new Idempotency-Key; without one, it gets this "
-    "answer again for ten minutes, free of charge.",
+    Hint.BUY_AGAIN: "To buy again on purpose, send the request with a new Idempotency-Key; without one, the same "
+    "request gets this answer again for ten minutes, free of charge.",
     Hint.ASK_AGAIN: "To buy again, repeat the request, with a new Idempotency-Key if it had one.",
     Hint.NEW_KEY: "Use a new Idempotency-Key for a new request.",
     Hint.READ_JOB: "Read it with GET /v1/jobs/{job_id}.",

@@ -86,10 +86,11 @@ def _bought(
         job = services().jobs.wait(job, wait)
     answers = call.answers(services(), caller)
     joined = job.request_id != call.request_id
-    if call.waits_by_retrying and (joined or not job.finished):
-        services().purchases.expect_again(job, context, expected=not job.finished)
     if job.finished:
+        if joined and call.sdk_attempt is not None:
+            services().purchases.expect_again(job, context, expected=False)
         return answer(200, answers.result(job, joined=joined))
     if call.waits_by_retrying:
+        services().purchases.expect_again(job, context, expected=True)
         raise JobNotFinished(job.id)
     return pending(202, answers.job(job, joined=joined), answers.job_url(job))
