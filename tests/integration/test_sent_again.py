@@ -291,6 +291,14 @@ def test_once_it_is_resolved_as_charged_it_is_still_found(world: World) -> None:
     assert found(post(world)) == job_id
 
 
+def test_an_end_whose_job_is_deleted_is_found_by_nobody(world: World) -> None:
+    job_id = ended(world)
+    aws.dynamodb().delete_item(TableName="jobs", Key={"id": {"S": job_id}})
+    again = post(world)
+    assert again.status == 202
+    assert again.json()["id"] != job_id
+
+
 def test_joined_says_whether_a_request_found_an_earlier_job(world: World) -> None:
     answers = [post(world, idempotency_key="order-7") for _ in range(2)]
     world.jobs.work()
