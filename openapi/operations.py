@@ -65,7 +65,10 @@ PARAMETERS: dict[str, Schema] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "The same key returns the job of the same request; with a different request it is refused.",
+        "description": (
+            "The same key returns the job of the same request; with a different request it is refused. A new key buys "
+            "again on purpose where an equal request without one finds an earlier failure that was charged."
+        ),
         "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
     },
     "EaselWebhook": {

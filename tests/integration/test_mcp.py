@@ -23,7 +23,7 @@ from PIL import Image
 from cli import keys
 from core import __version__, aws, catalog
 from core.errors import NotFound
-from core.jobs.store import JobStore, RetryPointer
+from core.jobs.store import JobPointer, JobStore
 from core.ledger.store import LedgerStore
 from interfaces.mcp_server import app, arguments, completions, prompts, resources
 from interfaces.mcp_server.tools import TOOLS
@@ -255,7 +255,7 @@ def test_a_repeated_call_joins_the_job_of_the_first(world: World, door: McpDoor)
 def test_of_equal_calls_at_the_same_moment_one_job_is_remembered(door: McpDoor) -> None:
     """Both have looked and found none; tests/e2e lets real ones race."""
     jobs, now = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger")), time.time()
-    pointers = [RetryPointer("repeat#caller#wish", job_id, int(now) + 600) for job_id in ("job_1", "job_2")]
+    pointers = [JobPointer("repeat#caller#wish", job_id, int(now) + 600) for job_id in ("job_1", "job_2")]
     assert [jobs.point_repeats(pointer, now, over=None) for pointer in pointers] == ["job_1", "job_1"]
     assert jobs.point_repeats(pointers[1], now, over="job_1") == "job_2"
 

@@ -69,11 +69,10 @@ class Purchases:
             ServiceUnavailable: the queue cannot be reached, or too many requests are being booked.
         """
         checked = self.check("generation", caller, asked, context)
-        job = self._new_job(caller, checked, asked, context)
+        job, earlier = self._identified(caller, checked, asked, context)
+        if earlier is not None and not earlier.may_be_revived_by(caller):
+            return earlier
         if context.admission:
-            earlier = self._submission.earlier(job, context) if context.may_be_repeated else None
-            if earlier is not None and not earlier.may_be_revived_by(caller):
-                return earlier
             context.admission()
         return self._submission.submit(caller, checked, job, context)
 
@@ -86,8 +85,7 @@ class Purchases:
             EaselError: whatever `generate` raises.
         """
         checked = self.check("edit", caller, asked, context)
-        job = self._new_job(caller, checked, asked, context)
-        earlier = self._submission.earlier(job, context)
+        job, earlier = self._identified(caller, checked, asked, context)
         if earlier is not None and not earlier.may_be_revived_by(caller):
             return earlier
         if context.admission:
@@ -119,6 +117,14 @@ class Purchases:
         """The job of an earlier request with this `SubmissionContext.dedupe_key`."""
         return self._submission.find(dedupe_key)
 
+    def expect_again(self, job: Job, context: SubmissionContext, *, expected: bool) -> None:
+        """Note that the client of an SDK was told to send the request again, or that it has its answer now.
+
+        Until then, every equal request without a key of its own finds the job.
+        """
+        if context.idempotency_key is None:
+            self._submission.expect_again(job, expected=expected)
+
     def check(
         self, operation: Operation, caller: Caller, asked: ImageRequest, context: SubmissionContext
     ) -> CheckedRequest:
@@ -148,11 +154,15 @@ class Purchases:
             )
         return checked
 
-    def _new_job(self, caller: Caller, checked: CheckedRequest, asked: ImageRequest, context: SubmissionContext) -> Job:
-        return new_job(
+    def _identified(
+        self, caller: Caller, checked: CheckedRequest, asked: ImageRequest, context: SubmissionContext
+    ) -> tuple[Job, Job | None]:
+        """The request as a new job, and the job that it already has from an earlier time, if any."""
+        identity = self._submission.identify(caller, checked.fingerprint, context)
+        job = new_job(
             checked.request,
             _quoted(checked, asked),
-            job_id=self._submission.job_id(caller, checked.fingerprint, context),
+            job_id=identity.job_id,
             fingerprint=checked.fingerprint,
             caller_id=caller.id,
             request_id=context.request_id,
@@ -163,6 +173,7 @@ class Purchases:
             token_id=caller.token.id if caller.token else None,
             deadline_seconds=DEADLINE_SECONDS if asked.deadline_seconds is None else asked.deadline_seconds,
         )
+        return job, None if identity.is_new else self._submission.earlier(job, context)
 
     def _discard_after_refusal(self, folder: InputFolder) -> None:
         """Delete what was stored, but for the inputs of a job that an equal request has; if in doubt, it stays."""

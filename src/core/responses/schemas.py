@@ -57,6 +57,8 @@ class Error(TypedDict):
     """Identifies the request in the logs; also in the header X-Request-Id."""
     job_id: NotRequired[str]
     """The job, if there is one."""
+    joined: NotRequired[Literal[True]]
+    """It is the outcome of an earlier, equal request; nothing was bought again."""
     moderation: NotRequired[Moderation]
     """Why it was refused, if a safety system did so."""
     budget: NotRequired[BudgetRefusal]
@@ -124,6 +126,8 @@ class JobAdditions(TypedDict):
     charged: Charged
     """Whether the provider was paid."""
     cost: Cost
+    joined: NotRequired[bool]
+    """In the answer to a purchase: whether it is the job of an earlier, equal request; nothing was bought again."""
 
 
 class ResultImage(TypedDict):

@@ -80,12 +80,17 @@ def _bought(
     """The images of a purchase, or its job if they are not there when the wait ends."""
     seconds = call.wait_seconds(services().settings.max_wait_seconds)
     with services().waiting_calls.of(caller, call.started_at, seconds) as wait:
-        job = buy(caller, asked, replace(call.submission_context, admission=wait.admission))
+        context = replace(call.submission_context, admission=wait.admission)
+        job = buy(caller, asked, context)
         logger.append_keys(job_id=job.id)
         job = services().jobs.wait(job, wait)
     answers = call.answers(services(), caller)
+    joined = job.request_id != call.request_id
     if job.finished:
-        return answer(200, answers.result(job))
+        if joined and call.sdk_attempt is not None:
+            services().purchases.expect_again(job, context, expected=False)
+        return answer(200, answers.result(job, joined=joined))
     if call.waits_by_retrying:
+        services().purchases.expect_again(job, context, expected=True)
         raise JobNotFinished(job.id)
-    return pending(202, answers.job(job), answers.job_url(job))
+    return pending(202, answers.job(job, joined=joined), answers.job_url(job))
