@@ -4,7 +4,7 @@ A request passes these steps. The cheap ones come first, so that a refusal costs
 
     1. what needs no bytes     the model's rules, permission, the webhook, the deadline
     2. identity                a request that was sent before finds its job and goes no further
-    3. admission               the entry point's own condition: whether the caller may wait as it asks
+    3. admission               the entry point's own conditions: whether the caller may wait and be answered as it asks
     4. money                   the stop switch, and whether every limit has room for the upper bound
     5. the inputs of an edit   inspected one at a time, then stored under inputs/{job id}/
     6. the job                 its money is reserved and its record written in one transaction; then it is queued
@@ -73,7 +73,7 @@ class Purchases:
         if earlier is not None and not earlier.may_be_revived_by(caller):
             return earlier
         if context.admission:
-            context.admission()
+            context.admission(checked)
         return self._submission.submit(caller, checked, job, context)
 
     def edit(self, caller: Caller, asked: ImageRequest, context: SubmissionContext) -> Job:
@@ -89,7 +89,7 @@ class Purchases:
         if earlier is not None and not earlier.may_be_revived_by(caller):
             return earlier
         if context.admission:
-            context.admission()
+            context.admission(checked)
         self._budgets.precheck(caller, checked.request, job.quote, priced=checked.priced)
         folder = InputFolder.of(job.id, earlier)
         try:

@@ -55,7 +55,7 @@ class SubmissionContext:
     dedupe_key: str | None = None
     webhook: str | None = None
     origin: Origin | None = None
-    admission: Callable[[], None] | None = None
+    admission: Callable[[CheckedRequest], None] | None = None
 
 
 class Identity(NamedTuple):

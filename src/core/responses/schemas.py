@@ -134,7 +134,9 @@ class ResultImage(TypedDict):
     """An image with a URL that was signed for this response."""
 
     url: str
-    """A signed download URL; anyone who has it can use it."""
+    """A signed download URL, or in answers of the form `link` the permalink; anyone who has it can use it."""
+    b64_json: NotRequired[str]
+    """The image in base64, in answers of the form `b64_json`."""
     id: str
     link: str
     """The permalink, which redirects to a freshly signed URL and needs no key."""

@@ -40,7 +40,7 @@ def assert_error(error: dict[str, Any], kind: str, **attributes: Any) -> None:
         ({"size": "1000x1000"}, "invalid_value", "size"),
         ({"n": 11}, "invalid_value", "n"),
         ({"style": "vivid"}, "unsupported_parameter", "style"),
-        ({"response_format": "b64_json"}, "invalid_value", "response_format"),
+        ({"response_format": "xml"}, "invalid_value", "response_format"),
         ({"stream": True}, "invalid_value", "stream"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
