@@ -10,6 +10,7 @@ from cli.options import dollar_limit, duration, rate_limit
 from cli.output import show, show_json
 from cli.stack import Stack
 from core.callers.model import RATE_NAMES, Caller, Rates, new_caller_id, new_key
+from core.images.model import ANSWER_FORMS, AnswerForm
 from core.ledger.dollars import usd
 from core.ledger.model import PERIODS, Budget, Period
 
@@ -27,6 +28,7 @@ def add_commands(commands: Any) -> None:
     make.add_argument("--origin", action="append", default=[], help="allow only this web origin; repeat for several")
     _add_limits(make)
     _add_visibility(make)
+    _add_answers(make)
     make.add_argument("--json", action="store_true", help="print JSON, for scripts")
     make.set_defaults(run=_create)
 
@@ -36,6 +38,7 @@ def add_commands(commands: Any) -> None:
     change.add_argument("id", help="the caller's id, key_...")
     _add_limits(change)
     _add_visibility(change)
+    _add_answers(change)
     change.set_defaults(run=_set)
 
     end = group.add_parser("revoke", help="revoke a key, effective immediately")
@@ -74,6 +77,17 @@ def _add_visibility(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_answers(parser: argparse.ArgumentParser) -> None:
+    """The option that says how a key gets images if a request does not."""
+    parser.add_argument(
+        "--answers",
+        choices=ANSWER_FORMS,
+        default=None,
+        help="how its answers have images if a request does not say: as signed URLs, as permalinks, or also as base64, "
+        "for programs that read nothing else (default: url)",
+    )
+
+
 def create(
     stack: Stack,
     name: str,
@@ -84,6 +98,7 @@ def create(
     rates: Rates | None = None,
     *,
     hides_deployment_budget: bool = False,
+    answers: AnswerForm = "url",
 ) -> tuple[str, Caller]:
     """A new caller and its key, which is not stored; `lifetime` is in seconds, None for no expiry."""
     now = int(time.time())
@@ -99,6 +114,7 @@ def create(
         images_per_minute=(rates or {}).get("images_per_minute"),
         requests_per_minute=(rates or {}).get("requests_per_minute"),
         hides_deployment_budget=hides_deployment_budget,
+        answers=answers,
     )
     stack.callers().add(key, caller)
     return key, caller
@@ -124,6 +140,7 @@ def _limits(caller: Caller) -> list[str]:
     limits += [f"images/min={caller.images_per_minute}"] if caller.images_per_minute else []
     limits += [f"requests/min={caller.requests_per_minute}"] if caller.requests_per_minute else []
     limits += ["deployment-budget=hidden"] if caller.hides_deployment_budget else []
+    limits += [f"answers={caller.answers}"] if caller.answers != "url" else []
     return limits
 
 
@@ -142,6 +159,7 @@ def _create(stack: Stack, options: argparse.Namespace) -> None:
         budget,
         rates,
         hides_deployment_budget=options.deployment_budget == "hidden",
+        answers=options.answers or "url",
     )
     if options.json:
         show_json({"id": caller.id, "name": caller.name, "key": key, "expires_at": caller.expires_at})
@@ -157,19 +175,21 @@ def _list(stack: Stack, _: argparse.Namespace) -> None:
 def _set(stack: Stack, options: argparse.Namespace) -> None:
     budget, rates = _budget_options(options), _rate_options(options)
     visibility = options.deployment_budget
-    if not budget and not rates and not visibility:
+    if not budget and not rates and not visibility and not options.answers:
         names = [f"--budget-{period}" for period in PERIODS] + [f"--{name.replace('_', '-')}" for name in RATE_NAMES]
-        names.append("--deployment-budget")
+        names += ["--deployment-budget", "--answers"]
         raise CommandError(f"nothing to change; give at least one of {', '.join(names)}")
     callers = stack.callers()
     caller = callers.set_budget(options.id, budget) if budget else None
     caller = callers.set_rates(options.id, rates) if rates else caller
     caller = callers.hide_deployment_budget(options.id, hidden=visibility == "hidden") if visibility else caller
+    caller = callers.set_answers(options.id, options.answers) if options.answers else caller
     if caller is None:
         raise no_such_caller(options.id)
     limits = [f"{_BUDGETS[period]} {'unlimited' if limit is None else usd(limit)}" for period, limit in budget.items()]
     limits += [f"{name.replace('_', ' ')} {limit or 'unlimited'}" for name, limit in rates.items()]
     limits += [f"deployment budget {visibility}"] if visibility else []
+    limits += [f"answers {options.answers}"] if options.answers else []
     show(f"{caller.id} ({caller.name}) now has: {', '.join(limits)}.")
     if budget:
         show("What it has already spent still counts.")

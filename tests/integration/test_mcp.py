@@ -23,7 +23,7 @@ from PIL import Image
 from cli import keys
 from core import __version__, aws, catalog
 from core.errors import NotFound
-from core.jobs.store import JobStore, RetryPointer
+from core.jobs.store import JobPointer, JobStore
 from core.ledger.store import LedgerStore
 from interfaces.mcp_server import app, arguments, completions, prompts, resources
 from interfaces.mcp_server.tools import TOOLS
@@ -255,7 +255,7 @@ def test_a_repeated_call_joins_the_job_of_the_first(world: World, door: McpDoor)
 def test_of_equal_calls_at_the_same_moment_one_job_is_remembered(door: McpDoor) -> None:
     """Both have looked and found none; tests/e2e lets real ones race."""
     jobs, now = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger")), time.time()
-    pointers = [RetryPointer("repeat#caller#wish", job_id, int(now) + 600) for job_id in ("job_1", "job_2")]
+    pointers = [JobPointer("repeat#caller#wish", job_id, int(now) + 600) for job_id in ("job_1", "job_2")]
     assert [jobs.point_repeats(pointer, now, over=None) for pointer in pointers] == ["job_1", "job_1"]
     assert jobs.point_repeats(pointers[1], now, over="job_1") == "job_2"
 
@@ -323,8 +323,8 @@ def test_a_request_id_stands_for_one_request(door: McpDoor) -> None:
         ("edit_image", {"prompt": "otter", "images": ["data:image/png;base64,AAAA"]}, "images[0]", "image 1"),
         ("edit_image", {"prompt": "otter", "image_data": ["...", "AAAA"]}, "image_data[0]", "'image_data[0]'"),
         ("edit_image", {"prompt": "otter", "images": ["otter.png"]}, "images[0]", "img_"),
-        ("edit_image", {"prompt": "otter", "images": ["img_" + "0" * 32]}, "id", "list_images"),
-        ("edit_image", {"prompt": "otter", "images": ["file_" + "0" * 32]}, "id", "create_upload"),
+        ("edit_image", {"prompt": "otter", "images": ["img_" + "0" * 32]}, "images[0]", "list_images"),
+        ("edit_image", {"prompt": "otter", "images": ["file_" + "0" * 32]}, "images[0]", "create_upload"),
         ("get_image_job", {"job_id": "job_" + "0" * 32}, "id", "generate_image"),
         ("get_image_job", {"job_id": "otter"}, "job_id", "generate_image"),
         ("create_upload", {"content_type": "image/gif"}, "content_type", "image/png"),
@@ -777,3 +777,19 @@ def test_nothing_is_logged_of_what_was_sent(
         assert "otter" not in text
         assert world.api.key not in text
         assert "ek_" not in text
+
+
+@pytest.mark.parametrize("path", ["/mcp/", "/mcp//", "//mcp"])
+def test_spare_slashes_make_no_other_path(door: McpDoor, path: str) -> None:
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}})
+    answer = door.send("POST", path, body, mcp_method="tools/list")
+    assert answer.status == 200, answer.text
+    assert answer.result["tools"]
+
+
+@pytest.mark.parametrize("prompt", ["", " \n\t ", "\u200b\ufeff"])
+def test_a_blank_prompt_buys_nothing(world: World, door: McpDoor, prompt: str) -> None:
+    answer = door.call("generate_image", prompt=prompt).result
+    assert answer["isError"]
+    assert '"prompt"' in answer["content"][0]["text"]
+    assert world.jobs.messages() == []

@@ -20,6 +20,7 @@ MCP_HINTS: Hints = {
     Hint.SEND_AGAIN: "Call again.",
     Hint.SEND_AGAIN_LATER: "Call again after retry_after_seconds.",
     Hint.BUY_AGAIN: "To buy again, call with a new request_id.",
+    Hint.ASK_AGAIN: "To buy again, call with a new request_id.",
     Hint.NEW_KEY: "Use a new request_id for new arguments.",
     Hint.READ_JOB: "Read it with get_image_job, job_id {job_id}.",
     Hint.LIST_JOBS: "Job ids are in the answers of generate_image and edit_image.",

@@ -204,10 +204,11 @@ def _next_step(job: Job, joined: bool) -> str:
             return "The images were deleted, or lost before they were stored." + again
         case "canceled":
             return f"The job was canceled; nothing was bought. To buy again, call {_tool(job)} with a new request_id."
-        case "unknown":
+        case _ if job.status == "unknown" or job.charged is True:
+            what = "has charged" if job.charged is True else "may have charged"
             return (
-                "The provider may have charged for this, and no image arrived. Tell the user so, and ask before you "
-                f"call {_tool(job)} with a new request_id."
+                f"The provider {what} for this, and no image arrived. Tell the user so, and ask before you call "
+                f"{_tool(job)} with a new request_id."
             )
         case _ if job.error and job.error.retryable:
             paid = "Nothing was charged. " if job.charged is False else ""
