@@ -2,18 +2,37 @@
 
 import argparse
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from cli.errors import CommandError, no_such_caller
-from cli.options import dollar_limit, duration, rate_limit
-from cli.output import show, show_json
+from cli.options import (
+    default_quality,
+    default_size,
+    dollar_limit,
+    duration,
+    key_name,
+    model_name,
+    rate_limit,
+    web_origin,
+)
+from cli.output import show, show_json, show_warning
 from cli.stack import Stack
-from core.callers.model import RATE_NAMES, Caller, Rates, new_caller_id, new_key
+from core import catalog
+from core.callers.model import DEFAULT_NAMES, RATE_NAMES, Caller, Rates, new_caller_id, new_key
+from core.errors import InvalidRequest
 from core.images.model import ANSWER_FORMS, AnswerForm
 from core.ledger.dollars import usd
 from core.ledger.model import PERIODS, Budget, Period
+from core.pricing import quote
+from core.purchases.alternatives import offers
+from core.requests.bodies import ImageRequest
+from core.requests.resolver import ModelPolicy, Resolver
+from core.settings import ApiSettings
 
+# Bytes of a prompt of three sentences.
+_USUAL_PROMPT = 300
 _BUDGETS: dict[Period, str] = {"day": "daily budget", "month": "monthly budget", "total": "total budget"}
 
 
@@ -22,11 +41,16 @@ def add_commands(commands: Any) -> None:
     group = commands.add_parser("keys", help="create, list, change and revoke API keys").add_subparsers(required=True)
 
     make = group.add_parser("create", help="create a key and print it, once")
-    make.add_argument("--name", required=True, help="who or what the key is for")
+    make.add_argument("--name", type=key_name, required=True, help="who or what the key is for")
     make.add_argument("--expires", type=duration, metavar="DURATION", help="such as 12h, 90d or 4w (default: never)")
-    make.add_argument("--model", action="append", default=[], help="allow only this model to run; repeat for several")
-    make.add_argument("--origin", action="append", default=[], help="allow only this web origin; repeat for several")
+    make.add_argument(
+        "--model", type=model_name, action="append", default=[], help="allow only this model to run; repeat for several"
+    )
+    make.add_argument(
+        "--origin", type=web_origin, action="append", default=[], help="allow only this web origin; repeat for several"
+    )
     _add_limits(make)
+    _add_defaults(make)
     _add_visibility(make)
     _add_answers(make)
     make.add_argument("--json", action="store_true", help="print JSON, for scripts")
@@ -34,9 +58,10 @@ def add_commands(commands: Any) -> None:
 
     group.add_parser("list", help="list keys, without their secret part").set_defaults(run=_list)
 
-    change = group.add_parser("set", help="change the limits of a key")
+    change = group.add_parser("set", help="change the limits and defaults of a key")
     change.add_argument("id", help="the caller's id, key_...")
     _add_limits(change)
+    _add_defaults(change)
     _add_visibility(change)
     _add_answers(change)
     change.set_defaults(run=_set)
@@ -63,6 +88,18 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
             metavar="N",
             default=argparse.SUPPRESS,
             help=f"{text}, or `none`",
+        )
+
+
+def _add_defaults(parser: argparse.ArgumentParser) -> None:
+    """Options for what a request is given that does not say; one that is not given is not in the namespace."""
+    for name, kind, metavar in (("quality", default_quality, "QUALITY"), ("size", default_size, "WIDTHxHEIGHT")):
+        parser.add_argument(
+            f"--{name}",
+            type=kind,
+            metavar=metavar,
+            default=argparse.SUPPRESS,
+            help=f"{name} of requests that name none, or `none` for the deployment's default",
         )
 
 
@@ -99,6 +136,7 @@ def create(
     *,
     hides_deployment_budget: bool = False,
     answers: AnswerForm = "url",
+    defaults: Mapping[str, str | None] | None = None,
 ) -> tuple[str, Caller]:
     """A new caller and its key, which is not stored; `lifetime` is in seconds, None for no expiry."""
     now = int(time.time())
@@ -115,6 +153,7 @@ def create(
         requests_per_minute=(rates or {}).get("requests_per_minute"),
         hides_deployment_budget=hides_deployment_budget,
         answers=answers,
+        defaults={name: value for name, value in (defaults or {}).items() if value is not None},
     )
     stack.callers().add(key, caller)
     return key, caller
@@ -139,6 +178,7 @@ def _limits(caller: Caller) -> list[str]:
     limits += [f"{period}={usd(limit)}" for period, limit in budget if limit is not None]
     limits += [f"images/min={caller.images_per_minute}"] if caller.images_per_minute else []
     limits += [f"requests/min={caller.requests_per_minute}"] if caller.requests_per_minute else []
+    limits += [f"{name}={value}" for name, value in caller.defaults.items()]
     limits += ["deployment-budget=hidden"] if caller.hides_deployment_budget else []
     limits += [f"answers={caller.answers}"] if caller.answers != "url" else []
     return limits
@@ -150,6 +190,10 @@ def _date(seconds: int | None) -> str:
 
 def _create(stack: Stack, options: argparse.Namespace) -> None:
     budget, rates = Budget(**_budget_options(options)), _rate_options(options)
+    if any(
+        other.name == options.name and other.status(time.time()) == "active" for other in stack.callers().list_all()
+    ):
+        show_warning(f"There is already a key named '{options.name}'.")
     key, caller = create(
         stack,
         options.name,
@@ -160,7 +204,9 @@ def _create(stack: Stack, options: argparse.Namespace) -> None:
         rates,
         hides_deployment_budget=options.deployment_budget == "hidden",
         answers=options.answers or "url",
+        defaults=_default_options(options),
     )
+    _warn(stack, caller)
     if options.json:
         show_json({"id": caller.id, "name": caller.name, "key": key, "expires_at": caller.expires_at})
     else:
@@ -174,25 +220,29 @@ def _list(stack: Stack, _: argparse.Namespace) -> None:
 
 def _set(stack: Stack, options: argparse.Namespace) -> None:
     budget, rates = _budget_options(options), _rate_options(options)
-    visibility = options.deployment_budget
-    if not budget and not rates and not visibility and not options.answers:
+    visibility, defaults = options.deployment_budget, _default_options(options)
+    if not budget and not rates and not visibility and not defaults and not options.answers:
         names = [f"--budget-{period}" for period in PERIODS] + [f"--{name.replace('_', '-')}" for name in RATE_NAMES]
-        names += ["--deployment-budget", "--answers"]
+        names += [f"--{name}" for name in DEFAULT_NAMES] + ["--deployment-budget", "--answers"]
         raise CommandError(f"nothing to change; give at least one of {', '.join(names)}")
     callers = stack.callers()
     caller = callers.set_budget(options.id, budget) if budget else None
     caller = callers.set_rates(options.id, rates) if rates else caller
+    caller = callers.set_defaults(options.id, defaults) if defaults else caller
     caller = callers.hide_deployment_budget(options.id, hidden=visibility == "hidden") if visibility else caller
     caller = callers.set_answers(options.id, options.answers) if options.answers else caller
     if caller is None:
         raise no_such_caller(options.id)
     limits = [f"{_BUDGETS[period]} {'unlimited' if limit is None else usd(limit)}" for period, limit in budget.items()]
     limits += [f"{name.replace('_', ' ')} {limit or 'unlimited'}" for name, limit in rates.items()]
+    limits += [f"default {name} {value or 'of the deployment'}" for name, value in defaults.items()]
     limits += [f"deployment budget {visibility}"] if visibility else []
     limits += [f"answers {options.answers}"] if options.answers else []
     show(f"{caller.id} ({caller.name}) now has: {', '.join(limits)}.")
     if budget:
         show("What it has already spent still counts.")
+    if budget or defaults:
+        _warn(stack, caller)
 
 
 def _revoke(stack: Stack, options: argparse.Namespace) -> None:
@@ -208,3 +258,43 @@ def _budget_options(options: argparse.Namespace) -> dict[Period, int | None]:
 
 def _rate_options(options: argparse.Namespace) -> Rates:
     return {name: getattr(options, name) for name in RATE_NAMES if hasattr(options, name)}
+
+
+def _default_options(options: argparse.Namespace) -> dict[str, str | None]:
+    return {name: getattr(options, name) for name in DEFAULT_NAMES if hasattr(options, name)}
+
+
+def _warn(stack: Stack, caller: Caller) -> None:
+    for warning in warnings_about(caller, stack.parameters):
+        show_warning(warning)
+
+
+def warnings_about(caller: Caller, parameters: Mapping[str, str]) -> list[str]:
+    """What may not work with a key in a stack with these parameters: its models, its defaults, a low budget."""
+    models = catalog.load().models
+    warnings = [
+        f"Easel does not know the model '{name}'; a key with a budget cannot buy it."
+        for name in caller.models
+        if name not in models
+    ]
+    policy = ModelPolicy(
+        parameters.get("DefaultModel") or ApiSettings.model_fields["default_model"].default,
+        "translate",
+        {name: value for name in DEFAULT_NAMES if (value := parameters.get(f"Default{name.title()}"))},
+    )
+    plain = ImageRequest({"prompt": "x" * _USUAL_PROMPT})
+    try:
+        checked = Resolver(catalog.load(), policy).check("generation", plain, datetime.now(UTC).date(), caller)
+    except InvalidRequest as error:
+        return [*warnings, f"A request that names no model is refused: {error.problem.message}"]
+    warnings += [each.message for each in checked.request.warnings if each.code == "default_not_used"]
+    bound = quote(checked.request, checked.model.rules, 0).upper_bound
+    for period in PERIODS:
+        limit = caller.budget.of(period)
+        if limit is not None and limit < bound:
+            warnings.append(
+                f"The {_BUDGETS[period]} of {usd(limit)} does not cover a request that names no quality and size: one "
+                f"image of '{checked.model.name}' can cost up to {usd(bound)}. Set --quality and --size, or a higher "
+                f"budget. {offers(checked, 0, limit)}"
+            )
+    return warnings

@@ -4,11 +4,15 @@ import re
 from argparse import ArgumentTypeError
 from datetime import date
 
+from core import catalog
+from core.callers.origins import NOT_AN_ORIGIN, is_web_origin
 from core.ledger.dollars import micro_usd
 
 _DURATION = re.compile(r"([1-9][0-9]{0,4})([hdw])")
 _SECONDS = {"h": 3600, "d": 86400, "w": 604800}
 _MAX_PER_MINUTE = 1_000_000
+_MAX_NAME = 100
+_SIZE = re.compile(r"auto|[1-9][0-9]{1,4}x[1-9][0-9]{1,4}")
 
 
 def duration(text: str) -> int:
@@ -47,3 +51,42 @@ def rate_limit(text: str) -> int | None:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MAX_PER_MINUTE):
         raise ArgumentTypeError(f"'{text}' must be 1 to {_MAX_PER_MINUTE}, or `none` for no limit")
     return int(text)
+
+
+def key_name(text: str) -> str:
+    """What a key is called in tables, logs and errors."""
+    if not text.strip() or len(text) > _MAX_NAME:
+        raise ArgumentTypeError(f"the name must have 1 to {_MAX_NAME} characters, and not only spaces")
+    return text
+
+
+def model_name(text: str) -> str:
+    """A model of the catalog, or one that may be newer than it."""
+    if catalog.load().find(text) is None:
+        raise ArgumentTypeError(f"there is no model '{text}'; the models are {', '.join(catalog.load().models)}")
+    return text
+
+
+def web_origin(text: str) -> str:
+    """An origin as browsers send it."""
+    if not is_web_origin(text):
+        raise ArgumentTypeError(f"'{text}' {NOT_AN_ORIGIN}")
+    return text
+
+
+def default_quality(text: str) -> str | None:
+    """A quality that some model has, or None for `none`."""
+    families = catalog.load().families.values()
+    known = dict.fromkeys(
+        value for each in families if (rule := each.parameters.get("quality")) for value in rule.values
+    )
+    if text != "none" and text not in known:
+        raise ArgumentTypeError(f"'{text}' is not a quality; use {', '.join(known)}, or `none` for no default")
+    return None if text == "none" else text
+
+
+def default_size(text: str) -> str | None:
+    """A size in pixels, or None for `none`."""
+    if text != "none" and not _SIZE.fullmatch(text):
+        raise ArgumentTypeError(f"'{text}' is not a size; use WIDTHxHEIGHT such as 1024x1024, or `none` for no default")
+    return None if text == "none" else text

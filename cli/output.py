@@ -29,6 +29,11 @@ def show_json(document: Any) -> None:
     print(json.dumps(document).replace("\x7f", "\\u007f"))
 
 
+def show_warning(text: str) -> None:
+    """Print what the operator may not expect, on one line of standard error."""
+    print(f"easel: warning: {visible(text)}", file=sys.stderr)
+
+
 def show_failure(why: str) -> None:
     """Print why a command failed, on one line of standard error."""
     print(f"easel: {visible(why)}", file=sys.stderr)

@@ -133,7 +133,9 @@ def services() -> Services:
     return Services(
         authentication=Authenticator(CallerStore(aws.dynamodb(), settings.callers_table), signed_tokens),
         purchases=Purchases(
-            resolver=Resolver(catalog.load(), ModelPolicy(settings.default_model, settings.retired_models)),
+            resolver=Resolver(
+                catalog.load(), ModelPolicy(settings.default_model, settings.retired_models, settings.defaults)
+            ),
             inputs=InputCollector(
                 images,
                 uploads,

@@ -39,6 +39,10 @@ _PERIODS: tuple[tuple[str, Period], ...] = (
 # From here on the use of a key's budget is measured.
 NEARLY_USED_PERCENT = 80.0
 _WHOSE = {"key": "this API key", DEPLOYMENT: "this deployment", TOKEN: "this browser token"}
+_HIDDEN = (
+    "is used up for now, or has too little left for this request. Nothing was bought. A lower quality or a smaller "
+    "size costs less."
+)
 _WHEN = {"day": " for the day", "month": " for the month", "total": ""}
 
 
@@ -118,7 +122,7 @@ class Budgets:
         for limit in movement.limits:
             balance = balances.get(limit.account, Balance())
             if not limit.has_room(balance, movement.reserved, movement.images):
-                raise self.refusal(caller, LimitReached(limit, balance), movement.reserved, movement.images)
+                raise self.refusal(caller, LimitReached(limit, balance), quote, movement.images)
 
     def _opening(self, caller: Caller, control: Control, request: Request, quote: Quote, *, priced: bool) -> Movement:
         now = time.time()
@@ -135,8 +139,8 @@ class Budgets:
         accounts = (*(limit.account for limit in limits), tally)
         return opening(accounts, quote.upper_bound, request.n, limits, now)
 
-    def refusal(self, caller: Caller, reached: LimitReached, asked: int, images: int) -> BudgetExceeded | RateLimited:
-        """The error for a reservation of so many micro-dollars and images that would pass a limit."""
+    def refusal(self, caller: Caller, reached: LimitReached, quote: Quote, images: int) -> BudgetExceeded | RateLimited:
+        """The error for a reservation for so many images, by their quote, that would pass a limit."""
         limit, now = reached.limit, time.time()
         if limit.scope == RATE:
             return RateLimited(
@@ -145,15 +149,16 @@ class Budgets:
                 hint=Hint.SEND_AGAIN_LATER,
                 retry_after=max(1, (renewal("minute", now) or 0) - int(now)),
             )
-        if limit.scope != TOKEN:  # The operator need not know that a browser token is used up.
+        asked, allowed = quote.upper_bound, limit.micro_usd or 0
+        remaining, renews_at = max(0, allowed - reached.balance.committed), renewal(limit.period, now)
+        # The operator need not know of a browser token, nor of a request whose upper bound alone was too high.
+        if limit.scope != TOKEN and remaining * images < quote.expected:
             measure("BudgetRefusals", 1, limit.scope)
         if limit.scope == DEPLOYMENT and not caller.sees_deployment_budget:
-            return BudgetExceeded("The budget of this deployment is used up for now. Nothing was bought.")
+            return BudgetExceeded(f"The budget of this deployment {_HIDDEN}")
         if caller.token is not None:
             if limit.scope != TOKEN:  # Visitors of a page do not learn what the operator can spend.
-                return BudgetExceeded(
-                    "The budget of the API key behind this browser token is used up for now. Nothing was bought."
-                )
+                return BudgetExceeded(f"The budget of the API key behind this browser token {_HIDDEN}")
             if reached.balance.attempts >= caller.token.max_attempts:
                 return BudgetExceeded(
                     f"This browser token has made all of its {caller.token.max_attempts} attempts, successful or not. "
@@ -161,25 +166,17 @@ class Budgets:
                     code="token_used_up",
                 )
             if reached.balance.images + images > caller.token.images:
-                remaining = max(0, caller.token.images - reached.balance.images)
+                can_buy = max(0, caller.token.images - reached.balance.images)
                 return BudgetExceeded(
-                    f"This browser token is for {_images(caller.token.images)}, and {_images(remaining)} can still be "
+                    f"This browser token is for {_images(caller.token.images)}, and {_images(can_buy)} can still be "
                     f"bought, but this request is for {_images(images)}. Nothing was bought. The page must get a new "
                     "token.",
                     code="token_used_up",
                 )
-        allowed = limit.micro_usd or 0
-        remaining, renews_at = max(0, allowed - reached.balance.committed), renewal(limit.period, now)
-        renews = (
-            f"It renews at {datetime.fromtimestamp(renews_at, UTC):%Y-%m-%dT%H:%MZ}."
-            if renews_at
-            else "It does not renew; the operator can raise it."
-            if limit.scope != TOKEN
-            else "The page must get a new token."
-        )
         return BudgetExceeded(
             f"The budget of {_WHOSE[limit.scope]}{_WHEN[limit.period]} is {usd(allowed)} with {usd(remaining)} "
-            f"remaining, but this request can cost up to {usd(asked)}. Nothing was bought. {renews}",
+            f"remaining, but this request can cost up to {usd(asked)}. Nothing was bought."
+            f"{_renewal_text(limit, renews_at) if asked <= allowed else ''}",
             budget=BudgetRefusal(limit.scope, limit.period, allowed, remaining, asked, renews_at),
         )
 
@@ -284,6 +281,15 @@ def buying_stopped(reason: str | None) -> BuyingStopped:
     """The error while the operator has stopped all buying."""
     why = f" ({reason})" if reason else ""
     return BuyingStopped(f"The operator of this deployment has stopped all buying{why}. Nothing was bought.")
+
+
+def _renewal_text(limit: Limit, renews_at: int | None) -> str:
+    """When there is more, of a budget that would do if nothing of it were used."""
+    if limit.scope == TOKEN:
+        return " The page must get a new token."
+    if renews_at is None:
+        return " It does not renew; the operator can raise it."
+    return f" It renews at {datetime.fromtimestamp(renews_at, UTC):%Y-%m-%dT%H:%MZ}."
 
 
 def _images(count: int) -> str:

@@ -72,6 +72,8 @@ class ApiSettings(SpendingSettings):
     url_ttl_seconds: int = Field(alias="EASEL_URL_TTL_SECONDS", default=3600, ge=60, le=3600)
     public_url: str = Field(alias="EASEL_PUBLIC_URL", default="")
     default_model: str = Field(alias="EASEL_DEFAULT_MODEL", default="gpt-image-2.6-flare", min_length=1)
+    default_quality: str = Field(alias="EASEL_DEFAULT_QUALITY", default="")
+    default_size: str = Field(alias="EASEL_DEFAULT_SIZE", default="")
     trusted_image_hosts: str = Field(alias="EASEL_TRUSTED_IMAGE_HOSTS", default="")
     trusted_webhook_hosts: str = Field(alias="EASEL_TRUSTED_WEBHOOK_HOSTS", default="")
     retired_models: RetiredPolicy = Field(alias="EASEL_RETIRED_MODELS", default="translate")
@@ -93,6 +95,12 @@ class ApiSettings(SpendingSettings):
                 "EASEL_OIDC_ISSUER needs EASEL_OIDC_AUDIENCE; without it, tokens for other systems would be accepted"
             )
         return self
+
+    @property
+    def defaults(self) -> dict[str, str]:
+        """The quality and size of requests that name none, as far as the deployment has them."""
+        named = {"quality": self.default_quality, "size": self.default_size}
+        return {name: value for name, value in named.items() if value}
 
     @property
     def trusted_hosts(self) -> list[str]:

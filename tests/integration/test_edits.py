@@ -197,6 +197,7 @@ def test_another_callers_images_are_not_there(world: World) -> None:
         ({"images": [{"image_url": "http://a.example/b.png"}]}, "images[0].image_url"),
         ({"images": [{"image_url": "DATA"}, {"image_url": "nonsense"}]}, "images[1].image_url"),
         ({"images": [{"image_url": "DATA"}, {}]}, "images[1]"),
+        ({"images": [{"image_url": "DATA"}] * 17}, "images"),
     ],
 )
 def test_an_error_about_a_reference_names_the_field_that_holds_it(world: World, body: Any, param: str) -> None:

@@ -793,3 +793,10 @@ def test_a_blank_prompt_buys_nothing(world: World, door: McpDoor, prompt: str) -
     assert answer["isError"]
     assert '"prompt"' in answer["content"][0]["text"]
     assert world.jobs.messages() == []
+
+
+def test_a_key_in_a_wrong_header_is_told_the_right_one(door: McpDoor) -> None:
+    answer = door.send("POST", body="{}", authorization=None, api_key=door.key)
+    assert answer.status == 401
+    assert "Easel does not read keys from the header 'api-key'" in answer.text
+    assert door.key not in answer.text

@@ -32,3 +32,7 @@ def test_only_the_worker_loads_the_http_client_of_providers(handler: str) -> Non
 @pytest.mark.parametrize("handler", ["api", "mcp", "worker", "sweep", "dead_letter"])
 def test_pillow_waits_until_a_picture_is_opened(handler: str) -> None:
     assert "PIL" not in packages(handler)
+
+
+def test_what_only_wrong_requests_need_waits_for_them() -> None:
+    assert not packages("api") & {"difflib", "python_multipart"}

@@ -8,7 +8,6 @@ imports it when the first token arrives.
 """
 
 import logging
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -20,6 +19,7 @@ from pydantic import Field
 from core.callers.audit import note_caller
 from core.callers.browser_token_store import TokenStore
 from core.callers.model import BrowserToken, Caller, is_token_id, new_token_id
+from core.callers.origins import NOT_AN_ORIGIN, is_web_origin
 from core.callers.rate_limit import ExpiringCache
 from core.callers.signing_keys import SigningSecret, SigningUnavailable
 from core.callers.store import CallerStore
@@ -38,9 +38,6 @@ _LEEWAY_SECONDS = 5
 _REVOKED_SECONDS = 60
 
 log = logging.getLogger(__name__)
-
-# A web origin as browsers send it (RFC 6454): lower case, no path, no default port.
-_WEB_ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::[1-9][0-9]{0,4})?")
 
 # A host name has at most 253 characters.
 _Origin = Annotated[str, Field(max_length=300)]
@@ -268,13 +265,8 @@ def _invalid() -> Unauthenticated:
 
 def _check_origins(caller: Caller, origins: list[str]) -> None:
     for origin in origins:
-        if not _WEB_ORIGIN.fullmatch(origin) or origin.endswith(":443" if origin.startswith("https") else ":80"):
-            raise InvalidRequest(
-                f"'{origin[:200]}' is not a valid web origin. Write it as browsers send it: scheme and host in lower "
-                "case, a port only if it is not the default, and no path, such as https://shop.example or "
-                "http://localhost:5173.",
-                param="origins",
-            )
+        if not is_web_origin(origin):
+            raise InvalidRequest(f"'{origin[:200]}' {NOT_AN_ORIGIN}.", param="origins")
         if caller.origins and origin not in caller.origins:
             raise PermissionDenied(
                 f"The API key '{caller.name}' cannot be used from {origin}, so its token cannot either. It is valid "

@@ -16,6 +16,8 @@ _MAX_WAITING_CALLS = 4
 _KEY_SHAPE = re.compile(r"ek_[A-Za-z0-9_-]{43}")
 
 
+# The parameters that a key, or the deployment, can have defaults for.
+DEFAULT_NAMES = ("quality", "size")
 RateName = Literal["images_per_minute", "requests_per_minute"]
 RATE_NAMES: tuple[RateName, ...] = ("images_per_minute", "requests_per_minute")
 Rates = Mapping[RateName, int | None]
@@ -91,6 +93,8 @@ class Caller:
     token: BrowserToken | None = None
     signs_webhooks: bool | None = False
     answers: AnswerForm = "url"
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    """The quality and size of requests that name none, by the names of these parameters."""
 
     @property
     def subject(self) -> str:
@@ -112,6 +116,14 @@ class Caller:
             if allowed and name not in allowed:
                 return allowed
         return ()
+
+    @property
+    def only_model(self) -> str | None:
+        """The model of requests that name none, if the caller is allowed to use only one."""
+        for allowed in (self.token.models if self.token else (), self.models):
+            if len(allowed) == 1:
+                return allowed[0]
+        return None
 
     def status(self, now: float) -> str:
         """`active`, `expired` or `revoked`."""
@@ -137,6 +149,7 @@ class Caller:
             "signs_webhooks": self.signs_webhooks,
             "hides_deployment_budget": self.hides_deployment_budget or None,
             "answers": self.answers if self.answers != "url" else None,
+            "defaults": dict(self.defaults) or None,
         }
         return {name: value for name, value in fields.items() if value not in (None, [])}
 
@@ -158,6 +171,7 @@ class Caller:
             key_hash=item.get("key_hash"),
             signs_webhooks=item.get("signs_webhooks"),
             answers=item.get("answers", "url"),
+            defaults=item.get("defaults", {}),
         )
 
 

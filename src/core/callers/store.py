@@ -68,6 +68,12 @@ class CallerStore:
         """Change a caller's limits per minute (None for no limit); None if the caller does not exist."""
         return self._set(caller_id, rates)
 
+    def set_defaults(self, caller_id: str, defaults: Mapping[str, str | None]) -> Caller | None:
+        """Change a caller's defaults (None for none); None if the caller does not exist. Others stay."""
+        known: Mapping[str, str] = next((caller.defaults for _, caller in self._scan() if caller.id == caller_id), {})
+        kept = to_item({**known, **defaults})
+        return self._update(caller_id, "SET defaults = :defaults", {":defaults": {"M": kept}})
+
     def hide_deployment_budget(self, caller_id: str, *, hidden: bool) -> Caller | None:
         """Change whether a caller sees the deployment's budget; None if the caller does not exist."""
         return self._update(caller_id, "SET hides_deployment_budget = :hidden", {":hidden": {"BOOL": hidden}})

@@ -26,6 +26,7 @@ from core.catalog import Operation
 from core.errors import InvalidRequest, PermissionDenied
 from core.jobs.model import DEADLINE_SECONDS, Job, new_job
 from core.pricing import Quote, quote
+from core.purchases.alternatives import naming_alternatives
 from core.purchases.inputs import InputCollector, InputFolder
 from core.purchases.submission import JobSubmission, SubmissionContext
 from core.requests import CheckedRequest, Request
@@ -74,7 +75,8 @@ class Purchases:
             return earlier
         if context.admission:
             context.admission(checked)
-        return self._submission.submit(caller, checked, job, context)
+        with naming_alternatives(checked, 0):
+            return self._submission.submit(caller, checked, job, context)
 
     def edit(self, caller: Caller, asked: ImageRequest, context: SubmissionContext) -> Job:
         """The queued job of an edit, or the job that the same request started earlier.
@@ -90,27 +92,29 @@ class Purchases:
             return earlier
         if context.admission:
             context.admission(checked)
-        self._budgets.precheck(caller, checked.request, job.quote, priced=checked.priced)
+        with naming_alternatives(checked, len(asked.sources)):
+            self._budgets.precheck(caller, checked.request, job.quote, priced=checked.priced)
         folder = InputFolder.of(job.id, earlier)
         try:
             inputs, warnings = self._inputs.collect(caller, asked, checked.requested_model, folder)
             request = replace(job.request, inputs=inputs, warnings=job.request.warnings + warnings)
-            submitted = self._submission.submit(caller, checked, replace(job, request=request), context)
+            with naming_alternatives(checked, len(asked.sources)):
+                submitted = self._submission.submit(caller, checked, replace(job, request=request), context)
         except BaseException:
             self._discard_after_refusal(folder)
             raise
         self._inputs.discard(folder, submitted)
         return submitted
 
-    def quote(self, operation: Operation, asked: ImageRequest) -> tuple[Request, Quote]:
-        """The price of the request. Nothing is bought or stored.
+    def quote(self, operation: Operation, caller: Caller, asked: ImageRequest) -> tuple[Request, Quote]:
+        """The price of the caller's request. Nothing is bought or stored.
 
         The upper bound is what a purchase of the same request reserves.
 
         Raises:
             InvalidRequest, ModelNotFound: the model's rules.
         """
-        checked = self._resolver.check(operation, asked, _today())
+        checked = self._resolver.check(operation, asked, _today(), caller)
         return checked.request, _quoted(checked, asked)
 
     def find(self, dedupe_key: str) -> Job | None:
@@ -133,7 +137,7 @@ class Purchases:
         Raises:
             EaselError: see `generate`, apart from limits, the stop switch and what was stored.
         """
-        checked = self._resolver.check(operation, asked, _today())
+        checked = self._resolver.check(operation, asked, _today(), caller)
         if allowed := caller.allowed_models(checked.model.name):
             who = "This browser token" if caller.token else f"The API key '{caller.name}'"
             asked_for = checked.requested_model.name

@@ -210,7 +210,7 @@ class JobSubmission:
         try:
             return write(job)
         except LimitReached as reached:
-            raise self._budgets.refusal(caller, reached, job.quote.upper_bound, job.request.n) from None
+            raise self._budgets.refusal(caller, reached, job.quote, job.request.n) from None
         except Stopped as stopped:
             raise buying_stopped(stopped.reason) from None
         except StoreBusy:

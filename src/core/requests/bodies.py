@@ -195,6 +195,11 @@ class ImageRequest:
     answer_form: AnswerForm | None = None
 
     @property
+    def images_param(self) -> str:
+        """What the entry point calls all images together: `image` in forms, or the name that their own params share."""
+        return next((image.param.partition("[")[0] for image in self.images if image.param), "image")
+
+    @property
     def sources(self) -> tuple[NamedSource, ...]:
         """All input images, in the order in which they are sent to the provider."""
         images = [

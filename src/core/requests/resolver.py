@@ -2,9 +2,11 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
+from core.callers.model import Caller
 from core.catalog import Catalog, Model, Operation, Successor
 from core.errors import InvalidRequest, ModelNotFound
 from core.requests import CheckedRequest, Parameters, Request, RequestWarning
@@ -18,10 +20,12 @@ class ModelPolicy:
     """How model names are resolved: the default, and what happens to retired models.
 
     `translate` runs the successor and says so, `reject` refuses and names it, `forward` sends the name unchanged.
+    `defaults` are the deployment's quality and size for requests that name none.
     """
 
     default_model: str
     retired: RetiredPolicy
+    defaults: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,12 @@ class Resolver:
     catalog: Catalog
     policy: ModelPolicy
 
-    def check(self, operation: Operation, image_request: ImageRequest, today: date) -> CheckedRequest:
+    def check(
+        self, operation: Operation, image_request: ImageRequest, today: date, caller: Caller | None = None
+    ) -> CheckedRequest:
         """The request, still without its inputs, and the model that runs it.
+
+        What it leaves out is what the caller's key or the deployment has a default for, and else the provider's.
 
         Raises:
             InvalidRequest: a rule is broken; it names the parameter and what is allowed.
@@ -45,17 +53,21 @@ class Resolver:
                 "Missing required parameter: 'prompt'.", param="prompt", code="missing_required_parameter"
             )
         prompt: str = given.pop("prompt")
-        name: str = given.pop("model", self.policy.default_model)
+        name: str = given.pop("model", (caller and caller.only_model) or self.policy.default_model)
         asked = self.find(name, today)
         check(operation, asked, prompt, given)
-        model, parameters, warnings = self._apply_lifecycle(asked, given, today)
-        if model.name != asked.name:
-            check(operation, model, prompt, parameters)
+        model = self._running(asked, today)
+        parameters, changes = _translated(asked.successor, given) if asked.successor and model != asked else (given, [])
+        parameters, warnings = self._with_defaults(operation, model, prompt, parameters, caller)
+        if asked.successor and model != asked:
+            changes += _set_old_defaults(asked.successor, given, parameters)
+        check(operation, model, prompt, parameters)
         if operation == "edit":
             for each in (asked, model):
                 check_inputs(
                     each,
                     len(image_request.images),
+                    param=image_request.images_param,
                     mask=image_request.mask is not None,
                     markup=image_request.markup is not None,
                     output_format=parameters.get("output_format"),
@@ -66,7 +78,11 @@ class Resolver:
             model=model.name,
             parameters=parameters,
             requested={"model": name, **given},
-            warnings=warnings + _provider_warnings(model, parameters),
+            warnings=(
+                *self._lifecycle_warnings(asked, model, changes, today),
+                *warnings,
+                *_provider_warnings(model, parameters),
+            ),
         )
         return CheckedRequest(request, model, asked, _fingerprint(request, image_request))
 
@@ -81,33 +97,57 @@ class Resolver:
             raise no_such_model(name, self.catalog, today)
         return model
 
-    def _apply_lifecycle(
-        self, asked: Model, given: Parameters, today: date
-    ) -> tuple[Model, Parameters, tuple[RequestWarning, ...]]:
-        """The model that actually runs, its parameters, and warnings about it."""
-        if asked.retired_on is None or self.policy.retired == "forward":
-            return asked, dict(given), ()
-        successor = f" Use '{asked.successor.model}' instead." if asked.successor else ""
-        if asked.lifecycle(today) == "retiring":
-            warning = RequestWarning(
-                "model_retiring", f"'{asked.name}' will be shut down on {asked.retired_on}.{successor}", "model"
-            )
-            return asked, dict(given), (warning,)
+    def _running(self, asked: Model, today: date) -> Model:
+        """The model that runs: the one that was requested or, if it was shut down, its successor.
+
+        Raises:
+            ModelNotFound: it was shut down, and no successor may run instead.
+        """
+        if asked.lifecycle(today) != "retired" or self.policy.retired == "forward":
+            return asked
         if self.policy.retired == "reject" or asked.successor is None:
             raise ModelNotFound(
-                f"The model '{asked.name}' was shut down on {asked.retired_on}.{successor}",
+                f"The model '{asked.name}' was shut down on {asked.retired_on}.{_successor(asked)}",
                 param="model",
                 code="model_retired",
             )
-        model = self.find(asked.successor.model, today)
-        parameters, changes = _translated(asked.successor, given)
-        details = f" ({'; '.join(changes)})" if changes else ""
-        warning = RequestWarning(
-            "model_translated",
-            f"'{asked.name}' was shut down on {asked.retired_on}; '{model.name}' ran instead{details}.",
-            "model",
-        )
-        return model, parameters, (warning,)
+        return self.find(asked.successor.model, today)
+
+    def _lifecycle_warnings(
+        self, asked: Model, model: Model, changes: list[str], today: date
+    ) -> tuple[RequestWarning, ...]:
+        if model != asked:
+            details = f" ({'; '.join(changes)})" if changes else ""
+            text = f"'{asked.name}' was shut down on {asked.retired_on}; '{model.name}' ran instead{details}."
+            return (RequestWarning("model_translated", text, "model"),)
+        if asked.lifecycle(today) == "retiring" and self.policy.retired != "forward":
+            text = f"'{asked.name}' will be shut down on {asked.retired_on}.{_successor(asked)}"
+            return (RequestWarning("model_retiring", text, "model"),)
+        return ()
+
+    def _with_defaults(
+        self, operation: Operation, model: Model, prompt: str, given: Parameters, caller: Caller | None
+    ) -> tuple[Parameters, tuple[RequestWarning, ...]]:
+        """The parameters with the defaults of the caller's key or the deployment, where the request names none.
+
+        A default that the model does not accept in this request is left out, with a warning.
+        """
+        parameters, warnings = dict(given), []
+        for name, value in {**self.policy.defaults, **(caller.defaults if caller else {})}.items():
+            if name in given:
+                continue
+            try:
+                check(operation, model, prompt, {**parameters, name: value})
+            except InvalidRequest:
+                text = f"The default {name} '{value}' was not used: '{model.name}' does not accept it in this request."
+                warnings.append(RequestWarning("default_not_used", text, name))
+            else:
+                parameters[name] = value
+        return parameters, tuple(warnings)
+
+
+def _successor(model: Model) -> str:
+    return f" Use '{model.successor.model}' instead." if model.successor else ""
 
 
 def no_such_model(name: str, catalog: Catalog, today: date) -> ModelNotFound:
@@ -119,8 +159,10 @@ def no_such_model(name: str, catalog: Catalog, today: date) -> ModelNotFound:
 
 
 def _fingerprint(request: Request, image_request: ImageRequest) -> str:
+    """Of what the caller said, without any default: a request sent again is the same when a default has changed."""
     sources = [(source.role, source.image.name) for source in image_request.sources]
-    content = [request.operation, request.prompt, request.requested, sources]
+    requested = {name: value for name, value in request.requested.items() if name in image_request.parameters}
+    content = [request.operation, request.prompt, requested, sources]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -135,11 +177,14 @@ def _translated(successor: Successor, given: Parameters) -> tuple[Parameters, li
         parameters[name] = successor.values.get(name, {}).get(str(value), value)
         if parameters[name] != value:
             changes.append(f"'{name}' was changed from {value} to {parameters[name]}")
-    for name, value in successor.defaults.items():
-        if name not in given:
-            parameters[name] = value
-            changes.append(f"'{name}' was set to {value}")
     return parameters, changes
+
+
+def _set_old_defaults(successor: Successor, given: Parameters, parameters: Parameters) -> list[str]:
+    """Set what a retired model did where nothing else says, and return what was set."""
+    missing = {name: value for name, value in successor.defaults.items() if name not in {**given, **parameters}}
+    parameters.update(missing)
+    return [f"'{name}' was set to {value}" for name, value in missing.items()]
 
 
 def _provider_warnings(model: Model, parameters: Parameters) -> tuple[RequestWarning, ...]:

@@ -61,8 +61,10 @@ def _is_blank(text: str) -> bool:
     return all(character in _FILLERS or unicodedata.category(character) in _INVISIBLE for character in text)
 
 
-def check_inputs(model: Model, images: int, *, mask: bool, markup: bool, output_format: str | None) -> None:
+def check_inputs(model: Model, images: int, *, param: str, mask: bool, markup: bool, output_format: str | None) -> None:
     """Check the number and kinds of an edit's inputs against the rules of its model, before any of them is read.
+
+    `param` is what the entry point calls the images.
 
     Raises:
         InvalidRequest: there are too few or too many images, or a mask or markup that is not allowed.
@@ -79,7 +81,7 @@ def check_inputs(model: Model, images: int, *, mask: bool, markup: bool, output_
         )
     if images > rules.max_count:
         raise InvalidRequest(
-            f"{images} input images were sent; '{model.name}' accepts at most {rules.max_count}.", param="image"
+            f"{images} input images were sent; '{model.name}' accepts at most {rules.max_count}.", param=param
         )
     if mask and markup:
         raise InvalidRequest("'mask' and 'markup' cannot be used together.", param="markup")

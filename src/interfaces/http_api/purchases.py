@@ -49,11 +49,11 @@ def quote() -> Response[str]:
     call = Call(routes.current_event)
     caller = call.caller(services())
     if call.is_form:
-        request, quoted = services().purchases.quote("edit", _edit_of_form(call))
+        request, quoted = services().purchases.quote("edit", caller, _edit_of_form(call))
     elif (document := parse_json(call.body)).get("images"):
-        request, quoted = services().purchases.quote("edit", edit_of_json(document))
+        request, quoted = services().purchases.quote("edit", caller, edit_of_json(document))
     else:
-        request, quoted = services().purchases.quote("generation", generation_of_json(document))
+        request, quoted = services().purchases.quote("generation", caller, generation_of_json(document))
     return answer(200, quote_document(request, quoted, services().budgets.remaining(caller)))
 
 

@@ -33,10 +33,10 @@ def edit(session: Session, arguments: Edit) -> Job:
     return services().purchases.edit(session.caller, asked, _context(session, arguments))
 
 
-def quote(arguments: Quote) -> tuple[Request, Price]:
+def quote(session: Session, arguments: Quote) -> tuple[Request, Price]:
     """What the same arguments would cost: as an edit if they hold images, else as a generation. Buys nothing."""
     asked = _edit(arguments, None)
-    return services().purchases.quote("edit" if asked.sources else "generation", asked)
+    return services().purchases.quote("edit" if asked.sources else "generation", session.caller, asked)
 
 
 def _edit(arguments: Edit | Quote, deadline_seconds: int | None) -> ImageRequest:

@@ -116,7 +116,7 @@ def cancel_image_job(session: Session, given: CancelJob, watch: Watch) -> CallTo
 
 def quote_image(session: Session, given: Quote, watch: Watch) -> CallToolResult:
     """Return what generate_image or, with images, edit_image would cost with the same arguments. Buys nothing."""
-    request, price = purchases.quote(given)
+    request, price = purchases.quote(session, given)
     return tool_result(
         QuoteResult(
             model=request.model,
