@@ -259,7 +259,7 @@ class Call:
     def answers(self, services: Services, caller: Caller) -> Answers:
         """Builds the documents that answer this call."""
         base_url = services.settings.public_url or self._base_url()
-        return Answers(services.image_links, base_url, self.now, lambda: services.budgets.remaining(caller))
+        return Answers(services.image_links, base_url, self.now, lambda: services.budgets.remaining_if_known(caller))
 
     @property
     def on_function_url(self) -> bool:

@@ -87,10 +87,10 @@ def _bought(
     answers = call.answers(services(), caller)
     joined = job.request_id != call.request_id
     if job.finished:
-        if joined and call.sdk_attempt is not None:
-            services().purchases.expect_again(job, context, expected=False)
+        if joined and job.status == "succeeded":
+            services().purchases.delivered(job, context)
         return answer(200, answers.result(job, joined=joined))
     if call.waits_by_retrying:
-        services().purchases.expect_again(job, context, expected=True)
+        services().purchases.expect_again(job, context)
         raise JobNotFinished(job.id)
     return pending(202, answers.job(job, joined=joined), answers.job_url(job))
