@@ -556,8 +556,7 @@ def a_browser_token_is_made(stack: Stack, key: Key, _: SimulatorControl) -> bool
 
 CHECKS: dict[str, Check] = {
     "AcceptAndReadJobs": an_image_is_made,
-    "FindChargedEnds": an_equal_request_finds_a_charged_end,
-    "FindChargedEndsForAssistants": an_assistant_makes_an_image_without_a_request_id,
+    "FindEqualRequestsForAssistants": an_assistant_makes_an_image_without_a_request_id,
     "RememberChargedEnds": an_equal_request_finds_a_charged_end,
     "RememberEndsInDoubt": a_dead_letter_ends_its_job_in_doubt,
     "RememberStuckJobsInDoubt": the_sweep_ends_a_job_in_doubt,

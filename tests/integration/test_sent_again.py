@@ -14,7 +14,7 @@ from requests.adapters import HTTPAdapter
 
 from cli import drops, keys
 from core import aws
-from core.jobs.model import END_ANSWERS_SECONDS
+from core.jobs.model import AGAIN_SECONDS
 from core.jobs.store import JobStore
 from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
@@ -221,7 +221,7 @@ def test_a_drop_is_a_purchase_of_its_own(world: World) -> None:
     assert bought(world) == 2
 
 
-# ---------------------------------------------------------------- told to send it again
+# ---------------------------------------------------------------- sent again for good reason
 
 
 def sdk_call(world: World, **headers: str) -> Answer:
@@ -244,15 +244,15 @@ def test_a_client_that_was_told_to_send_it_again_may_do_so_as_a_first_attempt(wo
 
 def test_a_wait_ends_as_ever_if_a_repetition_cannot_be_noted(world: World) -> None:
     def fail(params: dict[str, Any], **_: Any) -> None:
-        if "awaited" in params["Item"]:
+        if params["Item"]["id"]["S"].startswith("again#"):
             raise ConnectionClosedError(endpoint_url="https://aws.test")
 
     event = "provide-client-params.dynamodb.PutItem"
-    aws.dynamodb().meta.events.register(event, fail, unique_id="awaited")
+    aws.dynamodb().meta.events.register(event, fail, unique_id="again")
     try:
         first = sdk_call(world)
     finally:
-        aws.dynamodb().meta.events.unregister(event, unique_id="awaited")
+        aws.dynamodb().meta.events.unregister(event, unique_id="again")
     assert (first.status, first.headers["x-should-retry"]) == (409, "true")
     again = sdk_call(world, **{"x-stainless-retry-count": "1"})
     assert again.json()["error"]["job_id"] == first.json()["error"]["job_id"]
@@ -263,6 +263,51 @@ def test_what_was_told_to_a_request_with_a_key_is_nothing_to_one_without(world: 
     assert sdk_call(world).json()["error"]["job_id"] != named
 
 
+def test_a_request_that_easel_failed_to_answer_finds_its_job(world: World) -> None:
+    """The transaction was carried out, and nobody knows."""
+
+    def lose(**_: Any) -> None:
+        raise ConnectionClosedError(endpoint_url="https://aws.test")
+
+    event = "after-call.dynamodb.TransactWriteItems"
+    aws.dynamodb().meta.events.register(event, lose, unique_id="lost")
+    try:
+        failed = post(world)
+    finally:
+        aws.dynamodb().meta.events.unregister(event, unique_id="lost")
+    assert (failed.status, failed.json()["error"]["code"]) == (500, "internal_error")
+    with world.jobs.working():
+        again = post(world, prefer="wait=20")
+        world.jobs.set_numbers(again.json()["id"], check_at=1)  # Its message was never sent: the sweep sends it.
+        world.jobs.sweep()
+        again = post(world, prefer="wait=20")
+    assert (again.status, again.json()["easel"]["joined"], bought(world)) == (200, True, 1)
+    assert post(world).json()["easel"]["joined"] is False  # The images were delivered.
+
+
+def test_a_purchase_is_answered_although_its_job_and_budget_cannot_be_read(world: World) -> None:
+    """An error would say that it failed, and clients would repeat it."""
+    broken: list[str] = []
+
+    def fail(model: Any, **_: Any) -> None:
+        if model.name in broken:
+            raise ConnectionClosedError(endpoint_url="https://aws.test")
+
+    def break_once_it_is_queued(**_: Any) -> None:
+        broken.extend(["GetItem", "BatchGetItem"])
+
+    aws.dynamodb().meta.events.register("provide-client-params.dynamodb", fail, unique_id="broken")
+    aws.sqs().meta.events.register("after-call.sqs.SendMessage", break_once_it_is_queued, unique_id="queued")
+    try:
+        answer = post(world, prefer="wait=1")
+    finally:
+        aws.dynamodb().meta.events.unregister("provide-client-params.dynamodb", unique_id="broken")
+        aws.sqs().meta.events.unregister("after-call.sqs.SendMessage", unique_id="queued")
+    assert broken
+    assert answer.status == 202
+    assert answer.json()["easel"]["cost"]["budget_left_micro_usd"] is None
+
+
 # ---------------------------------------------------------------- how long, and what becomes of it
 
 
@@ -271,7 +316,7 @@ def test_the_ten_minutes_begin_with_the_end(world: World, clock: Clock) -> None:
     clock.forward(1000)
     world.simulator.plan("reset")
     world.jobs.deliver(job_id)
-    clock.forward(END_ANSWERS_SECONDS - 5)
+    clock.forward(AGAIN_SECONDS - 5)
     assert found(post(world)) == job_id
     assert McpDoor(world.api.key).call("generate_image", **BODY).result["structuredContent"]["job_id"] == job_id
     clock.forward(6)
@@ -291,12 +336,11 @@ def test_once_it_is_resolved_as_charged_it_is_still_found(world: World) -> None:
     assert found(post(world)) == job_id
 
 
-def test_an_end_whose_job_is_deleted_is_found_by_nobody(world: World) -> None:
-    job_id = ended(world)
-    aws.dynamodb().delete_item(TableName="jobs", Key={"id": {"S": job_id}})
-    again = post(world)
-    assert again.status == 202
-    assert again.json()["id"] != job_id
+def test_an_end_whose_job_is_deleted_answers_nobody(world: World) -> None:
+    aws.dynamodb().delete_item(TableName="jobs", Key={"id": {"S": ended(world)}})
+    assert post(world).status == 202
+    world.jobs.work()
+    assert bought(world) == 2
 
 
 def test_joined_says_whether_a_request_found_an_earlier_job(world: World) -> None:

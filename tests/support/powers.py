@@ -177,8 +177,8 @@ _CALLS: tuple[tuple[str, tuple[str, ...], tuple[str, str, dict[str, Any]]], ...]
     ),
     (
         "let a request find a job that it did not start",
-        tuple(role for role in ALL if role not in ("WorkerRole", "DeadLetterRole", "SweepRole")),
-        _put("JobsTable", _item("id", "ended#key_0#x")),
+        tuple(role for role in ALL if role not in ("ApiRole", "WorkerRole", "DeadLetterRole", "SweepRole")),
+        _put("JobsTable", _item("id", "again#key_0#x")),
     ),
     (
         "delete an image's record",

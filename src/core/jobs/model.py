@@ -31,8 +31,8 @@ Stage = Literal["claimed", "calling", "storing"]
 QUEUE_PATIENCE_SECONDS = 60
 # The end of a job is normally announced within seconds; after this many, the sweep checks on it.
 ANNOUNCEMENT_PATIENCE_SECONDS = 60
-# For so long after it ended, a job that was charged without a result answers equal requests that have no key.
-END_ANSWERS_SECONDS = 600
+# For so long, a job that was charged without a result answers equal requests that have no key.
+AGAIN_SECONDS = 600
 # So long before the record of an unknown outcome expires, what it holds in the ledger is counted as spent.
 DOUBT_ENDS_BEFORE_EXPIRY_SECONDS = 3600
 # The longest that a job may wait for its purchase, retries and back-off included; its caller may ask for less.

@@ -3,9 +3,10 @@
 One table holds, by `id`: jobs (`job_…`), images (`img_…`), uploads (`file_…`, see uploads.store) and, for minutes,
 pointers that let a request that is sent again find its first job:
 
-    retry#…    an SDK says that it sends a request again, or was told to; written before the job of its first attempt
+    retry#…    an SDK sends a request again and says so; written before the job of its first attempt
     repeat#…   a client of the MCP server sends a request again without saying so; written before its first job
-    ended#…    anyone sends a request again whose job was charged without a result; written with the job's end
+    again#…    any client sends a request again whose job was charged without a result, which is written with the end of
+               that job, or that was answered as unfinished or with a fault of Easel
 
 The index by_owner lists a caller's items, newest first. The sparse index by_check lists the jobs that the sweep has to
 check, by time: those that are unfinished, whose end has not been announced, or whose outcome stays unknown.
@@ -17,6 +18,7 @@ Transactions that meet at a balance cancel each other; they are repeated until t
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +26,7 @@ from pydantic import TypeAdapter
 
 from core.dynamodb import ItemUnreadable, from_item, newest_of, read_item, to_item, unchanged_since
 from core.images.model import Image
-from core.jobs.model import END_ANSWERS_SECONDS, Job
+from core.jobs.model import AGAIN_SECONDS, Job
 from core.ledger.store import LedgerStore, LimitReached, Step, Stopped
 
 if TYPE_CHECKING:
@@ -65,18 +67,11 @@ class JobUnreadable(ItemUnreadable):
 
 @dataclass(frozen=True)
 class JobPointer:
-    """Remembers the job of a request for when it is sent again, until `expires_at` (Unix seconds).
-
-    `awaited` says that the client was told to send it again, so that any equal request is a repetition.
-    """
+    """Remembers the job of a request for when it is sent again, until `expires_at` (Unix seconds)."""
 
     id: str
     job_id: str
     expires_at: int
-    awaited: bool = False
-
-
-_pointer_data = TypeAdapter(JobPointer)
 
 
 def retry_pointer_id(subject: str, fingerprint: str) -> str:
@@ -89,9 +84,15 @@ def repeat_pointer_id(caller_id: str, fingerprint: str) -> str:
     return f"repeat#{caller_id}#{fingerprint}"
 
 
-def ended_pointer_id(subject: str, fingerprint: str) -> str:
-    """The pointer's id for requests that are sent again after their job was charged without a result."""
-    return f"ended#{subject}#{fingerprint}"
+def again_pointer(job: Job, since: int) -> JobPointer:
+    """What lets equal requests find a job for some minutes, from `since` (Unix seconds)."""
+    pointer_id = again_pointer_id(job.subject, job.fingerprint)
+    return JobPointer(pointer_id, job.id, since + AGAIN_SECONDS)
+
+
+def again_pointer_id(subject: str, fingerprint: str) -> str:
+    """The pointer's id for requests that any client may send again without saying so."""
+    return f"again#{subject}#{fingerprint}"
 
 
 class JobStore:
@@ -136,7 +137,7 @@ class JobStore:
         images = saved.images if saved.status == "succeeded" else ()
         items = [_image_item(image) for image in images]
         if saved.charged_without_result and saved.resolved_at is None:
-            items.append(_pointer_item(_pointer_to_end(saved)))
+            items.append(_pointer_item(again_pointer(saved, saved.finished_at or 0)))
         more = [_unconditional({"Put": {"TableName": self._table, "Item": item}}) for item in items]
         self._write(job, saved, Step({"Put": self._put_next(saved)}, lambda _: JobChanged(job.id)), more)
         return saved
@@ -154,9 +155,19 @@ class JobStore:
         }
         self._write(job, None, Step({"Delete": delete}, lambda _: JobChanged(job.id)))
 
-    def point_retries(self, pointer: JobPointer) -> None:
-        """Point the retries of a request at its job. Written before the job itself, and when `awaited` changes."""
+    def point(self, pointer: JobPointer) -> None:
+        """Write a pointer, over another that may be there."""
         self._client.put_item(TableName=self._table, Item=_pointer_item(pointer))
+
+    def point_no_longer(self, pointer: JobPointer) -> None:
+        """Delete a pointer, unless it points to another job."""
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.delete_item(
+                TableName=self._table,
+                Key={"id": {"S": pointer.id}},
+                ConditionExpression="job_id = :job",
+                ExpressionAttributeValues={":job": {"S": pointer.job_id}},
+            )
 
     def point_repeats(self, pointer: JobPointer, now: float, over: str | None) -> str:
         """Point equal requests at a job, unless they already have one; returns the id of the job they all find.
@@ -171,14 +182,13 @@ class JobStore:
                 ExpressionAttributeValues={":now": {"N": str(int(now))}, ":over": {"S": over or "none"}},
             )
         except self._client.exceptions.ConditionalCheckFailedException:
-            held = self.pointer(pointer.id, now)
-            return held.job_id if held else pointer.job_id
+            return self.pointed_at(pointer.id, now) or pointer.job_id
         return pointer.job_id
 
-    def pointer(self, pointer_id: str, now: float) -> JobPointer | None:
-        """The pointer of that id (a strongly consistent read); None once it has expired."""
+    def pointed_at(self, pointer_id: str, now: float) -> str | None:
+        """The id of the job that a pointer names (a strongly consistent read); None once the pointer has expired."""
         item = self._get(pointer_id)
-        return read_item(_pointer_data, item) if item and item["expires_at"] > now else None
+        return str(item["job_id"]) if item and item["expires_at"] > now else None
 
     def list_of(self, caller_id: str, limit: int, after: Job | None) -> tuple[list[Job], bool]:
         """A caller's jobs, newest first, and whether there are more. `after` is the last job of the page before."""
@@ -384,13 +394,8 @@ def _job_item(job: Job) -> dict[str, Any]:
     return to_item(document)
 
 
-def _pointer_to_end(job: Job) -> JobPointer:
-    ended_at = job.finished_at or 0
-    return JobPointer(ended_pointer_id(job.subject, job.fingerprint), job.id, ended_at + END_ANSWERS_SECONDS)
-
-
 def _pointer_item(pointer: JobPointer) -> dict[str, Any]:
-    return to_item(_pointer_data.dump_python(pointer, exclude_defaults=True))
+    return to_item({"id": pointer.id, "job_id": pointer.job_id, "expires_at": pointer.expires_at})
 
 
 def _created_image(image: Image) -> str:

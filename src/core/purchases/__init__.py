@@ -121,13 +121,13 @@ class Purchases:
         """The job of an earlier request with this `SubmissionContext.dedupe_key`."""
         return self._submission.find(dedupe_key)
 
-    def expect_again(self, job: Job, context: SubmissionContext, *, expected: bool) -> None:
-        """Note that the client of an SDK was told to send the request again, or that it has its answer now.
+    def expect_again(self, job: Job, context: SubmissionContext) -> None:
+        """Note that the client was told to send the request again: equal ones without a key find the job."""
+        self._submission.expect_again(job, context)
 
-        Until then, every equal request without a key of its own finds the job.
-        """
-        if context.idempotency_key is None:
-            self._submission.expect_again(job, expected=expected)
+    def delivered(self, job: Job, context: SubmissionContext) -> None:
+        """Note that a request that was sent again got its images: the next equal one is a new purchase."""
+        self._submission.delivered(job, context)
 
     def check(
         self, operation: Operation, caller: Caller, asked: ImageRequest, context: SubmissionContext

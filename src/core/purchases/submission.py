@@ -19,7 +19,8 @@ from core.jobs.store import (
     JobPointer,
     JobStore,
     StoreBusy,
-    ended_pointer_id,
+    again_pointer,
+    again_pointer_id,
     repeat_pointer_id,
     retry_pointer_id,
 )
@@ -57,6 +58,11 @@ class SubmissionContext:
     origin: Origin | None = None
     admission: Callable[[CheckedRequest], None] | None = None
 
+    @property
+    def is_recognised(self) -> bool:
+        """Whether the same request finds its job in any case: by its name, or since every equal one does."""
+        return any(each is not None for each in (self.idempotency_key, self.dedupe_key, self.repeat_seconds))
+
 
 class Identity(NamedTuple):
     """The id of a request's job. One that `is_new` was made for this request; another may be that of an earlier one."""
@@ -77,7 +83,7 @@ class JobSubmission:
         """Which job a request belongs to: the same for the same purchase, as far as the client lets us recognise it.
 
         A name decides alone: an entry point's own, or the caller's idempotency key. Without one, a retry finds what it
-        repeats, and any equal request a job that was charged without a result a short while ago.
+        repeats, and any equal request a job that was charged without a result a short while ago, or is still awaited.
         """
         if context.dedupe_key is not None:
             return Identity(new_job_id(_ANY_CALLER, context.dedupe_key))
@@ -91,18 +97,24 @@ class JobSubmission:
         """The job of an earlier request with that dedupe key."""
         return self._jobs.get(new_job_id(_ANY_CALLER, dedupe_key))
 
-    def expect_again(self, job: Job, *, expected: bool) -> None:
-        """Let any equal request of an SDK find the job, since its client was told to send it again; or no longer.
+    def expect_again(self, job: Job, context: SubmissionContext) -> None:
+        """Let equal requests without a key find the job for some minutes: its client is likely to send one.
 
-        Whoever calls an SDK may repeat its last attempt, which then is a first one. Without the table, only those
-        repetitions find the job that the SDK marks.
+        A failure of the table is logged and nothing more: then only retries find the job that say they are.
         """
-        until = int(time.time()) + RETRY_WINDOW_SECONDS
-        pointer = JobPointer(retry_pointer_id(job.subject, job.fingerprint), job.id, until, awaited=expected)
+        if not context.is_recognised:
+            self._try_to_point(job, lambda: self._jobs.point(again_pointer(job, int(time.time()))))
+
+    def delivered(self, job: Job, context: SubmissionContext) -> None:
+        """Let equal requests be new purchases: the client that sent its request again has its images."""
+        if not context.is_recognised:
+            self._try_to_point(job, lambda: self._jobs.point_no_longer(again_pointer(job, int(time.time()))))
+
+    def _try_to_point(self, job: Job, write: Callable[[], None]) -> None:
         try:
-            self._jobs.point_retries(pointer)
+            write()
         except (BotoCoreError, ClientError) as error:
-            log.warning("a repetition is not expected", extra={"job_id": job.id, "error": type(error).__name__})
+            log.warning("a pointer was not written", extra={"job_id": job.id, "error": type(error).__name__})
 
     def job(self, job_id: str) -> Job | None:
         """The job with that id, of any caller."""
@@ -118,6 +130,13 @@ class JobSubmission:
             ServiceUnavailable: the queue cannot be reached, or too many requests are being booked; nothing is left
                 behind.
         """
+        try:
+            return self._submit(caller, checked, job, context)
+        except (BotoCoreError, ClientError):
+            self.expect_again(job, context)  # It may have been written all the same.
+            raise
+
+    def _submit(self, caller: Caller, checked: CheckedRequest, job: Job, context: SubmissionContext) -> Job:
         try:
             created = self._write(caller, self._jobs.create, self._reserving(caller, checked, job))
         except JobExists:
@@ -163,17 +182,16 @@ class JobSubmission:
         return revived
 
     def _identify_retry(self, caller: Caller, fingerprint: str, sdk_attempt: int | None) -> Identity:
-        """The job that the SDK's first attempt started; else one that was charged without a result; else a new one."""
+        """The job that the SDK's first attempt started; else one that equal requests find now; else a new one."""
         now = time.time()
         pointer_id = retry_pointer_id(caller.subject, fingerprint)
-        first = self._jobs.pointer(pointer_id, now) if sdk_attempt is not None else None
-        if first and (sdk_attempt or first.awaited):
-            return Identity(first.job_id)
-        if earlier := self._charged_without_result(caller, fingerprint, now):
+        if sdk_attempt and (first := self._jobs.pointed_at(pointer_id, now)):
+            return Identity(first)
+        if earlier := self._found_again(caller, fingerprint, now):
             return Identity(earlier)
         job_id = new_job_id(caller.subject, None)
         if sdk_attempt is not None:
-            self._jobs.point_retries(JobPointer(pointer_id, job_id, int(now) + RETRY_WINDOW_SECONDS))
+            self._jobs.point(JobPointer(pointer_id, job_id, int(now) + RETRY_WINDOW_SECONDS))
         return Identity(job_id, is_new=True)
 
     def _identify_repeat(self, caller: Caller, fingerprint: str, seconds: int) -> Identity:
@@ -183,24 +201,25 @@ class JobSubmission:
         """
         now = time.time()
         pointer_id = repeat_pointer_id(caller.id, fingerprint)
-        first = self._jobs.pointer(pointer_id, now)
-        job = self._jobs.get(first.job_id) if first else None
-        if first and (job is None or job.answers_equal_requests):
-            return Identity(first.job_id)  # Without a job: a crash, or the other request is about to write it.
-        if earlier := self._charged_without_result(caller, fingerprint, now):
+        first = self._jobs.pointed_at(pointer_id, now)
+        if earlier := self._unless_free(first) or self._found_again(caller, fingerprint, now):
             return Identity(earlier)
         pointer = JobPointer(pointer_id, new_job_id(caller.id, None), int(now) + seconds)
-        found = self._jobs.point_repeats(pointer, now, over=first.job_id if first else None)
+        found = self._jobs.point_repeats(pointer, now, over=first)
         return Identity(found, is_new=found == pointer.job_id)
 
-    def _charged_without_result(self, caller: Caller, fingerprint: str, now: float) -> str | None:
-        """The id of an equal request's job that ended a short while ago, charged or in doubt, without a result.
+    def _found_again(self, caller: Caller, fingerprint: str, now: float) -> str | None:
+        """The id of the job that every equal request of the caller finds now, if there is one.
 
-        If its images came after all, it answers them; if it was found to be free, it is nobody's answer.
+        It was charged without a result, or its client has good reason to send the request again.
         """
-        pointer = self._jobs.pointer(ended_pointer_id(caller.subject, fingerprint), now)
-        job = self._jobs.get(pointer.job_id) if pointer else None
-        return job.id if job is not None and job.answers_equal_requests else None
+        return self._unless_free(self._jobs.pointed_at(again_pointer_id(caller.subject, fingerprint), now))
+
+    def _unless_free(self, job_id: str | None) -> str | None:
+        """The id of a job that a pointer names, unless it ended free of charge, so that it can be bought anew."""
+        job = self._jobs.get(job_id) if job_id else None
+        # Without a job: a crash, or the request that started it is about to write it.
+        return job_id if job is None or job.answers_equal_requests else None
 
     def _reserving(self, caller: Caller, checked: CheckedRequest, job: Job) -> Job:
         return job.reserving(self._budgets.reservation(caller, job.request, job.quote, priced=checked.priced))

@@ -111,7 +111,7 @@ class Cost(TypedDict):
     price_date: str
     """The day of the price list that was used."""
     budget_left_micro_usd: int | None
-    """What may be spent from now on, by the tightest budget; null if there is none."""
+    """What may be spent from now on, by the tightest budget; null if there is none, or if it cannot be read."""
 
 
 class JobAdditions(TypedDict):

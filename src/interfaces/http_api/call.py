@@ -276,7 +276,7 @@ class Call:
         base_url = services.settings.public_url or self._base_url()
         by_link = (form or caller.answers) == "link"
         links = Permalinks(base_url) if by_link else services.image_links
-        return Answers(links, base_url, self.now, lambda: services.budgets.remaining(caller))
+        return Answers(links, base_url, self.now, lambda: services.budgets.remaining_if_known(caller))
 
     @property
     def on_function_url(self) -> bool:

@@ -92,14 +92,14 @@ def _bought(
     answers = call.answers(services(), caller, form)
     joined = job.request_id != call.request_id
     if job.finished:
-        if joined and call.sdk_attempt is not None:
-            services().purchases.expect_again(job, context, expected=False)
+        if joined and job.status == "succeeded":
+            services().purchases.delivered(job, context)
         document = answers.result(job, joined=joined)
         if form == "b64_json":
             add_base64(document, job, services().image_store)
         return answer(200, document)
     if call.waits_by_retrying:
-        services().purchases.expect_again(job, context, expected=True)
+        services().purchases.expect_again(job, context)
         raise JobNotFinished(job.id)
     return pending(202, answers.job(job, joined=joined), answers.job_url(job))
 

@@ -34,8 +34,8 @@ class Session:
 
         Models damage long signed URLs when they copy them.
         """
-        url = services().settings.public_url
-        return Answers(Permalinks(url), url, time.time(), self.budget_left)
+        url, budgets = services().settings.public_url, services().budgets
+        return Answers(Permalinks(url), url, time.time(), lambda: budgets.remaining_if_known(self.caller))
 
     def budget_left(self) -> int | None:
         """Micro-dollars that the caller can still spend; None without a budget."""

@@ -11,7 +11,7 @@ import boto3
 from PIL import Image
 
 from cli import drops, keys
-from core.jobs.model import END_ANSWERS_SECONDS, Job
+from core.jobs.model import AGAIN_SECONDS, Job
 from core.ledger.model import Budget
 from tests.support.faults.cloud import Cloud
 from tests.support.world.http_api import Answer
@@ -100,13 +100,18 @@ def _generate_as_an_sdk(caller: Caller) -> None:
 
 
 def _generate_by_status(caller: Caller) -> None:
-    """Repeats on every 5xx and lost answer, without a key or a word about it, as clients do that only see the status.
+    """Repeats on every 5xx, without a key or a word about it, as clients do that only see the status.
 
-    If the door died and the job goes on, it does not: before the end, an equal request is another purchase.
+    If the door died, it does not, unless it may: nobody knows that a job was never answered that goes on or succeeded.
     """
     for _ in range(_STATUS_RETRIES + 1):
         answer = caller.generate({"prefer": "wait=20"})
-        if (answer is not None and answer.status < 500) or caller.cloud.open_jobs():
+        if answer is None:
+            with caller.cloud.wire.outside():
+                alive = [job for job in caller.cloud.jobs() if not job.charged_without_result]
+            if alive:
+                return
+        elif answer.status < 500:
             return
         caller.cloud.wire.let_pass(1)
 
@@ -244,7 +249,7 @@ def _repeating(send: Callable[[Caller], None]) -> Callable[[Caller], None]:
     def act(caller: Caller) -> None:
         with caller.cloud.wire.outside():
             jobs = caller.cloud.jobs()
-        soon = time.time() - END_ANSWERS_SECONDS
+        soon = time.time() - AGAIN_SECONDS
         ended = [job for job in jobs if job.charged_without_result and (job.finished_at or 0) > soon]
         if ended:
             caller.repeated = ended[0]
