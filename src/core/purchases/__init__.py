@@ -85,6 +85,7 @@ class Purchases:
             NotFound: an input's id is not the caller's.
             EaselError: whatever `generate` raises.
         """
+        asked = self._inputs.recognised(asked)
         checked = self.check("edit", caller, asked, context)
         job = self._new_job(caller, checked, asked, context)
         earlier = self._submission.earlier(job, context)

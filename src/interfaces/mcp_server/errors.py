@@ -31,6 +31,10 @@ MCP_HINTS: Hints = {
 }
 
 
+# Arguments that the core knows by the name of the HTTP API.
+_ARGUMENTS = {"image": "images", "deadline": "deadline_seconds"}
+
+
 def guarded[Params, Result](
     handler: Callable[[ServerRequestContext, Params], Awaitable[Result]],
 ) -> Callable[[ServerRequestContext, Params], Awaitable[Result]]:
@@ -80,7 +84,7 @@ def of_arguments(error: ValidationError, schema: Mapping[str, Any]) -> InvalidRe
     if fault["type"] == "missing":
         return InvalidRequest(f"The argument '{name}' is missing.", param=name, code="missing_required_parameter")
     what = schema["properties"].get(str(fault["loc"][0]), {}).get("description", "")
-    return InvalidRequest(f"The argument '{name}' is not valid: it {requirement(fault)}. It means: {what}", param=name)
+    return InvalidRequest(f"The argument '{name}' is not valid: it {requirement(fault)}. Expected: {what}", param=name)
 
 
 def tool_error(error: EaselError, request_id: str) -> CallToolResult:
@@ -90,7 +94,7 @@ def tool_error(error: EaselError, request_id: str) -> CallToolResult:
     document: dict[str, object] = {
         "message": error.text(MCP_HINTS),
         "code": problem.code,
-        "param": problem.param,
+        "param": _ARGUMENTS.get(problem.param or "", problem.param),
         "retryable": problem.retryable,
         "charged": problem.charged,
         "request_id": request_id,

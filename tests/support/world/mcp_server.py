@@ -35,7 +35,8 @@ class Raw:
     text: str
 
     def json(self) -> Any:
-        return json.loads(self.text)
+        """The message, which older revisions wrap in an event."""
+        return json.loads(self.text.rpartition("data: ")[2] if self.text.startswith("event:") else self.text)
 
     @property
     def result(self) -> Any:
