@@ -60,17 +60,13 @@ def _plain_size(value: Any) -> Any:
 Size = Annotated[str, BeforeValidator(_plain_size), Field(pattern=r"^(auto|[1-9][0-9]{1,4}x[1-9][0-9]{1,4})$")]
 
 
-def _stripped(value: Any) -> Any:
-    return value.strip() if isinstance(value, str) else value
-
-
 def _image_id(value: Any) -> Any:
     """An image's id in whatever name Easel gave it."""
     return (names.certain_id(value) or names.possible_id(value) or value) if isinstance(value, str) else value
 
 
 ImageId = Annotated[str, BeforeValidator(_image_id), Field(pattern=f"^{IMAGE_ID}$")]
-JobId = Annotated[str, BeforeValidator(_stripped), Field(pattern=f"^{JOB_ID}$")]
+JobId = Annotated[str, Field(pattern=f"^{JOB_ID}$")]
 
 
 class _Prompt(Arguments):

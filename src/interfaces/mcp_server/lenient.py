@@ -30,6 +30,8 @@ _ALSO_CALLED = {
 _OF_THE_HOST = ("toolcallid", "tool", "sessionid", "chatinput", "action")
 # Where an object stands for a string, the fields that may hold it: Easel's own images and other protocols' references.
 _NAMED_BY = ("id", "file_id", "image_id", "upload_id", "job_id", "uri", "url", "image_url", "data", "b64_json")
+# Taken as they are: a prompt may be JSON, or end in a space.
+_FREE_TEXTS = ("prompt", "filename")
 _TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _NOTHING = ("", "null", "undefined")
 
@@ -47,7 +49,7 @@ def read(arguments: Mapping[str, Any], schema: Schema, ignored: frozenset[str]) 
         name = known.get(folded) or _also_called(folded, schema)
         if name is None and folded in _OF_THE_HOST:
             continue
-        value = _value(sent, schema["properties"].get(name, {}))
+        value = _value(sent, schema["properties"].get(name, {}), literal=name in _FREE_TEXTS)
         if _absent(value) or name in ignored:
             continue
         name = name or given
@@ -72,69 +74,67 @@ def _absent(value: Any) -> bool:
     return value is None or value in ([], {}) or (isinstance(value, str) and value.strip().lower() in _NOTHING)
 
 
-def _value(value: Any, schema: Schema) -> Any:
+def _value(value: Any, schema: Schema, *, literal: bool = False) -> Any:
+    """A value in the schema's type, where there is one way to read it so; nothing is read into a `literal` text."""
     wanted = schema.get("type")
     if wanted == "array":
         return [_value(each, schema["items"]) for each in _entries(value) if not _absent(each)]
+    if not literal:
+        value = _unpacked(value)
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     match wanted, value:
-        case "object", str():
-            return _of_json(value, dict)
-        case "string", _:
+        case "object", dict() if "properties" in schema:
+            return read(value, schema, frozenset())
+        case "string", _ if not (literal and isinstance(value, dict)):
             return _text(value, schema)
         case "integer", float() if value.is_integer():
             return int(value)
-        case "integer", str() if re.fullmatch(r"\s*[+-]?[0-9]{1,9}(\.0+)?\s*", value):
+        case "integer", str() if re.fullmatch(r"[+-]?[0-9]{1,9}(\.0+)?", value):
             return int(float(value))
         case "boolean", str() | int():
-            return _TRUTHS.get(str(value).strip().lower(), value)
-    if wanted == "object" and isinstance(value, dict) and "properties" in schema:
-        return read(value, schema, frozenset())
+            return _TRUTHS.get(str(value).lower(), value)
     return value
 
 
+def _unpacked(value: Any) -> Any:
+    """A text without the spaces around it, or the list or object that it writes in JSON."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    try:
+        return load_json(text) if text[:1] in ("[", "{") else text
+    except InvalidJson:
+        return text
+
+
 def _entries(value: Any) -> list[Any]:
-    """A list that was given as itself, as JSON text, as names with commas between them, or as its only entry."""
+    """A list that was given as itself, as text with commas or spaces between names, or as its only entry."""
+    value = _unpacked(value)
     if isinstance(value, list):
         return value
-    if not isinstance(value, str):
-        return [value]
-    parsed = _of_json(value, list)
-    if isinstance(parsed, list):
-        return parsed
-    names = [name for name in re.split(r"""[\s,;\[\]'"]+""", value) if name]
+    names = [name for name in re.split(r"""[\s,;\[\]'"]+""", value) if name] if isinstance(value, str) else []
     return names if names and all(is_reference(name) for name in names) else [value]
 
 
-def _of_json(text: str, wanted: type) -> Any:
-    """What a text says in JSON, if it is of the wanted type; else the text."""
-    try:
-        parsed = load_json(text) if text.lstrip()[:1] in ("[", "{") else text
-    except InvalidJson:
-        return text
-    return parsed if isinstance(parsed, wanted) else text
-
-
 def _text(value: Any, schema: Schema) -> Any:
-    if isinstance(value, str) and value.lstrip()[:1] == "{":
-        parsed = _of_json(value, dict)
-        value = _named(parsed) if isinstance(parsed, dict) and isinstance(_named(parsed), str) else value
     if isinstance(value, dict):
         value = _named(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = json.dumps(value)
     if isinstance(value, str) and "enum" in schema:
-        folded = {_folded_choice(choice): choice for choice in schema["enum"]}
-        return folded.get(_folded_choice(value), value)
+        choices = {_folded_choice(choice): choice for choice in schema["enum"]}
+        return choices.get(_folded_choice(value), value)
     return value
 
 
 def _named(value: dict[str, Any]) -> Any:
-    """The text in an object that stands for one, such as {"file_id": …} or an image of a result."""
+    """The text in an object that stands for one: an image of a result, {"file_id": …}, {"image_url": {"url": …}}."""
     for name in _NAMED_BY:
-        if inner := value.get(name):
-            return _named(inner) if isinstance(inner, dict) else inner
+        inner = value.get(name)
+        text = inner.get("url") if isinstance(inner, dict) else inner
+        if isinstance(text, str) and text:
+            return text
     return value
 
 
