@@ -24,6 +24,8 @@ from cli import keys
 from core import __version__, aws, catalog
 from core.errors import NotFound
 from core.jobs.store import JobStore, RetryPointer
+from core.ledger.dollars import micro_usd
+from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
 from interfaces.mcp_server import app, arguments, completions, prompts, resources
 from interfaces.mcp_server.tools import TOOLS
@@ -168,6 +170,42 @@ def test_a_quote_buys_nothing(world: World, door: McpDoor) -> None:
     assert edit["upper_bound_micro_usd"] > generation["quote_micro_usd"] / 2
     assert world.provider.bought() == 0
     assert world.jobs.messages() == []
+
+
+def test_a_cost_is_told_in_dollars_as_well(world: World, door: McpDoor) -> None:
+    quoted = door.call("quote_image", **WISH).result["structuredContent"]
+    with world.jobs.working():
+        cost = door.call("generate_image", **WISH).result["structuredContent"]["cost"]
+    for told in (quoted, cost):
+        assert micro_usd(told["quote"].removeprefix("$")) == told["quote_micro_usd"]
+        assert micro_usd(told["upper_bound"].removeprefix("$")) == told["upper_bound_micro_usd"]
+        assert (told["budget_left"], told["budget_left_micro_usd"]) == (None, None)
+    assert micro_usd(cost["actual"].removeprefix("$")) == cost["actual_micro_usd"]
+    limited = McpDoor(keys.create(world.stack, "limited", None, [], [], budget=Budget(day=2_500_000))[0])
+    assert limited.call("quote_image", **WISH).result["structuredContent"]["budget_left"] == "$2.50"
+
+
+@pytest.mark.parametrize(
+    ("named", "narrower"),
+    [
+        ({}, "quality and size: with quality low and size 1024x1024, it is $"),
+        ({"quality": "auto"}, "quality and size: with quality low and size 1024x1024, it is $"),
+        ({"quality": "high"}, "name size: with size 1024x1024, it is $"),
+        ({"quality": "low", "size": "1024x1024"}, None),
+    ],
+    ids=repr,
+)
+def test_a_quote_says_how_to_narrow_its_bound(door: McpDoor, named: dict[str, str], narrower: str | None) -> None:
+    wide = door.call("quote_image", prompt="a cat", **named).result["structuredContent"]
+    assert ("To narrow it" in wide["next_step"]) == bool(narrower)
+    if narrower:
+        assert narrower in wide["next_step"]
+        named = {"quality": "low", "size": "1024x1024"} | {
+            key: value for key, value in named.items() if value != "auto"
+        }
+        narrow = door.call("quote_image", prompt="a cat", **named).result["structuredContent"]
+        assert wide["next_step"].endswith(f"{narrow['upper_bound']}.")
+        assert narrow["upper_bound_micro_usd"] < wide["upper_bound_micro_usd"]
 
 
 def test_a_job_is_canceled_before_it_is_bought(world: World, door: McpDoor) -> None:
@@ -333,7 +371,16 @@ def test_a_request_id_stands_for_one_request(door: McpDoor) -> None:
         ("edit_image", {"prompt": "otter", "images": ["otter.png"]}, "images[0]", "img_"),
         ("edit_image", {"prompt": "otter", "images": ["img_" + "0" * 32]}, "images[0]", "list_images"),
         ("edit_image", {"prompt": "otter", "images": ["file_" + "0" * 32]}, "images[0]", "create_upload"),
-        ("get_image_job", {"job_id": "job_" + "0" * 32}, "id", "generate_image"),
+        ("get_image_job", {"job_id": "job_" + "0" * 32}, "job_id", "generate_image"),
+        ("list_images", {"after": "img_" + "0" * 32}, "after", "list_images"),
+        ("get_image_job", {"job_id": "job_1"}, "job_id", "job_ and 32 hexadecimal digits"),
+        ("generate_image", {"prompt": "otter", "images": ["img_1"]}, "images", "call edit_image"),
+        ("generate_image", {"prompt": "otter", "svg": {"name": "otter"}}, "svg.name", "are: model, reasoning."),
+        ("quote_image", {"prompt": "otter", "n": 11}, "n", "1 to 10"),
+        ("quote_image", {"prompt": "otter", "mask": "file_1"}, "images", "'images' is missing"),
+        ("edit_image", {"prompt": "otter", "images": [True]}, "images[0]", "ids of earlier images"),
+        ("edit_image", {"prompt": "otter", "images": ["img_1"] * 17}, "images", "at most 16"),
+        ("edit_image", {"prompt": "otter", "image_data": "AAAA", "mask_data": "?"}, "mask_data", "use 'mask'"),
         ("get_image_job", {"job_id": "otter"}, "job_id", "generate_image"),
         ("create_upload", {"content_type": "image/gif"}, "content_type", "image/png"),
     ],
@@ -347,6 +394,38 @@ def test_an_error_says_what_is_allowed_and_repeats_nothing_that_was_sent(
     assert error["charged"] is False
     assert "otter " not in error["message"].replace("gpt-otter", "")
     assert "/v1" not in error["message"]
+
+
+# Words of the HTTP API, of files on a caller's disk and of the library that checks the arguments.
+FOREIGN_WORDS = (
+    "image_url", "file_id", "image[]", "multipart", "form field", "header", "POST", "GET", "DELETE", "HTTP ", "/v1",
+    "Idempotency", "'Prefer", "Retry-After", "JSON", "request body", "query", "a file,", "files as", "easel_deadline",
+    "response_format", "Input should", "validation error", "pydantic", "String should", "Field required",
+)  # fmt: skip
+
+
+def test_no_error_of_a_tool_speaks_of_another_interface(door: McpDoor) -> None:
+    """Every argument with every wrong value. What the other two tools take, edit_image takes as well."""
+    valid: dict[str, dict[str, Any]] = {
+        "edit_image": {"prompt": "otter", "images": ["img_" + "0" * 32]},
+        "get_image_job": {"job_id": "job_" + "0" * 32},
+        "cancel_image_job": {"job_id": "job_" + "0" * 32},
+        "create_upload": {"content_type": "image/png"},
+        "list_images": {},
+        "list_available_models": {},
+    }
+    wrong: tuple[Any, ...] = ("otter", {"otter": 1}, "x" * 40_000, "http://example.com/a.png", "data:otter", "file_1")
+    messages = set()
+    for name, given in valid.items():
+        for argument in (*TOOLS[name].takes.model_fields, "unknown"):
+            for value in wrong:
+                result = door.call(name, **(given | {argument: value})).result
+                if "structuredContent" not in result:
+                    messages.add(json.loads(result["content"][0]["text"])["error"]["message"])
+    assert len(messages) > 50
+    for message in messages:
+        assert not [word for word in FOREIGN_WORDS if word in message], message
+        assert message[-1] == ".", message
 
 
 def test_a_refused_picture_is_an_error_with_its_reason(world: World, door: McpDoor) -> None:

@@ -22,7 +22,6 @@ REPEAT_SECONDS = 600
 _EXPECTED = (
     "Name an image by its id (img_…), the id of an upload (file_…), a link from an earlier result or an https URL."
 )
-_BY_VALUE = f"Send base64 or a data URL in 'image_data', or preferably use 'images'. {_EXPECTED}"
 
 
 def generate(session: Session, arguments: Generate) -> Job:
@@ -33,20 +32,27 @@ def generate(session: Session, arguments: Generate) -> Job:
 
 def edit(session: Session, arguments: Edit) -> Job:
     """The job of an edit."""
-    if not (arguments.images or arguments.image_data):
-        raise InvalidRequest(
-            f"The argument 'images' is missing: the images to edit, as a list. {_EXPECTED}",
-            param="images",
-            code="missing_required_parameter",
-        )
-    asked = _edit(arguments, arguments.deadline_seconds)
+    asked = _with_images(_edit(arguments, arguments.deadline_seconds))
     return services().purchases.edit(session.caller, asked, _context(session, arguments))
 
 
 def quote(arguments: Quote) -> tuple[Request, Price]:
     """What the same arguments would cost: as an edit if they hold images, else as a generation. Buys nothing."""
     asked = _edit(arguments, None)
-    return services().purchases.quote("edit" if asked.sources else "generation", asked)
+    if not asked.sources:
+        return services().purchases.quote("generation", asked)
+    return services().purchases.quote("edit", _with_images(asked))
+
+
+def _with_images(asked: ImageRequest) -> ImageRequest:
+    """The request of an edit; raises InvalidRequest if it has nothing to edit."""
+    if asked.images:
+        return asked
+    raise InvalidRequest(
+        f"The argument 'images' is missing: the images to edit, as a list. {_EXPECTED}",
+        param="images",
+        code="missing_required_parameter",
+    )
 
 
 def _edit(arguments: Edit | Quote, deadline_seconds: int | None) -> ImageRequest:
@@ -94,8 +100,11 @@ def _by_value(text: str, param: str) -> ImageSource:
     try:
         return ImageSource(data=pybase64.b64decode(text, validate=True), param=param)
     except (binascii.Error, ValueError):  # ValueError: a character beyond ASCII
+        better = "mask" if param == "mask_data" else "images"
         raise InvalidRequest(
-            f"'{param}' is not base64. {_BY_VALUE}", param=param, code="invalid_base64_image"
+            f"'{param}' is not base64. Send base64 or a data URL, or preferably use '{better}'. {_EXPECTED}",
+            param=param,
+            code="invalid_base64_image",
         ) from None
 
 

@@ -75,9 +75,9 @@ async def call_tool(context: Context, params: CallToolRequestParams) -> CallTool
     try:
         result = await anyio.to_thread.run_sync(tool.call, session, params.arguments or {}, watch)
     except EaselError as error:
-        return errors.tool_error(error, session.request_id)
+        return errors.tool_error(error, session.request_id, tool.takes.model_fields)
     except Exception as error:  # noqa: BLE001 - a model must not take a fault of ours for a wrong call
-        return errors.tool_error(errors.fault(error), session.request_id)
+        return errors.tool_error(errors.fault(error), session.request_id, ())
     if tool.buys and latest and not latest[0].finished and tasks.declared(context):
         return tasks.created(latest[0])
     return result

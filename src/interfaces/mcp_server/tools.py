@@ -41,7 +41,7 @@ from interfaces.mcp_server.results import (
     tool_result,
 )
 from interfaces.mcp_server.session import Session
-from interfaces.mcp_server.tool_schemas import output_schema
+from interfaces.mcp_server.tool_schemas import input_schema, output_schema
 
 Watch = Callable[[Job], None]
 
@@ -71,7 +71,7 @@ class Tool[Given: Arguments]:
         try:
             given = self.takes.read(arguments)
         except ValidationError as error:
-            raise errors.of_arguments(error, self.takes.schema_for_models()) from None
+            raise errors.of_arguments(error, input_schema(self.takes)) from None
         return self.run(session, given, watch)
 
     @cached_property
