@@ -816,6 +816,15 @@ def test_what_would_hang_is_refused_at_once(door: McpDoor, method: str) -> None:
     assert (answer.status, answer.headers["allow"]) == (405, "POST")
 
 
+@pytest.mark.parametrize("end", ["/", "//"])
+def test_a_slash_at_the_end_is_no_other_path(door: McpDoor, end: str) -> None:
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+    assert door.send("POST", f"/mcp{end}", body, mcp_protocol_version="2025-11-25").result["tools"]
+    assert door.send("GET", f"/mcp{end}").status == 405
+    assert door.send("GET", f"/.well-known/oauth-protected-resource/mcp{end}", authorization=None).status == 200
+    assert door.send("POST", f"/sse{end}", body).status == 404
+
+
 def test_nobody_can_listen(door: McpDoor) -> None:
     answer = door.ask("subscriptions/listen", notifications={"toolsListChanged": True})
     assert (answer.status, answer.json()["error"]["code"]) == (404, -32601)

@@ -23,6 +23,7 @@ _server = server.build()
 
 def answer(event: Event, context: LambdaContext) -> Answer:
     """Answer one HTTP request: of the protocol, or of a client that looks for its authorization server."""
+    event = adapter.at_path_without_slash(event)
     requested = event["requestContext"]
     request_id = requested["requestId"]
     logger.append_keys(request_id=request_id, source=requested["http"].get("sourceIp"))
