@@ -1,4 +1,7 @@
-"""Moves time for everything in this process: time.time, time.monotonic and datetime.now, threads included."""
+"""Moves the time of day for everything in this process: time.time and datetime.now, threads included.
+
+time.monotonic goes on as ever: it measures how long something really takes.
+"""
 
 import time
 from collections.abc import Iterator

@@ -76,3 +76,18 @@ def is_module_or_name(dotted: str) -> bool:
             return True
         place /= name
     return place.is_dir() or place.with_suffix(".py").exists()
+
+
+def test_every_test_that_the_threats_name_exists() -> None:
+    rows = [line for line in (ROOT / "docs" / "threats.md").read_text().splitlines() if line.startswith("| ")]
+    threats = [row for row in rows if row.count(" | ") == 3 and not row.startswith("| threat ")]
+    named = {row: re.findall(r"\[([^\]]+)\]\(\.\./(tests/[\w/]+\.py)\)", row) for row in threats}
+    assert len(threats) > 50
+    assert [row for row, tests in named.items() if not tests] == []
+    missing = {
+        (words, path)
+        for tests in named.values()
+        for words, path in tests
+        if f"def test_{words.replace(' ', '_')}(" not in (ROOT / path).read_text()
+    }
+    assert missing == set()

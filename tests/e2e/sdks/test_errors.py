@@ -14,7 +14,7 @@ import pytest
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
 
-from .conftest import OMIT, Client, ClientError, File, Pictures
+from .conftest import OMIT, PYTHONS, Client, ClientError, File, Pictures
 
 WISH: dict[str, Any] = {"model": "gpt-image-2.6-flare", "prompt": "An otter in doubt", "quality": "low"}
 
@@ -180,6 +180,20 @@ def test_a_lost_answer_is_asked_for_again_and_bought_once(
 ) -> None:
     with lossy(stack.direct_url) as base_url:
         assert client.with_options(base_url=base_url).generate(**WISH)["data"][0]["url"]
+    assert len(simulator.calls()) == 1
+
+
+@pytest.mark.parametrize("client", PYTHONS, indirect=True)
+def test_a_wait_that_ends_before_the_job_is_gone_on_with_and_bought_once(
+    client: Client, simulator: SimulatorControl
+) -> None:
+    """Five seconds before the client would give up, it is told to ask again. Node's does not say when it gives up."""
+    simulator.plan("slow", seconds=3.5)
+    impatient, named = client.with_options(timeout=6), {"extra_headers": {"Idempotency-Key": secrets.token_hex()}}
+    with pytest.raises(ClientError) as raised:
+        impatient.with_options(max_retries=0).generate(**WISH, **named)
+    assert raised.value.seen["body"]["code"] == "job_not_finished"
+    assert impatient.with_options(max_retries=4).generate(**WISH, **named)["data"][0]["url"]
     assert len(simulator.calls()) == 1
 
 
