@@ -710,8 +710,11 @@ def test_every_tool_describes_itself_and_each_of_its_arguments(door: McpDoor) ->
 
 
 def test_the_list_of_tools_takes_less_than_4000_tokens(door: McpDoor) -> None:
-    """By four characters a token, the usual estimate. It is longest in the newest revision."""
-    assert len(json.dumps(door.ask("tools/list").result)) / 4 < 4000
+    """At 3.5 characters a token: OpenAI's o200k and Anthropic's published tokenizer take 3.55 for such schemas.
+
+    It is longest in the newest revision.
+    """
+    assert len(json.dumps(door.ask("tools/list").result)) / 3.5 < 4000
 
 
 def schemas_in(schema: Any, *, properties: bool = False) -> Iterator[dict[str, Any]]:

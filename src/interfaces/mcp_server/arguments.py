@@ -119,9 +119,8 @@ class _Watch(Arguments):
 
 class _Purchase(_Watch):
     request_id: str | None = Field(default=None, pattern=r"^[\x21-\x7e]{1,200}$")
-    """A name of your choice for this purchase, up to 200 characters without spaces; the same name never buys twice.
-    Without it, a call equal to one of the last ten minutes returns the images of that one: to buy another image with
-    the same arguments, send a new request_id."""
+    """A name of your choice for this purchase, without spaces; the same name never buys twice. Without it, a call equal
+    to one of the last ten minutes returns that one's images: to buy more with the same arguments, send a new name."""
     deadline_seconds: int | None = Field(default=None, ge=1, le=3600)
     """Give up, free of charge, if the purchase has not started by then; 3600 if omitted."""
 

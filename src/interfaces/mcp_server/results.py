@@ -5,7 +5,7 @@ Money is in micro-dollars (millionths of a US dollar) and, to be shown to people
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from mcp.types import Annotations, CallToolResult, ContentBlock, ResourceLink, TextContent
 from pydantic import BaseModel, ConfigDict
@@ -26,6 +26,9 @@ class Result(BaseModel):
     """Base of all results."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
+
+    outline: ClassVar[tuple[str, ...]] = ()
+    """The fields that the tool's schema names: what the next call needs, never null and of one type."""
 
 
 class JobImage(Result):
@@ -71,6 +74,8 @@ class Cost(Result):
 class JobResult(Result):
     """A purchase: its state, its images, its price, and what to do next."""
 
+    outline = ("job_id", "status", "next_step", "images")
+
     job_id: str
     status: Status
     """queued and running are not errors: poll with get_image_job. unknown: it may have been charged."""
@@ -104,6 +109,8 @@ class ListedImage(JobImage):
 class ImageList(Result):
     """Images, newest first."""
 
+    outline = ("images",)
+
     images: list[ListedImage]
     next_after: str | None
     """Pass it as `after` for the next page; null on the last page."""
@@ -111,6 +118,8 @@ class ImageList(Result):
 
 class QuoteResult(Result):
     """What a purchase would cost. Nothing was bought."""
+
+    outline = ("quote", "upper_bound", "next_step")
 
     model: str
     """The model that would be used."""
@@ -135,6 +144,8 @@ class QuoteResult(Result):
 
 class UploadResult(Result):
     """A form that takes one file."""
+
+    outline = ("upload_id", "next_step", "url", "fields")
 
     upload_id: str
     """Pass it to edit_image once the file is uploaded."""

@@ -7,7 +7,7 @@ and defaults are told in the descriptions, which is where models read them, and 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -28,21 +28,17 @@ def input_schema(model: type[BaseModel], *, described: bool = True) -> Schema:
     return schema | {"required": written["required"]} if "required" in written else schema
 
 
-def output_schema(model: type[BaseModel]) -> Schema:
-    """The schema of a tool's result: its fields, without their inner structure, which a model sees in the result.
-
-    A field that may be null or has several types is not named: KEYWORDS cannot say it, and a result may have more
-    fields than its schema.
-    """
+def output_schema(model: type[BaseModel], outline: Sequence[str]) -> Schema:
+    """The schema of a tool's result: the named fields alone, since a model sees the others in the result itself."""
     written = model.model_json_schema(mode="serialization")
-    shown = {name: _outline(value, written.get("$defs", {})) for name, value in written["properties"].items()}
-    return {"type": "object", "properties": {name: value for name, value in shown.items() if value}}
+    named = written.get("$defs", {})
+    return {"type": "object", "properties": {name: _type(written["properties"][name], named) for name in outline}}
 
 
-def _outline(schema: Schema, named: Mapping[str, Schema]) -> Schema:
-    """The type alone, and that of an array's entries; nothing if there are several."""
-    outline = {"type": kind} if (kind := _resolved(schema, named).get("type")) else {}
-    return outline | {"items": _outline(schema["items"], named)} if "items" in schema else outline
+def _type(schema: Schema, named: Mapping[str, Schema]) -> Schema:
+    """The type, and that of an array's entries."""
+    kind = {"type": _resolved(schema, named)["type"]}
+    return kind | {"items": _type(schema["items"], named)} if "items" in schema else kind
 
 
 def _resolved(schema: Schema, named: Mapping[str, Schema]) -> Schema:

@@ -82,7 +82,7 @@ class Tool[Given: Arguments]:
             title=self.title,
             description=" ".join((self.run.__doc__ or "").split()),
             input_schema=self.takes.schema_for_models(),
-            output_schema=output_schema(self.answers),
+            output_schema=output_schema(self.answers, self.answers.outline),
             annotations=self.annotations,
         )
 
