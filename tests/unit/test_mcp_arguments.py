@@ -136,7 +136,14 @@ def test_image_data_is_taken_as_text_list_and_image_content() -> None:
 
 
 def test_ids_are_taken_with_spaces_around_them_and_under_their_short_name() -> None:
-    for given in ({"job_id": f" {JOB}\n"}, {"jobId": JOB}, {"id": JOB}, {"job_id": {"job_id": JOB}}, {"job_id": [JOB]}):
+    for given in (
+        {"job_id": f" {JOB}\n"},
+        {"jobId": JOB},
+        {"id": JOB},
+        {"job": JOB},
+        {"job_id": {"job_id": JOB}},
+        {"job_id": [JOB]},
+    ):
         assert taken(GetJob, **given) == {"job_id": JOB}
     for name in (IMAGE, f"{IMAGE}.png", f"easel://images/{IMAGE}", LINK, f"{LINK}.webp"):
         assert taken(ListImages, after=name) == {"after": IMAGE}

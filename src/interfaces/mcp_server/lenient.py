@@ -22,6 +22,7 @@ _ALSO_CALLED = {
     "inputimage": "images",
     "referenceimage": "images",
     "id": "job_id",
+    "job": "job_id",
     "format": "output_format",
     "numimage": "n",
     "numberofimage": "n",

@@ -145,7 +145,7 @@ def build() -> Server:
         version=__version__,
         title="Easel",
         instructions=INSTRUCTIONS,
-        icons=[icons.of("easel")],
+        icons=[icons.EASEL],
         cache_hints={
             "server/discover": _FOR_ALL,
             "tools/list": _FOR_ALL,
