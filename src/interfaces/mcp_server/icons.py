@@ -1,4 +1,4 @@
-"""The icon of the server, a small inline SVG. Tools have none: in their list, icons took a quarter of the characters."""
+"""The icon of the server, an inline SVG. Tools have none: in their list, icons took a quarter of the characters."""
 
 from base64 import b64encode
 
