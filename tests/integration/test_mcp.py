@@ -138,6 +138,8 @@ def test_pictures_are_edited_by_id_by_value_and_with_a_mask(world: World, door: 
             {"images": [first]},
             {"images": [first], "image_data": picture()},
             {"image_data": f"data:image/png;base64,{picture()}"},
+            {"image_data": base64.encodebytes(base64.b64decode(picture())).decode()},
+            {"image_data": picture().rstrip("=").replace("+", "-").replace("/", "_")},
             {"image_data": first, "mask_data": mask},
         ]
         for way in ways:

@@ -151,6 +151,12 @@ def test_ids_are_taken_with_spaces_around_them_and_under_their_short_name() -> N
         assert taken(CreateUpload, content_type=media_type) == {"content_type": "image/png"}
 
 
+@pytest.mark.parametrize("wrapper", ["arguments", "args", "kwargs", "input", "params"])
+def test_arguments_are_taken_out_of_a_wrapper(wrapper: str) -> None:
+    for wrapped in ({"prompt": "a cat", "n": 2}, '{"prompt": "a cat", "n": 2}'):
+        assert Generate.read({wrapper: wrapped}) == Generate.read({"prompt": "a cat", "n": 2})
+
+
 def test_a_quote_takes_what_the_purchase_takes() -> None:
     bought = {"size": "1024x1024", "request_id": "mine", "wait_seconds": 5, "preview": "no", "deadline_seconds": 60}
     assert taken(Quote, **bought) == {"size": "1024x1024"}

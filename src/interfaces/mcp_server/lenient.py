@@ -29,6 +29,7 @@ _ALSO_CALLED = {
 }
 # n8n adds these to the arguments of every tool (n8n-io/n8n#21500).
 _OF_THE_HOST = ("toolcallid", "tool", "sessionid", "chatinput", "action")
+_WRAPPERS = ("arguments", "args", "kwargs", "input", "params", "parameters")
 # Where an object stands for a string, the fields that may hold it: Easel's own images and other protocols' references.
 _NAMED_BY = ("id", "file_id", "image_id", "upload_id", "job_id", "uri", "url", "image_url", "data", "b64_json")
 # Taken as they are: a prompt may be JSON, or end in a space.
@@ -45,7 +46,7 @@ def read(arguments: Mapping[str, Any], schema: Schema, ignored: frozenset[str]) 
     """
     known = {_folded(name): name for name in (*ignored, *schema["properties"])}
     found: dict[str, Any] = {}
-    for given, sent in arguments.items():
+    for given, sent in _unwrapped(arguments).items():
         folded = _folded(given)
         name = known.get(folded) or _also_called(folded, schema)
         if name is None and folded in _OF_THE_HOST:
@@ -58,6 +59,14 @@ def read(arguments: Mapping[str, Any], schema: Schema, ignored: frozenset[str]) 
             raise InvalidRequest(f"The argument '{name}' is given twice.", param=name, code="duplicate_parameter")
         found[name] = value
     return found
+
+
+def _unwrapped(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The arguments, taken out of the only one if that is a wrapper around them."""
+    match list(arguments.items()):
+        case [(name, value)] if name.lower() in _WRAPPERS and isinstance(inner := _unpacked(value), dict):
+            return inner
+    return arguments
 
 
 def _also_called(folded: str, schema: Schema) -> str | None:

@@ -1,9 +1,6 @@
 """From a tool's arguments to the core's purchases, with images by reference or by value."""
 
-import binascii
 from collections.abc import Iterator
-
-import pybase64
 
 from composition.services import services
 from core.errors import InvalidRequest
@@ -94,12 +91,13 @@ def _by_name(text: str, param: str) -> ImageSource:
 
 
 def _by_value(text: str, param: str) -> ImageSource:
-    """An image in the arguments themselves, or the name of one."""
-    if names.certain_id(text) or is_reference(text.strip()) or is_data_url(text):
-        return ImageSource.named(text, param)
+    """An image in the arguments themselves, in base64 with or without line breaks, or the name of one."""
+    compact = "".join(text.split())
+    if names.certain_id(compact) or is_reference(compact) or is_data_url(compact):
+        return ImageSource.named(compact, param)
     try:
-        return ImageSource(data=pybase64.b64decode(text, validate=True), param=param)
-    except (binascii.Error, ValueError):  # ValueError: a character beyond ASCII
+        return ImageSource.named(f"data:image/png;base64,{compact}", param)
+    except InvalidRequest:
         better = "mask" if param == "mask_data" else "images"
         raise InvalidRequest(
             f"'{param}' is not base64. Send base64 or a data URL, or preferably use '{better}'. {_EXPECTED}",
