@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from core.ledger.dollars import micro_usd
 from core.ledger.model import Budget
+from core.validation import name_of, requirement
 
 # Dollars in the environment, whole micro-dollars here; empty is None.
 OptionalDollars = Annotated[int | None, BeforeValidator(lambda text: micro_usd(text) if text else None)]
@@ -34,7 +35,7 @@ class Settings(BaseModel):
             return cls.model_validate(dict(environment))
         except ValidationError as error:
             faults = "; ".join(
-                ": ".join([*(str(part) for part in fault["loc"][:1]), fault["msg"]])
+                ": ".join(filter(None, (name_of(fault), requirement(fault))))
                 for fault in error.errors(include_input=False)
             )
             raise SettingsError(f"Invalid settings in the environment: {faults}") from None

@@ -142,7 +142,7 @@ def test_edits_agree(client: httpx.Client, resolver: Resolver) -> None:
         if overlay:
             files.append((overlay, (f"{overlay}.png", picture.getvalue(), "image/png")))
         try:
-            asked = edit_of_form(fields.items(), [(name, file[1]) for name, file in files])
+            asked = edit_of_form([*fields.items(), *((name, file[1]) for name, file in files)])
             request = resolver.check("edit", asked, TODAY).request
         except EaselError as refusal:
             # An empty form is still a form.

@@ -107,6 +107,8 @@ def test_material_is_not_edited(world: World) -> None:
         (b"not json", "invalid_recipe"),
         (b'{"promt": "a typing error"}', "invalid_recipe"),
         (b'{"size": "1024x1024"}', "invalid_recipe"),
+        (b'{"prompt": ""}', "invalid_recipe"),
+        ('{"prompt": "\\u200b\u3000 "}'.encode(), "invalid_value"),
         (b'{"prompt": "x", "quality": "best"}', "invalid_value"),
         (b'{"prompt": "x", "model": "gpt-paint-9"}', "model_not_found"),
         (b'{"prompt": "x", "response_format": "b64_json"}', "invalid_recipe"),

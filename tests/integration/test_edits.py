@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import struct
 import zlib
 from typing import Any
@@ -185,6 +186,24 @@ def test_another_callers_images_are_not_there(world: World) -> None:
     other, _ = keys.create(world.stack, "other", None, [], [])
     answer = world.api.form("/images/edits", FIELDS | {"image": image_id}, [], key=other)
     assert (answer.status, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"images": [{"file_id": "img_" + "0" * 32}]}, "images[0].file_id"),
+        ({"images": [{"image_url": "DATA"}, {"file_id": "file_" + "0" * 32}]}, "images[1].file_id"),
+        ({"images": [{"image_url": "DATA"}], "mask": {"file_id": "img_" + "0" * 32}}, "mask.file_id"),
+        ({"images": [{"image_url": "http://a.example/b.png"}]}, "images[0].image_url"),
+        ({"images": [{"image_url": "DATA"}, {"image_url": "nonsense"}]}, "images[1].image_url"),
+        ({"images": [{"image_url": "DATA"}, {}]}, "images[1]"),
+    ],
+)
+def test_an_error_about_a_reference_names_the_field_that_holds_it(world: World, body: Any, param: str) -> None:
+    url = "data:image/png;base64," + base64.b64encode(picture()).decode()
+    text = json.dumps(FIELDS | body).replace('"DATA"', json.dumps(url))
+    error = world.api.call("POST", "/images/edits", text).json()["error"]
+    assert (error["param"], error["charged"]) == (param, False)
 
 
 def test_a_quote_buys_nothing_and_the_job_keeps_to_it(world: World) -> None:

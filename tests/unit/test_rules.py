@@ -47,7 +47,7 @@ def cases(*, right: bool) -> list[Any]:
             if "generation" not in rule.operations:
                 continue
             if rule.values:
-                values: list[Any] = list(rule.values) if right else ["other", ""]
+                values: list[Any] = list(rule.values) if right else ["other", " "]
             elif rule.svg:
                 values = [{"model": "gpt-5.6"}] if right else [{"model": "gpt-5.6", "reasoning": {"effort": "much"}}]
             else:
@@ -70,6 +70,35 @@ def test_a_value_beyond_the_table_is_refused_by_name(model: Model, name: str, va
         resolve(model, **companions(name, value) | {name: value})
     assert (refusal.value.problem.param or "").split(".")[0] == name
     assert model.name in refusal.value.problem.message or name == "svg"
+
+
+BLANK = [
+    " ",
+    " \n\t ",
+    "\u00a0",
+    "\u2003\u3000",
+    "\u200b",
+    "\ufeff",
+    "\u200d\ufe0f",
+    "\u3164",
+    "\u2800",
+    "\0",
+    "\u0301",
+]
+
+
+@pytest.mark.parametrize("prompt", BLANK)
+def test_a_prompt_without_anything_visible_is_refused(prompt: str) -> None:
+    for model in (MODELS[0], MODELS[-1]):
+        with pytest.raises(InvalidRequest) as refusal:
+            resolve(model, prompt=prompt)
+        assert (refusal.value.problem.param, refusal.value.problem.code) == ("prompt", "invalid_value")
+        assert "blank" in refusal.value.problem.message
+
+
+@pytest.mark.parametrize("prompt", ["x", "\u200bx ", "🦦", "é", "龍", "?", "\U0001fae9", "ᚠ", "\ue000"])
+def test_a_prompt_with_one_visible_character_is_a_prompt(prompt: str) -> None:
+    assert resolve(MODELS[0], prompt=prompt).prompt == prompt
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)

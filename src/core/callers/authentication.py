@@ -9,7 +9,7 @@ refused. Only keys that this process does not know yet wait while their network 
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Protocol
@@ -22,6 +22,9 @@ from core.errors import Hint, PermissionDenied, RateLimited, Unauthenticated
 
 _HOW = "Send the header 'Authorization: Bearer ek_...' with an Easel API key, not the provider's."
 _UNKNOWN = f"Unknown API key. {_HOW}"
+# Where other APIs take their keys.
+_OTHER_HEADERS = ("api-key", "x-api-key", "x-goog-api-key", "x-auth-token", "x-access-token")
+_OTHER_PARAMETERS = ("key", "api_key", "api-key", "apikey", "access_token", "token")
 # The three parts of a JWT (RFC 7515, compact form; the third is empty in an unsigned one).
 _TOKEN_SHAPE = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 _MAX_TOKEN_LENGTH = 8192
@@ -70,6 +73,7 @@ class Authenticator:
         *,
         reads_only: bool = False,
         source: str | None = None,
+        misplaced: str | None = None,
     ) -> Caller:
         """The caller that an Authorization header stands for.
 
@@ -79,6 +83,7 @@ class Authenticator:
             reads_only: whether the call changes nothing (GET and HEAD). Browsers send no Origin with such a call if it
                 goes to the page's own origin.
             source: the network address that the call comes from.
+            misplaced: where else the call has what may be a key (see `misplaced_key`).
 
         Raises:
             Unauthenticated: there is no key or token, or it is unknown, revoked or expired.
@@ -89,7 +94,7 @@ class Authenticator:
         scheme, _, key = (authorization or "").partition(" ")
         key = key.strip()
         if scheme.lower() != "bearer" or not key:
-            raise Unauthenticated(f"No API key was given. {_HOW}", code="missing_api_key")
+            raise _no_key(authorization, misplaced)
         if len(key) <= _MAX_TOKEN_LENGTH and _TOKEN_SHAPE.fullmatch(key):
             return self._caller_of_token(key, origin, reads_only)
         if not looks_like_key(key):
@@ -163,6 +168,30 @@ class Authenticator:
                 hint=Hint.SEND_AGAIN_LATER,
                 retry_after=wait,
             )
+
+
+def misplaced_key(headers: Mapping[str, str | None], query: Mapping[str, str]) -> str | None:
+    """The header or query parameter in which other APIs take their keys, and this call has something."""
+    for name in _OTHER_HEADERS:
+        if headers.get(name):
+            return f"the header '{name}'"
+    return next((f"the query parameter '{name}'" for name in _OTHER_PARAMETERS if query.get(name)), None)
+
+
+def _no_key(authorization: str | None, misplaced: str | None) -> Unauthenticated:
+    """Says what came instead of a key, without repeating any of it."""
+    scheme, _, key = (authorization or "").strip().partition(" ")
+    if not scheme:
+        found = f"Easel does not read keys from {misplaced}. " if misplaced else ""
+    elif scheme.lower() == "bearer":
+        found = "After 'Bearer', the header 'Authorization' is empty. "
+    elif scheme.lower() == "basic":
+        found = "The header 'Authorization' has Basic authentication, which Easel does not support. "
+    elif not key:
+        found = "In the header 'Authorization', the word 'Bearer' is missing before the key. "
+    else:
+        found = "The header 'Authorization' does not begin with 'Bearer'. "
+    return Unauthenticated(f"No API key was given. {found}{_HOW}", code="missing_api_key")
 
 
 def _refused(refusal: _Refusal) -> Unauthenticated:

@@ -60,6 +60,14 @@ class Inspected:
     upright_width: int
     upright_height: int
 
+    @property
+    def dimensions(self) -> str:
+        """The dimensions for messages. People see an image upright, and programs often as it is stored."""
+        stored, shown = f"{self.width}x{self.height}", f"{self.upright_width}x{self.upright_height}"
+        if stored == shown:
+            return f"{stored} pixels"
+        return f"stored as {stored}, shown as {shown} (EXIF orientation)"
+
 
 def inspect(data: bytes, *, name: str, param: str, size: int | None = None) -> Inspected:
     """Check an input image by its magic bytes and header.
@@ -102,15 +110,16 @@ def inspect(data: bytes, *, name: str, param: str, size: int | None = None) -> I
             param=param,
             code="invalid_image_file",
         )
+    upright = (height, width) if _orientation(data, content_type) in _ROTATED_BY_90_DEGREES else (width, height)
+    inspected = Inspected(content_type, extension, size, width, height, *upright)
     if max(width, height) > MAX_EDGE or width * height > MAX_PIXELS:
         raise InvalidRequest(
-            f"The file for {name} is {width}x{height} pixels. The limits are at most {MAX_PIXELS} pixels in total "
+            f"The file for {name} is {inspected.dimensions}. The limits are at most {MAX_PIXELS} pixels in total "
             f"and {MAX_EDGE} on an edge; scale it down first.",
             param=param,
             code="image_too_large",
         )
-    upright = (height, width) if _orientation(data, content_type) in _ROTATED_BY_90_DEGREES else (width, height)
-    return Inspected(content_type, extension, size, width, height, *upright)
+    return inspected
 
 
 def check_size(size: int, *, name: str, param: str) -> None:

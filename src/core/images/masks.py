@@ -48,7 +48,7 @@ class Mask:
     converted: bool
 
 
-def prepare_mask(data: bytes, width: int, height: int) -> Mask:
+def prepare_mask(data: bytes, first: Inspected) -> Mask:
     """Check a mask against the stored dimensions of the first image, and convert a black and white one.
 
     Black becomes transparent, where the image is edited; white becomes opaque; soft edges stay soft. This is OpenAI's
@@ -64,9 +64,9 @@ def prepare_mask(data: bytes, width: int, height: int) -> Mask:
     inspected = inspect(data, name="the mask", param="mask")
     if inspected.content_type != "image/png":
         raise _invalid_mask(f"The mask is {inspected.content_type}, not PNG.")
-    if (inspected.width, inspected.height) != (width, height):
+    if (inspected.width, inspected.height) != (first.width, first.height):
         raise _invalid_mask(
-            f"The mask is {inspected.width}x{inspected.height} pixels; the first image is {width}x{height}."
+            f"The mask is {inspected.dimensions}; the first image is {first.dimensions}.{_turned(first)}"
         )
     image = _decode(data, inspected, "mask")
     alpha = _alpha(image)
@@ -82,7 +82,7 @@ def prepare_mask(data: bytes, width: int, height: int) -> Mask:
     return Mask(converted, converted=True)
 
 
-def check_markup(data: bytes, width: int, height: int) -> None:
+def check_markup(data: bytes, first: Inspected) -> None:
     """Check a markup against the upright dimensions of the first image.
 
     Raises:
@@ -91,14 +91,18 @@ def check_markup(data: bytes, width: int, height: int) -> None:
     inspected = inspect(data, name="the markup", param="markup")
     if inspected.content_type != "image/png":
         raise _invalid_markup(f"The markup is {inspected.content_type}, not PNG.")
-    if (inspected.upright_width, inspected.upright_height) != (width, height):
-        raise _invalid_markup(
-            f"The markup is {inspected.upright_width}x{inspected.upright_height} pixels; the first image, upright, is "
-            f"{width}x{height}."
-        )
+    if (inspected.upright_width, inspected.upright_height) != (first.upright_width, first.upright_height):
+        raise _invalid_markup(f"The markup is {inspected.dimensions}; the first image is {first.dimensions}.")
     alpha = _alpha(_decode(data, inspected, "markup"))
     if alpha is None or not _has_transparency(alpha):
         raise _invalid_markup("The markup has no transparent pixels.")
+
+
+def _turned(image: Inspected) -> str:
+    """What to do about a mask that was painted on what people see of a photo."""
+    if (image.width, image.height) == (image.upright_width, image.upright_height):
+        return ""
+    return f" The mask must be {image.width}x{image.height}; or save the image upright, without its EXIF orientation."
 
 
 def _decode(data: bytes, inspected: Inspected, param: str) -> "Image":
@@ -106,7 +110,7 @@ def _decode(data: bytes, inspected: Inspected, param: str) -> "Image":
 
     if inspected.width * inspected.height > MAX_DECODED_PIXELS:
         raise InvalidRequest(
-            f"The {param} is {inspected.width}x{inspected.height} pixels; at most {MAX_DECODED_PIXELS} pixels are "
+            f"The {param} is {inspected.dimensions}; at most {MAX_DECODED_PIXELS} pixels are "
             f"allowed. Scale the image and the {param} down first.",
             param=param,
             code="image_too_large",

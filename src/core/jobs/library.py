@@ -43,15 +43,15 @@ class ImageLibrary:
         last = self.read(caller, after) if after is not None else None
         return self._jobs.images_of(caller.id, limit, time.time(), last)
 
-    def read(self, caller: Caller, image_id: str) -> Image:
-        """A caller's image.
+    def read(self, caller: Caller, image_id: str, *, param: str = "id") -> Image:
+        """A caller's image; `param` is what named it.
 
         Raises:
             NotFound: no such image, another caller's, deleted or expired.
         """
-        image = self._owned(caller, image_id)
+        image = self._owned(caller, image_id, param)
         if image.gone(time.time()):
-            raise _no_image(image_id)
+            raise _no_image(image_id, param)
         return image
 
     def holds(self, image_id: str) -> bool:
@@ -109,15 +109,15 @@ class ImageLibrary:
             return image
         raise ServiceUnavailable("The image's job is being changed.", hint=Hint.SEND_AGAIN, retry_after=1)
 
-    def _owned(self, caller: Caller, image_id: str) -> Image:
+    def _owned(self, caller: Caller, image_id: str, param: str = "id") -> Image:
         image = self._find(image_id)
         if image is None or not caller.owns(image):
-            raise _no_image(image_id)
+            raise _no_image(image_id, param)
         return image
 
     def _find(self, image_id: str) -> Image | None:
         return self._jobs.image(image_id) if is_image_id(image_id) else None
 
 
-def _no_image(image_id: str) -> NotFound:
-    return NotFound(f"There is no image '{image_id[:64]}'.", hint=Hint.LIST_IMAGES, param="id")
+def _no_image(image_id: str, param: str) -> NotFound:
+    return NotFound(f"There is no image '{image_id[:64]}'.", hint=Hint.LIST_IMAGES, param=param)

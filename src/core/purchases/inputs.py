@@ -164,16 +164,14 @@ class InputCollector:
         if image.stored is not None:
             return _Found(image.stored.key, image.stored)
         reference = image.reference or ""
-        try:
-            if reference.startswith("img_"):
-                return _Found(reference, self._store.stat(self._library.read(caller, reference).key))
-            if reference.startswith("file_"):
-                upload = self._uploads.open(caller, reference)
-                return _Found(reference, StoredObject(upload.key, upload.etag, upload.size))
-        except InputGone:
-            raise NotFound(f"The image '{reference}' of '{param}' is no longer stored.", param=param) from None
-        except NotFound as missing:
-            raise NotFound(str(missing), hint=missing.problem.hint, param=param) from None
+        if reference.startswith("img_"):
+            try:
+                return _Found(reference, self._store.stat(self._library.read(caller, reference, param=param).key))
+            except InputGone:
+                raise NotFound(f"The image '{reference}' of '{param}' is no longer stored.", param=param) from None
+        if reference.startswith("file_"):
+            upload = self._uploads.open(caller, reference, param=param)
+            return _Found(reference, StoredObject(upload.key, upload.etag, upload.size))
         file = files.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
         timeout = until - time.monotonic()
         if timeout <= 0:
@@ -200,9 +198,9 @@ class InputCollector:
     def _overlay(self, found: _Found, role: Role, first: Inspected) -> tuple[_Found, list[RequestWarning]]:
         """A mask or markup that fits the first image: as it was found, or as a converted mask."""
         if role == "markup":
-            check_markup(self._read(found, MAX_BYTES), first.upright_width, first.upright_height)
+            check_markup(self._read(found, MAX_BYTES), first)
             return found, []
-        mask = prepare_mask(self._read(found, MAX_MASK_BYTES), first.width, first.height)
+        mask = prepare_mask(self._read(found, MAX_MASK_BYTES), first)
         if not mask.converted:
             return found, []
         return _Found(found.name, io.BytesIO(mask.data)), [RequestWarning("mask_converted", MASK_CONVERTED, "mask")]
@@ -269,6 +267,6 @@ def _check(inspected: Inspected, model: Model, source: NamedSource) -> None:
         )
     if rules.square and inspected.width != inspected.height:
         raise InvalidRequest(
-            f"{name} is {inspected.width}x{inspected.height}; '{model.name}' accepts only square images.",
+            f"{name} is {inspected.dimensions}; '{model.name}' accepts only square images.",
             param=source.param,
         )

@@ -38,7 +38,9 @@ class Svg(Body):
 
 
 class ImageSettings(Body):
-    """The parameters that every entry point takes. null means absent, as the SDKs send it."""
+    """The parameters that every entry point takes."""
+
+    kept_if_empty = frozenset({"prompt"})
 
     prompt: str | None = None
     """What to draw. Older models accept shorter prompts."""
@@ -111,7 +113,9 @@ class ImageReference(Body):
                 "an upload or an img_ id of an earlier image).",
                 param=param,
             )
-        return ImageSource.named(self.image_url or self.file_id or "", param)
+        if self.image_url is not None:
+            return ImageSource.named(self.image_url, f"{param}.image_url")
+        return ImageSource.named(self.file_id or "", f"{param}.file_id")
 
 
 class EditBody(GenerationBody):
@@ -249,7 +253,7 @@ def edit_of_json(document: Mapping[str, Any]) -> ImageRequest:
     images = body.images or []
     return ImageRequest(
         parameters=body.parameters(),
-        images=tuple(image.source(image_param(index, len(images))) for index, image in enumerate(images)),
+        images=tuple(image.source(f"images[{index}]") for index, image in enumerate(images)),
         mask=body.mask.source("mask") if body.mask else None,
         markup=body.markup.source("markup") if body.markup else None,
         deadline_seconds=body.easel_deadline,
@@ -257,46 +261,80 @@ def edit_of_json(document: Mapping[str, Any]) -> ImageRequest:
 
 
 _INTEGERS = ("n", "output_compression", "partial_images", "frame_count", "frame_duration_ms", "easel_deadline")
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+_IMAGE_FIELDS = ("image", "images")
+_OVERLAY_FIELDS = ("mask", "markup")
+# What the JSON of an edit calls a reference to an image; in a form, its text says which of them it is.
+_REFERENCE_FIELDS = ("file_id", "image_url")
 
 
-def edit_of_form(fields: Iterable[tuple[str, str]], files: Iterable[tuple[str, bytes]]) -> ImageRequest:
-    """The request of a multipart edit: `image`, repeated `image` or `image[]`, `mask`, `markup`, and text fields.
+def edit_of_form(parts: Iterable[tuple[str, str | bytes]]) -> ImageRequest:
+    """The request of a multipart edit, from its text fields and files in their order.
 
-    An image can be a file, or a text field with an id or a URL.
+    Names can be written as any form library writes lists and nested fields: `image`, repeated or not, `image[]`,
+    `images[0]`, `images[0][file_id]`, `svg[reasoning][effort]`, `svg.reasoning.effort`. An image is a file, or a text
+    with an id or a URL. An empty text is absent.
 
     Raises:
         InvalidRequest: it does not have the right shape, or an image reference is not valid.
     """
-    images: list[bytes | str] = []
+    images: list[tuple[int | None, bytes | str]] = []
     overlays: dict[str, bytes | str] = {}
     document: dict[str, Any] = {}
-    parts: list[tuple[str, bytes | str]] = list(files)
-    for name, text in fields:
-        if name in ("image", "image[]", "mask", "markup"):
-            parts.append((name, text))
-        else:
-            _put(document, name, text)
     for name, part in parts:
-        if name in ("image", "image[]"):
-            images.append(part)
-        elif name not in ("mask", "markup"):
-            raise InvalidRequest(
-                f"Unknown file field: '{name[:64]}'. Files are 'image' or 'image[]', 'mask' and 'markup'.",
-                param=name[:64],
-                code="unknown_parameter",
-            )
-        elif name in overlays:
-            raise _duplicate(name)
+        path = re.findall(r"[^\[\].]+", name)
+        if not path:
+            raise InvalidRequest("A form field has no name.", code="invalid_multipart")
+        if part == "" and path[0] not in _FormBody.kept_if_empty:
+            continue
+        if path[0] in _IMAGE_FIELDS:
+            images.append((_position(name, path[1:]), part))
+        elif path[0] in _OVERLAY_FIELDS:
+            _position(name, path[1:])
+            if path[0] in overlays:
+                raise _duplicate(name)
+            overlays[path[0]] = part
         else:
-            overlays[name] = part
+            _put(document, name, path, _text_of(part, name, path[0]))
     body = _FormBody.read(document)
     return ImageRequest(
         body.parameters(),
-        tuple(_source_of_part(part, image_param(index, len(images))) for index, part in enumerate(images)),
+        tuple(_source_of_part(part, image_param(index, len(images))) for index, part in enumerate(_in_order(images))),
         mask=_source_of_part(overlays["mask"], "mask") if "mask" in overlays else None,
         markup=_source_of_part(overlays["markup"], "markup") if "markup" in overlays else None,
         deadline_seconds=body.easel_deadline,
     )
+
+
+def _position(name: str, rest: list[str]) -> int | None:
+    """The position that an image's name gives it, as images[0][file_id] does; None if it gives none."""
+    digits, *after = rest if rest and re.fullmatch(r"[0-9]{1,4}", rest[0]) else ("", *rest)
+    if len(after) > 1 or not set(after) <= set(_REFERENCE_FIELDS):
+        raise InvalidRequest(f"Unknown parameter: '{name[:64]}'.", param=name[:64], code="unknown_parameter")
+    return int(digits) if digits else None
+
+
+def _in_order(images: list[tuple[int | None, bytes | str]]) -> list[bytes | str]:
+    """The images by their positions, if each has one, since some languages send fields in any order."""
+    if all(position is not None for position, _ in images):
+        images = sorted(images, key=lambda image: image[0] or 0)
+    return [part for _, part in images]
+
+
+def _text_of(part: str | bytes, name: str, field: str) -> str:
+    """The text of a parameter, which some clients send as a file."""
+    if isinstance(part, str):
+        return part
+    if field not in _FormBody.model_fields:
+        raise InvalidRequest(
+            f"Unknown file field: '{name[:64]}'. Files are 'image' or 'image[]', 'mask' and 'markup'.",
+            param=name[:64],
+            code="unknown_parameter",
+        )
+    try:
+        return part.decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"'{name[:64]}' must be text in UTF-8, not a file.", param=name[:64]) from None
 
 
 def _source_of_part(part: bytes | str, param: str) -> ImageSource:
@@ -307,11 +345,8 @@ class _FormBody(GenerationBody):
     input_fidelity: str | None = None
 
 
-def _put(document: dict[str, Any], name: str, text: str) -> None:
-    """Set a form field, which can have a nested name such as svg[reasoning][effort]."""
-    path = re.findall(r"[^\[\]]+", name)
-    if not path:
-        raise InvalidRequest("A form field has no name.", code="invalid_multipart")
+def _put(document: dict[str, Any], name: str, path: list[str], text: str) -> None:
+    """Set a form field, which can be nested."""
     parent = document
     for step in path[:-1]:
         parent = parent.setdefault(step, {})
@@ -319,15 +354,15 @@ def _put(document: dict[str, Any], name: str, text: str) -> None:
             raise _duplicate(name)
     if path[-1] in parent:
         raise _duplicate(name)
-    parent[path[-1]] = _typed(name, text)
+    parent[path[-1]] = _typed(path[0], text)
 
 
 def _typed(name: str, text: str) -> str | int | bool:
     """Form fields are text; convert those that must be integers or booleans."""
     if name in _INTEGERS and re.fullmatch(r"-?[0-9]{1,9}", text):
         return int(text)
-    if name == "stream" and text in ("true", "false"):
-        return text == "true"
+    if name == "stream":
+        return _BOOLEANS.get(text.lower(), text)
     return text
 
 

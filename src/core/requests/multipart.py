@@ -2,10 +2,12 @@
 
 import io
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from core.errors import InvalidRequest
+from core.images.model import NotAnImage, content_type_of
 
 # More than 16 images, a mask, a markup and all text fields of the API together.
 MAX_PARTS = 64
@@ -16,6 +18,8 @@ _EXPECTED = (
     "Send multipart/form-data with a boundary, as the OpenAI SDKs do: the images as files named 'image' or 'image[]', "
     "everything else as text fields."
 )
+# The charsets of text fields other than UTF-8 and its part ASCII, as older HTTP clients for Java declare them.
+_SINGLE_BYTE = {"iso-8859-1": "latin-1", "latin1": "latin-1", "windows-1252": "cp1252"}
 # RFC 7578 forbids this notation, but older clients send it.
 _EXTENDED_FILENAME = re.compile(r"""filename\*\s*=\s*"?(utf-8|iso-8859-1)'[^']*'([^;"\s]+)""", re.IGNORECASE)
 
@@ -32,17 +36,26 @@ class File:
 
 @dataclass(frozen=True)
 class Form:
-    """The parts of a form in order; a name can occur more than once."""
+    """The parts of a form in order, each with its name; a name can occur more than once."""
 
-    fields: tuple[tuple[str, str], ...]
-    files: tuple[File, ...]
+    parts: tuple[tuple[str, str | File], ...]
+
+    @property
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """The text fields."""
+        return tuple((name, part) for name, part in self.parts if isinstance(part, str))
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """The files."""
+        return tuple(part for _, part in self.parts if isinstance(part, File))
 
 
 def parse_form(body: bytes, content_type: str) -> Form:
     """The text fields and files of a form.
 
-    A part is a file if it has a file name, or if it claims to be an image or raw bytes. The empty part that browsers
-    send for an empty file input is ignored.
+    A part is a file if it has a file name, if it claims to be an image or raw bytes, or if it is an image. The empty
+    part that browsers and others send for an empty file input is ignored.
 
     Raises:
         InvalidRequest: the body is not a form, or the form is malformed, truncated or too large (code
@@ -76,12 +89,19 @@ def parse_form(body: bytes, content_type: str) -> Form:
                 "on_part_end": reader.end_part,
                 "on_end": reader.end,
             },
-        ).write(body)
+        ).write(_without_preamble(body, boundary))
     except FormParserError:
         raise _invalid("The form in the request body is malformed or does not match its boundary.") from None
     if not reader.complete:
         raise _invalid("The form in the request body is truncated: its closing boundary is missing.")
-    return Form(tuple(reader.fields), tuple(reader.files))
+    return Form(tuple(reader.parts))
+
+
+def _without_preamble(body: bytes, boundary: bytes) -> bytes:
+    """The form without what RFC 2046 allows before its first part, which the parser does not know."""
+    delimiter = b"--" + boundary
+    begin = 0 if body.startswith(delimiter) else body.find(b"\r\n" + delimiter)
+    return body if begin <= 0 else body[begin + 2 :]
 
 
 @dataclass
@@ -91,25 +111,24 @@ class _Part:
     name: str = ""
     filename: str | None = None
     content_type: str = ""
+    charset: str = "utf-8"
     is_file: bool = False
     # Not a list of pieces: the parser splits at each carriage return.
     content: io.BytesIO = field(default_factory=io.BytesIO)
-    size: int = 0
 
 
 class _Reader:
     """Collects the parts of a form; each method is a callback of the parser."""
 
     def __init__(self) -> None:
-        self.fields: list[tuple[str, str]] = []
-        self.files: list[File] = []
+        self.parts: list[tuple[str, str | File]] = []
         self.complete = False
-        self._parts = 0
+        self._begun = 0
         self._part = _Part()
 
     def begin_part(self) -> None:
-        self._parts += 1
-        if self._parts > MAX_PARTS:
+        self._begun += 1
+        if self._begun > MAX_PARTS:
             raise _invalid(f"The form has more than {MAX_PARTS} parts.")
         self._part = _Part()
 
@@ -133,27 +152,28 @@ class _Reader:
         part.is_file = part.filename is not None or part.content_type.lower().startswith(
             ("image/", "application/octet-stream")
         )
+        _, options = parse_options_header(part.content_type)
+        part.charset = options.get(b"charset", b"utf-8").decode("latin-1").lower()
         encoding = part.headers.get(b"content-transfer-encoding", b"binary").strip().lower()
         if encoding not in (b"binary", b"7bit", b"8bit"):
             raise _invalid(f"The part '{part.name[:64]}' has a transfer encoding. Send the bytes unencoded.")
 
     def data(self, data: bytes, start: int, end: int) -> None:
-        part = self._part
-        part.size += end - start
-        if not part.is_file and part.size > MAX_TEXT_BYTES:
-            raise _invalid(
-                f"The text field '{part.name[:64]}' has more than {MAX_TEXT_BYTES} bytes. "
-                "If it is an image, send it as a file."
-            )
-        part.content.write(data[start:end])
+        self._part.content.write(data[start:end])
 
     def end_part(self) -> None:
         part = self._part
         data = part.content.getvalue()
-        if not part.is_file:
-            self.fields.append((part.name, _text(data, f"The text field '{part.name[:64]}'")))
-        elif data or part.filename != "":
-            self.files.append(File(part.name, part.filename or "", part.content_type, data))
+        if part.is_file or _is_image(data):
+            if data or part.filename:
+                self.parts.append((part.name, File(part.name, part.filename or "", part.content_type, data)))
+            return
+        if len(data) > MAX_TEXT_BYTES:
+            raise _invalid(
+                f"The text field '{part.name[:64]}' has more than {MAX_TEXT_BYTES} bytes. "
+                "If it is an image, send it as a file."
+            )
+        self.parts.append((part.name, _text(data, f"The text field '{part.name[:64]}'", part.charset)))
 
     def end(self) -> None:
         self.complete = True
@@ -168,9 +188,19 @@ def _filename(options: dict[bytes, bytes], disposition: bytes) -> str | None:
     return unquote(extended[2], encoding=extended[1], errors="replace") if extended else None
 
 
-def _text(data: bytes, what: str) -> str:
+def _is_image(data: bytes) -> bool:
+    """Whether the bytes of a part without a file name are an image, as PNG, JPEG and WebP begin: text never does."""
+    if data[:1].isascii() and not data.startswith(b"RIFF"):
+        return False
+    with suppress(NotAnImage):
+        content_type_of(data[:16])
+        return True
+    return False
+
+
+def _text(data: bytes, what: str, charset: str = "utf-8") -> str:
     try:
-        return data.decode()
+        return data.decode(_SINGLE_BYTE.get(charset, "utf-8"))
     except UnicodeDecodeError:
         raise _invalid(f"{what} is not UTF-8 text.") from None
 

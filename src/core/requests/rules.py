@@ -15,6 +15,10 @@ from core.errors import InvalidRequest
 _IDENTIFIERS = ("user", "safety_identifier")
 IDENTIFIER_MAX = 512
 SVG_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+# General categories of Unicode: separators, controls, formats and marks.
+_INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Mn", "Me"})
+# Letters and symbols that are drawn as nothing: Hangul fillers and the empty Braille pattern.
+_FILLERS = "\u115f\u1160\u3164\uffa0\u2800"
 _LOSSY = ("jpeg", "webp")
 _TRANSPARENT = ("png", "webp")
 
@@ -33,6 +37,8 @@ def check(operation: Operation, model: Model, prompt: str, parameters: Mapping[s
         raise InvalidRequest(
             f"'prompt' has {len(prompt)} characters; '{model.name}' accepts 1 to {rules.prompt_max}.", param="prompt"
         )
+    if _is_blank(prompt):
+        raise InvalidRequest("'prompt' is blank: it has no visible characters. Say what to draw.", param="prompt")
     for name, value in parameters.items():
         if name in _IDENTIFIERS:
             if len(value) > IDENTIFIER_MAX:
@@ -46,6 +52,13 @@ def check(operation: Operation, model: Model, prompt: str, parameters: Mapping[s
             _check_parameter(operation, name, value, model)
     for combination in (_transparency, _compression, _gif, _svg):
         combination(parameters, model)
+
+
+def _is_blank(text: str) -> bool:
+    """Whether nothing of the text can be seen: white space, controls, joiners, marks without a letter, fillers."""
+    import unicodedata  # noqa: PLC0415 - only purchases need it
+
+    return all(character in _FILLERS or unicodedata.category(character) in _INVISIBLE for character in text)
 
 
 def check_inputs(model: Model, images: int, *, mask: bool, markup: bool, output_format: str | None) -> None:

@@ -90,17 +90,19 @@ class Uploads:
         upload = self._owned(caller, upload_id)
         return upload, self._bucket.find(upload)
 
-    def open(self, caller: Caller, upload_id: str) -> OpenedUpload:
-        """An upload for use as an input.
+    def open(self, caller: Caller, upload_id: str, *, param: str = "id") -> OpenedUpload:
+        """An upload for use as the input that `param` names.
 
         Raises:
             NotFound: there is no such upload, it is another caller's, or it was deleted or has expired.
             InvalidRequest: nothing has arrived yet, or the bytes have changed since the first use.
         """
-        upload, stored = self.read(caller, upload_id)
+        upload = self._owned(caller, upload_id, param)
+        stored = self._bucket.find(upload)
         if stored is None:
             raise InvalidRequest(
                 f"The bytes of '{upload.id}' have not arrived yet. Send the file with the form that came with this id.",
+                param=param,
                 code="upload_pending",
             )
         if upload.etag != stored.etag:
@@ -110,6 +112,7 @@ class Uploads:
                 raise InvalidRequest(
                     f"The bytes of '{upload.id}' have changed since its first use. Create a new upload for "
                     "another file.",
+                    param=param,
                     code="upload_changed",
                 ) from None
         return OpenedUpload(upload.key, stored.etag, stored.size, upload.content_type)
@@ -131,12 +134,12 @@ class Uploads:
                 code="token_used_up",
             )
 
-    def _owned(self, caller: Caller, upload_id: str) -> Upload:
+    def _owned(self, caller: Caller, upload_id: str, param: str = "id") -> Upload:
         upload = self._records.get(upload_id) if _is_upload_id(upload_id) else None
         if upload is None or not caller.owns(upload) or upload.expires_at <= time.time():
             raise NotFound(
                 f"There is no upload '{upload_id[:64]}'. An upload is kept for one day.",
                 hint=Hint.CREATE_UPLOAD,
-                param="id",
+                param=param,
             )
         return upload

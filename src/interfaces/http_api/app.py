@@ -12,6 +12,8 @@ from core.errors import EaselError, Hint, MethodNotAllowed, NotFound, ServerErro
 from core.logs import logger
 from interfaces.http_api import images, jobs, models, purchases, service, tokens, uploads, usage
 from interfaces.http_api.call import CORS_HEADERS, PRIVATE_HEADERS, Call, failure, source_of
+from interfaces.http_api.suggestions import nearest_route
+from interfaces.paths import drop_spare_slashes
 
 errors = Router()
 
@@ -24,10 +26,17 @@ def refused(error: EaselError) -> Response[str]:
 
 @errors.exception_handler(NotFoundError)
 def no_route(_: NotFoundError) -> Response[str]:
-    """No such path, or not with this method."""
+    """No such path, or not with this method.
+
+    A path that is nearly one with this method is a typo, even where it could also be an id: POST /images/generation.
+    """
     event = errors.current_event
-    fault = f"There is no {event.http_method} {event.path[:100]}."
-    if not (methods := _methods_of_path()):
+    method, path = event.http_method, _rest._remove_prefix(event.path)
+    fault = f"There is no {method} {event.path[:100]}."
+    methods = _methods_of(path)
+    if meant := nearest_route(method, path, other_methods=not methods):
+        return _failure(NotFound(f"{fault} Did you mean {meant}? GET /v1/docs describes this API."))
+    if not methods:
         return _failure(NotFound(f"{fault} GET /v1/docs describes this API."))
     allowed = ", ".join(methods)
     response = _failure(MethodNotAllowed(f"{fault} The path accepts {allowed}."))
@@ -35,9 +44,8 @@ def no_route(_: NotFoundError) -> Response[str]:
     return response
 
 
-def _methods_of_path() -> list[str]:
-    """The methods of this call's path; every path accepts OPTIONS."""
-    path = _rest._remove_prefix(errors.current_event.path)
+def _methods_of(path: str) -> list[str]:
+    """The methods of a path; every path accepts OPTIONS."""
     routes = [*_rest._static_routes, *_rest._dynamic_routes]
     methods = {route.method for route in routes if route.rule.match(path)}
     return sorted(methods) if methods != {"OPTIONS"} else []
@@ -77,6 +85,7 @@ def answer(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one HTTP request, in API Gateway's event format or in the Function URL's."""
     resolver = _direct if event.get("version") == "2.0" else _rest
     requested = event["requestContext"]
+    drop_spare_slashes(event)
     if resolver is _rest:
         # Clients can choose API Gateway's requestId, with the header x-amzn-RequestId, but not the extended one, which
         # is also in the errors that the gateway answers itself. A Function URL's requestId is Lambda's own.

@@ -14,7 +14,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
 
 from composition.services import Services
-from core.callers.authentication import require_key
+from core.callers.authentication import misplaced_key, require_key
 from core.callers.model import Caller
 from core.errors import EaselError, InvalidRequest
 from core.purchases import SubmissionContext
@@ -250,6 +250,7 @@ class Call:
             self.header("origin"),
             reads_only=self.event.http_method in ("GET", "HEAD"),
             source=source_of(self.event["requestContext"]),
+            misplaced=misplaced_key(self.event.headers, self.event.query_string_parameters or {}),
         )
 
     def key_holder(self, services: Services) -> Caller:

@@ -13,7 +13,7 @@ from core.jobs.model import Job
 from core.logs import logger
 from core.purchases import SubmissionContext
 from core.requests.bodies import ImageRequest, edit_of_form, edit_of_json, generation_of_json, parse_json
-from core.requests.multipart import parse_form
+from core.requests.multipart import File, parse_form
 from core.responses.builders import quote_document
 from interfaces.http_api.call import Call, answer, pending
 
@@ -66,7 +66,7 @@ def vary() -> Response[str]:
 
 def _edit_of_form(call: Call) -> ImageRequest:
     form = parse_form(call.body, call.header("content-type") or "")
-    return edit_of_form(form.fields, [(file.name, file.data) for file in form.files])
+    return edit_of_form((name, part.data if isinstance(part, File) else part) for name, part in form.parts)
 
 
 def _with_deadline(call: Call, asked: ImageRequest) -> ImageRequest:

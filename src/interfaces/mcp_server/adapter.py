@@ -46,12 +46,6 @@ class McpServer(Protocol):
         """The server as an ASGI app, good for one lifespan."""
 
 
-def at_path_without_slash(event: Event) -> Event:
-    """The event as if its path had no slash at the end: `/mcp/` is `/mcp`."""
-    path, context = event["rawPath"].rstrip("/"), event["requestContext"]
-    return event | {"rawPath": path, "requestContext": context | {"http": context["http"] | {"path": path}}}
-
-
 def answered_without_server(event: Event, origins: Sequence[str]) -> Answer | None:
     """The answer to a request that does not reach the MCP server; None for one that does.
 

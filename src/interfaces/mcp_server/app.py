@@ -6,12 +6,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from composition.mcp import authenticator, settings
 from core.callers.audit import note_refusal
-from core.callers.authentication import require_key
+from core.callers.authentication import misplaced_key, require_key
 from core.errors import EaselError, InvalidRequest, PermissionDenied, ServerError
 from core.logs import logger
 from core.validation import InvalidJson, check_number_of_values
 from interfaces.mcp_server import adapter, authorization, revisions, server, session
 from interfaces.mcp_server.adapter import Answer, Event
+from interfaces.paths import drop_spare_slashes
 
 # Answers are for their caller only, whatever stands between.
 _PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
@@ -23,7 +24,7 @@ _server = server.build()
 
 def answer(event: Event, context: LambdaContext) -> Answer:
     """Answer one HTTP request: of the protocol, or of a client that looks for its authorization server."""
-    event = adapter.at_path_without_slash(event)
+    drop_spare_slashes(event)
     requested = event["requestContext"]
     request_id = requested["requestId"]
     logger.append_keys(request_id=request_id, source=requested["http"].get("sourceIp"))
@@ -73,6 +74,7 @@ def _answer(event: Event, context: LambdaContext) -> Answer:
             authorization.credential(event),
             event["headers"].get("origin"),
             source=requested["http"].get("sourceIp"),
+            misplaced=misplaced_key(event["headers"], event.get("queryStringParameters") or {}),
         )
     )
     revision = revisions.stated(event["headers"])

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from core.callers.audit import note_refusal
 from core.errors import EaselError, Hint, Hints, InvalidRequest, ServerError
 from core.logs import logger
-from core.validation import first_fault, requirement
+from core.validation import first_fault, name_of, requirement
 from interfaces.mcp_server.session import current
 from interfaces.mcp_server.tool_schemas import Schema
 
@@ -76,7 +76,7 @@ def protocol_error(error: EaselError, **data: object) -> MCPError:
 def of_arguments(error: ValidationError, schema: Schema) -> InvalidRequest:
     """The first fault in a call's arguments, without pydantic's own text, which would quote what was sent."""
     fault = first_fault(error)
-    name = _name(fault["loc"])
+    name = name_of(fault)
     if fault["type"] == "extra_forbidden":
         return _unknown(name, _at(schema, fault["loc"][:-1]))
     if fault["type"] == "missing":
@@ -92,12 +92,6 @@ def _unknown(name: str, schema: Schema) -> InvalidRequest:
     if name in _OF_EDITS:
         message += " To make an image from others, call edit_image."
     return InvalidRequest(message, param=name, code="unknown_parameter")
-
-
-def _name(path: tuple[int | str, ...]) -> str:
-    """An argument, or a part of one: `images[0]`, `svg.model`."""
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return "".join(steps).removeprefix(".")[:64]
 
 
 def _at(schema: Schema, path: tuple[int | str, ...]) -> Schema:

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from core.errors import InvalidRequest
 from core.images import masks
+from core.images.inspection import Inspected
 from core.images.masks import MAX_MASK_BYTES, check_markup, prepare_mask
 from tests.unit.images.pictures import PNG_SIGNATURE, chunk, encoded, picture, png_header
 
@@ -38,16 +39,22 @@ def alpha_of(data: bytes) -> Image.Image:
     return image.getchannel("A")
 
 
+def photo(width: int, height: int, *, turned: bool = False) -> Inspected:
+    """What is known of the image that a mask or markup belongs to, when it is stored in these dimensions."""
+    upright = (height, width) if turned else (width, height)
+    return Inspected("image/jpeg", "jpg", 1000, width, height, *upright)
+
+
 def refusal(data: bytes, width: int = 40, height: int = 20) -> tuple[str, str]:
     with pytest.raises(InvalidRequest) as caught:
-        prepare_mask(data, width, height)
+        prepare_mask(data, photo(width, height))
     assert caught.value.problem.param == "mask"
     return caught.value.problem.code, caught.value.problem.message
 
 
 def markup_refusal(data: bytes, width: int = 40, height: int = 20) -> tuple[str, str]:
     with pytest.raises(InvalidRequest) as caught:
-        check_markup(data, width, height)
+        check_markup(data, photo(width, height))
     assert caught.value.problem.param == "markup"
     return caught.value.problem.code, caught.value.problem.message
 
@@ -63,7 +70,7 @@ def markup_refusal(data: bytes, width: int = 40, height: int = 20) -> tuple[str,
     ids=["RGBA", "LA", "RGB with a transparent colour", "palette"],
 )
 def test_a_mask_with_transparency_passes_untouched(data: bytes) -> None:
-    mask = prepare_mask(data, *SIZE)
+    mask = prepare_mask(data, photo(*SIZE))
     assert mask.data is data
     assert not mask.converted
 
@@ -83,7 +90,7 @@ def test_a_mask_with_transparency_passes_untouched(data: bytes) -> None:
     ids=["1 bit", "grey", "nearly black and white", "RGB", "slightly tinted", "palette", "opaque RGBA", "opaque LA"],
 )
 def test_a_black_and_white_mask_is_edited_where_it_is_black(image: Image.Image) -> None:
-    mask = prepare_mask(encoded(image), *SIZE)
+    mask = prepare_mask(encoded(image), photo(*SIZE))
     alpha = alpha_of(mask.data)
     assert mask.converted
     assert alpha.getpixel((0, 0)) == 0
@@ -94,7 +101,7 @@ def test_a_black_and_white_mask_is_edited_where_it_is_black(image: Image.Image) 
 def test_soft_edges_stay_soft() -> None:
     image = Image.new("L", (400, 200), 0)
     ImageDraw.Draw(image).ellipse((100, 50, 300, 150), fill=255)
-    mask = prepare_mask(encoded(image.filter(ImageFilter.GaussianBlur(2))), 400, 200)
+    mask = prepare_mask(encoded(image.filter(ImageFilter.GaussianBlur(2))), photo(400, 200))
     assert len(set(alpha_of(mask.data).tobytes())) > 10
 
 
@@ -128,6 +135,20 @@ def test_a_mask_of_other_dimensions_is_refused() -> None:
     assert code == "invalid_mask_image_format"
     assert "40x20" in message
     assert "20x40" in message
+
+
+def test_messages_about_a_turned_photo_speak_of_both_dimensions() -> None:
+    """People see it upright, 20x40; as it is stored it has 40x20 pixels."""
+    upright = encoded(drawn("RGBA", (0, 0, 0, 255), (0, 0, 0, 0)).resize((20, 40)))
+    with pytest.raises(InvalidRequest) as refused:
+        prepare_mask(upright, photo(40, 20, turned=True))
+    message = refused.value.problem.message
+    assert "is 20x40 pixels; the first image is stored as 40x20, shown as 20x40 (EXIF orientation)" in message
+    assert "The mask must be 40x20" in message
+    with pytest.raises(InvalidRequest) as refused:
+        check_markup(encoded(drawn("RGBA", (0, 0, 0, 0), (255, 0, 0, 255))), photo(40, 20, turned=True))
+    assert "is 40x20 pixels; the first image is stored as 40x20, shown as 20x40" in refused.value.problem.message
+    check_markup(upright, photo(40, 20, turned=True))
 
 
 @pytest.mark.parametrize("format", ["JPEG", "WEBP"])
@@ -170,13 +191,13 @@ def test_a_damaged_mask_never_crashes(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 3))):
         file[data.draw(st.integers(0, len(file) - 1))] = data.draw(st.integers(0, 255))
     try:
-        prepare_mask(bytes(file), *SIZE)
+        prepare_mask(bytes(file), photo(*SIZE))
     except InvalidRequest as error:
         assert error.problem.param == "mask"
 
 
 def test_a_markup_with_transparent_pixels_passes() -> None:
-    check_markup(encoded(drawn("RGBA", (0, 0, 0, 0), (255, 0, 0, 255))), *SIZE)
+    check_markup(encoded(drawn("RGBA", (0, 0, 0, 0), (255, 0, 0, 255))), photo(*SIZE))
 
 
 def test_an_opaque_markup_is_refused() -> None:

@@ -143,15 +143,45 @@ def test_bytes_without_a_file_name_are_a_file(content_type: str) -> None:
     assert parse_form(body, FORM_TYPE).files == (File("a", "", content_type, PNG),)
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_an_image_is_a_file_even_if_nothing_says_so(kind: str) -> None:
+    data = picture(kind)
+    assert parse_form(HEAD + b"\r\n\r\n" + data + b"\r\n--B--", FORM_TYPE).files == (File("a", "", "", data),)
+
+
+@pytest.mark.parametrize(
+    ("charset", "data"),
+    [
+        ("utf-8", "café".encode()),
+        ("UTF-8", "café".encode()),
+        ('"utf-8"', "café".encode()),
+        ("us-ascii", "café".encode()),
+        ("ISO-8859-1", b"caf\xe9"),
+        ("latin1", b"caf\xe9"),
+        ("windows-1252", b"caf\xe9"),
+    ],
+)
+def test_a_text_is_read_in_the_charset_that_it_declares(charset: str, data: bytes) -> None:
+    body = HEAD + f"\r\nContent-Type: text/plain; charset={charset}\r\n\r\n".encode() + data + b"\r\n--B--"
+    assert parse_form(body, FORM_TYPE).fields == (("a", "café"),)
+
+
+@pytest.mark.parametrize("before", [b"", b"\r\n", b"This is a form.\r\n", b"--not the boundary\r\n\r\n"])
+@pytest.mark.parametrize("after", [b"", b"\r\n", b"\r\nThat was a form."])
+def test_what_surrounds_the_parts_is_ignored(before: bytes, after: bytes) -> None:
+    assert parse_form(before + HEAD + b"\r\n\r\n1\r\n--B--" + after, FORM_TYPE).fields == (("a", "1"),)
+
+
 @pytest.mark.parametrize("content_type", ["text/plain; charset=utf-8", "application/json"])
 def test_a_typed_text_part_is_a_field(content_type: str) -> None:
     body = HEAD + f"\r\nContent-Type: {content_type}\r\n\r\n1\r\n--B--".encode()
     assert parse_form(body, FORM_TYPE).fields == (("a", "1"),)
 
 
-def test_a_file_input_left_empty_in_a_browser_is_absent() -> None:
-    body = HEAD + b'; filename=""\r\nContent-Type: application/octet-stream\r\n\r\n\r\n--B--'
-    assert parse_form(body, FORM_TYPE) == Form((), ())
+@pytest.mark.parametrize("filename", [b'; filename=""', b""])
+def test_a_file_input_left_empty_is_absent(filename: bytes) -> None:
+    body = HEAD + filename + b"\r\nContent-Type: application/octet-stream\r\n\r\n\r\n--B--"
+    assert parse_form(body, FORM_TYPE) == Form(())
 
 
 def test_an_empty_file_with_a_name_is_kept_for_its_own_error() -> None:
@@ -160,7 +190,7 @@ def test_an_empty_file_with_a_name_is_kept_for_its_own_error() -> None:
 
 
 def test_a_form_without_parts_is_empty() -> None:
-    assert parse_form(b"--B--\r\n", FORM_TYPE) == Form((), ())
+    assert parse_form(b"--B--\r\n", FORM_TYPE) == Form(())
 
 
 @pytest.mark.parametrize(
@@ -189,6 +219,7 @@ def test_a_wrong_content_type_is_refused(content_type: str, fault: str) -> None:
         (b'Content-Disposition: attachment; name="a"\r\n\r\n1', "has no name"),
         (b'Content-Disposition: form-data; name="\xff"\r\n\r\n1', "is not UTF-8"),
         (b'Content-Disposition: form-data; name="a"\r\n\r\n\xff', "The text field 'a' is not UTF-8"),
+        (b'Content-Disposition: form-data; name="a"\r\nContent-Type: text/plain; charset=x\r\n\r\n\xff', "UTF-8"),
         (
             b'Content-Disposition: form-data; name="a"\r\nContent-Transfer-Encoding: base64\r\n\r\nAA==',
             "has a transfer encoding",
