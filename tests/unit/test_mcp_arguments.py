@@ -1,5 +1,7 @@
 """Arguments of tools as models and hosts really write them: what is certain is taken, what is not is refused."""
 
+import tracemalloc
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -200,3 +202,15 @@ def test_an_argument_is_not_given_under_two_names() -> None:
 def test_a_prompt_is_taken_as_it_is() -> None:
     for prompt in (" two  spaces, and a comma ", '{"id": "img_1", "url": "a cat"}', '["a cat"]', "HIGH"):
         assert Generate.read({"prompt": prompt}).prompt == prompt
+
+
+@pytest.mark.parametrize("unit", ["a ", "img_ ", "'", ";", "\u00d7", "- ", " ", "px"])
+def test_long_texts_cost_no_more_than_a_few_copies_of_them(unit: str) -> None:
+    text = unit * (2_000_000 // len(unit))
+    for name in (*Edit.model_fields, text):
+        tracemalloc.start()
+        with suppress(ValidationError, InvalidRequest):
+            Edit.read({"prompt": "a cat", name: text})
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 15_000_000, name[:30]

@@ -17,6 +17,8 @@ from core.requests.bodies import Svg
 from interfaces.mcp_server import lenient
 from interfaces.mcp_server.tool_schemas import Schema, input_schema
 
+_MAX_SIZE_CHARACTERS = 64
+
 WAIT_SECONDS = 25
 MAX_WAIT_SECONDS = 45
 
@@ -52,7 +54,7 @@ def _plain_size(value: Any) -> Any:
     """A size without spaces and units, and with an x between: `1024 * 768 px` is `1024x768`."""
     if isinstance(value, dict) and set(value) == {"width", "height"}:
         value = f"{value['width']}x{value['height']}"
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > _MAX_SIZE_CHARACTERS:
         return value
     return re.sub("[\u00d7\u2715*]|by", "x", re.sub(r"\s|px", "", value.lower()))
 

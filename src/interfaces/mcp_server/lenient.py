@@ -36,6 +36,10 @@ _NAMED_BY = ("id", "file_id", "image_id", "upload_id", "job_id", "uri", "url", "
 _FREE_TEXTS = ("prompt", "filename")
 _TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _NOTHING = ("", "null", "undefined")
+# No name and no choice is longer; what is costs no more than its bytes.
+_MAX_NAME = 64
+# More than any list of ours may have.
+_MAX_ENTRIES = 64
 
 
 def read(arguments: Mapping[str, Any], schema: Schema, ignored: frozenset[str]) -> dict[str, Any]:
@@ -76,12 +80,12 @@ def _also_called(folded: str, schema: Schema) -> str | None:
 
 def _folded(name: str) -> str:
     """A name without case, separators and plural: `imageUrls` is `image_url`."""
-    return re.sub(r"[^a-z0-9]", "", name.lower()).removesuffix("s")
+    return re.sub(r"[^a-z0-9]", "", name.lower()).removesuffix("s") if len(name) <= _MAX_NAME else name
 
 
 def _absent(value: Any) -> bool:
     """Whether a value means that there is none: hosts send every field of a form, filled in or not."""
-    return value is None or value in ([], {}) or (isinstance(value, str) and value.strip().lower() in _NOTHING)
+    return value is None or value in ([], {}) or (isinstance(value, str) and value.strip()[:10].lower() in _NOTHING)
 
 
 def _value(value: Any, schema: Schema, *, literal: bool = False) -> Any:
@@ -103,7 +107,7 @@ def _value(value: Any, schema: Schema, *, literal: bool = False) -> Any:
         case "integer", str() if re.fullmatch(r"[+-]?[0-9]{1,9}(\.0+)?", value):
             return int(float(value))
         case "boolean", str() | int():
-            return _TRUTHS.get(str(value).lower(), value)
+            return _TRUTHS.get(str(value)[:10].lower(), value)
     return value
 
 
@@ -123,7 +127,8 @@ def _entries(value: Any) -> list[Any]:
     value = _unpacked(value)
     if isinstance(value, list):
         return value
-    names = [name for name in re.split(r"""[\s,;\[\]'"]+""", value) if name] if isinstance(value, str) else []
+    pieces = re.split(r"""[\s,;\[\]'"]+""", value, maxsplit=_MAX_ENTRIES) if isinstance(value, str) else []
+    names = [name for name in pieces if name]
     return names if names and all(is_reference(name) for name in names) else [value]
 
 
@@ -132,7 +137,7 @@ def _text(value: Any, schema: Schema) -> Any:
         value = _named(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = json.dumps(value)
-    if isinstance(value, str) and "enum" in schema:
+    if isinstance(value, str) and "enum" in schema and len(value) <= _MAX_NAME:
         choices = {_folded_choice(choice): choice for choice in schema["enum"]}
         return choices.get(_folded_choice(value), value)
     return value

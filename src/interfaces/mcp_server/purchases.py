@@ -20,6 +20,8 @@ _EXPECTED = (
     "Name an image by its id (img_…), the id of an upload (file_…), a link from an earlier result or an https URL."
 )
 
+_NO_SPACES = dict.fromkeys(map(ord, " \t\r\n"))
+
 
 def generate(session: Session, arguments: Generate) -> Job:
     """The job of a generation."""
@@ -92,7 +94,7 @@ def _by_name(text: str, param: str) -> ImageSource:
 
 def _by_value(text: str, param: str) -> ImageSource:
     """An image in the arguments themselves, in base64 with or without line breaks, or the name of one."""
-    compact = "".join(text.split())
+    compact = text.translate(_NO_SPACES)
     if names.certain_id(compact) or is_reference(compact) or is_data_url(compact):
         return ImageSource.named(compact, param)
     try:
