@@ -54,6 +54,10 @@ class ImageLibrary:
             raise _no_image(image_id, param)
         return image
 
+    def holds(self, image_id: str) -> bool:
+        """Whether an image of that id is or was this deployment's, whoever bought it."""
+        return self._find(image_id) is not None
+
     def shared(self, name: str) -> Image:
         """The image behind a permalink: anyone who knows its id may see it.
 

@@ -86,6 +86,7 @@ class Purchases:
             NotFound: an input's id is not the caller's.
             EaselError: whatever `generate` raises.
         """
+        asked = self._inputs.recognised(asked)
         checked = self.check("edit", caller, asked, context)
         job, earlier = self._identified(caller, checked, asked, context)
         if earlier is not None and not earlier.may_be_revived_by(caller):

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from core.errors import InvalidRequest
+from core.images import names
 from core.images.data_urls import decode_data_url, is_data_url
 from core.images.model import AnswerForm
 from core.images.stored_object import StoredObject
@@ -153,8 +154,8 @@ class ImageSource:
         """
         if is_data_url(reference):
             return cls(data=decode_data_url(reference, param=param), param=param)
-        if reference.startswith(("img_", "file_")) or "://" in reference:
-            return cls(reference=reference, param=param)
+        if is_reference(reference := reference.strip()):
+            return cls(reference=names.certain_id(reference) or reference, param=param)
         raise InvalidRequest(
             f"'{param}' must be a file, a data URL, an https URL, the id of an upload (file_…) or of an earlier image "
             "(img_…).",
@@ -167,6 +168,11 @@ class ImageSource:
         if self.data is not None:
             return f"sha256:{hashlib.sha256(self.data).hexdigest()}"
         return self.stored.name if self.stored else self.reference or ""
+
+
+def is_reference(text: str) -> bool:
+    """Whether the text has the form of a URL, or of the id of an image or upload."""
+    return text.startswith(("img_", "file_")) or "://" in text
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ from core.responses.builders import Answers
 
 @dataclass(frozen=True)
 class Session:
-    """Who is calling, since when (Unix seconds, by the gateway's clock), and with which request id."""
+    """Who is calling, since when (Unix seconds, by the gateway's clock), with which request id, in which revision."""
 
     caller: Caller
     started_at: float
     request_id: str
+    revision: str
 
     @property
     def today(self) -> date:
