@@ -13,6 +13,7 @@ from composition.services import services
 from core.errors import InvalidRequest
 from core.jobs.model import Job
 from core.ledger.dollars import usd
+from core.requests import Request
 from interfaces.mcp_server import errors, purchases
 from interfaces.mcp_server.arguments import (
     Arguments,
@@ -132,7 +133,7 @@ def quote_image(session: Session, given: Quote, watch: Watch) -> CallToolResult:
             quote=usd(price.expected),
             upper_bound=usd(price.upper_bound),
             budget_left=dollars(left),
-            next_step=_about_bound(given),
+            next_step=_about_bound(session, given, request),
             price_date=price.price_date,
             applied=request.applied(),
             warnings=[warning.message for warning in request.warnings],
@@ -140,15 +141,15 @@ def quote_image(session: Session, given: Quote, watch: Watch) -> CallToolResult:
     )
 
 
-def _about_bound(given: Quote) -> str:
+def _about_bound(session: Session, given: Quote, request: Request) -> str:
     """What the upper bound is for, and what it would be if the model were left less to decide."""
     bound = "The upper bound is reserved from the budget until the actual cost is known."
-    open_settings = [name for name in _NARROWING if getattr(given, name) in (None, "auto")]
+    open_settings = [name for name in _NARROWING if request.applied().get(name, "auto") == "auto"]
     narrowed = given.model_copy(update={name: _NARROWING[name] for name in open_settings})
     if not open_settings:
         return bound
     try:
-        _, price = purchases.quote(narrowed)
+        _, price = purchases.quote(session, narrowed)
     except InvalidRequest:  # another model, without such settings
         return bound
     named = " and ".join(f"{name} {_NARROWING[name]}" for name in open_settings)
