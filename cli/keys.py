@@ -22,6 +22,7 @@ from cli.stack import Stack
 from core import catalog
 from core.callers.model import DEFAULT_NAMES, RATE_NAMES, Caller, Rates, new_caller_id, new_key
 from core.errors import InvalidRequest
+from core.images.model import ANSWER_FORMS, AnswerForm
 from core.ledger.dollars import usd
 from core.ledger.model import PERIODS, Budget, Period
 from core.pricing import quote
@@ -51,6 +52,7 @@ def add_commands(commands: Any) -> None:
     _add_limits(make)
     _add_defaults(make)
     _add_visibility(make)
+    _add_answers(make)
     make.add_argument("--json", action="store_true", help="print JSON, for scripts")
     make.set_defaults(run=_create)
 
@@ -61,6 +63,7 @@ def add_commands(commands: Any) -> None:
     _add_limits(change)
     _add_defaults(change)
     _add_visibility(change)
+    _add_answers(change)
     change.set_defaults(run=_set)
 
     end = group.add_parser("revoke", help="revoke a key, effective immediately")
@@ -111,6 +114,17 @@ def _add_visibility(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_answers(parser: argparse.ArgumentParser) -> None:
+    """The option that says how a key gets images if a request does not."""
+    parser.add_argument(
+        "--answers",
+        choices=ANSWER_FORMS,
+        default=None,
+        help="how its answers have images if a request does not say: as signed URLs, as permalinks, or also as base64, "
+        "for programs that read nothing else (default: url)",
+    )
+
+
 def create(
     stack: Stack,
     name: str,
@@ -121,6 +135,7 @@ def create(
     rates: Rates | None = None,
     *,
     hides_deployment_budget: bool = False,
+    answers: AnswerForm = "url",
     defaults: Mapping[str, str | None] | None = None,
 ) -> tuple[str, Caller]:
     """A new caller and its key, which is not stored; `lifetime` is in seconds, None for no expiry."""
@@ -137,6 +152,7 @@ def create(
         images_per_minute=(rates or {}).get("images_per_minute"),
         requests_per_minute=(rates or {}).get("requests_per_minute"),
         hides_deployment_budget=hides_deployment_budget,
+        answers=answers,
         defaults={name: value for name, value in (defaults or {}).items() if value is not None},
     )
     stack.callers().add(key, caller)
@@ -164,6 +180,7 @@ def _limits(caller: Caller) -> list[str]:
     limits += [f"requests/min={caller.requests_per_minute}"] if caller.requests_per_minute else []
     limits += [f"{name}={value}" for name, value in caller.defaults.items()]
     limits += ["deployment-budget=hidden"] if caller.hides_deployment_budget else []
+    limits += [f"answers={caller.answers}"] if caller.answers != "url" else []
     return limits
 
 
@@ -186,6 +203,7 @@ def _create(stack: Stack, options: argparse.Namespace) -> None:
         budget,
         rates,
         hides_deployment_budget=options.deployment_budget == "hidden",
+        answers=options.answers or "url",
         defaults=_default_options(options),
     )
     _warn(stack, caller)
@@ -203,21 +221,23 @@ def _list(stack: Stack, _: argparse.Namespace) -> None:
 def _set(stack: Stack, options: argparse.Namespace) -> None:
     budget, rates = _budget_options(options), _rate_options(options)
     visibility, defaults = options.deployment_budget, _default_options(options)
-    if not budget and not rates and not visibility and not defaults:
+    if not budget and not rates and not visibility and not defaults and not options.answers:
         names = [f"--budget-{period}" for period in PERIODS] + [f"--{name.replace('_', '-')}" for name in RATE_NAMES]
-        names += [f"--{name}" for name in DEFAULT_NAMES] + ["--deployment-budget"]
+        names += [f"--{name}" for name in DEFAULT_NAMES] + ["--deployment-budget", "--answers"]
         raise CommandError(f"nothing to change; give at least one of {', '.join(names)}")
     callers = stack.callers()
     caller = callers.set_budget(options.id, budget) if budget else None
     caller = callers.set_rates(options.id, rates) if rates else caller
     caller = callers.set_defaults(options.id, defaults) if defaults else caller
     caller = callers.hide_deployment_budget(options.id, hidden=visibility == "hidden") if visibility else caller
+    caller = callers.set_answers(options.id, options.answers) if options.answers else caller
     if caller is None:
         raise no_such_caller(options.id)
     limits = [f"{_BUDGETS[period]} {'unlimited' if limit is None else usd(limit)}" for period, limit in budget.items()]
     limits += [f"{name.replace('_', ' ')} {limit or 'unlimited'}" for name, limit in rates.items()]
     limits += [f"default {name} {value or 'of the deployment'}" for name, value in defaults.items()]
     limits += [f"deployment budget {visibility}"] if visibility else []
+    limits += [f"answers {options.answers}"] if options.answers else []
     show(f"{caller.id} ({caller.name}) now has: {', '.join(limits)}.")
     if budget:
         show("What it has already spent still counts.")

@@ -8,11 +8,10 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from local.build import package
 from local.deployment import REGION, api_url, deploy, store_secret
-from local.ministack import DEFAULT_PORT, ministack
+from local.ministack import DEFAULT_PORT, function_url, ministack
 from local.processes import ROOT, LocalCloudError, service, wait_until
 from local.stack import Stack
 
@@ -99,8 +98,8 @@ def running_stack(
             region=REGION,
             aws_endpoint_url=aws,
             api_url=api_url(aws),
-            direct_url=_function_url(aws, outputs["DirectUrl"]) + "/v1",
-            mcp_url=_function_url(aws, outputs["McpUrl"]) + "/mcp",
+            direct_url=function_url(aws, outputs["DirectUrl"]) + "/v1",
+            mcp_url=function_url(aws, outputs["McpUrl"]) + "/mcp",
             api_key="",
             simulator_url=simulator_url,
             secret_arn=secret_arn,
@@ -149,8 +148,3 @@ def _only_one(name: str, logs: Path) -> Iterator[None]:
         except BlockingIOError:
             raise LocalCloudError(f"The stack '{name}' is already running, started by another process.") from None
         yield
-
-
-def _function_url(aws_endpoint_url: str, url: str) -> str:
-    """MiniStack's path for a Function URL, whose own host name cannot be resolved."""
-    return f"{aws_endpoint_url}/_aws/lambda-url/{(urlsplit(url).hostname or '').split('.')[0]}"

@@ -1,8 +1,10 @@
 """Starts MiniStack, an emulator of AWS: on loopback only, with IAM enforced."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -18,7 +20,8 @@ PYTHON = ROOT / ".venv-ministack/bin/python"
 def ministack(log: Path, port: int) -> Iterator[str]:
     """Run MiniStack inside the block; yields its endpoint URL.
 
-    If `port` is 0 or in use, a free one is taken.
+    If `port` is 0 or in use, a free one is taken. The environment variable LAMBDA_ACCOUNT_CONCURRENCY says how many
+    functions may run at once in the account; without it, that depends on the machine's memory.
     """
     port = free_port(port)
     settings = {
@@ -32,10 +35,17 @@ def ministack(log: Path, port: int) -> Iterator[str]:
         "DOCKER_HOST": "unix:///nonexistent",
         "LAMBDA_EXECUTOR": "local",
     }
+    if account_concurrency := os.environ.get("LAMBDA_ACCOUNT_CONCURRENCY"):
+        settings["LAMBDA_ACCOUNT_CONCURRENCY"] = account_concurrency
     url = f"http://127.0.0.1:{port}"
     with service([PYTHON, "-m", "local.fidelity"], log, settings) as guard:
         wait_until(lambda: _is_healthy(url), guard, log)
         yield url
+
+
+def function_url(aws_endpoint_url: str, url: str) -> str:
+    """MiniStack's path for a Function URL, whose own host name cannot be resolved."""
+    return f"{aws_endpoint_url}/_aws/lambda-url/{(urlsplit(url).hostname or '').split('.')[0]}"
 
 
 def _is_healthy(url: str) -> bool:

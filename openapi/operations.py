@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.images.model import ANSWER_FORMS
 from interfaces.http_api import images, jobs, models, purchases, service, tokens, uploads, usage
 from openapi import errors
 from openapi.examples import IMAGE_ID, JOB_ID, MODEL, PROMPT, TOKEN_ID, UPLOAD_ID
@@ -65,7 +66,10 @@ PARAMETERS: dict[str, Schema] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "The same key returns the job of the same request; with a different request it is refused.",
+        "description": (
+            "The same key returns the job of the same request; with a different request it is refused. A new key buys "
+            "again on purpose where an equal request without one finds an earlier failure that was charged."
+        ),
         "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
     },
     "EaselWebhook": {
@@ -91,6 +95,18 @@ PARAMETERS: dict[str, Schema] = {
         "in": "query",
         "description": "Seconds to wait for the job to finish; never longer than the gateway allows.",
         "schema": {"type": "integer", "minimum": 0, "maximum": 900, "default": 0},
+    },
+    "AnswerForm": {
+        "name": "response_format",
+        "in": "query",
+        "description": "How the result has its images; by default as the key says.",
+        "schema": {"type": "string", "enum": list(ANSWER_FORMS)},
+    },
+    "Download": {
+        "name": "download",
+        "in": "query",
+        "description": "Lets a browser save the image under this name, or under its id if the name is empty.",
+        "schema": {"type": "string", "examples": ["otter.png"]},
     },
     "Limit": {
         "name": "limit",
@@ -228,7 +244,7 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
     jobs.job: Operation(
         id="retrieveJob",
         summary="Read a job, or wait for it",
-        parameters=("Wait",),
+        parameters=("Wait", "AnswerForm"),
         answers={"200": Answer("The job. While it is not finished, headers say when to poll again.", "Job", "Job")},
         curl=f"""curl {_EASEL}/jobs/{JOB_ID}?wait=20" {_KEY}""",
     ),
@@ -275,6 +291,7 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
     images.link: Operation(
         id="openImage",
         summary="Open an image by its permalink",
+        parameters=("Download",),
         answers={
             "302": Answer("Redirects to the image.", media_type="text/plain", headers=("Location", "Cache-Control")),
         },

@@ -138,7 +138,6 @@ def _limit(found: dict[str, Schema]) -> None:
         fields["n"] |= {"minimum": 1, "maximum": max(family.n_max for family in families)}
         fields["model"] |= {"maxLength": 128, "examples": current}
         fields["size"]["examples"] = ["1024x1024", "1536x1024", "auto"]
-        fields["response_format"]["enum"] = ["url", None]
         fields["stream"]["enum"] = [False, None]
         fields["partial_images"]["enum"] = [0, None]
         for identifier in ("user", "safety_identifier"):

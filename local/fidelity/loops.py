@@ -4,7 +4,7 @@ Lambda counts how often a function takes part in one chain of requests. The SDK 
 header X-Amzn-Trace-Id, SQS keeps it with the message (AWSTraceHeader), and Lambda refuses the 17th invocation, unless
 the function has `RecursiveLoop: Allow`. A refused message is hidden for the visibility timeout of its queue like a
 failed one, until it has been received maxReceiveCount times and goes to the dead-letter queue. MiniStack counts only
-functions that invoke functions, and its CloudFormation ignores RecursiveLoop.
+functions that invoke functions. Its CloudFormation takes RecursiveLoop by local/fidelity/functions.py.
 
 Source: Lambda developer guide, "Use Lambda recursive loop detection to prevent infinite loops"; X-Ray developer guide,
 "Amazon SQS and AWS X-Ray". AWS says "approximately 16 times" and does not say when it tries a refused message again;
@@ -20,9 +20,8 @@ import zlib
 from typing import Any
 
 from ministack.services import cloudwatch, lambda_svc, sqs
-from ministack.services.cloudformation import provisioners
 
-from local.fidelity.seams import seam, wrap
+from local.fidelity.seams import wrap
 
 Json = dict[str, Any]
 # How often each function, by its hash, took part in a chain.
@@ -36,17 +35,11 @@ _trace_of_invocation: contextvars.ContextVar[str] = contextvars.ContextVar("trac
 
 
 def install() -> None:
-    """Let MiniStack count chains, and take RecursiveLoop from templates."""
+    """Let MiniStack count chains."""
     wrap(sqs, "handle_request", "method path headers body query_params", _handle_sqs)
     wrap(sqs, "_build_send_sys_attrs", "now sys_attrs_input", _keep_with_message)
     wrap(lambda_svc, "_run_sqs_batch", _EVENT_SOURCE_PARAMETERS, _run_batch)
     wrap(lambda_svc, "_xray_trace_id_for_invocation", "config inbound_trace_header", _trace_of)
-    wrap(provisioners, "_lambda_create", "logical_id props stack_name", _create)
-    wrap(provisioners, "_lambda_update", "physical_id old_props new_props stack_name logical_id", _update)
-    provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"] |= {
-        "create": provisioners._lambda_create,
-        "update": provisioners._lambda_update,
-    }
 
 
 async def _handle_sqs(original: Any, method: str, path: str, headers: Json, body: bytes, query_params: Json) -> Any:
@@ -96,24 +89,3 @@ def _lineage(trace: str) -> Lineage:
 
 def _hash(config: Json) -> str:
     return f"{zlib.crc32(config['FunctionName'].encode()):08x}"
-
-
-def _create(original: Any, logical_id: str, props: Json, stack_name: str) -> Any:
-    made = original(logical_id, props, stack_name)
-    _set_properties(made[0], props)
-    return made
-
-
-def _update(
-    original: Any, physical_id: str, old_props: Json, new_props: Json, stack_name: str, logical_id: str | None = None
-) -> Any:
-    made = original(physical_id, old_props, new_props, stack_name, logical_id)
-    _set_properties(physical_id, new_props)
-    return made
-
-
-def _set_properties(name: str, props: Json) -> None:
-    _put_recursion_config(name, {"RecursiveLoop": props.get("RecursiveLoop", "Terminate")})
-
-
-_put_recursion_config = seam(lambda_svc, "_put_function_recursion_config", "func_name data")

@@ -11,8 +11,8 @@ class SeamMovedError(Exception):
     """MiniStack no longer has the function that a rule builds on; the rule must be adapted to its new version."""
 
 
-def seam(module: ModuleType, name: str, parameters: str) -> Callable[..., Any]:
-    """A function of a module of MiniStack.
+def seam(module: ModuleType | type, name: str, parameters: str) -> Callable[..., Any]:
+    """A function of a module of MiniStack, or a method of a class.
 
     Raises:
         SeamMovedError: the module has no such function, or one with other parameters than these, separated by spaces.
@@ -24,11 +24,16 @@ def seam(module: ModuleType, name: str, parameters: str) -> Callable[..., Any]:
     return cast(Callable[..., Any], function)
 
 
-def wrap(module: ModuleType, name: str, parameters: str, rule: Callable[..., Any]) -> None:
+def wrap(module: ModuleType | type, name: str, parameters: str, rule: Callable[..., Any]) -> None:
     """Put a rule in place of a function of MiniStack; the rule gets that function as its first argument.
 
     Raises:
         SeamMovedError: see `seam`.
     """
     function = seam(module, name, parameters)
-    setattr(module, name, functools.wraps(function)(functools.partial(rule, function)))
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return rule(function, *args, **kwargs)
+
+    setattr(module, name, wrapped)

@@ -1,9 +1,12 @@
 """Budgets: reservations within them, refusals, what remains, and what was spent."""
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from core.callers.model import Caller
 from core.errors import BudgetExceeded, BudgetRefusal, BuyingStopped, Hint, InvalidRequest, RateLimited
@@ -25,6 +28,8 @@ from core.ledger.store import Control, LedgerStore, LimitReached
 from core.metrics import measure
 from core.pricing import Quote
 from core.requests import Request
+
+log = logging.getLogger(__name__)
 
 RATE = "rate"
 TOKEN = "token"  # noqa: S105 - the scope of a budget
@@ -179,6 +184,14 @@ class Budgets:
             f"{_renewal_text(limit, renews_at) if asked <= allowed else ''}",
             budget=BudgetRefusal(limit.scope, limit.period, allowed, remaining, asked, renews_at),
         )
+
+    def remaining_if_known(self, caller: Caller) -> int | None:
+        """As `remaining`, but None, too, if the ledger cannot be read: no answer about a purchase fails for it."""
+        try:
+            return self.remaining(caller)
+        except (BotoCoreError, ClientError) as error:
+            log.warning("what is left of a budget is not known", extra={"error": type(error).__name__})
+            return None
 
     def remaining(self, caller: Caller) -> int | None:
         """Micro-dollars that this caller can still commit now, by the tightest budget; None without a budget."""

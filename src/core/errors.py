@@ -40,7 +40,9 @@ class Hint(StrEnum):
     SEND_AGAIN_LATER = "send_again_later"
     """After `EaselError.retry_after` seconds."""
     BUY_AGAIN = "buy_again"
-    """As a new purchase, which an earlier one does not answer."""
+    """On purpose, although it was or may have been charged: an equal request finds the earlier one for a while."""
+    ASK_AGAIN = "ask_again"
+    """As a new purchase, after one that certainly cost nothing."""
     NEW_KEY = "new_key"
     READ_JOB = "read_job"
     LIST_JOBS = "list_jobs"
@@ -112,6 +114,8 @@ class EaselError(Exception):
     code: ClassVar[str] = "internal_error"
     retryable: ClassVar[bool] = False
     charged: ClassVar[Charged] = False
+    joined = False
+    """Whether it is the outcome of an earlier, equal request; nothing was bought again."""
 
     def __init__(
         self,
@@ -238,8 +242,9 @@ class BuyingStopped(EaselError):
 class JobFailed(EaselError):
     """The problem that ended a job, raised again for those who wait for its result."""
 
-    def __init__(self, problem: Problem, job_id: str) -> None:
+    def __init__(self, problem: Problem, job_id: str, *, joined: bool = False) -> None:
         Exception.__init__(self, problem.message)
         self.problem = problem
         self.retry_after = None
         self.job_id = job_id
+        self.joined = joined

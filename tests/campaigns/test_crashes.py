@@ -7,6 +7,7 @@ death, something else can happen at that moment, such as a cancellation.
 
 import http.client
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -143,7 +144,8 @@ class Workshop:
             return assassin.victim.wait(timeout=60)
 
     def accepted(self, key: Key) -> str:
-        body = {"model": "gpt-image-2.6-flare", "prompt": "an otter in danger", "quality": "low"}
+        prompt = f"an otter in danger {secrets.token_hex(4)}"  # An equal one would find a job that was lost.
+        body = {"model": "gpt-image-2.6-flare", "prompt": prompt, "quality": "low"}
         headers = key.headers | {"Prefer": "respond-async"}
         return str(wire.post(f"{self.stack.api_url}/images/generations", json=body, headers=headers).json()["id"])
 

@@ -51,8 +51,10 @@ NOT_ENFORCED_LOCALLY = {
 }
 
 
-def post(stack: Stack, key: Key, prefer: str = "wait=6") -> httpx.Response:
-    body = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low"}
+def post(stack: Stack, key: Key, prefer: str = "wait=6", prompt: str | None = None) -> httpx.Response:
+    """Ask for an image; by default of a new prompt, since an equal one would find a job that was lost."""
+    prompt = prompt or f"an otter {secrets.token_hex(4)}"
+    body = {"model": "gpt-image-2.6-flare", "prompt": prompt, "quality": "low"}
     return wire.post(
         f"{stack.api_url}/images/generations", json=body, headers=key.headers | {"Prefer": prefer}, timeout=60
     )
@@ -110,6 +112,20 @@ def stuck_in_the_queue(stack: Stack, job_id: str) -> None:
         queued={"S": "queued"},
         yes={"S": "yes"},
         past={"N": "1"},
+    )
+
+
+def lost_while_calling(stack: Stack, job_id: str, check_at: str) -> None:
+    """Make a job look as if its worker had died in the purchase."""
+    change(
+        stack,
+        job_id,
+        "SET #status = :running, #open = :yes, stage = :calling, lease_until = :past, check_at = :check_at",
+        running={"S": "running"},
+        yes={"S": "yes"},
+        calling={"S": "calling"},
+        past={"N": "1"},
+        check_at={"N": check_at},
     )
 
 
@@ -262,6 +278,30 @@ def a_dead_letter_ends_its_job(stack: Stack, key: Key, _: SimulatorControl) -> b
     stuck_in_the_queue(stack, job_id)
     stack.client("sqs").send_message(QueueUrl=stack.jobs_dead_letter_queue_url, MessageBody=job_id)
     return becomes(stack, job_id, "failed")
+
+
+def a_dead_letter_ends_its_job_in_doubt(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    job_id = finished_job(stack, key)
+    lost_while_calling(stack, job_id, check_at=str(int(time.time()) + 3600))  # The sweep leaves it alone.
+    stack.client("sqs").send_message(QueueUrl=stack.jobs_dead_letter_queue_url, MessageBody=job_id)
+    return becomes(stack, job_id, "unknown")
+
+
+def the_sweep_ends_a_job_in_doubt(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    job_id = finished_job(stack, key)
+    lost_while_calling(stack, job_id, check_at="1")
+    try:
+        sweep(stack)
+    except AssertionError:
+        return False
+    return becomes(stack, job_id, "unknown")
+
+
+def an_equal_request_finds_a_charged_end(stack: Stack, key: Key, simulator: SimulatorControl) -> bool:
+    simulator.plan("empty_data")
+    prompt = secrets.token_hex(8)
+    first, again = (post(stack, key, prompt=prompt).json().get("error", {}) for _ in range(2))
+    return again.get("joined") is True and again["job_id"] == first["job_id"]
 
 
 def a_job_past_its_deadline_is_ended(stack: Stack, key: Key, _: SimulatorControl) -> bool:
@@ -428,6 +468,11 @@ def an_assistant_makes_an_image(stack: Stack, key: Key, _: SimulatorControl) -> 
     return told is not None and bool(told["status"] == "succeeded")
 
 
+def an_assistant_makes_an_image_without_a_request_id(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    told = call_tool(stack, key, "generate_image", prompt=f"an otter {secrets.token_hex(4)}", quality="low")
+    return told is not None and bool(told["status"] == "succeeded")
+
+
 def an_assistant_lists_its_images(stack: Stack, key: Key, _: SimulatorControl) -> bool:
     return call_tool(stack, key, "list_images") is not None
 
@@ -511,6 +556,10 @@ def a_browser_token_is_made(stack: Stack, key: Key, _: SimulatorControl) -> bool
 
 CHECKS: dict[str, Check] = {
     "AcceptAndReadJobs": an_image_is_made,
+    "FindEqualRequestsForAssistants": an_assistant_makes_an_image_without_a_request_id,
+    "RememberChargedEnds": an_equal_request_finds_a_charged_end,
+    "RememberEndsInDoubt": a_dead_letter_ends_its_job_in_doubt,
+    "RememberStuckJobsInDoubt": the_sweep_ends_a_job_in_doubt,
     "ReadOutcomesOfWebhooks": a_webhook_is_attempted,
     "CountUses": a_call_beyond_the_bound_may_not_wait,
     "CountWaitingAssistants": an_assistant_beyond_the_bound_does_not_wait,

@@ -1,5 +1,6 @@
-"""What people really connect with: the official clients of MCP on the deployed stack."""
+"""What people really connect with: the official clients of MCP, of every revision, on the deployed stack."""
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,13 +12,23 @@ from local.stack import Stack
 from tests.conftest import MakeKey
 from tests.support import wire
 from tests.support.mcp.clients import Assistant, Inspector, PythonClient, Told, TypeScriptClient
+from tests.support.mcp.programs import MODULES
 
 WISH = {"prompt": "An otter floats on its back", "model": "gpt-image-2.6-flare", "quality": "low"}
+# Each has an SDK of its time in tests/support/mcp/node, which speaks it unless told otherwise.
+OLDER_REVISIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+
+
+def older_client(revision: str) -> Callable[[str, str, Path], Assistant]:
+    return lambda url, key, _: TypeScriptClient(url, key, f"mcp-sdk-{revision}")
+
+
 CLIENTS: dict[str, Callable[[str, str, Path], Assistant]] = {
     "python, 2026-07-28": lambda url, key, _: PythonClient(url, key, "auto"),
     "python, 2025-11-25": lambda url, key, _: PythonClient(url, key, "legacy"),
     "typescript": lambda url, key, _: TypeScriptClient(url, key),
     "inspector": Inspector,
+    **{f"typescript, {revision}": older_client(revision) for revision in OLDER_REVISIONS},
 }
 
 
@@ -34,11 +45,18 @@ def finished(assistant: Assistant, told: Told) -> Told:
     return told
 
 
+def test_each_older_sdk_speaks_its_revision() -> None:
+    for revision in OLDER_REVISIONS:
+        types = (MODULES / f"mcp-sdk-{revision}" / "dist/esm/types.js").read_text()
+        assert re.search(f"LATEST_PROTOCOL_VERSION = [\"']{revision}", types), revision
+
+
 def test_a_picture_is_made_and_changed(assistant: Assistant, simulator: SimulatorControl) -> None:
     assert "generate_image" in assistant.tools()
     made = finished(assistant, assistant.call("generate_image", **WISH))
     (image,) = made.structured["images"]
     assert made.links == [image["url"]]
+    assert made.shows_preview
     edited = finished(assistant, assistant.call("edit_image", prompt="in winter", images=[image["id"]]))
     assert edited.structured["status"] == "succeeded"
     assert wire.get(edited.links[0], follow_redirects=True).status_code == 200

@@ -54,6 +54,16 @@ def test_a_form_with_files_and_a_mask(door: str, key: Key, simulator: SimulatorC
     assert call["input_images"] == files
 
 
+def test_a_form_beyond_what_lambda_takes_is_refused_by_aws_and_buys_nothing(
+    door: str, key: Key, simulator: SimulatorControl
+) -> None:
+    large = png() + bytes(20 * 1024 * 1024)
+    answer = edit(door, key, data=FIELDS, files=[("image", ("a.png", large, "image/png"))])
+    assert answer.status_code == 413
+    assert wire.get(f"{door}/jobs", headers=key.headers).json()["data"] == []
+    assert simulator.calls() == []
+
+
 def test_an_image_is_edited_again_and_again_by_its_id(door: str, key: Key, simulator: SimulatorControl) -> None:
     image = assert_downloads(edit(door, key, data=FIELDS, files=[("image", ("a.png", png(), "image/png"))]))
     for _ in range(2):

@@ -21,7 +21,7 @@ def test_logs_hold_no_prompt_key_token_or_signed_url(
     wire.post(url, content='{"prompt": "' + secret, headers=headers)
     for fault in ("moderation_blocked", "reset", "wrong_bytes", "server_error"):
         simulator.plan(fault)
-        wire.post(url, json={"prompt": secret}, headers=headers, timeout=60)
+        wire.post(url, json={"prompt": f"{secret} {fault}"}, headers=headers, timeout=60)
     (image,) = answered.json()["data"]
     wire.get(image["link"])
     time.sleep(1)

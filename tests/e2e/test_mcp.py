@@ -161,7 +161,7 @@ def test_an_expired_key_is_refused_with_the_place_to_look(stack: Stack, make_key
     answer = ask(stack.mcp_url, expired.key, "tools/list")
     assert answer.status_code == 401
     assert "expired" in answer.json()["error"]["message"]
-    assert "resource_metadata=" in answer.headers["www-authenticate"]
+    assert "resource_metadata=" in answer.headers["x-amzn-remapped-www-authenticate"]
     for place in ("/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"):
         described = wire.get(stack.mcp_url.removesuffix("/mcp") + place)
         assert described.json()["resource"].endswith("/mcp")

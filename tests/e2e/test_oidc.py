@@ -91,7 +91,9 @@ def test_keys_of_easel_work_beside_the_sign_in(stack: Stack, issuer: Issuer, key
 def test_an_assistant_finds_where_to_sign_in(stack: Stack, issuer: Issuer) -> None:
     refused = ask(stack.mcp_url, "of nobody", "tools/list")
     assert refused.status_code == 401
-    (place,) = [part for part in refused.headers["www-authenticate"].split('"') if part.startswith("http")]
+    (place,) = [
+        part for part in refused.headers["x-amzn-remapped-www-authenticate"].split('"') if part.startswith("http")
+    ]
     assert place.endswith("/.well-known/oauth-protected-resource/mcp")
     described = wire.get(stack.mcp_url.removesuffix("/mcp") + "/.well-known/oauth-protected-resource/mcp").json()
     assert described["authorization_servers"] == [issuer.url]

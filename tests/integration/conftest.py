@@ -7,6 +7,7 @@ import pytest
 from local.simulator import Simulator
 from tests.support.moved_time import Clock, moved_time
 from tests.support.world import World, deployed, simulated
+from tests.support.world.mcp_server import McpDoor
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,15 @@ def clock(world: World) -> Iterator[Clock]:
     """Time, which a test may move on; the world was deployed before."""
     with moved_time() as clock:
         yield clock
+
+
+@pytest.fixture
+def door(world: World, monkeypatch: pytest.MonkeyPatch) -> McpDoor:
+    monkeypatch.setenv("EASEL_PUBLIC_URL", "https://images.example.com/v1")
+    monkeypatch.setenv("EASEL_MAX_WAIT_SECONDS", "45")
+    monkeypatch.setenv("EASEL_MCP_HOSTS", "mcp.example.com, mcp2.example.com")
+    monkeypatch.setenv("EASEL_MCP_ORIGINS", "https://inspector.example.com")
+    monkeypatch.setenv("EASEL_OIDC_ISSUER", "https://login.example.com")
+    monkeypatch.setenv("EASEL_OIDC_AUDIENCE", "easel")
+    world.restart()
+    return McpDoor(world.api.key)

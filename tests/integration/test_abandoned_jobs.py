@@ -87,6 +87,7 @@ def test_a_job_found_calling_is_unknown(world: World, finder: str) -> None:
     job = world.api.job(job_id)
     assert (job["status"], job["error"]["charged"]) == ("unknown", "unknown")
     assert world.simulator.calls() == []
+    assert world.api.generate().json()["error"]["job_id"] == job_id  # An equal request finds it.
 
 
 def test_images_stored_before_a_crash_are_the_result(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,6 +107,7 @@ def test_images_lost_in_a_crash_are_said_to_be_charged(world: World, monkeypatch
     world.jobs.work()
     job = world.api.job(job_id)
     assert (job["status"], job["error"]["code"], job["error"]["charged"]) == ("failed", "result_lost", True)
+    assert world.api.generate(n=1).json()["error"]["job_id"] == job_id  # An equal request finds it.
 
 
 def test_a_late_answer_resolves_an_unknown(world: World) -> None:
@@ -123,6 +125,8 @@ def test_a_late_answer_resolves_an_unknown(world: World) -> None:
     job = world.api.job(job_id)
     assert job["status"] == "succeeded"
     assert len(job["result"]["data"]) == 1
+    again = world.api.generate()
+    assert (again.status, again.json()["easel"]["joined"], again.json()["easel"]["job_id"]) == (200, True, job_id)
 
 
 def test_a_live_lease_is_left_alone(world: World) -> None:

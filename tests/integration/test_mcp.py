@@ -23,7 +23,9 @@ from PIL import Image
 from cli import keys
 from core import __version__, aws, catalog
 from core.errors import NotFound
-from core.jobs.store import JobStore, RetryPointer
+from core.jobs.store import JobPointer, JobStore
+from core.ledger.dollars import micro_usd
+from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
 from interfaces.mcp_server import app, arguments, completions, prompts, resources
 from interfaces.mcp_server.tools import TOOLS
@@ -33,18 +35,6 @@ from tests.support.world.mcp_server import META, Era, McpDoor, Raw
 
 ERAS: tuple[Era, ...] = ("auto", "legacy")
 WISH = {"prompt": "A beautiful sunset over mountains", "model": "gpt-image-2", "quality": "low", "size": "1024x1024"}
-
-
-@pytest.fixture
-def door(world: World, monkeypatch: pytest.MonkeyPatch) -> McpDoor:
-    monkeypatch.setenv("EASEL_PUBLIC_URL", "https://images.example.com/v1")
-    monkeypatch.setenv("EASEL_MAX_WAIT_SECONDS", "45")
-    monkeypatch.setenv("EASEL_MCP_HOSTS", "mcp.example.com, mcp2.example.com")
-    monkeypatch.setenv("EASEL_MCP_ORIGINS", "https://inspector.example.com")
-    monkeypatch.setenv("EASEL_OIDC_ISSUER", "https://login.example.com")
-    monkeypatch.setenv("EASEL_OIDC_AUDIENCE", "easel")
-    world.restart()
-    return McpDoor(world.api.key)
 
 
 @contextmanager
@@ -74,7 +64,7 @@ def picture(size: tuple[int, int] = (1024, 1024)) -> str:
 
 
 @pytest.mark.parametrize("era", ERAS)
-def test_a_picture_is_made_and_told_as_object_text_and_link(world: World, door: McpDoor, era: Era) -> None:
+def test_a_picture_is_made_and_told_as_object_text_link_and_preview(world: World, door: McpDoor, era: Era) -> None:
     with world.jobs.working():
         result = door.client_calls("generate_image", era, **WISH)
     told = result.structured_content
@@ -86,7 +76,8 @@ def test_a_picture_is_made_and_told_as_object_text_and_link(world: World, door: 
     assert (image["width"], image["height"], image["content_type"]) == (1024, 1024, "image/png")
     assert told["cost"]["actual_micro_usd"] > 0
     assert "edit_image" in told["next_step"]
-    text, link = result.content
+    text, link, preview = result.content
+    assert isinstance(preview, ImageContent)
     assert json.loads(cast(Any, text).text) == told
     assert isinstance(link, ResourceLink)
     assert (link.uri, link.mime_type) == (image["url"], "image/png")
@@ -147,6 +138,8 @@ def test_pictures_are_edited_by_id_by_value_and_with_a_mask(world: World, door: 
             {"images": [first]},
             {"images": [first], "image_data": picture()},
             {"image_data": f"data:image/png;base64,{picture()}"},
+            {"image_data": base64.encodebytes(base64.b64decode(picture())).decode()},
+            {"image_data": picture().rstrip("=").replace("+", "-").replace("/", "_")},
             {"image_data": first, "mask_data": mask},
         ]
         for way in ways:
@@ -181,6 +174,42 @@ def test_a_quote_buys_nothing(world: World, door: McpDoor) -> None:
     assert world.jobs.messages() == []
 
 
+def test_a_cost_is_told_in_dollars_as_well(world: World, door: McpDoor) -> None:
+    quoted = door.call("quote_image", **WISH).result["structuredContent"]
+    with world.jobs.working():
+        cost = door.call("generate_image", **WISH).result["structuredContent"]["cost"]
+    for told in (quoted, cost):
+        assert micro_usd(told["quote"].removeprefix("$")) == told["quote_micro_usd"]
+        assert micro_usd(told["upper_bound"].removeprefix("$")) == told["upper_bound_micro_usd"]
+        assert (told["budget_left"], told["budget_left_micro_usd"]) == (None, None)
+    assert micro_usd(cost["actual"].removeprefix("$")) == cost["actual_micro_usd"]
+    limited = McpDoor(keys.create(world.stack, "limited", None, [], [], budget=Budget(day=2_500_000))[0])
+    assert limited.call("quote_image", **WISH).result["structuredContent"]["budget_left"] == "$2.50"
+
+
+@pytest.mark.parametrize(
+    ("named", "narrower"),
+    [
+        ({}, "quality and size: with quality low and size 1024x1024, it is $"),
+        ({"quality": "auto"}, "quality and size: with quality low and size 1024x1024, it is $"),
+        ({"quality": "high"}, "name size: with size 1024x1024, it is $"),
+        ({"quality": "low", "size": "1024x1024"}, None),
+    ],
+    ids=repr,
+)
+def test_a_quote_says_how_to_narrow_its_bound(door: McpDoor, named: dict[str, str], narrower: str | None) -> None:
+    wide = door.call("quote_image", prompt="a cat", **named).result["structuredContent"]
+    assert ("To narrow it" in wide["next_step"]) == bool(narrower)
+    if narrower:
+        assert narrower in wide["next_step"]
+        named = {"quality": "low", "size": "1024x1024"} | {
+            key: value for key, value in named.items() if value != "auto"
+        }
+        narrow = door.call("quote_image", prompt="a cat", **named).result["structuredContent"]
+        assert wide["next_step"].endswith(f"{narrow['upper_bound']}.")
+        assert narrow["upper_bound_micro_usd"] < wide["upper_bound_micro_usd"]
+
+
 def test_a_job_is_canceled_before_it_is_bought(world: World, door: McpDoor) -> None:
     job_id = door.call("generate_image", **WISH, wait_seconds=0).result["structuredContent"]["job_id"]
     canceled = door.client_calls("cancel_image_job", job_id=job_id).structured_content
@@ -211,16 +240,35 @@ def test_models_are_listed_with_what_they_take_and_cost(door: McpDoor) -> None:
     assert "1792x1024" in one["sizes"]
 
 
-def test_a_preview_is_a_small_picture_beside_the_links(world: World, door: McpDoor) -> None:
+def test_a_result_has_a_small_preview_of_each_image_unless_it_is_switched_off(world: World, door: McpDoor) -> None:
     with world.jobs.working():
-        result = door.client_calls("generate_image", **WISH, n=4, preview=True)
+        result = door.client_calls("generate_image", **WISH, n=4)
     previews = [content for content in result.content if isinstance(content, ImageContent)]
     assert len(previews) == 4
-    assert sum(len(preview.data) for preview in previews) < 45_000
+    assert sum(len(preview.data) for preview in previews) < 24_000
     for preview in previews:
         shown = Image.open(io.BytesIO(base64.b64decode(preview.data)))
         assert shown.format == "WEBP"
-        assert max(shown.size) <= 512
+        assert max(shown.size) <= 384
+    without = door.client_calls("generate_image", **WISH, n=4, preview=False)
+    assert without.structured_content == result.structured_content | {
+        name: cast(Any, without.structured_content)[name] for name in ("joined", "next_step")
+    }
+    assert {content.type for content in without.content} == {"text", "resource_link"}
+
+
+def test_a_preview_that_cannot_be_made_leaves_the_result_as_it_is(world: World, door: McpDoor) -> None:
+    with world.jobs.working():
+        (image,) = door.call("generate_image", **WISH).result["structuredContent"]["images"]
+    bucket = boto3.client("s3")
+    for broken in (b"no image", b"\x89PNG\r\n\x1a\n" + b"cut off", None):
+        if broken is None:
+            bucket.delete_object(Bucket="images", Key=f"images/{image['id']}.png")
+        else:
+            bucket.put_object(Bucket="images", Key=f"images/{image['id']}.png", Body=broken)
+        result = door.call("generate_image", **WISH).result
+        assert result["structuredContent"]["images"] == [image]
+        assert {content["type"] for content in result["content"]} == {"text", "resource_link"}
 
 
 def test_the_other_callers_jobs_and_pictures_are_not_there(world: World, door: McpDoor) -> None:
@@ -255,7 +303,7 @@ def test_a_repeated_call_joins_the_job_of_the_first(world: World, door: McpDoor)
 def test_of_equal_calls_at_the_same_moment_one_job_is_remembered(door: McpDoor) -> None:
     """Both have looked and found none; tests/e2e lets real ones race."""
     jobs, now = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger")), time.time()
-    pointers = [RetryPointer("repeat#caller#wish", job_id, int(now) + 600) for job_id in ("job_1", "job_2")]
+    pointers = [JobPointer("repeat#caller#wish", job_id, int(now) + 600) for job_id in ("job_1", "job_2")]
     assert [jobs.point_repeats(pointer, now, over=None) for pointer in pointers] == ["job_1", "job_1"]
     assert jobs.point_repeats(pointers[1], now, over="job_1") == "job_2"
 
@@ -318,14 +366,23 @@ def test_a_request_id_stands_for_one_request(door: McpDoor) -> None:
         ("generate_image", {"prompt": "otter", "model": "gpt-otter"}, "model", "gpt-image-2.6-flare"),
         ("generate_image", {"prompt": "otter", "wait_seconds": 300}, "wait_seconds", "at most 45"),
         ("generate_image", {}, "prompt", "missing"),
-        ("edit_image", {"prompt": "otter"}, "image", "image"),
-        ("edit_image", {"prompt": "otter", "image_data": "..."}, "image_data", "in 'images'"),
+        ("edit_image", {"prompt": "otter"}, "images", "'images' is missing"),
+        ("edit_image", {"prompt": "otter", "image_data": "..."}, "image_data", "use 'images'"),
         ("edit_image", {"prompt": "otter", "images": ["data:image/png;base64,AAAA"]}, "images[0]", "image 1"),
         ("edit_image", {"prompt": "otter", "image_data": ["...", "AAAA"]}, "image_data[0]", "'image_data[0]'"),
         ("edit_image", {"prompt": "otter", "images": ["otter.png"]}, "images[0]", "img_"),
         ("edit_image", {"prompt": "otter", "images": ["img_" + "0" * 32]}, "images[0]", "list_images"),
         ("edit_image", {"prompt": "otter", "images": ["file_" + "0" * 32]}, "images[0]", "create_upload"),
-        ("get_image_job", {"job_id": "job_" + "0" * 32}, "id", "generate_image"),
+        ("get_image_job", {"job_id": "job_" + "0" * 32}, "job_id", "generate_image"),
+        ("list_images", {"after": "img_" + "0" * 32}, "after", "list_images"),
+        ("get_image_job", {"job_id": "job_1"}, "job_id", "job_ and 32 hexadecimal digits"),
+        ("generate_image", {"prompt": "otter", "images": ["img_1"]}, "images", "call edit_image"),
+        ("generate_image", {"prompt": "otter", "svg": {"name": "otter"}}, "svg.name", "are: model, reasoning."),
+        ("quote_image", {"prompt": "otter", "n": 11}, "n", "1 to 10"),
+        ("quote_image", {"prompt": "otter", "mask": "file_1"}, "images", "'images' is missing"),
+        ("edit_image", {"prompt": "otter", "images": [True]}, "images[0]", "ids of earlier images"),
+        ("edit_image", {"prompt": "otter", "images": ["img_1"] * 17}, "images", "at most 16"),
+        ("edit_image", {"prompt": "otter", "image_data": "AAAA", "mask_data": "?"}, "mask_data", "use 'mask'"),
         ("get_image_job", {"job_id": "otter"}, "job_id", "generate_image"),
         ("create_upload", {"content_type": "image/gif"}, "content_type", "image/png"),
     ],
@@ -339,6 +396,38 @@ def test_an_error_says_what_is_allowed_and_repeats_nothing_that_was_sent(
     assert error["charged"] is False
     assert "otter " not in error["message"].replace("gpt-otter", "")
     assert "/v1" not in error["message"]
+
+
+# Words of the HTTP API, of files on a caller's disk and of the library that checks the arguments.
+FOREIGN_WORDS = (
+    "image_url", "file_id", "image[]", "multipart", "form field", "header", "POST", "GET", "DELETE", "HTTP ", "/v1",
+    "Idempotency", "'Prefer", "Retry-After", "JSON", "request body", "query", "a file,", "files as", "easel_deadline",
+    "response_format", "Input should", "validation error", "pydantic", "String should", "Field required",
+)  # fmt: skip
+
+
+def test_no_error_of_a_tool_speaks_of_another_interface(door: McpDoor) -> None:
+    """Every argument with every wrong value. What the other two tools take, edit_image takes as well."""
+    valid: dict[str, dict[str, Any]] = {
+        "edit_image": {"prompt": "otter", "images": ["img_" + "0" * 32]},
+        "get_image_job": {"job_id": "job_" + "0" * 32},
+        "cancel_image_job": {"job_id": "job_" + "0" * 32},
+        "create_upload": {"content_type": "image/png"},
+        "list_images": {},
+        "list_available_models": {},
+    }
+    wrong: tuple[Any, ...] = ("otter", {"otter": 1}, "x" * 40_000, "http://example.com/a.png", "data:otter", "file_1")
+    messages = set()
+    for name, given in valid.items():
+        for argument in (*TOOLS[name].takes.model_fields, "unknown"):
+            for value in wrong:
+                result = door.call(name, **(given | {argument: value})).result
+                if "structuredContent" not in result:
+                    messages.add(json.loads(result["content"][0]["text"])["error"]["message"])
+    assert len(messages) > 50
+    for message in messages:
+        assert not [word for word in FOREIGN_WORDS if word in message], message
+        assert message[-1] == ".", message
 
 
 def test_a_refused_picture_is_an_error_with_its_reason(world: World, door: McpDoor) -> None:
@@ -615,15 +704,45 @@ def test_every_tool_describes_itself_and_each_of_its_arguments(door: McpDoor) ->
     for tool in listed:
         assert len(tool["description"]) > 60
         assert tool["title"]
-        assert tool["icons"]
         assert tool["annotations"]
         assert tool["outputSchema"]["type"] == "object"
-        assert tool["inputSchema"]["additionalProperties"] is False
-        for name, described in tool["inputSchema"].get("properties", {}).items():
-            assert described["description"], (tool["name"], name)
-            assert "title" not in described
-    read = "".join(tool["description"] + json.dumps(tool["inputSchema"]) for tool in listed)
-    assert len(read) < 16_000, "a client puts all of it into its model's context"
+        described = {name for name, value in tool["inputSchema"]["properties"].items() if "description" in value}
+        elsewhere = tool["name"] == "quote_image"
+        assert described == (set() if elsewhere else set(tool["inputSchema"]["properties"])), tool["name"]
+
+
+def test_the_list_of_tools_takes_less_than_4000_tokens(door: McpDoor) -> None:
+    """At 3.5 characters a token: OpenAI's o200k and Anthropic's published tokenizer take 3.55 for such schemas.
+
+    It is longest in the newest revision.
+    """
+    assert len(json.dumps(door.ask("tools/list").result)) / 3.5 < 4000
+
+
+def schemas_in(schema: Any, *, properties: bool = False) -> Iterator[dict[str, Any]]:
+    """A JSON schema and every schema in it; keys under `properties` are names, not keywords."""
+    if not properties:
+        yield schema
+    for name, inner in schema.items():
+        if isinstance(inner, dict):
+            yield from schemas_in(inner, properties=not properties and name == "properties")
+
+
+def test_tool_schemas_have_only_keywords_that_every_consumer_takes(door: McpDoor) -> None:
+    """OpenAI, Gemini, Anthropic, Moonshot and n8n: one type each, no unions, references, constants, bounds or nulls."""
+    for tool in door.ask("tools/list").result["tools"]:
+        for schema in schemas_in(tool["inputSchema"]):
+            assert set(schema) <= {"type", "description", "properties", "required", "items", "enum"}, tool["name"]
+            assert schema["type"] in {"object", "array", "string", "integer", "boolean"}
+            assert ("items" in schema) == (schema["type"] == "array")
+            assert bool(schema.get("properties")) == (schema["type"] == "object"), "no object without properties"
+            assert set(schema.get("required", ())) <= set(schema.get("properties", ()))
+            for choice in schema.get("enum", ()):
+                assert choice, "an empty choice is refused by Gemini"
+                assert isinstance(choice, str)
+        for schema in schemas_in(tool["outputSchema"]):
+            assert set(schema) <= {"type", "properties", "items"}
+            assert isinstance(schema["type"], str)
 
 
 def test_the_arguments_are_those_of_the_catalog() -> None:

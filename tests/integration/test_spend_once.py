@@ -44,7 +44,7 @@ def test_a_purchase_in_doubt_is_unknown_and_never_repeated(world: World, fault: 
     job = world.api.job(job_id)
     assert (job["status"], job["error"]["code"]) == ("unknown", "outcome_unknown")
     assert job["error"]["charged"] == "unknown"
-    assert job["error"]["message"].endswith("with a new Idempotency-Key if it had one.")
+    assert "with a new Idempotency-Key" in job["error"]["message"]
     world.jobs.deliver(job_id)
     world.jobs.sweep()
     assert len(world.simulator.calls()) == 1

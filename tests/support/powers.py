@@ -176,6 +176,11 @@ _CALLS: tuple[tuple[str, tuple[str, ...], tuple[str, str, dict[str, Any]]], ...]
         _put("JobsTable", _item("id", "retry#key_0#x")),
     ),
     (
+        "let a request find a job that it did not start",
+        tuple(role for role in ALL if role not in ("ApiRole", "WorkerRole", "DeadLetterRole", "SweepRole")),
+        _put("JobsTable", _item("id", "again#key_0#x")),
+    ),
+    (
         "delete an image's record",
         tuple(role for role in ALL if role != "ApiRole"),
         _delete("JobsTable", _item("id", "img_0")),

@@ -149,7 +149,6 @@ def test_a_size_passes_when_and_only_when_it_keeps_the_rule(width: int, height: 
         ("gpt-image-2.5-flare", {"complexity": "low"}, "complexity"),
         ("gpt-image-2", {"quality": "xhigh"}, "quality"),
         ("gpt-image-2", {"style": "vivid"}, "style"),
-        ("gpt-image-2", {"response_format": "b64_json"}, "response_format"),
         ("dall-e-3", {"n": 2}, "n"),
         ("dall-e-3", {"size": "auto"}, "size"),
         ("dall-e-2", {"background": "auto"}, "background"),

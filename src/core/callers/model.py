@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from core.images.model import AnswerForm
 from core.ledger.model import PERIODS, Budget, Period
 
 KEY_PREFIX = "ek_"
@@ -73,7 +74,8 @@ class Caller:
 
     With a `token`, it is a web page that acts for the caller. What the deployment may still spend tells what others
     have spent, so it can be hidden from a caller; from the visitors of a page it always is. `signs_webhooks` says
-    whether it has a secret for that; None if it is not known, of keys that were made before 0.1.0.
+    whether it has a secret for that; None if it is not known, of keys that were made before 0.1.0. `answers` is how
+    it gets images if a request does not say.
     """
 
     id: str
@@ -90,6 +92,7 @@ class Caller:
     key_hash: str | None = None
     token: BrowserToken | None = None
     signs_webhooks: bool | None = False
+    answers: AnswerForm = "url"
     defaults: Mapping[str, str] = field(default_factory=dict)
     """The quality and size of requests that name none, by the names of these parameters."""
 
@@ -145,6 +148,7 @@ class Caller:
             "requests_per_minute": self.requests_per_minute,
             "signs_webhooks": self.signs_webhooks,
             "hides_deployment_budget": self.hides_deployment_budget or None,
+            "answers": self.answers if self.answers != "url" else None,
             "defaults": dict(self.defaults) or None,
         }
         return {name: value for name, value in fields.items() if value not in (None, [])}
@@ -166,6 +170,7 @@ class Caller:
             hides_deployment_budget=item.get("hides_deployment_budget", False),
             key_hash=item.get("key_hash"),
             signs_webhooks=item.get("signs_webhooks"),
+            answers=item.get("answers", "url"),
             defaults=item.get("defaults", {}),
         )
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.callers.model import Caller, Rates, budget_field, hash_key
 from core.dynamodb import from_item, to_item
+from core.images.model import AnswerForm
 from core.ledger.model import Period
 
 if TYPE_CHECKING:
@@ -76,6 +77,10 @@ class CallerStore:
     def hide_deployment_budget(self, caller_id: str, *, hidden: bool) -> Caller | None:
         """Change whether a caller sees the deployment's budget; None if the caller does not exist."""
         return self._update(caller_id, "SET hides_deployment_budget = :hidden", {":hidden": {"BOOL": hidden}})
+
+    def set_answers(self, caller_id: str, form: AnswerForm) -> Caller | None:
+        """Change the form in which a caller gets images; None if the caller does not exist."""
+        return self._update(caller_id, "SET answers = :form", {":form": {"S": form}})
 
     def _set(self, caller_id: str, limits: Mapping[Any, int | None]) -> Caller | None:
         """Write limits under their names; None removes a limit."""

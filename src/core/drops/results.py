@@ -25,6 +25,7 @@ DROP_HINTS: Hints = {
     Hint.SEND_AGAIN: "Drop the object again.",
     Hint.SEND_AGAIN_LATER: "Drop the object again later.",
     Hint.BUY_AGAIN: "To buy again, drop the object again.",
+    Hint.ASK_AGAIN: "To buy again, drop the object again.",
     Hint.NEW_KEY: "Drop the object again.",
 }
 

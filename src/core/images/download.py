@@ -31,7 +31,7 @@ _HEADERS = {
 }
 _EXPECTED = (
     "Use an https URL (port 443, no user name or password) of an image on the public internet, "
-    "or send the image itself, as a file, a data URL or an upload."
+    "or send the image itself, or upload it first."
 )
 
 

@@ -6,6 +6,7 @@ import re
 import secrets
 import struct
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import imagesize
 
@@ -21,6 +22,11 @@ _DRAWN = {content_type for _, content_type, _ in _SIGNATURES} | {"image/webp"}
 
 # In all formats the dimensions are near the beginning, after at most some metadata.
 _HEADER_BYTES = 1024 * 1024
+
+
+# How an answer has an image: its signed URL, its permalink in that place, or its base64 beside it.
+AnswerForm = Literal["url", "link", "b64_json"]
+ANSWER_FORMS: tuple[AnswerForm, ...] = get_args(AnswerForm)
 
 
 class NotAnImage(Exception):
@@ -48,6 +54,11 @@ class Image:
     expires_at: int
     deleted_at: int | None = None
     token_id: str | None = None
+
+    @property
+    def extension(self) -> str:
+        """What the names of files like this one end with, without the dot."""
+        return self.key.rpartition(".")[2]
 
     @property
     def disposition(self) -> str:

@@ -1,7 +1,9 @@
 """The bytes of images, in the private images bucket."""
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
 
 from core.images.model import Image
 from core.objects import exists
@@ -58,16 +60,30 @@ class ImageLinks:
         self._bucket = bucket
         self._ttl_seconds = ttl_seconds
 
-    def sign(self, image: Image, now: float, *, head: bool = False) -> SignedUrl:
+    def sign(self, image: Image, now: float, *, head: bool = False, save_as: str | None = None) -> SignedUrl:
         """A URL that works from now for the configured time, or until the image expires.
 
-        It works for GET, or with `head` for HEAD, since the method is part of the signature.
+        It works for GET, or with `head` for HEAD, since the method is part of the signature. With `save_as`, a browser
+        saves the image under that name.
         """
         ttl = max(1, min(self._ttl_seconds, image.expires_at - int(now)))
-        # Said here as well, since older versions stored images without it.
-        params = {"Bucket": self._bucket, "Key": image.key, "ResponseContentDisposition": image.disposition}
+        params = {
+            "Bucket": self._bucket,
+            "Key": image.key,
+            # Said here as well, since older versions stored images without it.
+            "ResponseContentDisposition": image.disposition if save_as is None else attachment(save_as),
+            # S3 sends CORS headers only to a request with an Origin, which an <img> does not send. A browser must not
+            # answer a page's fetch from what it stored for its <img>; asked again, S3 says that nothing has changed.
+            "ResponseCacheControl": "private, no-cache",
+        }
         url = self._client.generate_presigned_url("head_object" if head else "get_object", Params=params, ExpiresIn=ttl)
         return SignedUrl(url, int(now) + ttl)
+
+
+def attachment(name: str) -> str:
+    """The header Content-Disposition that saves a file under a name (RFC 6266), which may be in any language."""
+    plain = re.sub(r'[^\x20-\x7e]|["\\\\%]', "_", name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def permalink(base_url: str, image: Image) -> str:

@@ -54,14 +54,22 @@ class ImageLibrary:
             raise _no_image(image_id, param)
         return image
 
-    def shared(self, image_id: str) -> Image:
+    def holds(self, image_id: str) -> bool:
+        """Whether an image of that id is or was this deployment's, whoever bought it."""
+        return self._find(image_id) is not None
+
+    def shared(self, name: str) -> Image:
         """The image behind a permalink: anyone who knows its id may see it.
 
+        `name` is the id, or the name of a file that is called like it: img_….png.
+
         Raises:
-            NotFound: no such image, deleted or expired.
+            NotFound: no such image, one of another type, deleted or expired.
         """
+        image_id, dot, extension = name.partition(".")
         image = self._find(image_id)
-        if image is None or image.gone(time.time()):
+        is_type = image is not None and (not dot or extension.lower().replace("jpeg", "jpg") == image.extension)
+        if image is None or not is_type or image.gone(time.time()):
             raise NotFound("There is no such image: it has expired, or it was deleted.")
         return image
 

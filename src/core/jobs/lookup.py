@@ -1,13 +1,18 @@
 """How callers look up their jobs: by id, page by page, or by waiting for one to finish."""
 
+import logging
 import time
 from collections.abc import Callable
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from core.callers.model import Caller
 from core.errors import Hint, NotFound
 from core.jobs.model import Job, is_job_id
 from core.jobs.store import JobStore
 from core.jobs.waiting import Wait
+
+log = logging.getLogger(__name__)
 
 _FIRST_POLL_SECONDS = 0.2
 _LAST_POLL_SECONDS = 1.0
@@ -42,13 +47,21 @@ class JobLookup:
     def wait(self, job: Job, wait: Wait, watch: Callable[[Job], None] | None = None) -> Job:
         """The job once it has finished, or as it is when the wait ends; `watch` gets it each time it is read.
 
-        A caller that has too many calls waiting gets the job as it is.
+        A caller that has too many calls waiting gets the job as it is. So does one whose job cannot be read any more,
+        when the wait ends: an error would say that the purchase has failed, and make clients repeat it.
         """
         pause = _FIRST_POLL_SECONDS
         while not job.finished and (remaining := wait.until - time.time()) > 0 and wait.granted():
             time.sleep(min(pause, remaining))
             pause = min(pause * 1.3, _LAST_POLL_SECONDS)
-            job = self._jobs.get(job.id) or job
+            job = self._read_again(job)
             if watch:
                 watch(job)
         return job
+
+    def _read_again(self, job: Job) -> Job:
+        try:
+            return self._jobs.get(job.id) or job
+        except (BotoCoreError, ClientError) as error:
+            log.warning("a job cannot be read", extra={"job_id": job.id, "error": type(error).__name__})
+            return job

@@ -31,6 +31,8 @@ Stage = Literal["claimed", "calling", "storing"]
 QUEUE_PATIENCE_SECONDS = 60
 # The end of a job is normally announced within seconds; after this many, the sweep checks on it.
 ANNOUNCEMENT_PATIENCE_SECONDS = 60
+# For so long, a job that was charged without a result answers equal requests that have no key.
+AGAIN_SECONDS = 600
 # So long before the record of an unknown outcome expires, what it holds in the ledger is counted as spent.
 DOUBT_ENDS_BEFORE_EXPIRY_SECONDS = 3600
 # The longest that a job may wait for its purchase, retries and back-off included; its caller may ask for less.
@@ -88,14 +90,29 @@ class Job:
         return self.created_ms // 1000
 
     @property
+    def subject(self) -> str:
+        """Who asked for it: the browser token's id or the caller's (see Caller.subject)."""
+        return self.token_id or self.caller_id
+
+    @property
     def pseudonym(self) -> str:
-        """Who asked for it, as the provider may know: a hash of the browser token's id or the caller's."""
-        return hashlib.sha256((self.token_id or self.caller_id).encode()).hexdigest()
+        """Who asked for it, as the provider may know: a hash of the subject."""
+        return hashlib.sha256(self.subject.encode()).hexdigest()
 
     @property
     def finished(self) -> bool:
         """Whether nothing more happens to it by itself."""
         return self.status not in ("queued", "running")
+
+    @property
+    def charged_without_result(self) -> bool:
+        """Whether it ended without images, and was charged or may have been."""
+        return self.status in ("failed", "unknown") and self.charged is not False
+
+    @property
+    def answers_equal_requests(self) -> bool:
+        """Whether a request that is sent again should find it: it goes on, it cost something, or it is tried again."""
+        return not self.finished or self.charged is not False or self.may_be_revived
 
     @property
     def may_be_revived(self) -> bool:

@@ -30,6 +30,7 @@ def lost_in_crash() -> Problem:
         "server_error",
         "result_lost",
         "The images were bought, but lost in a crash before they were stored.",
+        hint=Hint.BUY_AGAIN,
         charged=True,
     )
 

@@ -1,9 +1,15 @@
 """Jobs and images in the jobs table.
 
-One table holds, by `id`: jobs (`job_…`), images (`img_…`), uploads (`file_…`, see uploads.store) and, for ten minutes,
-pointers that let a retry find its first job (`retry#…`, `repeat#…`). The index by_owner lists a caller's items, newest
-first. The sparse index by_check lists the jobs that the sweep has to check, by time: those that are unfinished, whose
-end has not been announced, or whose outcome stays unknown.
+One table holds, by `id`: jobs (`job_…`), images (`img_…`), uploads (`file_…`, see uploads.store) and, for minutes,
+pointers that let a request that is sent again find its first job:
+
+    retry#…    an SDK sends a request again and says so; written before the job of its first attempt
+    repeat#…   a client of the MCP server sends a request again without saying so; written before its first job
+    again#…    any client sends a request again whose job was charged without a result, which is written with the end of
+               that job, or that was answered as unfinished or with a fault of Easel
+
+The index by_owner lists a caller's items, newest first. The sparse index by_check lists the jobs that the sweep has to
+check, by time: those that are unfinished, whose end has not been announced, or whose outcome stays unknown.
 
 What a job moves in the ledger is written in the same transaction as the job, so there is never one without the other.
 Transactions that meet at a balance cancel each other; they are repeated until they succeed.
@@ -12,6 +18,7 @@ Transactions that meet at a balance cancel each other; they are repeated until t
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +26,7 @@ from pydantic import TypeAdapter
 
 from core.dynamodb import ItemUnreadable, from_item, newest_of, read_item, to_item, unchanged_since
 from core.images.model import Image
-from core.jobs.model import Job
+from core.jobs.model import AGAIN_SECONDS, Job
 from core.ledger.store import LedgerStore, LimitReached, Step, Stopped
 
 if TYPE_CHECKING:
@@ -59,8 +66,8 @@ class JobUnreadable(ItemUnreadable):
 
 
 @dataclass(frozen=True)
-class RetryPointer:
-    """Remembers which job an SDK's request started, for its retries, until `expires_at` (Unix seconds)."""
+class JobPointer:
+    """Remembers the job of a request for when it is sent again, until `expires_at` (Unix seconds)."""
 
     id: str
     job_id: str
@@ -75,6 +82,17 @@ def retry_pointer_id(subject: str, fingerprint: str) -> str:
 def repeat_pointer_id(caller_id: str, fingerprint: str) -> str:
     """The pointer's id for requests of a client that does not mark its retries."""
     return f"repeat#{caller_id}#{fingerprint}"
+
+
+def again_pointer(job: Job, since: int) -> JobPointer:
+    """What lets equal requests find a job for some minutes, from `since` (Unix seconds)."""
+    pointer_id = again_pointer_id(job.subject, job.fingerprint)
+    return JobPointer(pointer_id, job.id, since + AGAIN_SECONDS)
+
+
+def again_pointer_id(subject: str, fingerprint: str) -> str:
+    """The pointer's id for requests that any client may send again without saying so."""
+    return f"again#{subject}#{fingerprint}"
 
 
 class JobStore:
@@ -106,7 +124,10 @@ class JobStore:
         return _read_job(item) if item else None
 
     def save(self, job: Job) -> Job:
-        """Write a job that was read before, with what it moves in the ledger, and its images if it just succeeded.
+        """Write a job that was read before, with what it moves in the ledger.
+
+        Its images are written with it if it just succeeded, and the pointer for equal requests if it was just charged
+        without a result.
 
         Raises:
             JobChanged: it was written since.
@@ -114,7 +135,10 @@ class JobStore:
         """
         saved = replace(job, version=job.version + 1, movement=None)
         images = saved.images if saved.status == "succeeded" else ()
-        more = [_unconditional({"Put": {"TableName": self._table, "Item": _image_item(image)}}) for image in images]
+        items = [_image_item(image) for image in images]
+        if saved.charged_without_result and saved.resolved_at is None:
+            items.append(_pointer_item(again_pointer(saved, saved.finished_at or 0)))
+        more = [_unconditional({"Put": {"TableName": self._table, "Item": item}}) for item in items]
         self._write(job, saved, Step({"Put": self._put_next(saved)}, lambda _: JobChanged(job.id)), more)
         return saved
 
@@ -131,30 +155,38 @@ class JobStore:
         }
         self._write(job, None, Step({"Delete": delete}, lambda _: JobChanged(job.id)))
 
-    def point_retries(self, pointer: RetryPointer) -> None:
-        """Point the retries of a request at the job that it starts. Written before the job itself."""
-        document = {"id": pointer.id, "job_id": pointer.job_id, "expires_at": pointer.expires_at}
-        self._client.put_item(TableName=self._table, Item=to_item(document))
+    def point(self, pointer: JobPointer) -> None:
+        """Write a pointer, over another that may be there."""
+        self._client.put_item(TableName=self._table, Item=_pointer_item(pointer))
 
-    def point_repeats(self, pointer: RetryPointer, now: float, over: str | None) -> str:
+    def point_no_longer(self, pointer: JobPointer) -> None:
+        """Delete a pointer, unless it points to another job."""
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.delete_item(
+                TableName=self._table,
+                Key={"id": {"S": pointer.id}},
+                ConditionExpression="job_id = :job",
+                ExpressionAttributeValues={":job": {"S": pointer.job_id}},
+            )
+
+    def point_repeats(self, pointer: JobPointer, now: float, over: str | None) -> str:
         """Point equal requests at a job, unless they already have one; returns the id of the job they all find.
 
         `over` is the job that this one replaces, if any.
         """
-        document = {"id": pointer.id, "job_id": pointer.job_id, "expires_at": pointer.expires_at}
         try:
             self._client.put_item(
                 TableName=self._table,
-                Item=to_item(document),
+                Item=_pointer_item(pointer),
                 ConditionExpression="attribute_not_exists(id) OR expires_at <= :now OR job_id = :over",
                 ExpressionAttributeValues={":now": {"N": str(int(now))}, ":over": {"S": over or "none"}},
             )
         except self._client.exceptions.ConditionalCheckFailedException:
-            return self.job_of_retry(pointer.id, now) or pointer.job_id
+            return self.pointed_at(pointer.id, now) or pointer.job_id
         return pointer.job_id
 
-    def job_of_retry(self, pointer_id: str, now: float) -> str | None:
-        """The id of the job that an equal request of this caller started within the last minutes, or is starting."""
+    def pointed_at(self, pointer_id: str, now: float) -> str | None:
+        """The id of the job that a pointer names (a strongly consistent read); None once the pointer has expired."""
         item = self._get(pointer_id)
         return str(item["job_id"]) if item and item["expires_at"] > now else None
 
@@ -360,6 +392,10 @@ def _job_item(job: Job) -> dict[str, Any]:
     if mark := _open_mark(job):
         document["open"] = mark
     return to_item(document)
+
+
+def _pointer_item(pointer: JobPointer) -> dict[str, Any]:
+    return to_item({"id": pointer.id, "job_id": pointer.job_id, "expires_at": pointer.expires_at})
 
 
 def _created_image(image: Image) -> str:

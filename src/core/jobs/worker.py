@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from core.budgets import buying_stopped
 from core.catalog import Catalog
-from core.errors import Problem
+from core.errors import Hint, Problem
 from core.images.input_storage import InputGone, InputStore
 from core.images.model import Image, NotAnImage, describe, new_image_id
 from core.images.storage import ImageStore
@@ -219,6 +219,7 @@ class Worker:
                 "server_error",
                 "provider_result_unusable",
                 "The provider charged, but what it sent is not an image.",
+                hint=Hint.BUY_AGAIN,
                 charged=True,
             )
             self._persist(job, lambda held: held.failed(problem, self._now(), result.report), time_left)

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import Field, field_validator
 
-from core.errors import Charged, Moderation, Problem
+from core.errors import Hint, Moderation, Problem
 from core.pricing import ProviderReport, Usage
 from core.providers import InDoubt, InputFile, ListUnavailable, NotBought, ProviderResult, Refused
 from core.providers.api_key import KeyUnavailable, ProviderKey
@@ -312,7 +312,15 @@ def _delivery(body: ParsedBody, linked: tuple[bytes, ...]) -> ProviderResult:
         if report.usage is None:
             raise InDoubt("The provider answered without an image.")
         raise Refused(
-            _problem(502, "provider_result_empty", "The provider charged but sent no image.", charged=True), report
+            Problem(
+                502,
+                "server_error",
+                "provider_result_empty",
+                "The provider charged but sent no image.",
+                hint=Hint.BUY_AGAIN,
+                charged=True,
+            ),
+            report,
         )
     return ProviderResult(images, report)
 
@@ -444,9 +452,8 @@ def _problem(
     *,
     type: str = "server_error",
     retryable: bool = False,
-    charged: Charged = False,
 ) -> Problem:
-    return Problem(status, type, code, message, retryable=retryable, charged=charged)
+    return Problem(status, type, code, message, retryable=retryable)
 
 
 def _text(value: Any) -> str | None:

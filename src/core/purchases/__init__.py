@@ -4,7 +4,7 @@ A request passes these steps. The cheap ones come first, so that a refusal costs
 
     1. what needs no bytes     the model's rules, permission, the webhook, the deadline
     2. identity                a request that was sent before finds its job and goes no further
-    3. admission               the entry point's own condition: whether the caller may wait as it asks
+    3. admission               the entry point's own conditions: whether the caller may wait and be answered as it asks
     4. money                   the stop switch, and whether every limit has room for the upper bound
     5. the inputs of an edit   inspected one at a time, then stored under inputs/{job id}/
     6. the job                 its money is reserved and its record written in one transaction; then it is queued
@@ -70,12 +70,11 @@ class Purchases:
             ServiceUnavailable: the queue cannot be reached, or too many requests are being booked.
         """
         checked = self.check("generation", caller, asked, context)
-        job = self._new_job(caller, checked, asked, context)
+        job, earlier = self._identified(caller, checked, asked, context)
+        if earlier is not None and not earlier.may_be_revived_by(caller):
+            return earlier
         if context.admission:
-            earlier = self._submission.earlier(job, context) if context.may_be_repeated else None
-            if earlier is not None and not earlier.may_be_revived_by(caller):
-                return earlier
-            context.admission()
+            context.admission(checked)
         with naming_alternatives(checked, 0):
             return self._submission.submit(caller, checked, job, context)
 
@@ -87,13 +86,13 @@ class Purchases:
             NotFound: an input's id is not the caller's.
             EaselError: whatever `generate` raises.
         """
+        asked = self._inputs.recognised(asked)
         checked = self.check("edit", caller, asked, context)
-        job = self._new_job(caller, checked, asked, context)
-        earlier = self._submission.earlier(job, context)
+        job, earlier = self._identified(caller, checked, asked, context)
         if earlier is not None and not earlier.may_be_revived_by(caller):
             return earlier
         if context.admission:
-            context.admission()
+            context.admission(checked)
         with naming_alternatives(checked, len(asked.sources)):
             self._budgets.precheck(caller, checked.request, job.quote, priced=checked.priced)
         folder = InputFolder.of(job.id, earlier)
@@ -122,6 +121,14 @@ class Purchases:
     def find(self, dedupe_key: str) -> Job | None:
         """The job of an earlier request with this `SubmissionContext.dedupe_key`."""
         return self._submission.find(dedupe_key)
+
+    def expect_again(self, job: Job, context: SubmissionContext) -> None:
+        """Note that the client was told to send the request again: equal ones without a key find the job."""
+        self._submission.expect_again(job, context)
+
+    def delivered(self, job: Job, context: SubmissionContext) -> None:
+        """Note that a request that was sent again got its images: the next equal one is a new purchase."""
+        self._submission.delivered(job, context)
 
     def check(
         self, operation: Operation, caller: Caller, asked: ImageRequest, context: SubmissionContext
@@ -152,11 +159,15 @@ class Purchases:
             )
         return checked
 
-    def _new_job(self, caller: Caller, checked: CheckedRequest, asked: ImageRequest, context: SubmissionContext) -> Job:
-        return new_job(
+    def _identified(
+        self, caller: Caller, checked: CheckedRequest, asked: ImageRequest, context: SubmissionContext
+    ) -> tuple[Job, Job | None]:
+        """The request as a new job, and the job that it already has from an earlier time, if any."""
+        identity = self._submission.identify(caller, checked.fingerprint, context)
+        job = new_job(
             checked.request,
             _quoted(checked, asked),
-            job_id=self._submission.job_id(caller, checked.fingerprint, context),
+            job_id=identity.job_id,
             fingerprint=checked.fingerprint,
             caller_id=caller.id,
             request_id=context.request_id,
@@ -167,6 +178,7 @@ class Purchases:
             token_id=caller.token.id if caller.token else None,
             deadline_seconds=DEADLINE_SECONDS if asked.deadline_seconds is None else asked.deadline_seconds,
         )
+        return job, None if identity.is_new else self._submission.earlier(job, context)
 
     def _discard_after_refusal(self, folder: InputFolder) -> None:
         """Delete what was stored, but for the inputs of a job that an equal request has; if in doubt, it stays."""

@@ -11,7 +11,7 @@ import io
 import logging
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from tempfile import TemporaryFile
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from core.callers.model import Caller
 from core.catalog import Model
 from core.errors import InvalidRequest, NotFound
+from core.images import names
 from core.images.download import fetch
 from core.images.input_storage import InputGone, InputStore
 from core.images.inspection import MAX_BYTES, MAX_HEADER_BYTES, HeaderIncomplete, Inspected, check_size, inspect
@@ -28,7 +29,7 @@ from core.jobs.library import ImageLibrary
 from core.jobs.model import Job
 from core.outbound.addresses import TrustedHosts
 from core.requests import Input, RequestWarning, Role
-from core.requests.bodies import ImageRequest, NamedSource
+from core.requests.bodies import ImageRequest, ImageSource, NamedSource
 from core.uploads import Uploads
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,15 @@ class InputCollector:
         self._store = store
         self._trusted_hosts = trusted_hosts
 
+    def recognised(self, asked: ImageRequest) -> ImageRequest:
+        """The request with our own images by their ids, whichever of our links named them: none is downloaded."""
+        return replace(
+            asked,
+            images=tuple(self._recognised(image) for image in asked.images),
+            mask=asked.mask and self._recognised(asked.mask),
+            markup=asked.markup and self._recognised(asked.markup),
+        )
+
     def collect(
         self, caller: Caller, asked: ImageRequest, model: Model, folder: InputFolder
     ) -> tuple[tuple[Input, ...], tuple[RequestWarning, ...]]:
@@ -142,6 +152,10 @@ class InputCollector:
                 self._store.delete(key)
             except (BotoCoreError, ClientError) as error:
                 log.warning("an unused input was not deleted", extra={"error": type(error).__name__})
+
+    def _recognised(self, image: ImageSource) -> ImageSource:
+        image_id = names.possible_id(image.reference or "")
+        return replace(image, reference=image_id) if image_id and self._library.holds(image_id) else image
 
     def _find(self, caller: Caller, source: NamedSource, until: float, files: ExitStack) -> _Found:
         image, param = source.image, source.param

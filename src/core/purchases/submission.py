@@ -4,6 +4,9 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from core.budgets import Budgets, buying_stopped
 from core.callers.model import Caller
@@ -13,9 +16,11 @@ from core.jobs.origin import Origin
 from core.jobs.store import (
     JobChanged,
     JobExists,
+    JobPointer,
     JobStore,
-    RetryPointer,
     StoreBusy,
+    again_pointer,
+    again_pointer_id,
     repeat_pointer_id,
     retry_pointer_id,
 )
@@ -51,12 +56,19 @@ class SubmissionContext:
     dedupe_key: str | None = None
     webhook: str | None = None
     origin: Origin | None = None
-    admission: Callable[[], None] | None = None
+    admission: Callable[[CheckedRequest], None] | None = None
 
     @property
-    def may_be_repeated(self) -> bool:
-        """Whether the client says that it may have sent this request before."""
-        return self.idempotency_key is not None or bool(self.sdk_attempt)
+    def is_recognised(self) -> bool:
+        """Whether the same request finds its job in any case: by its name, or since every equal one does."""
+        return any(each is not None for each in (self.idempotency_key, self.dedupe_key, self.repeat_seconds))
+
+
+class Identity(NamedTuple):
+    """The id of a request's job. One that `is_new` was made for this request; another may be that of an earlier one."""
+
+    job_id: str
+    is_new: bool = False
 
 
 class JobSubmission:
@@ -67,21 +79,42 @@ class JobSubmission:
         self._queue = queue
         self._budgets = budgets
 
-    def job_id(self, caller: Caller, fingerprint: str, context: SubmissionContext) -> str:
-        """The id of a request's job: the same for the same purchase, as far as the client lets us recognise it."""
+    def identify(self, caller: Caller, fingerprint: str, context: SubmissionContext) -> Identity:
+        """Which job a request belongs to: the same for the same purchase, as far as the client lets us recognise it.
+
+        A name decides alone: an entry point's own, or the caller's idempotency key. Without one, a retry finds what it
+        repeats, and any equal request a job that was charged without a result a short while ago, or is still awaited.
+        """
         if context.dedupe_key is not None:
-            return new_job_id(_ANY_CALLER, context.dedupe_key)
+            return Identity(new_job_id(_ANY_CALLER, context.dedupe_key))
         if context.idempotency_key is not None:
-            return new_job_id(caller.subject, context.idempotency_key)
+            return Identity(new_job_id(caller.subject, context.idempotency_key))
         if context.repeat_seconds is not None:
-            return self._repeated_job_id(caller, fingerprint, context.repeat_seconds)
-        if context.sdk_attempt is not None:
-            return self._retried_job_id(caller, fingerprint, context.sdk_attempt)
-        return new_job_id(caller.subject, None)
+            return self._identify_repeat(caller, fingerprint, context.repeat_seconds)
+        return self._identify_retry(caller, fingerprint, context.sdk_attempt)
 
     def find(self, dedupe_key: str) -> Job | None:
         """The job of an earlier request with that dedupe key."""
         return self._jobs.get(new_job_id(_ANY_CALLER, dedupe_key))
+
+    def expect_again(self, job: Job, context: SubmissionContext) -> None:
+        """Let equal requests without a key find the job for some minutes: its client is likely to send one.
+
+        A failure of the table is logged and nothing more: then only retries find the job that say they are.
+        """
+        if not context.is_recognised:
+            self._try_to_point(job, lambda: self._jobs.point(again_pointer(job, int(time.time()))))
+
+    def delivered(self, job: Job, context: SubmissionContext) -> None:
+        """Let equal requests be new purchases: the client that sent its request again has its images."""
+        if not context.is_recognised:
+            self._try_to_point(job, lambda: self._jobs.point_no_longer(again_pointer(job, int(time.time()))))
+
+    def _try_to_point(self, job: Job, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except (BotoCoreError, ClientError) as error:
+            log.warning("a pointer was not written", extra={"job_id": job.id, "error": type(error).__name__})
 
     def job(self, job_id: str) -> Job | None:
         """The job with that id, of any caller."""
@@ -97,6 +130,13 @@ class JobSubmission:
             ServiceUnavailable: the queue cannot be reached, or too many requests are being booked; nothing is left
                 behind.
         """
+        try:
+            return self._submit(caller, checked, job, context)
+        except (BotoCoreError, ClientError):
+            self.expect_again(job, context)  # It may have been written all the same.
+            raise
+
+    def _submit(self, caller: Caller, checked: CheckedRequest, job: Job, context: SubmissionContext) -> Job:
         try:
             created = self._write(caller, self._jobs.create, self._reserving(caller, checked, job))
         except JobExists:
@@ -141,30 +181,45 @@ class JobSubmission:
             log.warning("job is left to the sweep, the queue is unavailable", extra={"job_id": job.id})
         return revived
 
-    def _retried_job_id(self, caller: Caller, fingerprint: str, attempt: int) -> str:
-        """The id of the job that the SDK's first attempt started."""
-        pointer = retry_pointer_id(caller.subject, fingerprint)
+    def _identify_retry(self, caller: Caller, fingerprint: str, sdk_attempt: int | None) -> Identity:
+        """The job that the SDK's first attempt started; else one that equal requests find now; else a new one."""
         now = time.time()
-        if attempt > 0 and (first := self._jobs.job_of_retry(pointer, now)):
-            return first
+        pointer_id = retry_pointer_id(caller.subject, fingerprint)
+        if sdk_attempt and (first := self._jobs.pointed_at(pointer_id, now)):
+            return Identity(first)
+        if earlier := self._found_again(caller, fingerprint, now):
+            return Identity(earlier)
         job_id = new_job_id(caller.subject, None)
-        self._jobs.point_retries(RetryPointer(pointer, job_id, expires_at=int(now) + RETRY_WINDOW_SECONDS))
-        return job_id
+        if sdk_attempt is not None:
+            self._jobs.point(JobPointer(pointer_id, job_id, int(now) + RETRY_WINDOW_SECONDS))
+        return Identity(job_id, is_new=True)
 
-    def _repeated_job_id(self, caller: Caller, fingerprint: str, seconds: int) -> str:
-        """The id of an equal request's job; a new one if that job ended free of charge, so that it can be bought.
+    def _identify_repeat(self, caller: Caller, fingerprint: str, seconds: int) -> Identity:
+        """An equal request's job; a new one if that job ended free of charge, so that it can be bought.
 
         The pointer is moved by a conditional write, so two equal requests at the same moment find one job.
         """
         now = time.time()
-        pointer = RetryPointer(
-            repeat_pointer_id(caller.id, fingerprint), new_job_id(caller.id, None), int(now) + seconds
-        )
-        first = self._jobs.job_of_retry(pointer.id, now)
-        job = self._jobs.get(first) if first else None
-        if first and (job is None or not job.finished or job.charged is not False or job.may_be_revived):
-            return first  # Without a job: a crash, or the other request is about to write it.
-        return self._jobs.point_repeats(pointer, now, over=first)
+        pointer_id = repeat_pointer_id(caller.id, fingerprint)
+        first = self._jobs.pointed_at(pointer_id, now)
+        if earlier := self._unless_free(first) or self._found_again(caller, fingerprint, now):
+            return Identity(earlier)
+        pointer = JobPointer(pointer_id, new_job_id(caller.id, None), int(now) + seconds)
+        found = self._jobs.point_repeats(pointer, now, over=first)
+        return Identity(found, is_new=found == pointer.job_id)
+
+    def _found_again(self, caller: Caller, fingerprint: str, now: float) -> str | None:
+        """The id of the job that every equal request of the caller finds now, if there is one.
+
+        It was charged without a result, or its client has good reason to send the request again.
+        """
+        return self._unless_free(self._jobs.pointed_at(again_pointer_id(caller.subject, fingerprint), now))
+
+    def _unless_free(self, job_id: str | None) -> str | None:
+        """The id of a job that a pointer names, unless it ended free of charge, so that it can be bought anew."""
+        job = self._jobs.get(job_id) if job_id else None
+        # Without a job: a crash, or the request that started it is about to write it.
+        return job_id if job is None or job.answers_equal_requests else None
 
     def _reserving(self, caller: Caller, checked: CheckedRequest, job: Job) -> Job:
         return job.reserving(self._budgets.reservation(caller, job.request, job.quote, priced=checked.priced))

@@ -9,7 +9,9 @@ from typing import Any
 from pydantic import Field
 
 from core.errors import InvalidRequest
+from core.images import names
 from core.images.data_urls import decode_data_url, is_data_url
+from core.images.model import AnswerForm
 from core.images.stored_object import StoredObject
 from core.requests import Parameters, Role
 from core.validation import Body, InvalidJson, load_json
@@ -78,8 +80,8 @@ class ImageSettings(Body):
 class GenerationBody(ImageSettings):
     """The JSON body of POST /v1/images/generations."""
 
-    response_format: str | None = None
-    """Easel answers with URLs instead of base64."""
+    response_format: AnswerForm | None = None
+    """`url`: data[].url is a signed URL; `link`: it is the permalink; `b64_json`: base64 comes beside it."""
     stream: bool | None = None
     """Easel does not stream images."""
     partial_images: int | None = None
@@ -88,8 +90,9 @@ class GenerationBody(ImageSettings):
     """Seconds within which the purchase must begin; after that the job ends free of charge. One hour if absent."""
 
     def parameters(self) -> dict[str, Any]:
-        """The given parameters of the model, without the input images and without the deadline."""
-        return self.model_dump(exclude_none=True, exclude={"images", "mask", "markup", "easel_deadline"})
+        """The given parameters of the model, without what is about the inputs, the job or the answer."""
+        others = {"images", "mask", "markup", "easel_deadline", "response_format"}
+        return self.model_dump(exclude_none=True, exclude=others)
 
 
 class ImageReference(Body):
@@ -151,8 +154,8 @@ class ImageSource:
         """
         if is_data_url(reference):
             return cls(data=decode_data_url(reference, param=param), param=param)
-        if reference.startswith(("img_", "file_")) or "://" in reference:
-            return cls(reference=reference, param=param)
+        if is_reference(reference := reference.strip()):
+            return cls(reference=names.certain_id(reference) or reference, param=param)
         raise InvalidRequest(
             f"'{param}' must be a file, a data URL, an https URL, the id of an upload (file_…) or of an earlier image "
             "(img_…).",
@@ -165,6 +168,11 @@ class ImageSource:
         if self.data is not None:
             return f"sha256:{hashlib.sha256(self.data).hexdigest()}"
         return self.stored.name if self.stored else self.reference or ""
+
+
+def is_reference(text: str) -> bool:
+    """Whether the text has the form of a URL, or of the id of an image or upload."""
+    return text.startswith(("img_", "file_")) or "://" in text
 
 
 @dataclass(frozen=True)
@@ -182,7 +190,7 @@ class ImageRequest:
     """A request before it is checked against a model.
 
     `parameters` include the prompt and the model's name. With `images` it is an edit. The purchase must begin within
-    `deadline_seconds`; None is the deployment's default.
+    `deadline_seconds`; None is the deployment's default. `answer_form` is None if the request does not say it.
     """
 
     parameters: Parameters
@@ -190,6 +198,7 @@ class ImageRequest:
     mask: ImageSource | None = None
     markup: ImageSource | None = None
     deadline_seconds: int | None = None
+    answer_form: AnswerForm | None = None
 
     @property
     def images_param(self) -> str:
@@ -239,7 +248,7 @@ def generation_of_json(document: Mapping[str, Any]) -> ImageRequest:
         InvalidRequest: it does not have the right shape.
     """
     body = GenerationBody.read(document)
-    return ImageRequest(body.parameters(), deadline_seconds=body.easel_deadline)
+    return ImageRequest(body.parameters(), deadline_seconds=body.easel_deadline, answer_form=body.response_format)
 
 
 def edit_of_json(document: Mapping[str, Any]) -> ImageRequest:
@@ -256,6 +265,7 @@ def edit_of_json(document: Mapping[str, Any]) -> ImageRequest:
         mask=body.mask.source("mask") if body.mask else None,
         markup=body.markup.source("markup") if body.markup else None,
         deadline_seconds=body.easel_deadline,
+        answer_form=body.response_format,
     )
 
 
@@ -302,6 +312,7 @@ def edit_of_form(parts: Iterable[tuple[str, str | bytes]]) -> ImageRequest:
         mask=_source_of_part(overlays["mask"], "mask") if "mask" in overlays else None,
         markup=_source_of_part(overlays["markup"], "markup") if "markup" in overlays else None,
         deadline_seconds=body.easel_deadline,
+        answer_form=body.response_format,
     )
 
 

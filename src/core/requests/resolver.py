@@ -11,7 +11,7 @@ from core.catalog import Catalog, Model, Operation, Successor
 from core.errors import InvalidRequest, ModelNotFound
 from core.requests import CheckedRequest, Parameters, Request, RequestWarning
 from core.requests.bodies import ImageRequest
-from core.requests.rules import check, check_inputs, not_allowed
+from core.requests.rules import check, check_inputs
 from core.settings import RetiredPolicy
 
 
@@ -47,7 +47,7 @@ class Resolver:
             ModelNotFound: there is no such model, or it is retired and the policy is `reject`.
         """
         given = dict(image_request.parameters)
-        _check_response_format(given)
+        _refuse_streaming(given)
         if "prompt" not in given:
             raise InvalidRequest(
                 "Missing required parameter: 'prompt'.", param="prompt", code="missing_required_parameter"
@@ -201,16 +201,7 @@ def _provider_warnings(model: Model, parameters: Parameters) -> tuple[RequestWar
     return warnings
 
 
-def _check_response_format(given: Parameters) -> None:
-    response_format = given.pop("response_format", None)
-    if response_format == "b64_json":
-        raise InvalidRequest(
-            "Easel answers with URLs instead of base64. Omit 'response_format' (or send 'url') and download "
-            "data[0].url.",
-            param="response_format",
-        )
-    if response_format not in (None, "url"):
-        raise not_allowed("response_format", response_format, ("url",))
+def _refuse_streaming(given: Parameters) -> None:
     if given.pop("stream", None):
         raise InvalidRequest(
             "Easel does not stream images. Omit 'stream'; to follow a long job, send the header 'Prefer: "

@@ -26,7 +26,9 @@ IMAGES_DELETED = "images_deleted"
 HTTP_HINTS: Hints = {
     Hint.SEND_AGAIN: "Send the request again.",
     Hint.SEND_AGAIN_LATER: "Send the request again after the seconds in Retry-After.",
-    Hint.BUY_AGAIN: "To buy again, repeat the request, with a new Idempotency-Key if it had one.",
+    Hint.BUY_AGAIN: "To buy again on purpose, send the request with a new Idempotency-Key; without one, the same "
+    "request gets this answer again for ten minutes, free of charge.",
+    Hint.ASK_AGAIN: "To buy again, repeat the request, with a new Idempotency-Key if it had one.",
     Hint.NEW_KEY: "Use a new Idempotency-Key for a new request.",
     Hint.READ_JOB: "Read it with GET /v1/jobs/{job_id}.",
     Hint.LIST_JOBS: "List your jobs with GET /v1/jobs.",
@@ -52,6 +54,8 @@ def error_document(error: EaselError, request_id: str, hints: Hints = HTTP_HINTS
     }
     if error.job_id:
         document["job_id"] = error.job_id
+    if error.joined:
+        document["joined"] = True
     if problem.moderation:
         stage, categories = problem.moderation.stage, problem.moderation.categories
         document["moderation"] = {"stage": stage, "categories": list(categories)}
@@ -149,19 +153,21 @@ class Answers:
         self._base_url = base_url
         self._now = now
 
-    def result(self, job: Job) -> "schemas.ImagesResponse":
+    def result(self, job: Job, *, joined: bool | None = None) -> "schemas.ImagesResponse":
         """OpenAI's ImagesResponse of a finished job, with URLs instead of base64.
+
+        `joined` says to whoever asked for a purchase whether the job is that of an earlier, equal request.
 
         Raises:
             JobFailed: the job ended without a result.
             Conflict: it was canceled.
         """
         if job.error:
-            raise JobFailed(job.error, job.id)
+            raise JobFailed(job.error, job.id, joined=bool(joined))
         if job.status == "canceled":
             raise Conflict(
                 "The job was canceled before anything was bought.",
-                hint=Hint.BUY_AGAIN,
+                hint=Hint.ASK_AGAIN,
                 code="job_canceled",
                 job_id=job.id,
             )
@@ -172,7 +178,7 @@ class Answers:
             "created": report.created,
             "data": [self._entry(image) for image in job.images],
             "usage": _usage(report.usage) if report.usage else None,
-            "easel": self._easel(job),
+            "easel": self._easel(job, joined),
         }
         # Absent where the provider does not say what it used.
         if report.background:
@@ -192,8 +198,8 @@ class Answers:
             queue = {"jobs_waiting": estimate.jobs_waiting, "eta_seconds": estimate.seconds}
         return {**self.job(job), "queue": queue}
 
-    def job(self, job: Job, message: Message | None = None) -> "schemas.Job":
-        """A job as GET /v1/jobs/{id} shows it, with the webhook message about its end."""
+    def job(self, job: Job, message: Message | None = None, *, joined: bool | None = None) -> "schemas.Job":
+        """A job as GET /v1/jobs/{id} shows it, with the webhook message about its end; `joined` as in `result`."""
         error = error_document(JobFailed(job.error, job.id), job.request_id)["error"] if job.error else None
         document: schemas.Job = {
             "id": job.id,
@@ -208,7 +214,7 @@ class Answers:
             "url": self.job_url(job),
             "result": self.result(job) if job.status == "succeeded" else None,
             "error": error,
-            "easel": self._easel(job),
+            "easel": self._easel(job, joined),
         }
         if message:
             document["webhook"] = {
@@ -257,8 +263,8 @@ class Answers:
             "sha256": image.sha256,
         }
 
-    def _easel(self, job: Job) -> "schemas.JobAdditions":
-        return {
+    def _easel(self, job: Job, joined: bool | None) -> "schemas.JobAdditions":
+        document: schemas.JobAdditions = {
             "job_id": job.id,
             "requested": job.request.requested,
             "applied": job.request.applied(),
@@ -266,6 +272,9 @@ class Answers:
             "charged": job.charged,
             "cost": self._cost(job),
         }
+        if joined is not None:
+            document["joined"] = joined
+        return document
 
     def _cost(self, job: Job) -> "schemas.Cost":
         return {

@@ -57,6 +57,8 @@ class Error(TypedDict):
     """Identifies the request in the logs; also in the header X-Request-Id."""
     job_id: NotRequired[str]
     """The job, if there is one."""
+    joined: NotRequired[Literal[True]]
+    """It is the outcome of an earlier, equal request; nothing was bought again."""
     moderation: NotRequired[Moderation]
     """Why it was refused, if a safety system did so."""
     budget: NotRequired[BudgetRefusal]
@@ -109,7 +111,7 @@ class Cost(TypedDict):
     price_date: str
     """The day of the price list that was used."""
     budget_left_micro_usd: int | None
-    """What may be spent from now on, by the tightest budget; null if there is none."""
+    """What may be spent from now on, by the tightest budget; null if there is none, or if it cannot be read."""
 
 
 class JobAdditions(TypedDict):
@@ -124,13 +126,17 @@ class JobAdditions(TypedDict):
     charged: Charged
     """Whether the provider was paid."""
     cost: Cost
+    joined: NotRequired[bool]
+    """In the answer to a purchase: whether it is the job of an earlier, equal request; nothing was bought again."""
 
 
 class ResultImage(TypedDict):
     """An image with a URL that was signed for this response."""
 
     url: str
-    """A signed download URL; anyone who has it can use it."""
+    """A signed download URL, or in answers of the form `link` the permalink; anyone who has it can use it."""
+    b64_json: NotRequired[str]
+    """The image in base64, in answers of the form `b64_json`."""
     id: str
     link: str
     """The permalink, which redirects to a freshly signed URL and needs no key."""

@@ -17,6 +17,8 @@ from composition.services import Services
 from core.callers.authentication import misplaced_key, require_key
 from core.callers.model import Caller
 from core.errors import EaselError, InvalidRequest
+from core.images.model import ANSWER_FORMS, AnswerForm
+from core.images.storage import Permalinks
 from core.purchases import SubmissionContext
 from core.responses.builders import Answers, error_document
 
@@ -257,10 +259,24 @@ class Call:
         """The caller, where a browser token is not enough; raises as `caller` does."""
         return require_key(self.caller(services))
 
-    def answers(self, services: Services, caller: Caller) -> Answers:
-        """Builds the documents that answer this call."""
+    def answer_form(self, caller: Caller) -> AnswerForm:
+        """How a job that is read has its images: as `?response_format=` says, or as the caller always wants them.
+
+        Raises:
+            InvalidRequest: there is no such form.
+        """
+        asked = self.query("response_format") or caller.answers
+        if asked not in ANSWER_FORMS:
+            allowed = ", ".join(ANSWER_FORMS)
+            raise InvalidRequest(f"'response_format' must be one of {allowed}.", param="response_format")
+        return asked
+
+    def answers(self, services: Services, caller: Caller, form: AnswerForm | None = None) -> Answers:
+        """Builds the documents that answer this call, in a form, or in that of the caller."""
         base_url = services.settings.public_url or self._base_url()
-        return Answers(services.image_links, base_url, self.now, lambda: services.budgets.remaining(caller))
+        by_link = (form or caller.answers) == "link"
+        links = Permalinks(base_url) if by_link else services.image_links
+        return Answers(links, base_url, self.now, lambda: services.budgets.remaining_if_known(caller))
 
     @property
     def on_function_url(self) -> bool:

@@ -1,13 +1,19 @@
 """Routes of stored images."""
 
+import re
+
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from composition.services import services
+from core.images.model import Image
 from core.responses.builders import deleted
 from interfaces.http_api.call import Call, answer, redirect
 
 routes = Router()
+
+# File systems take names of 255 bytes; a character of UTF-8 has at most four.
+_MAX_NAME = 60
 
 # These words are not ids but routes of POST.
 _IMAGE = "/images/(?!(?:generations|edits|quote|variations)$)<image_id>"
@@ -41,7 +47,21 @@ def delete(image_id: str) -> Response[str]:
 
 @routes.route("/i/<image_id>", method=["GET", "HEAD"])
 def link(image_id: str) -> Response[str]:
-    """The permalink: redirects anyone who knows the image's id to a freshly signed URL."""
+    """The permalink: redirects anyone who knows the image's id to a freshly signed URL.
+
+    The id may end like a file's name, for programs that look at it; `?download=` is a name to save the image under.
+    """
     call = Call(routes.current_event)
     found = services().images.shared(image_id)
-    return redirect(services().image_links.sign(found, call.now, head=call.event.http_method == "HEAD").url)
+    head = call.event.http_method == "HEAD"
+    return redirect(services().image_links.sign(found, call.now, head=head, save_as=_file_name(call, found)).url)
+
+
+def _file_name(call: Call, image: Image) -> str | None:
+    """The name that `?download=` gives a file: without folders and without what no file name may have."""
+    asked = call.query("download")
+    if asked is None:
+        return None
+    name = re.sub(r'[\x00-\x1f\x7f\ud800-\udfff<>:"|?*]', "", re.split(r"[/\\]", asked)[-1]).strip(" .")
+    stem = name.removesuffix(f".{image.extension}")[:_MAX_NAME] or image.id
+    return f"{stem}.{image.extension}"

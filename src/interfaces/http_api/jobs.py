@@ -5,6 +5,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from composition.services import services
 from core.responses.builders import deleted
+from core.responses.forms import add_base64
 from core.webhooks.message import message_id
 from interfaces.http_api.call import Call, answer, pending
 
@@ -17,14 +18,18 @@ def job(job_id: str) -> Response[str]:
     call = Call(routes.current_event)
     caller = call.caller(services())
     seconds = call.whole_number("wait", default=0, minimum=0, maximum=900)
+    form = call.answer_form(caller)
     found = services().jobs.read(caller, job_id)
     seconds = min(seconds, services().settings.max_wait_seconds)
     with services().waiting_calls.of(caller, call.started_at, seconds) as wait:
         found = services().jobs.wait(found, wait)
-    answers = call.answers(services(), caller)
+    answers = call.answers(services(), caller, form)
     if found.finished:
         message = services().webhook_messages.get(message_id(found)) if found.webhook else None
-        return answer(200, answers.job(found, message))
+        document = answers.job(found, message)
+        if form == "b64_json" and document["result"]:
+            add_base64(document["result"], found, services().image_store)
+        return answer(200, document)
     if found.status == "queued":
         waiting = answers.queued_job(found, services().wait_estimates.of(found))
         return pending(200, waiting, answers.job_url(found))

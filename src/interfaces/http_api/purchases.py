@@ -9,12 +9,16 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from composition.services import services
 from core.callers.model import Caller
 from core.errors import EndpointRetired, JobNotFinished
+from core.images.model import AnswerForm
 from core.jobs.model import Job
+from core.jobs.waiting import Wait
 from core.logs import logger
 from core.purchases import SubmissionContext
+from core.requests import CheckedRequest
 from core.requests.bodies import ImageRequest, edit_of_form, edit_of_json, generation_of_json, parse_json
 from core.requests.multipart import File, parse_form
 from core.responses.builders import quote_document
+from core.responses.forms import add_base64, require_fit
 from interfaces.http_api.call import Call, answer, pending
 
 routes = Router()
@@ -79,13 +83,34 @@ def _bought(
 ) -> Response[str]:
     """The images of a purchase, or its job if they are not there when the wait ends."""
     seconds = call.wait_seconds(services().settings.max_wait_seconds)
+    form = asked.answer_form or caller.answers
     with services().waiting_calls.of(caller, call.started_at, seconds) as wait:
-        job = buy(caller, asked, replace(call.submission_context, admission=wait.admission))
+        context = replace(call.submission_context, admission=_admission(form, wait))
+        job = buy(caller, asked, context)
         logger.append_keys(job_id=job.id)
         job = services().jobs.wait(job, wait)
-    answers = call.answers(services(), caller)
+    answers = call.answers(services(), caller, form)
+    joined = job.request_id != call.request_id
     if job.finished:
-        return answer(200, answers.result(job))
+        if joined and job.status == "succeeded":
+            services().purchases.delivered(job, context)
+        document = answers.result(job, joined=joined)
+        if form == "b64_json":
+            add_base64(document, job, services().image_store)
+        return answer(200, document)
     if call.waits_by_retrying:
+        services().purchases.expect_again(job, context)
         raise JobNotFinished(job.id)
-    return pending(202, answers.job(job), answers.job_url(job))
+    return pending(202, answers.job(job, joined=joined), answers.job_url(job))
+
+
+def _admission(form: AnswerForm, wait: Wait) -> Callable[[CheckedRequest], None]:
+    """What a new purchase must pass: its images fit into the answer, and its call may wait."""
+
+    def admit(checked: CheckedRequest) -> None:
+        if form == "b64_json":
+            require_fit(checked)
+        if wait.admission:
+            wait.admission()
+
+    return admit

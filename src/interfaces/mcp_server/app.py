@@ -10,7 +10,7 @@ from core.callers.authentication import misplaced_key, require_key
 from core.errors import EaselError, InvalidRequest, PermissionDenied, ServerError
 from core.logs import logger
 from core.validation import InvalidJson, check_number_of_values
-from interfaces.mcp_server import adapter, authorization, server, session
+from interfaces.mcp_server import adapter, authorization, revisions, server, session
 from interfaces.mcp_server.adapter import Answer, Event
 from interfaces.paths import drop_spare_slashes
 
@@ -77,7 +77,8 @@ def _answer(event: Event, context: LambdaContext) -> Answer:
             misplaced=misplaced_key(event["headers"], event.get("queryStringParameters") or {}),
         )
     )
-    session.begin(session.Session(caller, requested["timeEpoch"] / 1000, requested["requestId"]))
+    revision = revisions.stated(event["headers"])
+    session.begin(session.Session(caller, requested["timeEpoch"] / 1000, requested["requestId"], revision))
     _check_message(event)
     answered = adapter.answer(_server, event, context, hosts=hosts, origins=origins)
     if answered["statusCode"] == 403:  # The SDK's, before any of our handlers.

@@ -3,43 +3,72 @@
 The values are those that any model of the catalog accepts; what the requested model accepts, the core decides.
 """
 
-from typing import Annotated, Any, Literal, Self
+import re
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core.core_schema import NullableSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from core.images import names
 from core.images.inspection import MAX_BYTES
 from core.images.model import IMAGE_ID
 from core.jobs.model import JOB_ID
 from core.requests.bodies import Svg
-from core.requests.json_schema import untitled
+from interfaces.mcp_server import lenient
+from interfaces.mcp_server.tool_schemas import Schema, input_schema
+
+_MAX_SIZE_CHARACTERS = 64
 
 WAIT_SECONDS = 25
 MAX_WAIT_SECONDS = 45
 
 
-class _PlainSchema(GenerateJsonSchema):
-    """Optional parameters without null as a type: shorter, and understood by every client."""
-
-    def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
-        return self.generate_inner(schema["schema"])
-
-
 class Arguments(BaseModel):
-    """Base of all arguments. null means omitted."""
+    """Base of all arguments."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, use_attribute_docstrings=True)
+
+    ignored: ClassVar[frozenset[str]] = frozenset()
+    """Arguments of related tools that mean nothing here."""
+    described: ClassVar[bool] = True
+    """Whether the schema says what each argument means."""
 
     @classmethod
     def read(cls, arguments: dict[str, Any]) -> Self:
-        """The arguments of a call; raises pydantic's ValidationError."""
-        return cls.model_validate({name: value for name, value in arguments.items() if value is not None})
+        """The arguments of a call.
+
+        Raises:
+            ValidationError: they are not valid, in whatever form.
+            InvalidRequest: an argument is given twice.
+        """
+        return cls.model_validate(lenient.read(arguments, cls.schema_for_models(), cls.ignored))
 
     @classmethod
-    def schema_for_models(cls) -> dict[str, Any]:
-        """Their JSON schema, without what a model does not need."""
-        return untitled(cls.model_json_schema(schema_generator=_PlainSchema))
+    @cache
+    def schema_for_models(cls) -> Schema:
+        """Their JSON schema."""
+        return input_schema(cls, described=cls.described)
+
+
+def _plain_size(value: Any) -> Any:
+    """A size without spaces and units, and with an x between: `1024 * 768 px` is `1024x768`."""
+    if isinstance(value, dict) and set(value) == {"width", "height"}:
+        value = f"{value['width']}x{value['height']}"
+    if not isinstance(value, str) or len(value) > _MAX_SIZE_CHARACTERS:
+        return value
+    return re.sub("[\u00d7\u2715*]|by", "x", re.sub(r"\s|px", "", value.lower()))
+
+
+Size = Annotated[str, BeforeValidator(_plain_size), Field(pattern=r"^(auto|[1-9][0-9]{1,4}x[1-9][0-9]{1,4})$")]
+
+
+def _image_id(value: Any) -> Any:
+    """An image's id in whatever name Easel gave it."""
+    return (names.certain_id(value) or names.possible_id(value) or value) if isinstance(value, str) else value
+
+
+ImageId = Annotated[str, BeforeValidator(_image_id), Field(pattern=f"^{IMAGE_ID}$")]
+JobId = Annotated[str, Field(pattern=f"^{JOB_ID}$")]
 
 
 class _Prompt(Arguments):
@@ -49,31 +78,31 @@ class _Prompt(Arguments):
 
 class _Settings(_Prompt):
     model: str | None = Field(default=None, max_length=128)
-    """A model from list_available_models. Omit it for this deployment's default."""
+    """A model from list_available_models. Omit it for the default."""
     n: int | None = Field(default=None, ge=1, le=10)
     """How many images; 1 if omitted. Each one costs money."""
-    size: str | None = Field(default=None, pattern=r"^(auto|[1-9][0-9]{1,4}x[1-9][0-9]{1,4})$")
-    """WIDTHxHEIGHT in pixels, or auto. Most models accept 1024x1024, 1536x1024 (landscape) and 1024x1536 (portrait)."""
+    size: Size | None = None
+    """WIDTHxHEIGHT in pixels, or auto. Most models take 1024x1024, 1536x1024 and 1024x1536."""
     quality: Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"] | None = None
-    """low is quick and cheap, for drafts; high for final images. standard and hd are for dall-e-3."""
+    """low is cheap, for drafts; high for final images. standard and hd: only dall-e-3."""
     background: Literal["auto", "opaque", "transparent"] | None = None
-    """transparent requires output_format png or webp."""
+    """transparent requires png or webp."""
     output_format: Literal["png", "jpeg", "webp", "gif", "svg"] | None = None
-    """png if omitted. gif and svg only with models that support them."""
+    """png if omitted. gif and svg: only some models."""
     output_compression: int | None = Field(default=None, ge=0, le=100)
-    """Compression level of jpeg and webp in percent."""
+    """Percent, for jpeg and webp."""
     moderation: Literal["auto", "low"] | None = None
     """How strict the provider's filter is."""
     style: Literal["vivid", "natural"] | None = None
-    """Only for dall-e-3."""
+    """Only dall-e-3."""
     complexity: Literal["low", "medium", "high"] | None = None
-    """Level of detail, only with models that support it."""
+    """Level of detail, only some models."""
     frame_count: int | None = Field(default=None, ge=2, le=16)
-    """Number of frames of a gif."""
+    """Frames of a gif."""
     frame_duration_ms: int | None = Field(default=None, ge=1, le=655350)
-    """How long a frame of a gif is shown, in milliseconds."""
+    """Milliseconds a frame of a gif is shown."""
     svg: Svg | None = None
-    """Which model writes an svg; required for output_format svg."""
+    """Which model writes the svg; required for output_format svg."""
 
     def parameters(self) -> dict[str, Any]:
         """The parameters as the core knows them."""
@@ -86,17 +115,16 @@ _SETTINGS = set(_Settings.model_fields) | {"input_fidelity"}
 class _Watch(Arguments):
     wait_seconds: int = Field(default=WAIT_SECONDS, ge=0, le=MAX_WAIT_SECONDS)
     """How long to wait for the images before returning a job to poll."""
-    preview: bool = False
-    """true adds small WebP previews for you to look at. The links always lead to the full images."""
+    preview: bool = True
+    """Add a small WebP copy of each image for you to look at: about 200 tokens each."""
 
 
 class _Purchase(_Watch):
     request_id: str | None = Field(default=None, pattern=r"^[\x21-\x7e]{1,200}$")
-    """A name of your choice for this purchase; the same name never buys twice. Without it, a call with the same
-    arguments as one of the last ten minutes returns the images of that one. To buy another image with the same
-    arguments, send a new request_id."""
+    """A name of your choice for this purchase, without spaces; the same name never buys twice. Without it, a call equal
+    to one of the last ten minutes returns that one's images: to buy more with the same arguments, send a new name."""
     deadline_seconds: int | None = Field(default=None, ge=1, le=3600)
-    """Give up, free of charge, if the purchase has not started within this many seconds; 3600 if omitted."""
+    """Give up, free of charge, if the purchase has not started by then; 3600 if omitted."""
 
 
 class Generate(_Purchase, _Settings):
@@ -105,18 +133,18 @@ class Generate(_Purchase, _Settings):
 
 class _Images(_Settings):
     images: list[str] | None = Field(default=None, min_length=1, max_length=16)
-    """The images to edit: ids of earlier images (img_…), ids from create_upload (file_…), or https URLs. The mask and
-    the markup apply to the first one."""
-    image_data: str | Annotated[list[str], Field(max_length=16)] | None = None
-    """The images by value: base64 or a data URL, less than 3 MB in total. Prefer `images`."""
+    """The images to edit: ids of earlier images (img_…) or their links, ids from create_upload (file_…), or https URLs.
+    The mask and the markup apply to the first one."""
+    image_data: list[str] | None = Field(default=None, max_length=16)
+    """Images by value: base64 or data URLs, less than 3 MB in total. Prefer images."""
     mask: str | None = None
-    """A PNG of the size of the first image; its transparent part is edited. An img_… or file_… id or https URL."""
+    """A PNG of the size of the first image; its transparent part is edited. An id or URL as in images."""
     mask_data: str | None = None
     """The mask by value: base64 or a data URL."""
     markup: str | None = None
-    """A PNG drawn over the first image that shows what to change. An img_… or file_… id or https URL."""
+    """A PNG drawn over the first image that shows what to change. An id or URL as in images."""
     input_fidelity: Literal["high", "low"] | None = None
-    """How closely the input images are followed, only with models that support it."""
+    """How closely the input images are followed, only some models."""
 
 
 class Edit(_Purchase, _Images):
@@ -124,21 +152,24 @@ class Edit(_Purchase, _Images):
 
 
 class Quote(_Images):
-    """quote_image."""
+    """quote_image: the same arguments, described at the tools that buy."""
+
+    described = False
+    ignored = frozenset(_Purchase.model_fields)
 
 
 class GetJob(_Watch):
     """get_image_job."""
 
-    job_id: str = Field(pattern=f"^{JOB_ID}$")
-    """The job_id from generate_image or edit_image."""
+    job_id: JobId
+    """The job_id from generate_image or edit_image: job_ and 32 hexadecimal digits."""
 
 
 class CancelJob(Arguments):
     """cancel_image_job."""
 
-    job_id: str = Field(pattern=f"^{JOB_ID}$")
-    """The job_id from generate_image or edit_image."""
+    job_id: JobId
+    """The job_id from generate_image or edit_image: job_ and 32 hexadecimal digits."""
 
 
 class ListImages(Arguments):
@@ -146,8 +177,8 @@ class ListImages(Arguments):
 
     limit: int = Field(default=10, ge=1, le=50)
     """How many images at most."""
-    after: str | None = Field(default=None, pattern=f"^{IMAGE_ID}$")
-    """For the next page: next_after of the previous one."""
+    after: ImageId | None = None
+    """For the next page: next_after of the previous one, img_ and 32 hexadecimal digits."""
 
 
 class CreateUpload(Arguments):

@@ -38,6 +38,8 @@ class ModelInfo(Result):
 class ModelsResult(Result):
     """Models, newest first."""
 
+    outline = ("default_model", "models")
+
     default_model: str
     """Used when a call names no model."""
     models: list[ModelInfo]

@@ -1,24 +1,26 @@
 """From a tool's arguments to the core's purchases, with images by reference or by value."""
 
-import binascii
 from collections.abc import Iterator
-
-import pybase64
 
 from composition.services import services
 from core.errors import InvalidRequest
+from core.images import names
+from core.images.data_urls import is_data_url
 from core.jobs.model import Job
 from core.pricing import Quote as Price
 from core.purchases import SubmissionContext
 from core.requests import Request
-from core.requests.bodies import ImageRequest, ImageSource
+from core.requests.bodies import ImageRequest, ImageSource, is_reference
 from interfaces.mcp_server.arguments import Edit, Generate, Quote
 from interfaces.mcp_server.session import Session
 
 # A client that lost a result calls again after its timeout, which is minutes at most.
 REPEAT_SECONDS = 600
-_REFERENCES = ("img_", "file_", "data:")
-_EXPECTED = "Send base64 or a data URL, or preferably an img_… or file_… id or an https URL in 'images'."
+_EXPECTED = (
+    "Name an image by its id (img_…), the id of an upload (file_…), a link from an earlier result or an https URL."
+)
+
+_NO_SPACES = dict.fromkeys(map(ord, " \t\r\n"))
 
 
 def generate(session: Session, arguments: Generate) -> Job:
@@ -29,14 +31,27 @@ def generate(session: Session, arguments: Generate) -> Job:
 
 def edit(session: Session, arguments: Edit) -> Job:
     """The job of an edit."""
-    asked = _edit(arguments, arguments.deadline_seconds)
+    asked = _with_images(_edit(arguments, arguments.deadline_seconds))
     return services().purchases.edit(session.caller, asked, _context(session, arguments))
 
 
 def quote(session: Session, arguments: Quote) -> tuple[Request, Price]:
     """What the same arguments would cost: as an edit if they hold images, else as a generation. Buys nothing."""
     asked = _edit(arguments, None)
-    return services().purchases.quote("edit" if asked.sources else "generation", session.caller, asked)
+    if not asked.sources:
+        return services().purchases.quote("generation", session.caller, asked)
+    return services().purchases.quote("edit", session.caller, _with_images(asked))
+
+
+def _with_images(asked: ImageRequest) -> ImageRequest:
+    """The request of an edit; raises InvalidRequest if it has nothing to edit."""
+    if asked.images:
+        return asked
+    raise InvalidRequest(
+        f"The argument 'images' is missing: the images to edit, as a list. {_EXPECTED}",
+        param="images",
+        code="missing_required_parameter",
+    )
 
 
 def _edit(arguments: Edit | Quote, deadline_seconds: int | None) -> ImageRequest:
@@ -49,39 +64,47 @@ def _edit(arguments: Edit | Quote, deadline_seconds: int | None) -> ImageRequest
         parameters=arguments.parameters(),
         images=tuple(_images(arguments)),
         mask=_mask(arguments),
-        markup=ImageSource.named(arguments.markup, "markup") if arguments.markup else None,
+        markup=_by_name(arguments.markup, "markup") if arguments.markup else None,
         deadline_seconds=deadline_seconds,
     )
 
 
 def _images(arguments: Edit | Quote) -> Iterator[ImageSource]:
     for index, reference in enumerate(arguments.images or ()):
-        yield ImageSource.named(reference, f"images[{index}]")
-    values = arguments.image_data
-    if isinstance(values, str):
-        yield _by_value(values, "image_data")
-        return
-    for index, text in enumerate(values or ()):
-        yield _by_value(text, f"image_data[{index}]")
+        yield _by_name(reference, f"images[{index}]")
+    values = arguments.image_data or ()
+    for index, text in enumerate(values):
+        yield _by_value(text, "image_data" if len(values) == 1 else f"image_data[{index}]")
 
 
 def _mask(arguments: Edit | Quote) -> ImageSource | None:
     if arguments.mask and arguments.mask_data:
         raise InvalidRequest("'mask' and 'mask_data' cannot be used together.", param="mask_data")
     if arguments.mask:
-        return ImageSource.named(arguments.mask, "mask")
+        return _by_name(arguments.mask, "mask")
     return _by_value(arguments.mask_data, "mask_data") if arguments.mask_data else None
 
 
+def _by_name(text: str, param: str) -> ImageSource:
+    """An image by its name; by value as well, since models put a data URL there, too."""
+    if not (names.certain_id(text) or is_reference(text.strip()) or is_data_url(text)):
+        raise InvalidRequest(f"'{param}' does not name an image. {_EXPECTED}", param=param)
+    return ImageSource.named(text, param)
+
+
 def _by_value(text: str, param: str) -> ImageSource:
-    """An image in the arguments themselves, or a reference to one, since models put those there, too."""
-    if text.startswith(_REFERENCES) or "://" in text:
-        return ImageSource.named(text, param)
+    """An image in the arguments themselves, in base64 with or without line breaks, or the name of one."""
+    compact = text.translate(_NO_SPACES)
+    if names.certain_id(compact) or is_reference(compact) or is_data_url(compact):
+        return ImageSource.named(compact, param)
     try:
-        return ImageSource(data=pybase64.b64decode(text, validate=True), param=param)
-    except (binascii.Error, ValueError):  # ValueError: a character beyond ASCII
+        return ImageSource.named(f"data:image/png;base64,{compact}", param)
+    except InvalidRequest:
+        better = "mask" if param == "mask_data" else "images"
         raise InvalidRequest(
-            f"'{param}' is not base64. {_EXPECTED}", param=param, code="invalid_base64_image"
+            f"'{param}' is not base64. Send base64 or a data URL, or preferably use '{better}'. {_EXPECTED}",
+            param=param,
+            code="invalid_base64_image",
         ) from None
 
 

@@ -4,6 +4,7 @@ from mcp.types import BlobResourceContents, Resource, ResourceTemplate, TextReso
 
 from composition.services import services
 from core.errors import NotFound
+from core.images import names
 from core.images.model import Image
 from interfaces.mcp_server.models import models_result
 from interfaces.mcp_server.previews import previews_of
@@ -13,7 +14,7 @@ from interfaces.mcp_server.tools import image_list
 
 _MODELS = "easel://models"
 _RECENT = "easel://images/recent"
-_IMAGE = "easel://images/"
+_IMAGE = names.RESOURCES
 _JSON = "application/json"
 _LISTED_IMAGES = 10
 _RECENT_IMAGES = 20
@@ -54,7 +55,7 @@ def read(session: Session, uri: str) -> Contents:
     if uri == _RECENT:
         return [_as_json(uri, image_list(session, _RECENT_IMAGES, None))]
     if uri.startswith(_IMAGE):
-        return _image(session, uri, uri.removeprefix(_IMAGE))
+        return _image(session, uri, names.certain_id(uri) or uri.removeprefix(_IMAGE))
     raise NotFound(f"There is no such resource. The resources are {_MODELS}, {_RECENT} and {_IMAGE}ID.")
 
 

@@ -1,11 +1,11 @@
 """What the tools return: one object each, as text and as an object, since some clients show a model only one of them.
 
-Money is in micro-dollars (millionths of a US dollar), times are ISO 8601 in UTC.
+Money is in micro-dollars (millionths of a US dollar) and, to be shown to people, in dollars. Times are ISO 8601 in UTC.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from mcp.types import Annotations, CallToolResult, ContentBlock, ResourceLink, TextContent
 from pydantic import BaseModel, ConfigDict
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from core.catalog import Operation
 from core.errors import Charged
 from core.jobs.model import Job, Status
+from core.ledger.dollars import usd
 from core.responses import schemas
 from interfaces.mcp_server.errors import MCP_HINTS
 from interfaces.mcp_server.session import Session
@@ -25,6 +26,9 @@ class Result(BaseModel):
     """Base of all results."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
+
+    outline: ClassVar[tuple[str, ...]] = ()
+    """The fields that the tool's schema names: what the next call needs, never null and of one type."""
 
 
 class JobImage(Result):
@@ -52,8 +56,25 @@ class JobError(Result):
     """Whether the same call may succeed as a new purchase."""
 
 
+class Cost(Result):
+    """What a purchase costs, in micro-dollars and in dollars; null is not known yet, or has no limit."""
+
+    quote_micro_usd: int
+    upper_bound_micro_usd: int
+    actual_micro_usd: int | None
+    currency: str
+    price_date: str
+    budget_left_micro_usd: int | None
+    quote: str
+    upper_bound: str
+    actual: str | None
+    budget_left: str | None
+
+
 class JobResult(Result):
     """A purchase: its state, its images, its price, and what to do next."""
+
+    outline = ("job_id", "status", "next_step", "images")
 
     job_id: str
     status: Status
@@ -74,8 +95,7 @@ class JobResult(Result):
     """Whether this is the purchase of an earlier, equal call; nothing was bought again."""
     charged: Charged
     """Whether the provider was paid."""
-    cost: schemas.Cost
-    """In micro-dollars, millionths of a US dollar."""
+    cost: Cost
     error: JobError | None
 
 
@@ -89,6 +109,8 @@ class ListedImage(JobImage):
 class ImageList(Result):
     """Images, newest first."""
 
+    outline = ("images",)
+
     images: list[ListedImage]
     next_after: str | None
     """Pass it as `after` for the next page; null on the last page."""
@@ -96,6 +118,8 @@ class ImageList(Result):
 
 class QuoteResult(Result):
     """What a purchase would cost. Nothing was bought."""
+
+    outline = ("quote", "upper_bound", "next_step")
 
     model: str
     """The model that would be used."""
@@ -106,6 +130,12 @@ class QuoteResult(Result):
     """The most it can cost."""
     budget_left_micro_usd: int | None
     """What the caller can still spend; null without a budget."""
+    quote: str
+    upper_bound: str
+    budget_left: str | None
+    """The same in dollars."""
+    next_step: str
+    """What the bound means, and how to narrow it."""
     price_date: str
     applied: dict[str, Any]
     """The settings that would be sent to the model."""
@@ -114,6 +144,8 @@ class QuoteResult(Result):
 
 class UploadResult(Result):
     """A form that takes one file."""
+
+    outline = ("upload_id", "next_step", "url", "fields")
 
     upload_id: str
     """Pass it to edit_image once the file is uploaded."""
@@ -149,7 +181,7 @@ def job_result(job: Job, session: Session, *, buying: bool = False) -> JobResult
         warnings=[warning["message"] for warning in document["easel"]["warnings"]],
         joined=joined,
         charged=job.charged,
-        cost=document["easel"]["cost"],
+        cost=_cost(document["easel"]["cost"]),
         error=JobError(
             message=job.error.text(MCP_HINTS, job.id),
             code=job.error.code,
@@ -159,6 +191,21 @@ def job_result(job: Job, session: Session, *, buying: bool = False) -> JobResult
         if job.error
         else None,
     )
+
+
+def _cost(cost: schemas.Cost) -> Cost:
+    return Cost(
+        **cost,
+        quote=usd(cost["quote_micro_usd"]),
+        upper_bound=usd(cost["upper_bound_micro_usd"]),
+        actual=dollars(cost["actual_micro_usd"]),
+        budget_left=dollars(cost["budget_left_micro_usd"]),
+    )
+
+
+def dollars(amount: int | None) -> str | None:
+    """Micro-dollars as $0.05; None stays None."""
+    return None if amount is None else usd(amount)
 
 
 def _image(entry: schemas.ResultImage) -> JobImage:
@@ -204,10 +251,11 @@ def _next_step(job: Job, joined: bool) -> str:
             return "The images were deleted, or lost before they were stored." + again
         case "canceled":
             return f"The job was canceled; nothing was bought. To buy again, call {_tool(job)} with a new request_id."
-        case "unknown":
+        case _ if job.status == "unknown" or job.charged is True:
+            what = "has charged" if job.charged is True else "may have charged"
             return (
-                "The provider may have charged for this, and no image arrived. Tell the user so, and ask before you "
-                f"call {_tool(job)} with a new request_id."
+                f"The provider {what} for this, and no image arrived. Tell the user so, and ask before you call "
+                f"{_tool(job)} with a new request_id."
             )
         case _ if job.error and job.error.retryable:
             paid = "Nothing was charged. " if job.charged is False else ""

@@ -33,15 +33,16 @@ from core import __version__
 from core.errors import EaselError
 from core.jobs.model import Job
 from core.logs import logger
-from interfaces.mcp_server import completions, errors, icons, prompts, resources, tasks
+from interfaces.mcp_server import completions, errors, icons, prompts, resources, revisions, tasks
 from interfaces.mcp_server.session import Session, current
 from interfaces.mcp_server.tools import TOOLS
 
 INSTRUCTIONS = """\
 Easel generates and edits images, and stores them behind permalinks. generate_image and edit_image cost money: \
-quote_image returns the price in advance, list_available_models the choice of models. Within half a minute they \
-return either images or a job_id; poll the job with get_image_job until its status is succeeded. Show the user each \
-image's url exactly as it is. To change an image, give its img_ id to edit_image."""
+quote_image returns the price in advance, list_available_models the choice of models. They wait wait_seconds for the \
+images (25 by default, 45 at most) and then return either the images or a job_id; poll the job with get_image_job \
+until its status is succeeded. Show the user each image's url exactly as it is. To change an image, give its img_ id \
+to edit_image."""
 
 # The same for every caller until the next deployment.
 _FOR_ALL = CacheHint(ttl_ms=3_600_000, scope="public")
@@ -74,9 +75,9 @@ async def call_tool(context: Context, params: CallToolRequestParams) -> CallTool
     try:
         result = await anyio.to_thread.run_sync(tool.call, session, params.arguments or {}, watch)
     except EaselError as error:
-        return errors.tool_error(error, session.request_id)
+        return errors.tool_error(error, session.request_id, tool.takes.model_fields)
     except Exception as error:  # noqa: BLE001 - a model must not take a fault of ours for a wrong call
-        return errors.tool_error(errors.fault(error), session.request_id)
+        return errors.tool_error(errors.fault(error), session.request_id, ())
     if tool.buys and latest and not latest[0].finished and tasks.declared(context):
         return tasks.created(latest[0])
     return result
@@ -92,7 +93,8 @@ async def serve_task(context: Context, params: tasks.TaskParams) -> dict[str, An
 
 async def _report_progress(context: Context, session: Session, job: Job) -> None:
     """Report progress to a client that asked for it."""
-    await context.session.report_progress(session.seconds, message=f"{job.id} is {job.status}")
+    message = f"{job.id} is {job.status}" if session.revision >= revisions.PROGRESS_MESSAGE else None
+    await context.session.report_progress(session.seconds, message=message)
 
 
 @errors.guarded
@@ -143,7 +145,7 @@ def build() -> Server:
         version=__version__,
         title="Easel",
         instructions=INSTRUCTIONS,
-        icons=[icons.of("easel")],
+        icons=[icons.EASEL],
         cache_hints={
             "server/discover": _FOR_ALL,
             "tools/list": _FOR_ALL,
@@ -159,6 +161,7 @@ def build() -> Server:
         on_get_prompt=get_prompt,
         on_completion=complete,
     )
+    server.middleware.append(revisions.no_younger_than_spoken)
     server.extensions[tasks.IDENTIFIER] = {}
     for method in tasks.METHODS:
         server.add_request_handler(method, tasks.TaskParams, serve_task)

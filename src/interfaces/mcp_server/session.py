@@ -13,11 +13,12 @@ from core.responses.builders import Answers
 
 @dataclass(frozen=True)
 class Session:
-    """Who is calling, since when (Unix seconds, by the gateway's clock), and with which request id."""
+    """Who is calling, since when (Unix seconds, by the gateway's clock), with which request id, in which revision."""
 
     caller: Caller
     started_at: float
     request_id: str
+    revision: str
 
     @property
     def today(self) -> date:
@@ -34,8 +35,8 @@ class Session:
 
         Models damage long signed URLs when they copy them.
         """
-        url = services().settings.public_url
-        return Answers(Permalinks(url), url, time.time(), self.budget_left)
+        url, budgets = services().settings.public_url, services().budgets
+        return Answers(Permalinks(url), url, time.time(), lambda: budgets.remaining_if_known(self.caller))
 
     def budget_left(self) -> int | None:
         """Micro-dollars that the caller can still spend; None without a budget."""

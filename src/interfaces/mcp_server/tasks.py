@@ -14,6 +14,7 @@ from mcp.types import MISSING_REQUIRED_CLIENT_CAPABILITY, RequestParams
 from composition.services import services
 from core.errors import Conflict, ServiceUnavailable
 from core.jobs.model import Job
+from interfaces.mcp_server.previews import previews_of
 from interfaces.mcp_server.results import POLL_SECONDS, iso, result_of
 from interfaces.mcp_server.session import Session
 
@@ -50,7 +51,7 @@ def get(session: Session, task_id: str) -> dict[str, Any]:
     job = services().jobs.read(session.caller, task_id)
     if not job.finished or job.status == "canceled":
         return _task(job)
-    result = result_of(job, session).model_dump(mode="json", by_alias=True, exclude_none=True)
+    result = result_of(job, session, previews_of(job.images)).model_dump(mode="json", by_alias=True, exclude_none=True)
     return {**_task(job), "result": result}
 
 

@@ -10,9 +10,11 @@ from mcp.types import Tool as Description
 from pydantic import ValidationError
 
 from composition.services import services
+from core.errors import InvalidRequest
 from core.jobs.model import Job
-from core.requests.json_schema import untitled
-from interfaces.mcp_server import errors, icons, purchases
+from core.ledger.dollars import usd
+from core.requests import Request
+from interfaces.mcp_server import errors, purchases
 from interfaces.mcp_server.arguments import (
     Arguments,
     CancelJob,
@@ -32,6 +34,7 @@ from interfaces.mcp_server.results import (
     QuoteResult,
     Result,
     UploadResult,
+    dollars,
     iso,
     job_result,
     listed_image,
@@ -39,6 +42,7 @@ from interfaces.mcp_server.results import (
     tool_result,
 )
 from interfaces.mcp_server.session import Session
+from interfaces.mcp_server.tool_schemas import input_schema, output_schema
 
 Watch = Callable[[Job], None]
 
@@ -68,7 +72,7 @@ class Tool[Given: Arguments]:
         try:
             given = self.takes.read(arguments)
         except ValidationError as error:
-            raise errors.of_arguments(error, self.takes.schema_for_models()) from None
+            raise errors.of_arguments(error, input_schema(self.takes)) from None
         return self.run(session, given, watch)
 
     @cached_property
@@ -79,15 +83,14 @@ class Tool[Given: Arguments]:
             title=self.title,
             description=" ".join((self.run.__doc__ or "").split()),
             input_schema=self.takes.schema_for_models(),
-            output_schema=untitled(self.answers.model_json_schema(mode="serialization")),
+            output_schema=output_schema(self.answers, self.answers.outline),
             annotations=self.annotations,
-            icons=[icons.of(self.name)],
         )
 
 
 def generate_image(session: Session, given: Generate, watch: Watch) -> CallToolResult:
     """Generate images from a prompt. Costs money (quote_image returns the price). Returns within wait_seconds, with
-    links to the images or with a job_id for get_image_job. Repeating a call never buys twice.
+    links to the images and small previews, or with a job_id for get_image_job. Repeating a call never buys twice.
     """
     job = purchases.generate(session, given)
     return _watched(session, job, given, watch, buying=True)
@@ -115,20 +118,42 @@ def cancel_image_job(session: Session, given: CancelJob, watch: Watch) -> CallTo
 
 
 def quote_image(session: Session, given: Quote, watch: Watch) -> CallToolResult:
-    """Return what generate_image or, with images, edit_image would cost with the same arguments. Buys nothing."""
+    """Return what generate_image or, with images, edit_image would cost with the same arguments, which are described
+    there: the expected price and the most it can be. Buys nothing.
+    """
     request, price = purchases.quote(session, given)
+    left = session.budget_left()
     return tool_result(
         QuoteResult(
             model=request.model,
             n=request.n,
             quote_micro_usd=price.expected,
             upper_bound_micro_usd=price.upper_bound,
-            budget_left_micro_usd=session.budget_left(),
+            budget_left_micro_usd=left,
+            quote=usd(price.expected),
+            upper_bound=usd(price.upper_bound),
+            budget_left=dollars(left),
+            next_step=_about_bound(session, given, request),
             price_date=price.price_date,
             applied=request.applied(),
             warnings=[warning.message for warning in request.warnings],
         )
     )
+
+
+def _about_bound(session: Session, given: Quote, request: Request) -> str:
+    """What the upper bound is for, and what it would be if the model were left less to decide."""
+    bound = "The upper bound is reserved from the budget until the actual cost is known."
+    open_settings = [name for name in _NARROWING if request.applied().get(name, "auto") == "auto"]
+    narrowed = given.model_copy(update={name: _NARROWING[name] for name in open_settings})
+    if not open_settings:
+        return bound
+    try:
+        _, price = purchases.quote(session, narrowed)
+    except InvalidRequest:  # another model, without such settings
+        return bound
+    named = " and ".join(f"{name} {_NARROWING[name]}" for name in open_settings)
+    return f"{bound} To narrow it, name {' and '.join(open_settings)}: with {named}, it is {usd(price.upper_bound)}."
 
 
 def list_images(session: Session, given: ListImages, watch: Watch) -> CallToolResult:
@@ -184,9 +209,12 @@ def _watched(
     seconds = min(given.wait_seconds, services().settings.max_wait_seconds)
     with services().waiting_calls.of(session.caller, session.started_at, seconds) as wait:
         job = services().jobs.wait(job, wait, watch)
-    previews = previews_of(job.images) if given.preview and job.status == "succeeded" else []
+    previews = previews_of(job.images) if given.preview else []
     return result_of(job, session, previews, buying=buying)
 
+
+# The settings that decide about the price, each with its cheapest usual value.
+_NARROWING = {"quality": "low", "size": "1024x1024"}
 
 _BUYS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)

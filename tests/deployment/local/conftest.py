@@ -1,4 +1,4 @@
-"""MiniStack as the local deployment starts it, with nothing deployed."""
+"""MiniStack as the local deployment starts it, with nothing deployed, for a new account."""
 
 import itertools
 import json
@@ -14,6 +14,8 @@ from local.ministack import ministack
 from local.stack import aws_client
 
 _numbers = itertools.count(1)
+# How many functions run at once in an account that AWS has not raised yet.
+NEW_ACCOUNT = 10
 TRUST = {
     "Version": "2012-10-17",
     "Statement": {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},
@@ -22,8 +24,10 @@ TRUST = {
 
 @pytest.fixture(scope="package")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with ministack(tmp_path_factory.mktemp("ministack") / "ministack.log", 0) as url:
-        yield url
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAMBDA_ACCOUNT_CONCURRENCY", str(NEW_ACCOUNT))
+        with ministack(tmp_path_factory.mktemp("ministack") / "ministack.log", 0) as url:
+            yield url
 
 
 @pytest.fixture(scope="package")

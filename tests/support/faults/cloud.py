@@ -317,6 +317,15 @@ class Cloud:
         """Messages in the queues, including those in flight and delayed ones."""
         return [message for url, _ in self._sources for message in _queue(url)._messages]
 
+    def waiting_places(self) -> dict[str, list[str]]:
+        """The places that waiting calls hold, by whose they are."""
+        items = _backend("dynamodb").tables["jobs"].items
+        uses = {key.value: item.attrs for key, item in items.items() if key.value.startswith("uses#")}
+        return {
+            item_id.removeprefix("uses#"): list(attrs["places"].value) if "places" in attrs else []
+            for item_id, attrs in uses.items()
+        }
+
     def ledger(self) -> tuple[LedgerStore, JobStore]:
         """What an audit looks at."""
         return LedgerStore(aws.dynamodb(), "ledger"), _job_store()

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ import boto3
 from PIL import Image
 
 from cli import drops, keys
+from core.jobs.model import AGAIN_SECONDS, Job
 from core.ledger.model import Budget
 from tests.support.faults.cloud import Cloud
 from tests.support.world.http_api import Answer
@@ -19,15 +21,20 @@ _EDIT = {"model": "gpt-image-2", "prompt": "make it night", "quality": "low"}
 # OpenAI's SDKs send a request three times at most.
 _SDK_RETRIES = 2
 _PATIENT_RETRIES = 4
+_STATUS_RETRIES = 2
 
 
 @dataclass
 class Caller:
-    """Sends requests and keeps what was answered; None where the function died."""
+    """Sends requests and keeps what was answered; None where the function died.
+
+    `repeated` is the job whose charged end the last answer has to repeat, if any.
+    """
 
     cloud: Cloud
     answers: list[Answer | None] = field(default_factory=list)
     given: str = ""
+    repeated: Job | None = None
 
     @property
     def key(self) -> str | None:
@@ -88,6 +95,23 @@ def _generate_as_an_sdk(caller: Caller) -> None:
     for attempt in range(_SDK_RETRIES + 1):
         answer = caller.generate({"prefer": "wait=20", "x-stainless-retry-count": str(attempt)})
         if answer is not None and (answer.status < 400 or answer.headers.get("x-should-retry") != "true"):
+            return
+        caller.cloud.wire.let_pass(1)
+
+
+def _generate_by_status(caller: Caller) -> None:
+    """Repeats on every 5xx, without a key or a word about it, as clients do that only see the status.
+
+    If the door died, it does not, unless it may: nobody knows that a job was never answered that goes on or succeeded.
+    """
+    for _ in range(_STATUS_RETRIES + 1):
+        answer = caller.generate({"prefer": "wait=20"})
+        if answer is None:
+            with caller.cloud.wire.outside():
+                alive = [job for job in caller.cloud.jobs() if not job.charged_without_result]
+            if alive:
+                return
+        elif answer.status < 500:
             return
         caller.cloud.wire.let_pass(1)
 
@@ -219,6 +243,21 @@ def _with_the_key_again(caller: Caller) -> None:
     caller.generate({"idempotency-key": "order-7", "prefer": "wait=20"})
 
 
+def _repeating(send: Callable[[Caller], None]) -> Callable[[Caller], None]:
+    """Sends the request again without a key, if a job has ended charged, or in doubt, a short while ago."""
+
+    def act(caller: Caller) -> None:
+        with caller.cloud.wire.outside():
+            jobs = caller.cloud.jobs()
+        soon = time.time() - AGAIN_SECONDS
+        ended = [job for job in jobs if job.charged_without_result and (job.finished_at or 0) > soon]
+        if ended:
+            caller.repeated = ended[0]
+            send(caller)
+
+    return act
+
+
 def picture(colour: str = "teal") -> bytes:
     """A small photograph."""
     return _png(Image.new("RGB", (64, 48), colour))
@@ -246,14 +285,17 @@ def _drop(caller: Caller) -> None:
     caller.cloud.drop("team/photo.png", picture(), prompt="make it night", quality="low")
 
 
-GENERATE = Entry("generation", _generate)
-WAIT = Entry("generation, waited for", _generate_and_wait)
-DIRECT = Entry("three images, direct door", _generate_several_directly)
+GENERATE = Entry("generation", _generate, afterwards=_repeating(_generate))
+WAIT = Entry("generation, waited for", _generate_and_wait, afterwards=_repeating(_generate_and_wait))
+DIRECT = Entry(
+    "three images, direct door", _generate_several_directly, afterwards=_repeating(_generate_several_directly)
+)
+STATUS = Entry("generation, repeated by status", _generate_by_status, afterwards=_repeating(_generate_and_wait))
 KEYED = Entry("generation with Idempotency-Key", _generate_with_a_key, afterwards=_with_the_key_again)
 TWICE = Entry("the same Idempotency-Key twice", _generate_twice_with_a_key)
 SDK = Entry("generation by an SDK", _generate_as_an_sdk)
 CANCEL = Entry("generation, then cancel", _generate_and_cancel)
-EDIT_FILES = Entry("edit of files with a mask", _edit_files)
+EDIT_FILES = Entry("edit of files with a mask", _edit_files, afterwards=_repeating(_edit_files))
 EDIT_DATA_URL = Entry("edit of a data URL", _edit_data_url)
 EDIT_IMAGE = Entry("edit of an earlier image", _edit_image, _earlier_image)
 EDIT_UPLOAD = Entry("edit of an upload", _edit_image, _upload)
@@ -271,6 +313,7 @@ ENTRIES = (
     GENERATE,
     WAIT,
     DIRECT,
+    STATUS,
     KEYED,
     TWICE,
     SDK,

@@ -93,6 +93,7 @@ def all_scenarios(cloud: Cloud) -> Iterator[Scenario]:
     yield from _provider_answers()
     yield from _provider_connections(clean)
     yield from _crashes_beside_provider_faults(cloud)
+    yield from _repetitions_after_charged_ends(cloud)
     yield from _crashes_while_recovering(cloud, clean)
 
 
@@ -303,6 +304,18 @@ def _crashes_beside_provider_faults(cloud: Cloud) -> Iterator[Scenario]:
             said = f"{name} / worker {number} {step} / {mishap.name}"
             planned = (at("worker", number, mishap),)
             yield Scenario("crash beside a provider's fault", said, entries.GENERATE, planned, setting)
+
+
+def _repetitions_after_charged_ends(cloud: Cloud) -> Iterator[Scenario]:
+    """The provider charges and delivers nothing, the client repeats by status, and a function dies or AWS fails."""
+    entry = entries.STATUS
+    for name in ("wrong_bytes", "reset"):
+        setting = _provider(name, {})
+        for number, step in numbered(_recorded(cloud, entry, (), setting), "api", "worker"):
+            for mishap in (mishaps.crash("before"), mishaps.crash("after"), *_worst_ways(step)):
+                said = f"{name} / {step.function} {number} {step} / {mishap.name}"
+                planned = (at(step.function, number, mishap),)
+                yield Scenario("repetition after a charged end", said, entry, planned, setting)
 
 
 def _crashes_while_recovering(cloud: Cloud, clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:

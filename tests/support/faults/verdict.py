@@ -2,11 +2,14 @@
 
 import hashlib
 import re
+import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from cli.audit import audit
+from core import aws
+from core.callers.use_counts import UseCounts, new_place
 from core.jobs.model import Job
 from tests.support.faults.cloud import Cloud
 from tests.support.faults.entries import Caller
@@ -15,6 +18,8 @@ from tests.support.world.http_api import Answer
 _JOB_ID = re.compile(r"job_[0-9a-f]{32}")
 # What a mishap is called after which nothing was written for certain.
 _CERTAIN = ("throttled", "denied", "transaction conflict")
+# Longer than any call can wait.
+_LONGEST_WAIT_SECONDS = 1000
 _ERROR_FIELDS = {"message", "type", "param", "code", "retryable", "charged", "request_id"}
 
 
@@ -62,6 +67,8 @@ def judge(cloud: Cloud, caller: Caller, earlier: set[str], quiet: bool, may_lose
     for answer in caller.answers:
         found += _answer_faults(answer, jobs)
     found += _broken_promise(caller, bought)
+    found += _other_answer(caller)
+    found += _places_kept(cloud)
     return Verdict(len(bought), Counter(_end(job) for job in jobs) or Counter(["no job"]), lost, tuple(found))
 
 
@@ -230,3 +237,34 @@ def _broken_promise(caller: Caller, bought: list[Any]) -> list[str]:
     if error["code"] in ("budget_exceeded", "idempotency_key_reused"):  # It speaks of this request, not of an earlier.
         return []
     return ["the answer said that it is free, but it was bought"] if error["charged"] is False and bought else []
+
+
+def _other_answer(caller: Caller) -> list[str]:
+    """Whoever sends a request again without a key, soon after a charged end, is answered by that end."""
+    job, answer = caller.repeated, caller.answers[-1] if caller.answers else None
+    if job is None or job.error is None or answer is None:
+        return []
+    error = answer.json().get("error", {})
+    expected = (job.error.status, job.error.code, job.id, True)
+    if (answer.status, error.get("code"), error.get("job_id"), error.get("joined")) != expected:
+        return ["the same request after a charged end was answered otherwise"]
+    return []
+
+
+def _places_kept(cloud: Cloud) -> list[str]:
+    """A call that waited gives its place back; if it cannot, the place lapses, so nobody is locked out for ever."""
+    kept = cloud.waiting_places()
+    found = []
+    if any(kept.values()) and not _could_not_give_back(cloud):
+        found.append("a place of a waiting call was not given back")
+    cloud.wire.let_pass(_LONGEST_WAIT_SECONDS)
+    counts = UseCounts(aws.dynamodb(), "jobs")
+    if not all(counts.take(subject, new_place(time.time()), limit=1) for subject in kept):
+        found.append("a place of a waiting call is taken for ever")
+    return found
+
+
+def _could_not_give_back(cloud: Cloud) -> bool:
+    if not {"api", "mcp"}.isdisjoint(cloud.wire.died) or cloud.wire.was_out("dynamodb"):
+        return True
+    return any(": dynamodb UpdateItem: " in where for where in cloud.wire.struck)

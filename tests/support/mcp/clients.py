@@ -1,4 +1,4 @@
-"""The real clients of MCP behind one face: Python's in both eras, TypeScript's, and the Inspector."""
+"""The real clients of MCP behind one face: Python's in both eras, TypeScript's of every revision, and the Inspector."""
 
 import json
 from dataclasses import dataclass, field
@@ -17,15 +17,21 @@ class Told:
     text: str
     structured: dict[str, Any] = field(default_factory=dict)
     links: list[str] = field(default_factory=list)
+    shows_preview: bool = False
 
     @classmethod
     def of(cls, result: Any) -> "Told":
+        """Clients of the revisions before 2025-06-18 find in the text what later ones find beside it."""
         content = result.get("content", [])
+        text = content[0]["text"] if content else "{}"
+        structured = result.get("structuredContent") or json.loads(text)
         return cls(
             is_error=bool(result.get("isError")),
-            text=content[0]["text"] if content else "",
-            structured=result.get("structuredContent") or {},
-            links=[item["uri"] for item in content if item["type"] == "resource_link"],
+            text=text,
+            structured=structured,
+            links=[item["uri"] for item in content if item["type"] == "resource_link"]
+            or [image["url"] for image in structured.get("images", ())],
+            shows_preview=any(item["type"] == "image" for item in content),
         )
 
 
@@ -66,10 +72,11 @@ class PythonClient:
 
 @dataclass(frozen=True)
 class TypeScriptClient:
-    """`Client` of @modelcontextprotocol/client."""
+    """`Client` of @modelcontextprotocol/client, or of an older SDK, installed under the name of its revision."""
 
     url: str
     key: str
+    package: str = "@modelcontextprotocol/client"
 
     def tools(self) -> list[str]:
         return [tool["name"] for tool in self._do("listTools", {})["tools"]]
@@ -84,7 +91,7 @@ class TypeScriptClient:
         return json.dumps(self._do("readResource", {"uri": uri}))
 
     def _do(self, method: str, params: dict[str, Any]) -> Any:
-        done = run(CLIENT, self.url, self.key, json.dumps([{"method": method, "params": params}]))
+        done = run(CLIENT, self.package, self.url, self.key, json.dumps([{"method": method, "params": params}]))
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)[0]
 

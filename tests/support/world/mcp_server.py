@@ -35,7 +35,8 @@ class Raw:
     text: str
 
     def json(self) -> Any:
-        return json.loads(self.text)
+        """The message, which older revisions wrap in an event."""
+        return json.loads(self.text.rpartition("data: ")[2] if self.text.startswith("event:") else self.text)
 
     @property
     def result(self) -> Any:
@@ -84,6 +85,13 @@ class McpDoor:
         """A request of 2026-07-28."""
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": META}}
         return self.send("POST", body=json.dumps(body), **{"mcp_method": method, "mcp_name": about} | (headers or {}))
+
+    def ask_in(self, revision: str, method: str, /, **params: Any) -> Raw:
+        """A request of any revision: its clients name it in a header since 2025-06-18, and in `_meta` since 2026."""
+        if revision == "2026-07-28":
+            return self.ask(method, params.get("name") or params.get("uri"), **params)
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        return self.send("POST", body=body, mcp_protocol_version=revision if revision >= "2025-06-18" else None)
 
     def call(self, tool: str, /, **arguments: Any) -> Raw:
         """tools/call of 2026-07-28."""
