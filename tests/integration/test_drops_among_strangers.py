@@ -160,7 +160,6 @@ def test_a_recipe_reaches_no_object_of_another_owner(world: World, field: str, w
         {"references": ["team/missing.png", "other/secret.png"]},
         {"references": ["team/missing.png"], "mask": "other/secret.png"},
         {"mask": "team/missing.png", "markup": "team/missing.png"},
-        {"mask": ""},
         {"references": ["team/missing.png"], "model": "gpt-paint-9"},
         {"references": ["team/missing.png"], "model": "gpt-image-2"},
         {"references": ["team/missing.png"], "n": 11},

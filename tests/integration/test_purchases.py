@@ -381,6 +381,8 @@ def test_what_is_refused_for_its_images_leaves_nothing(world: World, entries: En
     code, edit = NEEDS_BYTES[name]
     wrong = {}
     for way in (*HTTP_WAYS, MCP_HTTPS, MCP_UPLOADS, MCP_VALUES, DROP):
+        if way == MCP_VALUES and b"" in edit.images:
+            continue  # an empty text in a list of an assistant's is absent
         request = entries.prepared(way, edit, buyer)
         before = belongings()["objects"]
         outcome = entries.send(way, edit, buyer, request)
