@@ -61,9 +61,17 @@ $(MCP_PROGRAMS): tests/support/mcp/node/package-lock.json
 	@$(call quietly,install-mcp-programs,cd tests/support/mcp/node && npm ci --ignore-scripts)
 	@touch $@
 
+# Other people's JavaScript frameworks, for tests/clients.
+CLIENT_PROGRAMS := tests/clients/node/node_modules/.stamp
+$(CLIENT_PROGRAMS): tests/clients/node/package-lock.json
+	@command -v npm > /dev/null || { echo "These tests need Node 20 or newer, with npm." >&2; exit 1; }
+	@echo "installing $< into $(@D)"
+	@$(call quietly,install-client-programs,cd tests/clients/node && npm ci --ignore-scripts)
+	@touch $@
+
 # $(call need,NAMES): installs these environments unless they are up to date, two at a time.
 stamp = $(if $(filter dev,$(1)),.venv/.stamp,$(if $(filter node-client,$(1)),$(NODE_CLIENT),$(if \
-	$(filter mcp-programs,$(1)),$(MCP_PROGRAMS),.venv-$(1)/.stamp)))
+	$(filter mcp-programs,$(1)),$(MCP_PROGRAMS),$(if $(filter client-programs,$(1)),$(CLIENT_PROGRAMS),.venv-$(1)/.stamp))))
 need = @$(MAKE) -s -j2 $(foreach name,$(1),$(call stamp,$(name)))
 
 .PHONY: setup
@@ -89,7 +97,7 @@ down: ## stop what `make up` started
 
 # Tests and checks.
 
-.PHONY: test test-fast test-campaigns test-all coverage faults check bench format
+.PHONY: test test-fast test-clients test-campaigns test-all coverage faults check bench format
 # Two processes, each with its own stack, since end-to-end tests mostly wait. The order of the folders puts the longest
 # files first; pytest-xdist's own order, by number of tests, would run the longest last.
 LAYERS := tests/e2e tests/contract tests/deployment tests/integration tests/unit
@@ -100,6 +108,10 @@ test: ## run every layer of tests except the campaigns
 test-campaigns: ## run the long tests: every permission, every crash, every fault
 	$(call need,dev sam ministack mcp-programs)
 	@$(BIN)/pytest tests/campaigns -n 2 --dist loadfile
+
+test-clients: ## run other people's programs against a deployed stack
+	$(call need,dev sam ministack clients client-programs)
+	@$(BIN)/pytest tests/clients
 
 FAST := tests/unit tests/integration tests/contract/simulator tests/deployment/local
 test-fast: ## run the tests that need no deployed stack
@@ -119,10 +131,11 @@ faults: ## run the fault campaign and print a table of the outcomes
 	$(call need,dev)
 	@PYTHONPATH=src:. $(BIN)/python -m tests.support.faults
 
-test-all: ## run everything: check, demo, test, test-campaigns
+test-all: ## run everything: check, demo, test, test-clients, test-campaigns
 	@$(MAKE) check
 	@$(MAKE) demo
 	@$(MAKE) test
+	@$(MAKE) test-clients
 	@$(MAKE) test-campaigns
 
 check: ## check format, lint, types, import direction, breaking API changes, workflows and the template
@@ -176,7 +189,7 @@ openapi: ## regenerate the API description and the schema of recipes
 requirements: ## update the pinned requirements to the newest versions
 	$(call need,dev)
 	$(COMPILE) -o src/requirements.txt pyproject.toml
-	for name in dev sam ministack checkov lambda openai-1 openai-2; do \
+	for name in dev sam ministack checkov lambda openai-1 openai-2 clients; do \
 		$(COMPILE) -o requirements/$$name.txt requirements/$$name.in; done
 	cd tests/e2e/sdks/node && npm install --package-lock-only --save-exact openai@latest
 
