@@ -122,8 +122,11 @@ def _open_webui(task: Task) -> bytes:
     image = answer.raise_for_status().json()["data"][0]
     if "b64_json" in image:
         return base64.b64decode(image["b64_json"])
-    # aiohttp, which it uses, sends the header to the first host only, as httpx does.
-    return httpx.get(image["url"], headers=headers, follow_redirects=True).raise_for_status().content
+    found = httpx.get(image["url"], headers=headers)
+    if found.is_redirect:
+        # aiohttp, which it uses, drops the header where a redirect leads to another host. Here, all of AWS is one host.
+        found = httpx.get(found.headers["location"])
+    return found.raise_for_status().content
 
 
 @_program("LibreChat")

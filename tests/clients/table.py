@@ -23,7 +23,7 @@ class Program:
 
 PROGRAMS = (
     Program("Vercel AI SDK, @ai-sdk/openai", "node", answers="b64_json", edits=True),
-    Program("Vercel AI SDK, @ai-sdk/openai-compatible", "node", edits=True),
+    Program("Vercel AI SDK, @ai-sdk/openai-compatible", "node", answers="b64_json", edits=True),
     Program("Vercel AI SDK with an Idempotency-Key", "node", answers="b64_json"),
     Program("LangChain.js, DallEAPIWrapper", "node", model="dall-e-3"),
     Program("LiteLLM", "python", edits=True),
