@@ -59,7 +59,7 @@ class TokenBody(Body):
     """How much it can spend in total, in micro-dollars. If absent, only the key's own budget applies."""
     models: list[_ModelName] | None = Field(default=None, min_length=1, max_length=50)
     """The models it can use, out of those the key can use. If absent, all of them."""
-    label: str | None = Field(default=None, min_length=1, max_length=100)
+    label: str | None = Field(default=None, max_length=100)
     """Free-form label; not interpreted."""
 
 

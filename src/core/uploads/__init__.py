@@ -35,7 +35,7 @@ class UploadBody(Body):
     """The type of the file."""
     bytes: int | None = Field(default=None, ge=1, le=MAX_BYTES)
     """Its exact or maximum size in bytes, if known."""
-    filename: str | None = Field(default=None, min_length=1, max_length=255)
+    filename: str | None = Field(default=None, max_length=255)
     """Free-form label; not interpreted."""
 
 
