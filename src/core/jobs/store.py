@@ -135,7 +135,7 @@ class JobStore:
         """
         saved = replace(job, version=job.version + 1, movement=None)
         images = saved.images if saved.status == "succeeded" else ()
-        items = [_image_item(image) for image in images]
+        items = [_image_item(replace(image, purchase=saved.purchase)) for image in images]
         if saved.charged_without_result and saved.resolved_at is None:
             items.append(_pointer_item(again_pointer(saved, saved.finished_at or 0)))
         more = [_unconditional({"Put": {"TableName": self._table, "Item": item}}) for item in items]
@@ -251,7 +251,7 @@ class JobStore:
         Raises:
             JobChanged: the job or the image was written in the meantime.
         """
-        marked = _image_item(replace(image, deleted_at=now))
+        marked = _image_item(replace(image, deleted_at=now, purchase=None))
         changed = JobChanged(image.job_id)
         steps = [Step({"Put": self._put(marked, {"ConditionExpression": "attribute_exists(id)"})}, lambda _: changed)]
         if job := self.get(image.job_id):

@@ -13,7 +13,7 @@ from core.images import names
 from core.images.inspection import MAX_BYTES
 from core.images.model import IMAGE_ID
 from core.jobs.model import JOB_ID
-from core.requests.bodies import Svg
+from core.requests.bodies import Notes, Svg
 from interfaces.mcp_server import lenient
 from interfaces.mcp_server.tool_schemas import Schema, input_schema
 
@@ -125,6 +125,8 @@ class _Purchase(_Watch):
     to one of the last ten minutes returns that one's images: to buy more with the same arguments, send a new name."""
     deadline_seconds: int | None = Field(default=None, ge=1, le=3600)
     """Give up, free of charge, if the purchase has not started by then; 3600 if omitted."""
+    metadata: Notes | None = None
+    """Notes of yours, which results and list_images show."""
 
 
 class Generate(_Purchase, _Settings):
