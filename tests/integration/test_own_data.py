@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.support.moved_time import Clock
 from tests.support.world import World
 
 from .test_browser_tokens import SHOP, mint
@@ -138,3 +139,103 @@ def test_what_is_private_goes_with_the_last_image(world: World) -> None:
     assert MARKER not in everything_stored()
     seen = world.api.job(job["id"])
     assert (seen["prompt"], seen["metadata"], seen["status"]) == (None, {}, "succeeded")
+
+
+def listed(world: World, path: str, query: str) -> list[str]:
+    """Ids of all pages, of one entry each."""
+    found, after = [], ""
+    while True:
+        answer = world.api.call("GET", f"{path}?limit=1&{query}{after}")
+        assert answer.status == 200, answer.text
+        page = answer.json()
+        found += [entry["id"] for entry in page["data"]]
+        if not page["has_more"]:
+            return found
+        after = f"&after={page['last_id']}"
+
+
+def test_lists_are_narrowed_and_no_entry_is_skipped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.dynamodb._FILTERED_AT_ONCE", 1)
+    monkeypatch.setattr("core.dynamodb._MAX_QUERIES", 1)
+    by_user: dict[str, list[str]] = {"a": [], "b": []}
+    for user in "aabba":
+        job = bought(world, metadata={"user": user, "k[x]": ""})
+        by_user[user].insert(0, job["id"])
+    waiting = world.api.accepted(model="gpt-image-2", metadata={"user": "a"})
+    for user, jobs in by_user.items():
+        assert listed(world, "/jobs", f"metadata[user]={user}&status=succeeded&metadata[k[x]]=") == jobs
+        images = listed(world, "/images", f"metadata[user]={user}&model=gpt-image-2.6-flare")
+        made_by = [world.api.call("GET", f"/images/{image}").json()["job_id"] for image in images]
+        assert sorted(made_by) == sorted(jobs)  # Images of the same second have no order of their own.
+    assert listed(world, "/jobs", "status=queued") == listed(world, "/jobs", "model=gpt-image-2") == [waiting]
+    assert listed(world, "/jobs", "metadata[nobody]=a") == []
+
+
+def test_dates_divide_lists_without_overlap(world: World, clock: Clock) -> None:
+    first = bought(world)
+    clock.forward(1000)
+    second = bought(world)
+    for path, ids in (
+        ("/jobs", [second["id"], first["id"]]),
+        ("/images", [job["result"]["data"][0]["id"] for job in (second, first)]),
+    ):
+        for moment, newer in ((first["created_at"], ids), (second["created_at"], ids[:1])):
+            assert listed(world, path, f"created_after={moment}") == newer
+            assert listed(world, path, f"created_before={moment}") == ids[len(newer) :]
+        # A page may begin outside of the dates.
+        for after in ids:
+            answer = world.api.call("GET", f"{path}?after={after}&created_before={second['created_at']}")
+            assert [each["id"] for each in answer.json()["data"]] == ([ids[1]] if after == ids[0] else [])
+            answer = world.api.call("GET", f"{path}?after={after}&created_after={second['created_at']}")
+            assert answer.json()["data"] == []
+
+
+AUTHENTICATED = [
+    ("GET", "/jobs"),
+    ("GET", "/images"),
+    ("GET", "/tokens"),
+    ("GET", "/models"),
+    ("GET", "/models/gpt-image-2"),
+    ("GET", "/usage"),
+    ("GET", f"/jobs/job_{'0' * 32}"),
+    ("GET", f"/images/img_{'0' * 32}"),
+    ("DELETE", f"/images/img_{'0' * 32}"),
+    ("POST", "/images/generations"),
+    ("POST", "/images/quote"),
+    ("POST", "/uploads"),
+]
+
+
+@pytest.mark.parametrize("door", ["api", "direct"])
+def test_a_query_parameter_that_means_nothing_is_refused(world: World, door: str) -> None:
+    for method, path in AUTHENTICATED:
+        for query in ("stauts=unknown", "metadata=a"):
+            error = world.api.call(method, f"{path}?{query}", {"prompt": "x"}, door=door).json()["error"]
+            assert error["code"] == "unknown_parameter", (path, error)
+            assert error["param"] == query.partition("=")[0]
+    assert world.api.call("GET", "/jobs?api-version=2025-04-01-preview", door=door).status == 200
+
+
+@pytest.mark.parametrize("door", ["api", "direct"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "status=failed&status=unknown",
+        "limit=1&limit=2",
+        "status=done",
+        "status=",
+        "model=",
+        "created_after=yesterday",
+        "created_before=-1",
+        "created_after=99999999999",
+        "metadata[]=x",
+        "metadata[" + "k" * 65 + "]=x",
+        "metadata[k]=" + "x" * 513,
+        "metadata[k]=a&metadata[k]=b",
+    ],
+)
+def test_a_filter_that_nothing_can_match_is_refused(world: World, door: str, query: str) -> None:
+    answer = world.api.call("GET", f"/jobs?{query}", door=door)
+    error = answer.json()["error"]
+    assert answer.status == 400
+    assert error["param"].partition("[")[0].partition(".")[0] == query.partition("=")[0].partition("[")[0]

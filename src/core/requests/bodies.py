@@ -29,6 +29,19 @@ Notes = Annotated[
 ]
 
 
+class _MetadataFilter(Body):
+    metadata: Notes
+
+
+def read_metadata(document: Mapping[str, Any]) -> Metadata:
+    """Metadata outside of a body, such as in a query.
+
+    Raises:
+        InvalidRequest: it is outside its limits.
+    """
+    return _MetadataFilter.read({"metadata": document}).metadata
+
+
 class Reasoning(Body):
     """How hard the model that writes an SVG thinks."""
 

@@ -239,9 +239,9 @@ class Answers:
         """Where the job can be polled."""
         return f"{self._base_url}/jobs/{job.id}"
 
-    def job_list(self, jobs: list[Job], has_more: bool) -> "schemas.Page[schemas.Job]":
+    def job_list(self, jobs: list[Job], next_after: str | None) -> "schemas.Page[schemas.Job]":
         """A page of jobs in OpenAI's list shape, with shortened prompts."""
-        return _page([_shortened(self.job(job)) for job in jobs], has_more)
+        return _page([_shortened(self.job(job)) for job in jobs], next_after)
 
     def image(self, image: Image) -> "schemas.Image":
         """An image as GET /v1/images/{id} shows it. It holds the prompt: for the caller's eyes only."""
@@ -260,9 +260,9 @@ class Answers:
             "cost_micro_usd": purchase.cost if purchase else None,
         }
 
-    def image_list(self, images: list[Image], has_more: bool) -> "schemas.Page[schemas.Image]":
+    def image_list(self, images: list[Image], next_after: str | None) -> "schemas.Page[schemas.Image]":
         """A page of images in OpenAI's list shape, with shortened prompts."""
-        return _page([_shortened(self.image(image)) for image in images], has_more)
+        return _page([_shortened(self.image(image)) for image in images], next_after)
 
     def _entry(self, image: Image) -> "schemas.ResultImage":
         signed = self._links.sign(image, self._now)
@@ -348,9 +348,9 @@ def new_token(made: BrowserToken, text: str) -> "schemas.NewToken":
     return {**token(made), "token": text}
 
 
-def token_list(found: list[BrowserToken], has_more: bool) -> "schemas.Page[schemas.Token]":
+def token_list(found: list[BrowserToken], next_after: str | None) -> "schemas.Page[schemas.Token]":
     """A page of browser tokens."""
-    return _page([token(each) for each in found], has_more)
+    return _page([token(each) for each in found], next_after)
 
 
 def deleted(what: "schemas.Deletion", item_id: str) -> "schemas.Deleted":
@@ -359,14 +359,14 @@ def deleted(what: "schemas.Deletion", item_id: str) -> "schemas.Deleted":
 
 
 def _page[Entry: (schemas.Job, schemas.Image, schemas.Token)](
-    entries: list[Entry], has_more: bool
+    entries: list[Entry], next_after: str | None
 ) -> "schemas.Page[Entry]":
     return {
         "object": "list",
         "data": entries,
         "first_id": entries[0]["id"] if entries else None,
-        "last_id": entries[-1]["id"] if entries else None,
-        "has_more": has_more,
+        "last_id": next_after or (entries[-1]["id"] if entries else None),
+        "has_more": next_after is not None,
     }
 
 

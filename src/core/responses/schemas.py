@@ -259,7 +259,7 @@ class Image(ResultImage):
 
 
 class Page[Entry](TypedDict):
-    """A page of a list, newest first."""
+    """A page of a list, newest first. A filtered page may have few entries, or none, although there are more."""
 
     object: Literal["list"]
     data: list[Entry]
