@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.moved_time import Clock
 from tests.support.world import World
+from tests.support.world.mcp_server import McpDoor
 
 from .test_browser_tokens import SHOP, mint
 from .test_edits import picture
@@ -239,3 +240,11 @@ def test_a_filter_that_nothing_can_match_is_refused(world: World, door: str, que
     error = answer.json()["error"]
     assert answer.status == 400
     assert error["param"].partition("[")[0].partition(".")[0] == query.partition("=")[0].partition("[")[0]
+
+
+def test_an_assistant_gets_prompt_and_metadata_back(world: World, door: McpDoor) -> None:
+    with world.jobs.working():
+        made = door.call("generate_image", prompt="a kite", metadata=METADATA).result["structuredContent"]
+    assert (made["prompt"], made["metadata"]) == ("a kite", METADATA)
+    (image,) = door.call("list_images").result["structuredContent"]["images"]
+    assert (image["prompt"], image["metadata"], image["model"]) == ("a kite", METADATA, made["model"])
