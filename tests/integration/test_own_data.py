@@ -242,9 +242,10 @@ def test_a_filter_that_nothing_can_match_is_refused(world: World, door: str, que
     assert error["param"].partition("[")[0].partition(".")[0] == query.partition("=")[0].partition("[")[0]
 
 
-def test_an_assistant_gets_prompt_and_metadata_back(world: World, door: McpDoor) -> None:
+@pytest.mark.parametrize("metadata", [METADATA, json.dumps(METADATA)], ids=["object", "text"])
+def test_an_assistant_gets_prompt_and_metadata_back(world: World, door: McpDoor, metadata: Any) -> None:
     with world.jobs.working():
-        made = door.call("generate_image", prompt="a kite", metadata=METADATA).result["structuredContent"]
+        made = door.call("generate_image", prompt="a kite", metadata=metadata).result["structuredContent"]
     assert (made["prompt"], made["metadata"]) == ("a kite", METADATA)
     (image,) = door.call("list_images").result["structuredContent"]["images"]
     assert (image["prompt"], image["metadata"], image["model"]) == ("a kite", METADATA, made["model"])

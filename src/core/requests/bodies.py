@@ -33,13 +33,13 @@ class _MetadataFilter(Body):
     metadata: Notes
 
 
-def read_metadata(document: Mapping[str, Any]) -> Metadata:
-    """Metadata outside of a body, such as in a query.
+def read_metadata(document: Mapping[str, Any] | str) -> Metadata:
+    """Metadata outside of a body: of a query, or as JSON text.
 
     Raises:
         InvalidRequest: it is outside its limits.
     """
-    return _MetadataFilter.read({"metadata": document}).metadata
+    return _MetadataFilter.read({"metadata": _notes(document) if isinstance(document, str) else document}).metadata
 
 
 class Reasoning(Body):
@@ -324,7 +324,7 @@ def edit_of_form(parts: Iterable[tuple[str, str | bytes]]) -> ImageRequest:
         path = _path_of(name)
         if not path:
             raise InvalidRequest("A form field has no name.", code="invalid_multipart")
-        if part == "" and path[0] not in _FormBody.kept_if_empty and len(path) == 1:
+        if part == "" and path[0] not in _FormBody.kept_if_empty and path[:-1] != ["metadata"]:
             continue
         if path[0] in _IMAGE_FIELDS:
             images.append((_position(name, path[1:]), part))

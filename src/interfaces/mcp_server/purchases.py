@@ -10,7 +10,7 @@ from core.jobs.model import Job
 from core.pricing import Quote as Price
 from core.purchases import SubmissionContext
 from core.requests import Metadata, Request
-from core.requests.bodies import ImageRequest, ImageSource, is_reference
+from core.requests.bodies import ImageRequest, ImageSource, is_reference, read_metadata
 from interfaces.mcp_server.arguments import Edit, Generate, Quote
 from interfaces.mcp_server.session import Session
 
@@ -26,15 +26,19 @@ _NO_SPACES = dict.fromkeys(map(ord, " \t\r\n"))
 def generate(session: Session, arguments: Generate) -> Job:
     """The job of a generation."""
     asked = ImageRequest(
-        arguments.parameters(), deadline_seconds=arguments.deadline_seconds, metadata=arguments.metadata or {}
+        arguments.parameters(), deadline_seconds=arguments.deadline_seconds, metadata=_metadata(arguments)
     )
     return services().purchases.generate(session.caller, asked, _context(session, arguments))
 
 
 def edit(session: Session, arguments: Edit) -> Job:
     """The job of an edit."""
-    asked = _with_images(_edit(arguments, arguments.deadline_seconds, arguments.metadata))
+    asked = _with_images(_edit(arguments, arguments.deadline_seconds, _metadata(arguments)))
     return services().purchases.edit(session.caller, asked, _context(session, arguments))
+
+
+def _metadata(arguments: Generate | Edit) -> Metadata:
+    return read_metadata(arguments.metadata) if arguments.metadata else {}
 
 
 def quote(session: Session, arguments: Quote) -> tuple[Request, Price]:
