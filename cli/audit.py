@@ -5,7 +5,7 @@ next audit.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from core.jobs.model import Job
@@ -17,11 +17,11 @@ from core.ledger.store import LedgerStore
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit read, and each difference as a line; `held` counts the jobs for which money is reserved."""
+    """What an audit read, and each difference as a line; `held` is what is reserved for a job, in micro-dollars."""
 
     entries: int
     accounts: int
-    held: int
+    held: Mapping[str, int]
     differences: frozenset[str]
 
 
@@ -31,7 +31,9 @@ def audit(ledger: LedgerStore, jobs: JobStore) -> Audit:
     held = _held(entries)
     differences = {*_wrong_balances(entries, balances), *_wrong_reservations(entries)}
     differences |= {*_without_a_job(held, jobs), *_missing_in_the_ledger(held, jobs)}
-    return Audit(len(entries), len(balances), len(held), frozenset(differences))
+    return Audit(
+        len(entries), len(balances), {job_id: amount for (job_id, _), amount in held.items()}, frozenset(differences)
+    )
 
 
 def _wrong_balances(entries: Iterable[Entry], balances: dict[Account, Balance]) -> Iterable[str]:

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import drops, keys, removal, restoring, spending, tokens, webhooks
+from cli import drops, jobs, keys, removal, restoring, spending, tokens, webhooks
 from cli.errors import CommandError
 from cli.output import show_failure, visible
 from cli.stack import Stack
@@ -44,6 +44,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--profile", help="AWS profile")
     parser.add_argument("--region", help="AWS region")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (keys, spending, drops, webhooks, tokens, restoring, removal):
+    for module in (keys, spending, jobs, drops, webhooks, tokens, restoring, removal):
         module.add_commands(commands)
     return parser

@@ -1,24 +1,26 @@
-"""easel usage, budget, stop, resume, ledger and jobs: what was spent, and what may be spent."""
+"""easel usage, budget, stop, resume and ledger: what was spent, and what may be spent."""
 
 import argparse
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from cli.audit import audit
 from cli.errors import CommandError
-from cli.options import day, dollar_limit, dollars
+from cli.options import day, dollar_limit
 from cli.output import show, show_json
 from cli.stack import Stack
 from core.budgets import Budgets, Spent
-from core.jobs.store import JobChanged
 from core.ledger.dollars import micro_usd, usd
 from core.ledger.model import DEPLOYMENT, Balance, Budget, Period, account_of, renewal
 
 # The audit reads while purchases go on: a difference is real if it is found each time.
 _AUDITS = 3
 _PAUSE_SECONDS = 2.0
+# Jobs with reserved money that the audit names.
+_MOST_NAMED = 20
 _DEPLOYED: dict[Period, str] = {"day": "DailyBudgetUsd", "month": "MonthlyBudgetUsd"}
 
 
@@ -54,14 +56,6 @@ def add_commands(commands: Any) -> None:
 
     ledgers = commands.add_parser("ledger", help="verify the ledger").add_subparsers(required=True)
     ledgers.add_parser("check", help="verify that balances, entries and jobs agree").set_defaults(run=_check)
-
-    jobs = commands.add_parser("jobs", help="resolve jobs of unknown outcome").add_subparsers(required=True)
-    resolve = jobs.add_parser("resolve", help="record whether a job of unknown outcome was charged")
-    resolve.add_argument("job", help="the job's id, job_...")
-    outcome = resolve.add_mutually_exclusive_group(required=True)
-    outcome.add_argument("--charged", type=dollars, metavar="USD", help="what the provider charged, in dollars")
-    outcome.add_argument("--free", action="store_true", help="the provider did not charge")
-    resolve.set_defaults(run=_resolve)
 
 
 def _usage(stack: Stack, options: argparse.Namespace) -> None:
@@ -164,7 +158,11 @@ def _check(stack: Stack, _: argparse.Namespace) -> None:
         time.sleep(_PAUSE_SECONDS)
         result = audit(stack.ledger(), stack.jobs())
         differences &= result.differences
-    show(f"{result.entries} entries in {result.accounts} accounts; money is reserved for {result.held} jobs.")
+    show(f"{result.entries} entries in {result.accounts} accounts; money is reserved for {_count(result.held)}.")
+    for job_id, amount in islice(result.held.items(), _MOST_NAMED):
+        show(f"{job_id}: {usd(amount)} reserved")
+    if len(result.held) > _MOST_NAMED:
+        show("The others: easel jobs list")
     if differences:
         show(*sorted(differences))
         count = f"{len(differences)} difference{'s' if len(differences) > 1 else ''}"
@@ -172,21 +170,8 @@ def _check(stack: Stack, _: argparse.Namespace) -> None:
     show("Every balance is the sum of its entries, and every reservation belongs to an open job.")
 
 
-def _resolve(stack: Stack, options: argparse.Namespace) -> None:
-    jobs = stack.jobs()
-    job = jobs.get(options.job)
-    if job is None:
-        raise CommandError(f"job '{options.job}' does not exist")
-    if job.resolved_at:
-        raise CommandError(f"{job.id} has already been resolved")
-    if not job.may_be_resolved:
-        raise CommandError(f"{job.id} is {job.status}; only a job of unknown outcome can be resolved")
-    cost = 0 if options.free else options.charged
-    try:
-        jobs.save(job.resolved(cost, int(time.time())))
-    except JobChanged:
-        raise CommandError(f"{job.id} has just changed; look at it again") from None
-    show(f"{job.id} is recorded as {f'charged: {usd(cost)}' if cost else 'free of charge'}.")
+def _count(jobs: Sized) -> str:
+    return f"{len(jobs)} job{'' if len(jobs) == 1 else 's'}"
 
 
 def _deployed_budget(stack: Stack) -> Budget:

@@ -1,6 +1,7 @@
 """Sample answers, built by the code that builds the real ones from samples of what it knows."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -101,16 +102,16 @@ def examples() -> dict[str, Any]:
         "QueuedJob": shaper.job(queued),
         "CanceledJob": shaper.job(queued.canceled(_NOW + 2)),
         "Job": shaper.job(done),
-        "JobList": shaper.job_list([queued], False),
-        "Image": shaper.image(image),
-        "ImageList": shaper.image_list([image], False),
+        "JobList": shaper.job_list([queued], None),
+        "Image": shaper.image(replace(image, purchase=done.purchase)),
+        "ImageList": shaper.image_list([replace(image, purchase=done.purchase)], None),
         "Quote": builders.quote_document(request, quoted, _BUDGET_LEFT),
         "Upload": builders.upload(upload, None),
         "NewUpload": builders.new_upload(upload, UploadForm(f"{_BUCKET}/", fields, _NOW + 900)),
         "DeletedImage": builders.deleted("image.deleted", IMAGE_ID),
         "DeletedUpload": builders.deleted("upload.deleted", UPLOAD_ID),
         "Token": builders.token(token),
-        "TokenList": builders.token_list([token], False),
+        "TokenList": builders.token_list([token], None),
         "NewToken": builders.new_token(token, "eyJ…"),
         "DeletedToken": builders.deleted("token.deleted", TOKEN_ID),
         "DeletedInputs": builders.deleted("job.inputs.deleted", JOB_ID),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.images.model import ANSWER_FORMS
+from core.jobs.filters import STATUSES
 from interfaces.http_api import images, jobs, models, purchases, service, tokens, uploads, usage
 from openapi import errors
 from openapi.examples import IMAGE_ID, JOB_ID, MODEL, PROMPT, TOKEN_ID, UPLOAD_ID
@@ -120,6 +121,38 @@ PARAMETERS: dict[str, Schema] = {
         "description": "The `last_id` of the previous page.",
         "schema": {"type": "string", "pattern": "^job_[0-9a-f]{32}$"},
     },
+    "Status": {
+        "name": "status",
+        "in": "query",
+        "description": "Only jobs in this state.",
+        "schema": {"type": "string", "enum": list(STATUSES)},
+    },
+    "FilterModel": {
+        "name": "model",
+        "in": "query",
+        "description": "Only what this model made; of jobs, also those that asked for it.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+    },
+    "FilterMetadata": {
+        "name": "metadata",
+        "in": "query",
+        "style": "deepObject",
+        "explode": True,
+        "description": "Only what has all these pairs: `metadata[order]=17`.",
+        "schema": {"type": "object", "additionalProperties": {"type": "string", "maxLength": 512}},
+    },
+    "CreatedAfter": {
+        "name": "created_after",
+        "in": "query",
+        "description": "Only what was created then or later: Unix seconds, or a date, when its day begins in UTC.",
+        "schema": {"type": "string", "pattern": "^([0-9]{1,10}|[0-9]{4}-[0-9]{2}-[0-9]{2})$"},
+    },
+    "CreatedBefore": {
+        "name": "created_before",
+        "in": "query",
+        "description": "Only what was created earlier: Unix seconds, or a date, when its day begins in UTC.",
+        "schema": {"type": "string", "pattern": "^([0-9]{1,10}|[0-9]{4}-[0-9]{2}-[0-9]{2})$"},
+    },
     "From": {
         "name": "from",
         "in": "query",
@@ -181,6 +214,7 @@ _BUYING = (
     errors.THE_JOB,
     errors.THE_GATEWAY,
 )
+_FILTERS = ("FilterModel", "FilterMetadata", "CreatedAfter", "CreatedBefore")
 _POLL = ("Location", "Retry-After")
 _ID = "$response.body#/id"
 _OF_JOB = {name: {"job_id": _ID} for name in ("retrieveJob", "cancelJob", "deleteJobInputs")}
@@ -251,7 +285,7 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
     jobs.jobs: Operation(
         id="listJobs",
         summary="List jobs",
-        parameters=("Limit", "AfterJob"),
+        parameters=("Limit", "AfterJob", "Status", *_FILTERS),
         answers={"200": Answer("A page of jobs.", "JobList", "JobList")},
         curl=f"""curl {_EASEL}/jobs?limit=10" {_KEY}""",
     ),
@@ -272,7 +306,7 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
     images.images: Operation(
         id="listImages",
         summary="List images",
-        parameters=("Limit", "AfterImage"),
+        parameters=("Limit", "AfterImage", *_FILTERS),
         answers={"200": Answer("A page of images.", "ImageList", "ImageList")},
         curl=f"""curl {_EASEL}/images?limit=10" {_KEY}""",
     ),

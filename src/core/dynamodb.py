@@ -1,6 +1,8 @@
 """DynamoDB: plain data to items and back, optimistic locking, and pages of an owner's items."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -8,6 +10,11 @@ from pydantic import TypeAdapter, ValidationError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+
+# A page of a filtered list reads at most so often, and so many documents each time.
+_MAX_QUERIES = 8
+_FILTERED_AT_ONCE = 125
 
 
 class ItemUnreadable(Exception):
@@ -57,10 +64,26 @@ def unchanged_since(version: int) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Selection:
+    """Which of an owner's documents are listed.
+
+    `created` is the range of the attribute `created`, `unexpired_at` in Unix seconds: TTL deletes late, sometimes by
+    days. Each of `alternatives` has the paths of which one must hold the value, such as ("request", "model").
+    """
+
+    unexpired_at: float
+    created: tuple[str, str] = ("0", "9999999999")
+    alternatives: Sequence[tuple[Sequence[tuple[str, ...]], str]] = ()
+
+
 def newest_of(
-    client: "DynamoDBClient", table: str, owner: str, limit: int, after: Mapping[str, str] | None, unexpired_at: float
-) -> tuple[list[dict[str, Any]], bool]:
-    """A page of an owner's documents in the index by_owner, newest first, and whether there are more.
+    client: "DynamoDBClient", table: str, owner: str, limit: int, after: Mapping[str, str] | None, selection: Selection
+) -> tuple[list[dict[str, Any]], str | None]:
+    """A page of an owner's documents in the index by_owner, newest first, and after which id the next one begins.
+
+    That is None on the last page. With `alternatives`, a page reads a bounded number of documents, and may have few or
+    none although there are more: then the next one begins after a document that this one does not hold.
 
     Args:
         client: of DynamoDB.
@@ -68,24 +91,47 @@ def newest_of(
         owner: the attribute `owner` of the documents.
         limit: of the page.
         after: `id` and `created` of the last document of the page before.
-        unexpired_at: Unix seconds; what expired before is left out, since TTL deletes late, sometimes by days.
+        selection: which documents are wanted.
     """
-    query: dict[str, Any] = {
-        "TableName": table,
-        "IndexName": "by_owner",
-        "KeyConditionExpression": "#owner = :owner",
-        "FilterExpression": "expires_at > :now",
-        "ExpressionAttributeNames": {"#owner": "owner"},
-        "ExpressionAttributeValues": {":owner": {"S": owner}, ":now": {"N": str(int(unexpired_at))}},
-        "ScanIndexForward": False,
-    }
-    if after:
+    low, high = selection.created
+    query = _query_of(table, owner, selection)
+    if after and after["created"] < low:
+        return [], None
+    if after and after["created"] <= high:  # DynamoDB refuses a start beyond the range.
         query["ExclusiveStartKey"] = to_item({"owner": owner, **after})
     found: list[dict[str, Any]] = []
-    while len(found) <= limit:  # DynamoDB's pages end at 1 MB, which long prompts reach.
-        page = client.query(**query, Limit=limit + 1 - len(found))
+    for number in count(1):  # DynamoDB's pages end at 1 MB, which long prompts reach.
+        wanted = limit + 1 - len(found)
+        page = client.query(**query, Limit=max(wanted, _FILTERED_AT_ONCE) if selection.alternatives else wanted)
         found += [from_item(item) for item in page["Items"]]
+        if len(found) > limit:
+            return found[:limit], str(found[limit - 1]["id"])
         if "LastEvaluatedKey" not in page:
-            break
+            return found, None
         query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-    return found[:limit], len(found) > limit
+        if selection.alternatives and number == _MAX_QUERIES:
+            break
+    return found, str(query["ExclusiveStartKey"]["id"]["S"])
+
+
+def _query_of(table: str, owner: str, selection: Selection) -> dict[str, Any]:
+    low, high = selection.created
+    names, conditions = {"#owner": "owner", "#created": "created"}, ["expires_at > :now"]
+    values = {":owner": owner, ":low": low, ":high": high, ":now": int(selection.unexpired_at)}
+    for number, (paths, value) in enumerate(selection.alternatives):
+        values[f":value{number}"] = value
+        equal = []
+        for path in paths:
+            steps = {f"#name{len(names) + index}": step for index, step in enumerate(path)}
+            names |= steps
+            equal.append(f"{'.'.join(steps)} = :value{number}")
+        conditions.append(f"({' OR '.join(equal)})")
+    return {
+        "TableName": table,
+        "IndexName": "by_owner",
+        "KeyConditionExpression": "#owner = :owner AND #created BETWEEN :low AND :high",
+        "FilterExpression": " AND ".join(conditions),
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": to_item(values),
+        "ScanIndexForward": False,
+    }

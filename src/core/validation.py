@@ -183,7 +183,9 @@ def first_fault(error: ValidationError) -> ErrorDetails:
 
 def name_of(fault: ErrorDetails) -> str:
     """The field at fault, as `svg.reasoning.effort` or `images[0].file_id`."""
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])
+    # "[key]" is pydantic's mark that the key before it is at fault, not the value.
+    parts = [part for part in fault["loc"] if part != "[key]"]
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
     return path.removeprefix(".")[:64]
 
 

@@ -50,7 +50,7 @@ def _refuse(**_: object) -> None:
 
 
 def test_the_end_of_a_job_reaches_the_event_bus(world: World) -> None:
-    answer = world.api.generate(prompt="a secret otter", n=2)
+    answer = world.api.generate(prompt="a secret otter", n=2, metadata={"order": "17"})
     job_id = answer.json()["id"]
     world.jobs.work()
     world.ends.announce()
@@ -68,6 +68,7 @@ def test_the_end_of_a_job_reaches_the_event_bus(world: World) -> None:
         "error_code": None,
         "cost": job["easel"]["cost"],
         "images": [{"id": image["id"], "link": f"{PUBLIC_URL}/i/{image['id']}"} for image in job["result"]["data"]],
+        "metadata": {"order": "17"},
         "drop": None,
         "request_id": answer.headers["X-Request-Id"],
         "created_at": job["created_at"],

@@ -73,6 +73,8 @@ COMMANDS: dict[tuple[str, ...], list[str]] = {
     ("stop",): ["--reason", HOSTILE],
     ("resume",): [],
     ("ledger", "check"): [],
+    ("jobs", "list"): ["--key", HOSTILE],
+    ("jobs", "show"): [HOSTILE],
     ("jobs", "resolve"): [HOSTILE, "--free"],
     ("drops", "map"): [HOSTILE, "ID"],
     ("drops", "list"): [],

@@ -415,6 +415,24 @@ def result_of(name: str) -> Any:
     return json.loads(body.read())
 
 
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("place", ["recipe", "metadata"])
+def test_the_metadata_of_a_recipe_comes_back(world: World, fails: bool, place: str) -> None:
+    notes = {"order": "17", "für": "Zoë"}
+    if place == "recipe":
+        world.inbox.put("team/recipe.json", json.dumps({"prompt": "night", "metadata": notes}).encode())
+        notification = world.inbox.put("team/photo.png", picture())
+    else:
+        notification = world.inbox.put("team/photo.png", picture(), prompt="night", metadata=quote(json.dumps(notes)))
+    if fails:
+        world.simulator.plan("moderation_blocked")
+    world.inbox.deliver(notification)
+    finish(world)
+    (job,) = jobs(world)
+    left = error_of("team/photo") if fails else result_of("team/photo")
+    assert job["metadata"] == left["metadata"] == notes
+
+
 def test_an_image_and_a_manifest_are_left(world: World) -> None:
     world.inbox.put("team/recipe.json", NIGHT)
     notification = world.inbox.put("team/my photo.png", picture())

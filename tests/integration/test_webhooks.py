@@ -115,7 +115,7 @@ def verified(server: Server, secret: str, number: int = -1) -> Any:
 
 def test_the_end_of_a_job_reaches_its_receiver(world: World, receiver: Server, secret: str) -> None:
     receiver.replies = [OK]
-    job_id = ended(world, url_of(receiver), prompt="a secret otter")
+    job_id = ended(world, url_of(receiver), prompt="a secret otter", metadata={"order": "17"})
     world.webhooks.deliver()
     event = verified(receiver, secret)
     assert event["type"] == "job.succeeded"
@@ -127,6 +127,7 @@ def test_the_end_of_a_job_reaches_its_receiver(world: World, receiver: Server, s
     assert image["expires_at"] > shown["expires_at"]
     assert event["data"]["easel"]["cost"] == job["easel"]["cost"]
     assert event["data"]["id"] == job_id
+    assert event["data"]["metadata"] == {"order": "17"}
     assert b"otter" not in receiver.bodies[0]
     assert b"X-Amz" not in receiver.bodies[0]
     assert headers_of(receiver.requests[0])["content-type"] == "application/json"

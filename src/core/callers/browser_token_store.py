@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from core.callers.model import BrowserToken
-from core.dynamodb import from_item, newest_of, to_item
+from core.dynamodb import Selection, from_item, newest_of, to_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,10 +33,13 @@ class TokenStore:
 
     def list_of(
         self, caller_id: str, limit: int, now: float, after: BrowserToken | None
-    ) -> tuple[list[BrowserToken], bool]:
-        """A caller's valid tokens, newest first, and whether there are more. `after` is the last of the page before."""
+    ) -> tuple[list[BrowserToken], str | None]:
+        """A page of a caller's valid tokens, newest first, and after which id the next one begins (see newest_of).
+
+        `after` is that token of the page before.
+        """
         last = {"id": after.id, "created": _created(after)} if after else None
-        items, more = newest_of(self._client, self._table, _owner(caller_id), limit, last, unexpired_at=now)
+        items, more = newest_of(self._client, self._table, _owner(caller_id), limit, last, Selection(now))
         return [_token(item) for item in items], more
 
 

@@ -160,8 +160,8 @@ class Tokens:
             )
         return token
 
-    def list_of(self, caller: Caller, limit: int, after: str | None) -> tuple[list[BrowserToken], bool]:
-        """A caller's valid tokens, newest first, and whether there are more.
+    def list_of(self, caller: Caller, limit: int, after: str | None) -> tuple[list[BrowserToken], str | None]:
+        """A caller's valid tokens, newest first, and after which id the next page begins, if there is one.
 
         Raises:
             NotFound: `after` is not a valid token of the caller.

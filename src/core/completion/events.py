@@ -33,6 +33,7 @@ class Publisher:
             "images": [
                 {"id": image["id"], "link": image["link"]} for image in (seen["result"] or {"data": []})["data"]
             ],
+            "metadata": job.request.metadata,
             "drop": job.origin.to_event() if job.origin else None,
             "request_id": job.request_id,
             "created_at": job.created_at,

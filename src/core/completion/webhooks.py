@@ -27,11 +27,13 @@ class Notifier:
         """
         if job.webhook is None:
             return
+        document = self._answers.job(job)
+        document.pop("prompt", None)  # The receiver may be anybody's; who holds the key can read it.
         ended_at = datetime.fromtimestamp(job.finished_at or job.created_at, UTC)
         event = {
             "type": f"job.{job.status}",
             "timestamp": ended_at.isoformat().replace("+00:00", "Z"),
-            "data": self._answers.job(job),
+            "data": document,
         }
         message = new_message(job, job.webhook, json.dumps(event, separators=(",", ":")), int(time.time()))
         self._messages.add(message)

@@ -51,12 +51,12 @@ class Recipe(ImageSettings):
 
     def parameters(self) -> dict[str, Any]:
         """The parameters for the provider."""
-        own = {"references", "mask", "markup", "webhook", "material", "deadline", "wait_for_sidecar"}
+        own = {"metadata", "references", "mask", "markup", "webhook", "material", "deadline", "wait_for_sidecar"}
         return self.model_dump(exclude_none=True, exclude=own)
 
     def stated(self) -> dict[str, Any]:
-        """What it says, without the prompt and the webhook, whose URL may contain a secret."""
-        return self.model_dump(exclude_none=True, exclude={"prompt", "webhook"})
+        """What it says, without the prompt, the metadata and the webhook, whose URL may contain a secret."""
+        return self.model_dump(exclude_none=True, exclude={"prompt", "metadata", "webhook"})
 
 
 @dataclass(frozen=True)

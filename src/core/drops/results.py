@@ -68,7 +68,8 @@ class Results:
         try:
             document = dict(answers.result(job))
         except EaselError as error:
-            self._leave_error(origin, {"job_id": job.id, **error_document(error, job.request_id, DROP_HINTS)})
+            told = error_document(error, job.request_id, DROP_HINTS)
+            self._leave_error(origin, {"job_id": job.id, "metadata": job.request.metadata, **told})
         else:
             self._leave_images(origin, job, document)
 
@@ -89,6 +90,7 @@ class Results:
                 {"key": key, **_without_signed_url(entries[image.id]), "kept_until": image.expires_at}
                 for image, key in kept
             ],
+            "metadata": job.request.metadata,
             **document,
         }
         self._bucket.put(_result_key(origin), manifest)

@@ -5,7 +5,7 @@ import io
 import re
 import secrets
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import imagesize
@@ -34,11 +34,26 @@ class NotAnImage(Exception):
 
 
 @dataclass(frozen=True)
+class Purchase:
+    """What an image shows of the purchase that made it: the caller's words, what the provider used, and what it cost.
+
+    `cost` is the image's share in micro-dollars, None if it is not known.
+    """
+
+    prompt: str
+    model: str
+    quality: str | None = None
+    size: str | None = None
+    cost: int | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Image:
     """A stored result. `size` in bytes, `width` and `height` in pixels, times in Unix seconds.
 
     `deleted_at` is set from when its caller deletes it until its bytes are gone; `token_id` is the browser token that
-    requested it, if one did.
+    requested it, if one did. `purchase` is in the record of its own, not in that of its job; None in old records.
     """
 
     id: str
@@ -54,6 +69,7 @@ class Image:
     expires_at: int
     deleted_at: int | None = None
     token_id: str | None = None
+    purchase: Purchase | None = None
 
     @property
     def extension(self) -> str:

@@ -17,6 +17,7 @@ from core.callers.model import Caller
 from core.errors import Conflict, Hint, NotFound, ServiceUnavailable
 from core.images.model import Image, is_image_id
 from core.images.storage import ImageStore
+from core.jobs.filters import NONE, Filters
 from core.jobs.lookup import JobLookup
 from core.jobs.store import JobChanged, JobStore
 
@@ -34,14 +35,17 @@ class ImageLibrary:
         self._images = images
         self._lookup = lookup
 
-    def list_of(self, caller: Caller, limit: int, after: str | None) -> tuple[list[Image], bool]:
-        """A caller's images, newest first, and whether there are more; `after` is the last id of the page before.
+    def list_of(
+        self, caller: Caller, limit: int, after: str | None, wanted: Filters = NONE
+    ) -> tuple[list[Image], str | None]:
+        """A page of a caller's images, newest first, and the `after` of the next page, if there is one.
 
         Raises:
             NotFound: `after` is not an image of the caller.
         """
-        last = self.read(caller, after) if after is not None else None
-        return self._jobs.images_of(caller.id, limit, time.time(), last)
+        # It may have expired since, or before it was listed.
+        last = self._owned(caller, after) if after is not None else None
+        return self._jobs.images_of(caller.id, limit, time.time(), last, wanted)
 
     def read(self, caller: Caller, image_id: str, *, param: str = "id") -> Image:
         """A caller's image; `param` is what named it.

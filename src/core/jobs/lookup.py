@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from core.callers.model import Caller
 from core.errors import Hint, NotFound
+from core.jobs.filters import NONE, Filters
 from core.jobs.model import Job, is_job_id
 from core.jobs.store import JobStore
 from core.jobs.waiting import Wait
@@ -35,14 +36,16 @@ class JobLookup:
             raise NotFound(f"There is no job '{job_id[:64]}'.", hint=Hint.LIST_JOBS, param="id")
         return job
 
-    def page(self, caller: Caller, limit: int, after: str | None) -> tuple[list[Job], bool]:
-        """A caller's jobs, newest first, and whether there are more; `after` is the last id of the page before.
+    def page(
+        self, caller: Caller, limit: int, after: str | None, wanted: Filters = NONE
+    ) -> tuple[list[Job], str | None]:
+        """A page of a caller's jobs, newest first, and the `after` of the next page, if there is one.
 
         Raises:
             NotFound: `after` is not a job of the caller.
         """
         last = self.read(caller, after) if after is not None else None
-        return self._jobs.list_of(caller.id, limit, last)
+        return self._jobs.list_of(caller.id, limit, last, wanted)
 
     def wait(self, job: Job, wait: Wait, watch: Callable[[Job], None] | None = None) -> Job:
         """The job once it has finished, or as it is when the wait ends; `watch` gets it each time it is read.

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from core.callers.model import Caller
 from core.errors import Charged, Problem
-from core.images.model import Image
+from core.images.model import Image, Purchase
 from core.jobs.origin import Origin
 from core.ledger.model import Movement, MovementKind, Reservation, closing
 from core.pricing import ProviderReport, Quote
@@ -152,6 +152,24 @@ class Job:
             return None
         return self.reservation.spent if self.finished and self.reservation else self._counted()
 
+    @property
+    def charged_so_far(self) -> Charged | None:
+        """Whether the provider was paid; None as long as that can still change from no to yes."""
+        return self.charged if self.finished or self.charged is not False else None
+
+    @property
+    def purchase(self) -> Purchase:
+        """What each of its images shows of it."""
+        request, report = self.request, self.report
+        return Purchase(
+            prompt=request.prompt,
+            model=request.model,
+            quality=(report and report.quality) or request.parameters.get("quality"),
+            size=(report and report.size) or request.parameters.get("size"),
+            cost=None if self.cost is None else self.cost // max(self.bought, 1),
+            metadata=request.metadata,
+        )
+
     def lease_expired(self, now: float) -> bool:
         """Whether its worker must be presumed dead."""
         return self.lease_until is not None and self.lease_until <= now
@@ -234,9 +252,10 @@ class Job:
         return self._ended("canceled", now, stage=None, lease_id=None, lease_until=None, charged=False)
 
     def without(self, image_id: str) -> "Job":
-        """Without an image that its caller has deleted."""
+        """Without an image that its caller has deleted; with the last one go the caller's words."""
         images = tuple(image for image in self.images if image.id != image_id)
-        return replace(self, images=images, deleted=self.deleted + len(self.images) - len(images))
+        request = self.request if images else replace(self.request, prompt="", metadata={})
+        return replace(self, request=request, images=images, deleted=self.deleted + len(self.images) - len(images))
 
     def requeued(self, check_at: int) -> "Job":
         """Waiting again. Only for a job that certainly bought nothing."""

@@ -24,8 +24,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from core.dynamodb import ItemUnreadable, from_item, newest_of, read_item, to_item, unchanged_since
+from core.dynamodb import ItemUnreadable, Selection, from_item, newest_of, read_item, to_item, unchanged_since
 from core.images.model import Image
+from core.jobs import filters
+from core.jobs.filters import Filters
 from core.jobs.model import AGAIN_SECONDS, Job
 from core.ledger.store import LedgerStore, LimitReached, Step, Stopped
 
@@ -135,7 +137,7 @@ class JobStore:
         """
         saved = replace(job, version=job.version + 1, movement=None)
         images = saved.images if saved.status == "succeeded" else ()
-        items = [_image_item(image) for image in images]
+        items = [_image_item(replace(image, purchase=saved.purchase)) for image in images]
         if saved.charged_without_result and saved.resolved_at is None:
             items.append(_pointer_item(again_pointer(saved, saved.finished_at or 0)))
         more = [_unconditional({"Put": {"TableName": self._table, "Item": item}}) for item in items]
@@ -190,10 +192,17 @@ class JobStore:
         item = self._get(pointer_id)
         return str(item["job_id"]) if item and item["expires_at"] > now else None
 
-    def list_of(self, caller_id: str, limit: int, after: Job | None) -> tuple[list[Job], bool]:
-        """A caller's jobs, newest first, and whether there are more. `after` is the last job of the page before."""
+    def list_of(
+        self, caller_id: str, limit: int, after: Job | None, wanted: Filters = filters.NONE
+    ) -> tuple[list[Job], str | None]:
+        """A page of a caller's jobs, newest first, and after which job's id the next one begins (see newest_of).
+
+        `after` is that job of the page before.
+        """
         last = {"id": after.id, "created": _created(after)} if after else None
-        items, more = newest_of(self._client, self._table, _owner("jobs", caller_id), limit, last, unexpired_at=0)
+        models = (("request", "model"), ("request", "requested", "model"))
+        selection = _selection(wanted, 0, models, ("request", "metadata"))
+        items, more = newest_of(self._client, self._table, _owner("jobs", caller_id), limit, last, selection)
         return [_read_job(item) for item in items], more
 
     def due(self, now: float, limit: int) -> list[str]:
@@ -239,10 +248,16 @@ class JobStore:
         item = self._get(image_id)
         return read_item(_image_data, item) if item else None
 
-    def images_of(self, caller_id: str, limit: int, now: float, after: Image | None) -> tuple[list[Image], bool]:
-        """A caller's images, newest first, and whether there are more. `after` is the last image of the page before."""
+    def images_of(
+        self, caller_id: str, limit: int, now: float, after: Image | None, wanted: Filters = filters.NONE
+    ) -> tuple[list[Image], str | None]:
+        """A page of a caller's images, newest first, and after which image's id the next one begins (see newest_of).
+
+        `after` is that image of the page before.
+        """
         last = {"id": after.id, "created": _created_image(after)} if after else None
-        items, more = newest_of(self._client, self._table, _owner("images", caller_id), limit, last, unexpired_at=now)
+        selection = _selection(wanted, now, (("purchase", "model"),), ("purchase", "metadata"))
+        items, more = newest_of(self._client, self._table, _owner("images", caller_id), limit, last, selection)
         return [read_item(_image_data, item) for item in items], more
 
     def hide_image(self, image: Image, now: int) -> None:
@@ -251,7 +266,7 @@ class JobStore:
         Raises:
             JobChanged: the job or the image was written in the meantime.
         """
-        marked = _image_item(replace(image, deleted_at=now))
+        marked = _image_item(replace(image, deleted_at=now, purchase=None))
         changed = JobChanged(image.job_id)
         steps = [Step({"Put": self._put(marked, {"ConditionExpression": "attribute_exists(id)"})}, lambda _: changed)]
         if job := self.get(image.job_id):
@@ -375,6 +390,21 @@ def _open_mark(job: Job) -> str | None:
 def _unconditional(write: "TransactWriteItemTypeDef") -> Step:
     """A write without a condition, which cannot be refused."""
     return Step(write, lambda _: AssertionError("no condition"))
+
+
+def _selection(
+    wanted: Filters, unexpired_at: float, models: Sequence[tuple[str, ...]], metadata: tuple[str, ...]
+) -> Selection:
+    """The filters, for records that have the model at one of these paths, and the metadata at that one."""
+    alternatives: list[tuple[Sequence[tuple[str, ...]], str]] = []
+    if wanted.status:
+        alternatives.append(((("status",),), wanted.status))
+    if wanted.model:
+        alternatives.append((models, wanted.model))
+    alternatives += [(((*metadata, key),), value) for key, value in wanted.metadata.items()]
+    # Seconds are the first ten digits of both jobs' and images' `created`.
+    until = 9_999_999_999 if wanted.created_before is None else wanted.created_before
+    return Selection(unexpired_at, (f"{wanted.created_after:010d}", f"{until:010d}"), alternatives)
 
 
 def _owner(kind: str, caller_id: str) -> str:

@@ -14,6 +14,8 @@ from core.catalog import Model, Operation
 Role = Literal["image", "mask", "markup"]
 # Parameters are JSON: strings, whole numbers, and the nested settings of SVG.
 Parameters = dict[str, Any]
+# What a caller notes about a request for itself, by key.
+Metadata = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Request:
     """A request that has passed all checks.
 
     `requested` has the parameters as the caller sent them, without the prompt; `model` and `parameters` are what is
-    sent to the provider.
+    sent to the provider. `metadata` is the caller's own, and is not sent. A caller that has deleted all images has
+    deleted prompt and metadata with them: both are empty then.
     """
 
     operation: Operation
@@ -52,6 +55,7 @@ class Request:
     requested: Parameters = field(default_factory=dict)
     warnings: tuple[RequestWarning, ...] = ()
     inputs: tuple[Input, ...] = ()
+    metadata: Metadata = field(default_factory=dict)
 
     @property
     def n(self) -> int:

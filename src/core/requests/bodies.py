@@ -3,8 +3,8 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -13,13 +13,33 @@ from core.images import names
 from core.images.data_urls import decode_data_url, is_data_url
 from core.images.model import AnswerForm
 from core.images.stored_object import StoredObject
-from core.requests import Parameters, Role
+from core.requests import Metadata, Parameters, Role
 from core.validation import Body, InvalidJson, load_json
 
 _EXAMPLE = '{"model": "gpt-image-2.6-flare", "prompt": "A cute baby sea otter"}'
 
 # More than any model accepts: the model's own limit is the one that errors name.
 MAX_IMAGES = 64
+
+
+# OpenAI's limits. Source: the parameter `metadata` of its API reference.
+Notes = Annotated[
+    dict[Annotated[str, Field(min_length=1, max_length=64)], Annotated[str, Field(max_length=512)]],
+    Field(max_length=16),
+]
+
+
+class _MetadataFilter(Body):
+    metadata: Notes
+
+
+def read_metadata(document: Mapping[str, Any] | str) -> Metadata:
+    """Metadata outside of a body: of a query, or as JSON text.
+
+    Raises:
+        InvalidRequest: it is outside its limits.
+    """
+    return _MetadataFilter.read({"metadata": _notes(document) if isinstance(document, str) else document}).metadata
 
 
 class Reasoning(Body):
@@ -75,6 +95,8 @@ class ImageSettings(Body):
     """Passed on to the provider unchanged."""
     user: str | None = None
     """Passed on to the provider unchanged."""
+    metadata: Notes | None = None
+    """Notes of your own, which come back wherever the job or its images are shown; never sent to the provider."""
 
 
 class GenerationBody(ImageSettings):
@@ -91,7 +113,7 @@ class GenerationBody(ImageSettings):
 
     def parameters(self) -> dict[str, Any]:
         """The given parameters of the model, without what is about the inputs, the job or the answer."""
-        others = {"images", "mask", "markup", "easel_deadline", "response_format"}
+        others = {"images", "mask", "markup", "easel_deadline", "response_format", "metadata"}
         return self.model_dump(exclude_none=True, exclude=others)
 
 
@@ -191,6 +213,7 @@ class ImageRequest:
 
     `parameters` include the prompt and the model's name. With `images` it is an edit. The purchase must begin within
     `deadline_seconds`; None is the deployment's default. `answer_form` is None if the request does not say it.
+    `metadata` is the caller's own.
     """
 
     parameters: Parameters
@@ -199,6 +222,7 @@ class ImageRequest:
     markup: ImageSource | None = None
     deadline_seconds: int | None = None
     answer_form: AnswerForm | None = None
+    metadata: Metadata = field(default_factory=dict)
 
     @property
     def images_param(self) -> str:
@@ -248,7 +272,12 @@ def generation_of_json(document: Mapping[str, Any]) -> ImageRequest:
         InvalidRequest: it does not have the right shape.
     """
     body = GenerationBody.read(document)
-    return ImageRequest(body.parameters(), deadline_seconds=body.easel_deadline, answer_form=body.response_format)
+    return ImageRequest(
+        body.parameters(),
+        deadline_seconds=body.easel_deadline,
+        answer_form=body.response_format,
+        metadata=body.metadata or {},
+    )
 
 
 def edit_of_json(document: Mapping[str, Any]) -> ImageRequest:
@@ -266,6 +295,7 @@ def edit_of_json(document: Mapping[str, Any]) -> ImageRequest:
         markup=body.markup.source("markup") if body.markup else None,
         deadline_seconds=body.easel_deadline,
         answer_form=body.response_format,
+        metadata=body.metadata or {},
     )
 
 
@@ -291,10 +321,10 @@ def edit_of_form(parts: Iterable[tuple[str, str | bytes]]) -> ImageRequest:
     overlays: dict[str, bytes | str] = {}
     document: dict[str, Any] = {}
     for name, part in parts:
-        path = re.findall(r"[^\[\].]+", name)
+        path = _path_of(name)
         if not path:
             raise InvalidRequest("A form field has no name.", code="invalid_multipart")
-        if part == "" and path[0] not in _FormBody.kept_if_empty:
+        if part == "" and path[0] not in _FormBody.kept_if_empty and path[:-1] != ["metadata"]:
             continue
         if path[0] in _IMAGE_FIELDS:
             images.append((_position(name, path[1:]), part))
@@ -313,7 +343,15 @@ def edit_of_form(parts: Iterable[tuple[str, str | bytes]]) -> ImageRequest:
         markup=_source_of_part(overlays["markup"], "markup") if "markup" in overlays else None,
         deadline_seconds=body.easel_deadline,
         answer_form=body.response_format,
+        metadata=body.metadata or {},
     )
+
+
+def _path_of(name: str) -> list[str]:
+    """The steps of a field's name. A key of the metadata is one step, whatever is in it."""
+    if note := re.fullmatch(r"metadata(?:\[(.+)\]|\.(.+))", name, re.DOTALL):
+        return ["metadata", note[1] or note[2]]
+    return re.findall(r"[^\[\].]+", name)
 
 
 def _position(name: str, rest: list[str]) -> int | None:
@@ -364,7 +402,7 @@ def _put(document: dict[str, Any], name: str, path: list[str], text: str) -> Non
             raise _duplicate(name)
     if path[-1] in parent:
         raise _duplicate(name)
-    parent[path[-1]] = _typed(path[0], text)
+    parent[path[-1]] = _notes(text) if path == ["metadata"] else _typed(path[0], text)
 
 
 def _typed(name: str, text: str) -> str | int | bool:
@@ -374,6 +412,14 @@ def _typed(name: str, text: str) -> str | int | bool:
     if name == "stream":
         return _BOOLEANS.get(text.lower(), text)
     return text
+
+
+def _notes(text: str) -> Any:
+    """Metadata in one field, as JSON; a text that is not is refused by the body."""
+    try:
+        return load_json(text)
+    except InvalidJson:
+        return text
 
 
 def _duplicate(name: str) -> InvalidRequest:

@@ -84,6 +84,7 @@ class Resolver:
                 *warnings,
                 *_provider_warnings(model, parameters),
             ),
+            metadata=image_request.metadata,
         )
         return CheckedRequest(request, model, asked, _fingerprint(request, image_request))
 
@@ -163,7 +164,9 @@ def _fingerprint(request: Request, image_request: ImageRequest) -> str:
     """Of what the caller said, without any default: a request sent again is the same when a default has changed."""
     sources = [(source.role, source.image.name) for source in image_request.sources]
     requested = {name: value for name, value in request.requested.items() if name in image_request.parameters}
-    content = [request.operation, request.prompt, requested, sources]
+    content: list[object] = [request.operation, request.prompt, requested, sources]
+    if request.metadata:  # Without any, the fingerprint is that of versions that did not know it.
+        content.append(request.metadata)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

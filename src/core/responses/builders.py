@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 IMAGES_LOST = "images_lost"
 IMAGES_DELETED = "images_deleted"
 
+# Characters of a prompt in lists.
+LISTED_PROMPT = 200
+
 HTTP_HINTS: Hints = {
     Hint.SEND_AGAIN: "Send the request again.",
     Hint.SEND_AGAIN_LATER: "Send the request again after the seconds in Retry-After.",
@@ -199,7 +202,10 @@ class Answers:
         return {**self.job(job), "queue": queue}
 
     def job(self, job: Job, message: Message | None = None, *, joined: bool | None = None) -> "schemas.Job":
-        """A job as GET /v1/jobs/{id} shows it, with the webhook message about its end; `joined` as in `result`."""
+        """A job as GET /v1/jobs/{id} shows it, with the webhook message about its end; `joined` as in `result`.
+
+        It holds the prompt: for the caller's eyes only.
+        """
         error = error_document(JobFailed(job.error, job.id), job.request_id)["error"] if job.error else None
         document: schemas.Job = {
             "id": job.id,
@@ -207,6 +213,8 @@ class Answers:
             "status": job.status,
             "operation": job.request.operation,
             "model": job.request.model,
+            "prompt": job.request.prompt or None,
+            "metadata": job.request.metadata,
             "created_at": job.created_at,
             "started_at": job.started_at,
             "finished_at": job.finished_at,
@@ -231,23 +239,30 @@ class Answers:
         """Where the job can be polled."""
         return f"{self._base_url}/jobs/{job.id}"
 
-    def job_list(self, jobs: list[Job], has_more: bool) -> "schemas.Page[schemas.Job]":
-        """A page of jobs in OpenAI's list shape."""
-        return _page([self.job(job) for job in jobs], has_more)
+    def job_list(self, jobs: list[Job], next_after: str | None) -> "schemas.Page[schemas.Job]":
+        """A page of jobs in OpenAI's list shape, with shortened prompts."""
+        return _page([_shortened(self.job(job)) for job in jobs], next_after)
 
     def image(self, image: Image) -> "schemas.Image":
-        """An image as GET /v1/images/{id} shows it."""
+        """An image as GET /v1/images/{id} shows it. It holds the prompt: for the caller's eyes only."""
+        purchase = image.purchase
         return {
             "object": "image",
             **self._entry(image),
             "created_at": image.created_at,
             "kept_until": image.expires_at,
             "job_id": image.job_id,
+            "prompt": purchase.prompt if purchase else None,
+            "metadata": purchase.metadata if purchase else {},
+            "model": purchase.model if purchase else None,
+            "quality": purchase.quality if purchase else None,
+            "size": purchase.size if purchase else None,
+            "cost_micro_usd": purchase.cost if purchase else None,
         }
 
-    def image_list(self, images: list[Image], has_more: bool) -> "schemas.Page[schemas.Image]":
-        """A page of images in OpenAI's list shape."""
-        return _page([self.image(image) for image in images], has_more)
+    def image_list(self, images: list[Image], next_after: str | None) -> "schemas.Page[schemas.Image]":
+        """A page of images in OpenAI's list shape, with shortened prompts."""
+        return _page([_shortened(self.image(image)) for image in images], next_after)
 
     def _entry(self, image: Image) -> "schemas.ResultImage":
         signed = self._links.sign(image, self._now)
@@ -269,7 +284,7 @@ class Answers:
             "requested": job.request.requested,
             "applied": job.request.applied(),
             "warnings": _warnings((*job.request.warnings, *_missing(job))),
-            "charged": job.charged,
+            "charged": job.charged_so_far,
             "cost": self._cost(job),
         }
         if joined is not None:
@@ -333,9 +348,9 @@ def new_token(made: BrowserToken, text: str) -> "schemas.NewToken":
     return {**token(made), "token": text}
 
 
-def token_list(found: list[BrowserToken], has_more: bool) -> "schemas.Page[schemas.Token]":
+def token_list(found: list[BrowserToken], next_after: str | None) -> "schemas.Page[schemas.Token]":
     """A page of browser tokens."""
-    return _page([token(each) for each in found], has_more)
+    return _page([token(each) for each in found], next_after)
 
 
 def deleted(what: "schemas.Deletion", item_id: str) -> "schemas.Deleted":
@@ -344,15 +359,23 @@ def deleted(what: "schemas.Deletion", item_id: str) -> "schemas.Deleted":
 
 
 def _page[Entry: (schemas.Job, schemas.Image, schemas.Token)](
-    entries: list[Entry], has_more: bool
+    entries: list[Entry], next_after: str | None
 ) -> "schemas.Page[Entry]":
     return {
         "object": "list",
         "data": entries,
         "first_id": entries[0]["id"] if entries else None,
-        "last_id": entries[-1]["id"] if entries else None,
-        "has_more": has_more,
+        "last_id": next_after or (entries[-1]["id"] if entries else None),
+        "has_more": next_after is not None,
     }
+
+
+def _shortened[Entry: (schemas.Job, schemas.Image)](entry: Entry) -> Entry:
+    """For lists: a hundred long prompts would not fit into an answer."""
+    prompt = entry["prompt"]
+    if prompt and len(prompt) > LISTED_PROMPT:
+        entry["prompt"] = prompt[: LISTED_PROMPT - 1] + "…"
+    return entry
 
 
 def _missing(job: Job) -> Iterator[RequestWarning]:

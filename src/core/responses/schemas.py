@@ -123,8 +123,8 @@ class JobAdditions(TypedDict):
     applied: dict[str, Any]
     """The parameters that are sent to the provider, without the prompt."""
     warnings: list[Warning]
-    charged: Charged
-    """Whether the provider was paid."""
+    charged: Charged | None
+    """Whether the provider was paid; null while that can still happen."""
     cost: Cost
     joined: NotRequired[bool]
     """In the answer to a purchase: whether it is the job of an earlier, equal request; nothing was bought again."""
@@ -207,6 +207,11 @@ class Job(TypedDict):
     operation: Operation
     model: str
     """The model that runs."""
+    prompt: NotRequired[str | None]
+    """What was asked for; at most 200 characters in lists, not in webhook messages, null once all images are deleted.
+    """
+    metadata: dict[str, str]
+    """The caller's own notes."""
     created_at: int
     """Unix seconds."""
     started_at: int | None
@@ -238,10 +243,23 @@ class Image(ResultImage):
     """When the image itself is deleted, in Unix seconds."""
     job_id: str
     """The job that bought it."""
+    prompt: str | None
+    """What was asked for; at most 200 characters in lists. null, as all that follows, for images of versions before
+    0.1.0."""
+    metadata: dict[str, str]
+    """The caller's own notes about the purchase."""
+    model: str | None
+    """The model that made it."""
+    quality: str | None
+    """What the provider says it used, or what was asked for."""
+    size: str | None
+    """What the provider says it used, or what was asked for; what the image has, `width` and `height` say."""
+    cost_micro_usd: int | None
+    """Its share of what the job cost; null if that is not known."""
 
 
 class Page[Entry](TypedDict):
-    """A page of a list, newest first."""
+    """A page of a list, newest first. A filtered page may have few entries, or none, although there are more."""
 
     object: Literal["list"]
     data: list[Entry]

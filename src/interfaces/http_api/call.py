@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from math import inf
 from typing import Any
+from urllib.parse import parse_qs
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
@@ -19,7 +20,9 @@ from core.callers.model import Caller
 from core.errors import EaselError, InvalidRequest
 from core.images.model import ANSWER_FORMS, AnswerForm
 from core.images.storage import Permalinks
+from core.jobs.filters import STATUSES, Filters
 from core.purchases import SubmissionContext
+from core.requests.bodies import read_metadata
 from core.responses.builders import Answers, error_document
 
 POLL_SECONDS = 2
@@ -43,14 +46,28 @@ _TIMEOUT_MARGIN_SECONDS = 5
 # SDK, too, whatever its own timeout.
 _FETCH_SECONDS = 295
 _FETCH_AGENTS = ("node", "undici")
+# The query parameters that narrow lists of jobs and of images.
+FILTERS = ("model", "metadata", "created_after", "created_before")
+# Clients made for Azure send it with each request.
+_API_VERSION = "api-version"
+_METADATA = "metadata"
+_METADATA_FILTER = re.compile(r"metadata\[.*\]", re.DOTALL)
+_MAX_MODEL = 128
+_DAY = "%Y-%m-%d"
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 @dataclass(frozen=True)
 class Call:
-    """Reads what the core needs from a gateway's event."""
+    """Reads what the core needs from a gateway's event.
+
+    `accepted` are the query parameters of its route; `metadata` stands for metadata[KEY]. All others are refused when
+    the caller is known, so that a filter with a typo does not list everything. Public routes ignore what they do not
+    know, since mail programs and caches add parameters of their own to links.
+    """
 
     event: BaseProxyEvent
+    accepted: tuple[str, ...] = ()
 
     @property
     def now(self) -> float:
@@ -92,8 +109,84 @@ class Call:
         return self.event.headers.get(name)
 
     def query(self, name: str) -> str | None:
-        """A query parameter's value."""
-        return (self.event.query_string_parameters or {}).get(name)
+        """A query parameter's value.
+
+        Raises:
+            InvalidRequest: it is given more than once, or the query cannot be decoded.
+        """
+        values = self._query.get(name, [])
+        if len(values) > 1:
+            raise InvalidRequest(
+                f"The query parameter '{name[:64]}' is given more than once.",
+                param=name[:64],
+                code="duplicate_parameter",
+            )
+        return values[0] if values else None
+
+    @property
+    def _query(self) -> Mapping[str, list[str]]:
+        """All query parameters, decoded. A Function URL joins equal ones in queryStringParameters."""
+        try:
+            if self.on_function_url:
+                return parse_qs(self.event.get("rawQueryString") or "", keep_blank_values=True, errors="strict")
+            single = self.event.query_string_parameters or {}
+            query = self.event.get("multiValueQueryStringParameters") or {k: [v] for k, v in single.items()}
+            json.dumps(query, ensure_ascii=False).encode()
+        except ValueError:  # not UTF-8
+            raise InvalidRequest("The query is not percent-encoded UTF-8.", code="invalid_query") from None
+        return query
+
+    def _check_query(self) -> None:
+        """Raises InvalidRequest for a parameter that is unknown here, or given more than once."""
+        for name in self._query:
+            if name == _API_VERSION:
+                continue
+            if name == _METADATA or (_METADATA if _METADATA_FILTER.fullmatch(name) else name) not in self.accepted:
+                raise self._unknown(name)
+            self.query(name)
+
+    def _unknown(self, name: str) -> InvalidRequest:
+        known = ", ".join(f"{each}[KEY]" if each == _METADATA else each for each in self.accepted)
+        allowed = f"This path accepts: {known}." if known else "This path accepts none."
+        return InvalidRequest(
+            f"Unknown query parameter: '{name[:64]}'. {allowed}", param=name[:64], code="unknown_parameter"
+        )
+
+    @property
+    def filters(self) -> Filters:
+        """What a list is narrowed to.
+
+        Raises:
+            InvalidRequest: a filter has a value that nothing can have.
+        """
+        status, model = self.query("status"), self.query("model")
+        if status is not None and status not in STATUSES:
+            raise InvalidRequest(f"'status' must be one of {', '.join(STATUSES)}.", param="status")
+        if model is not None and not 1 <= len(model) <= _MAX_MODEL:
+            raise InvalidRequest(f"'model' must have 1 to {_MAX_MODEL} characters.", param="model")
+        after, before = self._moment("created_after"), self._moment("created_before")
+        names = [name for name in self._query if _METADATA_FILTER.fullmatch(name)]
+        return Filters(
+            status=status,
+            model=model,
+            metadata=read_metadata({name[len(_METADATA) + 1 : -1]: self.query(name) or "" for name in names}),
+            created_after=after or 0,
+            created_before=before,
+        )
+
+    def _moment(self, name: str) -> int | None:
+        text = self.query(name)
+        if text is None:
+            return None
+        if re.fullmatch(r"[0-9]{1,10}", text):
+            return int(text)
+        try:
+            return int(datetime.strptime(text, _DAY).replace(tzinfo=UTC).timestamp())
+        except ValueError:
+            raise InvalidRequest(
+                f"'{name}' must be in Unix seconds, or a date such as 2026-11-22, when its day begins in UTC.",
+                param=name,
+            ) from None
 
     @property
     def accepts_gzip(self) -> bool:
@@ -151,7 +244,7 @@ class Call:
         if text is None:
             return None
         try:
-            return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
+            return datetime.strptime(text, _DAY).replace(tzinfo=UTC).date()
         except ValueError:
             raise InvalidRequest(f"'{name}' must be a date such as 2026-11-22.", param=name) from None
 
@@ -246,14 +339,17 @@ class Call:
         Raises:
             Unauthenticated: no key, or one that is unknown, revoked or expired.
             PermissionDenied: it cannot be used from this page's origin.
+            InvalidRequest: the query has a parameter that this route does not accept, or has one twice.
         """
-        return services.authentication.caller_of(
+        caller = services.authentication.caller_of(
             self.header("authorization"),
             self.header("origin"),
             reads_only=self.event.http_method in ("GET", "HEAD"),
             source=source_of(self.event["requestContext"]),
             misplaced=misplaced_key(self.event.headers, self.event.query_string_parameters or {}),
         )
+        self._check_query()
+        return caller
 
     def key_holder(self, services: Services) -> Caller:
         """The caller, where a browser token is not enough; raises as `caller` does."""

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from composition.services import services
 from core.images.model import Image
 from core.responses.builders import deleted
-from interfaces.http_api.call import Call, answer, redirect
+from interfaces.http_api.call import FILTERS, Call, answer, redirect
 
 routes = Router()
 
@@ -21,10 +21,10 @@ _IMAGE = "/images/(?!(?:generations|edits|quote|variations)$)<image_id>"
 
 @routes.get("/images")
 def images() -> Response[str]:
-    """The caller's images, newest first; `?after=` is the last id of the previous page."""
-    call = Call(routes.current_event)
+    """The caller's images, newest first, all or those that match; `?after=` is the last id of the previous page."""
+    call = Call(routes.current_event, ("limit", "after", *FILTERS))
     caller = call.key_holder(services())
-    found, has_more = services().images.list_of(caller, call.page_limit, call.query("after"))
+    found, has_more = services().images.list_of(caller, call.page_limit, call.query("after"), call.filters)
     return answer(200, call.answers(services(), caller).image_list(found, has_more))
 
 

@@ -7,7 +7,7 @@ from composition.services import services
 from core.responses.builders import deleted
 from core.responses.forms import add_base64
 from core.webhooks.message import message_id
-from interfaces.http_api.call import Call, answer, pending
+from interfaces.http_api.call import FILTERS, Call, answer, pending
 
 routes = Router()
 
@@ -15,7 +15,7 @@ routes = Router()
 @routes.get("/jobs/<job_id>")
 def job(job_id: str) -> Response[str]:
     """A job's state, or its result with freshly signed URLs; `?wait=` is how many seconds to wait for it to finish."""
-    call = Call(routes.current_event)
+    call = Call(routes.current_event, ("wait", "response_format"))
     caller = call.caller(services())
     seconds = call.whole_number("wait", default=0, minimum=0, maximum=900)
     form = call.answer_form(caller)
@@ -38,10 +38,10 @@ def job(job_id: str) -> Response[str]:
 
 @routes.get("/jobs")
 def jobs() -> Response[str]:
-    """The caller's jobs, newest first; `?after=` is the last id of the previous page."""
-    call = Call(routes.current_event)
+    """The caller's jobs, newest first, all or those that match; `?after=` is the last id of the previous page."""
+    call = Call(routes.current_event, ("limit", "after", *FILTERS, "status"))
     caller = call.key_holder(services())
-    found, has_more = services().jobs.page(caller, call.page_limit, call.query("after"))
+    found, has_more = services().jobs.page(caller, call.page_limit, call.query("after"), call.filters)
     return answer(200, call.answers(services(), caller).job_list(found, has_more))
 
 

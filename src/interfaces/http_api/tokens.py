@@ -22,7 +22,7 @@ def create() -> Response[str]:
 @routes.get("/tokens")
 def tokens() -> Response[str]:
     """The key's valid tokens, newest first; `?after=` is the last id of the previous page."""
-    call = Call(routes.current_event)
+    call = Call(routes.current_event, ("limit", "after"))
     caller = call.key_holder(services())
     return answer(200, builders.token_list(*services().tokens().list_of(caller, call.page_limit, call.query("after"))))
 

@@ -15,7 +15,7 @@ _MAX_DAYS = 92
 @routes.get("/usage")
 def usage() -> Response[str]:
     """What the calling key spent, by day and model, and what remains of its budgets."""
-    call = Call(routes.current_event)
+    call = Call(routes.current_event, ("from", "to"))
     caller = call.key_holder(services())
     first, last = call.days("from", "to", maximum=_MAX_DAYS)
     budgets = services().budgets

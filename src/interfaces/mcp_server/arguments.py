@@ -3,6 +3,7 @@
 The values are those that any model of the catalog accepts; what the requested model accepts, the core decides.
 """
 
+import json
 import re
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -119,12 +120,19 @@ class _Watch(Arguments):
     """Add a small WebP copy of each image for you to look at: about 200 tokens each."""
 
 
+def _as_json(value: Any) -> Any:
+    """An object as the text that the schema asks for: strict clients take no object of unknown properties."""
+    return json.dumps(value) if isinstance(value, dict) else value
+
+
 class _Purchase(_Watch):
     request_id: str | None = Field(default=None, pattern=r"^[\x21-\x7e]{1,200}$")
     """A name of your choice for this purchase, without spaces; the same name never buys twice. Without it, a call equal
     to one of the last ten minutes returns that one's images: to buy more with the same arguments, send a new name."""
     deadline_seconds: int | None = Field(default=None, ge=1, le=3600)
     """Give up, free of charge, if the purchase has not started by then; 3600 if omitted."""
+    metadata: Annotated[str, BeforeValidator(_as_json)] | None = None
+    """Notes of yours, which results and list_images show: a JSON object of strings."""
 
 
 class Generate(_Purchase, _Settings):

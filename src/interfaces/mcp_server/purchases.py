@@ -9,8 +9,8 @@ from core.images.data_urls import is_data_url
 from core.jobs.model import Job
 from core.pricing import Quote as Price
 from core.purchases import SubmissionContext
-from core.requests import Request
-from core.requests.bodies import ImageRequest, ImageSource, is_reference
+from core.requests import Metadata, Request
+from core.requests.bodies import ImageRequest, ImageSource, is_reference, read_metadata
 from interfaces.mcp_server.arguments import Edit, Generate, Quote
 from interfaces.mcp_server.session import Session
 
@@ -25,14 +25,20 @@ _NO_SPACES = dict.fromkeys(map(ord, " \t\r\n"))
 
 def generate(session: Session, arguments: Generate) -> Job:
     """The job of a generation."""
-    asked = ImageRequest(arguments.parameters(), deadline_seconds=arguments.deadline_seconds)
+    asked = ImageRequest(
+        arguments.parameters(), deadline_seconds=arguments.deadline_seconds, metadata=_metadata(arguments)
+    )
     return services().purchases.generate(session.caller, asked, _context(session, arguments))
 
 
 def edit(session: Session, arguments: Edit) -> Job:
     """The job of an edit."""
-    asked = _with_images(_edit(arguments, arguments.deadline_seconds))
+    asked = _with_images(_edit(arguments, arguments.deadline_seconds, _metadata(arguments)))
     return services().purchases.edit(session.caller, asked, _context(session, arguments))
+
+
+def _metadata(arguments: Generate | Edit) -> Metadata:
+    return read_metadata(arguments.metadata) if arguments.metadata else {}
 
 
 def quote(session: Session, arguments: Quote) -> tuple[Request, Price]:
@@ -54,7 +60,7 @@ def _with_images(asked: ImageRequest) -> ImageRequest:
     )
 
 
-def _edit(arguments: Edit | Quote, deadline_seconds: int | None) -> ImageRequest:
+def _edit(arguments: Edit | Quote, deadline_seconds: int | None, metadata: Metadata | None = None) -> ImageRequest:
     """The request of a call, with its images wherever they are.
 
     Raises:
@@ -66,6 +72,7 @@ def _edit(arguments: Edit | Quote, deadline_seconds: int | None) -> ImageRequest
         mask=_mask(arguments),
         markup=_by_name(arguments.markup, "markup") if arguments.markup else None,
         deadline_seconds=deadline_seconds,
+        metadata=metadata or {},
     )
 
 

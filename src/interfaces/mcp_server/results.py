@@ -93,8 +93,11 @@ class JobResult(Result):
     """Where the purchase differs from what was requested."""
     joined: bool
     """Whether this is the purchase of an earlier, equal call; nothing was bought again."""
-    charged: Charged
-    """Whether the provider was paid."""
+    prompt: str | None
+    metadata: dict[str, str]
+    """Notes that came with the purchase."""
+    charged: Charged | None
+    """Whether the provider was paid; null while that can still happen."""
     cost: Cost
     error: JobError | None
 
@@ -104,6 +107,11 @@ class ListedImage(JobImage):
 
     created_at: str
     job_id: str
+    prompt: str | None
+    """At most 200 characters."""
+    metadata: dict[str, str]
+    model: str | None
+    quality: str | None
 
 
 class ImageList(Result):
@@ -180,7 +188,9 @@ def job_result(job: Job, session: Session, *, buying: bool = False) -> JobResult
         applied=document["easel"]["applied"],
         warnings=[warning["message"] for warning in document["easel"]["warnings"]],
         joined=joined,
-        charged=job.charged,
+        prompt=document["prompt"],
+        metadata=document["metadata"],
+        charged=document["easel"]["charged"],
         cost=_cost(document["easel"]["cost"]),
         error=JobError(
             message=job.error.text(MCP_HINTS, job.id),
@@ -226,6 +236,10 @@ def listed_image(image: schemas.Image) -> ListedImage:
         **_image(image).model_dump(),
         created_at=iso(image["created_at"]),
         job_id=image["job_id"],
+        prompt=image["prompt"],
+        metadata=image["metadata"],
+        model=image["model"],
+        quality=image["quality"],
     )
 
 

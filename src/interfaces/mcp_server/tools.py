@@ -197,7 +197,7 @@ def image_list(session: Session, limit: int, after: str | None) -> ImageList:
     shown = session.answers().image_list(found, more)["data"]
     return ImageList(
         images=[listed_image(image) for image in shown],
-        next_after=found[-1].id if more else None,
+        next_after=more,
     )
 
 

@@ -5,7 +5,7 @@ import json
 import time
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs, parse_qsl
 from uuid import uuid4
 
 import httpx
@@ -55,6 +55,7 @@ class HttpApi:
         }
         now = int(time.time() * 1000)
         if door == "api":
+            event["multiValueQueryStringParameters"] = parse_qs(query, keep_blank_values=True) or None
             event |= {"httpMethod": method, "path": path, "multiValueHeaders": {k: [v] for k, v in sent.items()}}
             event["requestContext"] |= {"path": f"/v1{path}", "requestTimeEpoch": now}
             event["requestContext"] |= {"requestId": "chosen by the client", "extendedRequestId": str(uuid4())}
