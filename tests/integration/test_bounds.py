@@ -27,9 +27,11 @@ SHAPED = re.compile(r"(job|img|file|tok)_[0-9a-f]{32}")
 
 def _with_ids() -> list[HttpRequest]:
     found = (request for request in requests() if isinstance(request, HttpRequest) and request.kind == "ids")
-    # A body with half a character is no JSON.
+    # A body or a query with half a character is not one.
     return [
-        each for each in found if "/models" not in each.path and not (each.body and each.what == "half a character")
+        each
+        for each in found
+        if "/models" not in each.path and not ((each.body or each.query) and each.what == "half a character")
     ]
 
 
