@@ -277,7 +277,7 @@ def test_a_request_that_easel_failed_to_answer_finds_its_job(world: World) -> No
         aws.dynamodb().meta.events.unregister(event, unique_id="lost")
     assert (failed.status, failed.json()["error"]["code"]) == (500, "internal_error")
     with world.jobs.working():
-        again = post(world, prefer="wait=20")
+        again = post(world, prefer="respond-async")
         world.jobs.set_numbers(again.json()["id"], check_at=1)  # Its message was never sent: the sweep sends it.
         world.jobs.sweep()
         again = post(world, prefer="wait=20")
