@@ -2,7 +2,7 @@
 
 import copy
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -71,6 +71,27 @@ def played() -> Iterator[None]:
         _make_requests_atomic(patch)
         with mock_aws(config={"core": {"reset_boto3_session": False}}):
             yield
+
+
+@contextmanager
+def without_new_handlers(clients: Iterable[Any]) -> Iterator[None]:
+    """At the end of the block, clients are without the handlers of events that they were given inside it."""
+    given: list[Callable[[], None]] = []
+
+    def noting(emitter: Any, register: Callable[..., None]) -> Callable[..., None]:
+        def note(event_name: str, handler: Any, unique_id: str | None = None, **more: Any) -> None:
+            register(event_name, handler, unique_id, **more)
+            given.append(lambda: emitter.unregister(event_name, handler, unique_id, **more))
+
+        return note
+
+    with pytest.MonkeyPatch.context() as patch:
+        for emitter in (client.meta.events for client in clients):
+            for name in ("register", "register_first", "register_last"):
+                patch.setattr(emitter, name, noting(emitter, getattr(emitter, name)))
+        yield
+    for take_away in reversed(given):
+        take_away()
 
 
 def _make_requests_atomic(patch: pytest.MonkeyPatch) -> None:
