@@ -1,4 +1,7 @@
-"""Many callers at once: what they were answered, and what was bought for them."""
+"""Many callers at once: what they were answered, and what was bought for them.
+
+They call the direct URL: API Gateway gives up after 29 seconds, and their processes may take longer to start.
+"""
 
 import time
 from collections import Counter
@@ -35,14 +38,14 @@ class Crowd:
 
 def upper_bound(stack: Stack, key: Key) -> int:
     """Micro-dollars that one of the requests can cost at most."""
-    quoted = wire.post(f"{stack.api_url}/images/quote", json=BODY, headers=key.headers).json()
+    quoted = wire.post(f"{stack.direct_url}/images/quote", json=BODY, headers=key.headers).json()
     return int(quoted["upper_bound_micro_usd"])
 
 
 def warm_up(stack: Stack, callers: int) -> None:
     """Let a process be there for each of them."""
     with ThreadPoolExecutor(callers) as pool:
-        list(pool.map(lambda _: wire.get(f"{stack.api_url}/health", timeout=_PATIENCE_SECONDS), range(callers)))
+        list(pool.map(lambda _: wire.get(f"{stack.direct_url}/health", timeout=_PATIENCE_SECONDS), range(callers)))
 
 
 def ask_at_once(stack: Stack, keys: Sequence[Key], callers: int) -> Crowd:
@@ -50,7 +53,7 @@ def ask_at_once(stack: Stack, keys: Sequence[Key], callers: int) -> Crowd:
 
     def ask(number: int) -> httpx.Response:
         headers = keys[number % len(keys)].headers | {"Prefer": "respond-async"}
-        url = f"{stack.api_url}/images/generations"
+        url = f"{stack.direct_url}/images/generations"
         return wire.post(url, json=BODY, headers=headers, timeout=_PATIENCE_SECONDS)
 
     with ThreadPoolExecutor(callers) as pool:
@@ -64,7 +67,7 @@ def ask_at_once(stack: Stack, keys: Sequence[Key], callers: int) -> Crowd:
 def _finished(stack: Stack, job_id: str, key: Key) -> Any:
     until = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < until:
-        job = wire.get(f"{stack.api_url}/jobs/{job_id}?wait=20", headers=key.headers, timeout=60).json()
+        job = wire.get(f"{stack.direct_url}/jobs/{job_id}?wait=20", headers=key.headers, timeout=60).json()
         if job["status"] not in ("queued", "running"):
             return job
     raise AssertionError(f"{job_id} does not end")
