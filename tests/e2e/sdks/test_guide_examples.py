@@ -1,7 +1,7 @@
 """The examples of the guide that Easel follows run with nothing changed but the host and the key.
 
 They name gpt-image-1, which OpenAI has retired: Easel runs its successor and says so. The Python example decodes
-`b64_json`, which Easel never answers; its last lines download `url` instead.
+`b64_json`, so its key is one that is answered in base64.
 """
 
 import json
@@ -15,7 +15,7 @@ from PIL import Image
 from local.processes import clean_environment
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
-from tests.conftest import Key
+from tests.conftest import Key, MakeKey
 
 from .conftest import PYTHONS, Pictures, downloaded
 
@@ -40,9 +40,8 @@ curl -X POST "https://api.openai.com/v1/images/edits" \\
 -F 'prompt=Create a lovely gift basket with these items'
 """
 
-# The guide's last lines are:  image_bytes = base64.b64decode(img.data[0].b64_json)
 PYTHON = """
-from urllib.request import urlopen
+import base64
 from openai import OpenAI
 client = OpenAI()
 img = client.images.generate(
@@ -51,7 +50,7 @@ prompt="A cute baby sea otter",
 n=1,
 size="1024x1024"
 )
-image_bytes = urlopen(img.data[0].url).read()
+image_bytes = base64.b64decode(img.data[0].b64_json)
 with open("output.png", "wb") as f:
     f.write(image_bytes)
 """
@@ -86,8 +85,9 @@ def test_the_curl_examples_answer_a_url_and_name_the_successor(
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_the_python_example_saves_a_picture(
-    stack: Stack, key: Key, simulator: SimulatorControl, python: str, tmp_path: Path
+    stack: Stack, make_key: MakeKey, simulator: SimulatorControl, python: str, tmp_path: Path
 ) -> None:
+    key = make_key("--answers", "b64_json")
     environment = {"OPENAI_BASE_URL": stack.direct_url, "OPENAI_API_KEY": key.key}
     run([PYTHONS[python], "-I", "-c", PYTHON], tmp_path, **environment)
     with Image.open(tmp_path / "output.png") as picture:
