@@ -114,6 +114,7 @@ def test_limits_of_prompt_and_number(model: Model) -> None:
 @given(width=st.integers(0, 4200), height=st.integers(0, 4200), model=st.sampled_from(MODELS))
 def test_a_size_passes_when_and_only_when_it_keeps_the_rule(width: int, height: int, model: Model) -> None:
     size, rule = f"{width}x{height}", model.rules.size
+    assert rule
     if rule.flexible:
         bounds = rule.flexible
         allowed = (
