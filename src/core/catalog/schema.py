@@ -87,6 +87,7 @@ class Option(Row):
     min: float = 0
     max: float = 0
     required: bool = False
+    operations: tuple[Operation, ...] = _BOTH
 
 
 class Inputs(Row):

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 import socket
 import threading
 import time
@@ -13,18 +12,15 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from core.errors import Hint, Problem
-from core.providers import InDoubt, NotBought, ProviderResult, Refused
+from core.providers import InDoubt, ProviderResult, Refused
 from core.providers.api_key import ProviderKey
+from core.providers.outcomes import problem, unreachable
 
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_SECONDS = 5.0
-CONNECT_RETRY_SECONDS = 5.0
-OVERLOADED_RETRY_SECONDS = 10.0
 LIST_SECONDS = 20.0
 _ERROR_BODY_LIMIT = 64 * 1024
-_SECRET_LIKE = re.compile(r"\b(?:(?:sk|ek|org|Bearer)[-_ ]|AIza|AQ\.)[A-Za-z0-9*_-]{6,}")
 
 # Networks drop connections that are silent, some after two minutes, and a purchase is silent until its images are made.
 KEEP_ALIVE = [
@@ -81,10 +77,7 @@ def transport_errors_named() -> Iterator[None]:
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        raise NotBought(
-            problem(503, "provider_unreachable", "The provider could not be reached.", retryable=True),
-            retry_after=CONNECT_RETRY_SECONDS,
-        ) from error
+        raise unreachable() from error
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
         raise Refused(problem(502, "provider_misconfigured", "The provider's base URL is not usable.")) from error
     except httpx.TransportError as error:
@@ -129,57 +122,3 @@ def error_document(response: httpx.Response) -> Any:
         return json.loads(raw)
     except ValueError:
         return None
-
-
-def said(message: object) -> str:
-    """A provider's message as callers may read it: one line, not long, and without anything that looks like a key."""
-    return _SECRET_LIKE.sub("[hidden]", " ".join(str(message or "").split()))[:300]
-
-
-def problem(status: int, code: str, message: str, *, type: str = "server_error", retryable: bool = False) -> Problem:
-    """An error of the provider, as callers see it."""
-    return Problem(status, type, code, message, retryable=retryable)
-
-
-def out_of_quota() -> Refused:
-    """The provider's account is out of money or has hit a limit that waiting does not lift."""
-    message = (
-        "The provider account is out of credit or has hit its limit; the operator has to raise it. Nothing was bought."
-    )
-    return Refused(problem(429, "insufficient_quota", message, type="insufficient_quota"))
-
-
-def rate_limited(retry_after: float | None) -> NotBought:
-    """The provider takes no more requests for now."""
-    message = "The provider is limiting requests, and the job's deadline leaves no time to wait."
-    limited = problem(429, "rate_limit_exceeded", message, type="rate_limit_error", retryable=True)
-    return NotBought(limited, retry_after=retry_after)
-
-
-def overloaded(retry_after: float | None) -> NotBought:
-    """The provider has no capacity for now."""
-    full = problem(503, "provider_overloaded", "The provider is overloaded.", retryable=True)
-    return NotBought(full, retry_after=retry_after or OVERLOADED_RETRY_SECONDS)
-
-
-def no_image(charged: bool) -> Problem:
-    """The provider answered, but sent no image."""
-    paid = "The provider charged but sent no image." if charged else "The provider sent no image. Nothing was bought."
-    return Problem(
-        502,
-        "server_error",
-        "provider_result_empty",
-        paid,
-        hint=Hint.BUY_AGAIN if charged else None,
-        charged=charged,
-    )
-
-
-def text(value: object) -> str | None:
-    """A field of a provider's answer that should be a text."""
-    return value if isinstance(value, str) else None
-
-
-def whole(value: object) -> int | None:
-    """A field of a provider's answer that should be a whole number."""
-    return value if isinstance(value, int) else None

@@ -6,6 +6,7 @@ Contract: https://developers.openai.com/api/reference/resources/images (as of 20
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -31,24 +32,28 @@ from core.providers.http import (
     KeyRefused,
     cut_off_at,
     error_document,
-    no_image,
-    out_of_quota,
-    overloaded,
-    problem,
-    rate_limited,
-    said,
-    text,
     timeouts,
     transport_errors_named,
     usable_base_url,
-    whole,
     with_key,
 )
-from core.providers.image_stream import BrokenBody, ImagesBody, ParsedBody
+from core.providers.image_stream import ParsedBody, read_images, starts_after
+from core.providers.outcomes import (
+    no_image,
+    out_of_quota,
+    overloaded,
+    permission_denied,
+    problem,
+    rate_limited,
+    rejected,
+    text,
+    whole,
+)
 
 OPENAI_URL = "https://api.openai.com/v1"
 _AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 _DOWNLOAD_ATTEMPTS = 3
+_IMAGES = starts_after("b64_json")
 
 # The provider account is out of money, so waiting does not help. Source: OpenAI error codes of 429 and 400.
 _QUOTA_CODES = frozenset(
@@ -143,7 +148,7 @@ class OpenAIProvider:
         with transport_errors_named(), call as response, cut_off_at(until, response):
             if response.status_code != 200:
                 raise _error_of(response)
-            body = _read_images(response)
+            body = read_images(response.iter_bytes(), _IMAGES)
         return _delivery(body, self._linked_images(body, until))
 
     def _headers(self, key: str, request_id: str) -> dict[str, str]:
@@ -173,16 +178,6 @@ class OpenAIProvider:
                 if not remaining:
                     raise InDoubt("The provider made the images, but they could not be downloaded.") from error
         raise AssertionError("unreachable")
-
-
-def _read_images(response: httpx.Response) -> ParsedBody:
-    body = ImagesBody()
-    try:
-        for chunk in response.iter_bytes():
-            body.feed(chunk)
-        return body.parse()
-    except BrokenBody as error:
-        raise InDoubt(f"The provider's answer could not be read: {error}.") from None
 
 
 def _content(order: Order, left_out: Sequence[str]) -> tuple[str, dict[str, Any]]:
@@ -262,33 +257,25 @@ def _error_of(response: httpx.Response) -> Exception:
     if status == 503:
         return overloaded(_retry_after(response))
     if status == 403:
-        return Refused(_forbidden(error))
+        return _forbidden(error)
     if 400 <= status < 500:
         return Refused(_caller_fault(status, code, error))
     return InDoubt(f"The provider failed with HTTP {status}.")
 
 
-def _forbidden(error: dict[str, Any]) -> Problem:
-    if "verified" in str(error.get("message", "")):
-        message = (
-            "The provider serves this model only to verified organizations. The operator can verify the organization "
-            "at https://platform.openai.com/settings/organization/general; this takes up to 15 minutes to take effect."
-        )
-        return problem(403, "organization_not_verified", message, type="invalid_request_error")
-    message = "The provider does not allow this deployment to use the model."
-    return problem(403, "provider_permission_denied", message, type="invalid_request_error")
+def _forbidden(error: dict[str, Any]) -> Refused:
+    if "verified" not in str(error.get("message", "")):
+        return permission_denied()
+    message = (
+        "The provider serves this model only to verified organizations. The operator can verify the organization "
+        "at https://platform.openai.com/settings/organization/general; this takes up to 15 minutes to take effect."
+    )
+    return Refused(problem(403, "organization_not_verified", message, type="invalid_request_error"))
 
 
 def _caller_fault(status: int, code: str | None, error: dict[str, Any]) -> Problem:
-    reason = said(error.get("message"))
-    return Problem(
-        status=status,
-        type=text(error.get("type")) or "invalid_request_error",
-        code=code or "provider_rejected",
-        message=f"The provider refused the request: {reason}" if reason else "The provider refused the request.",
-        param=text(error.get("param")),
-        moderation=_moderation(code, error),
-    )
+    refused = rejected(status, error.get("message"), type=text(error.get("type")), code=code)
+    return replace(refused, param=text(error.get("param")), moderation=_moderation(code, error))
 
 
 def _moderation(code: str | None, error: dict[str, Any]) -> Moderation | None:

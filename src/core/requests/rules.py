@@ -46,7 +46,7 @@ def check(operation: Operation, model: Model, prompt: str | None, parameters: Ma
             continue
         else:
             _check_parameter(operation, name, value, model)
-    _check_options(parameters.get("options", {}), model)
+    _check_options(operation, parameters.get("options", {}), model)
     for combination in (_transparency, _compression, _gif, _svg):
         combination(parameters, model)
 
@@ -65,18 +65,20 @@ def _check_prompt(prompt: str | None, model: Model) -> None:
         raise InvalidRequest("'prompt' is blank: it has no visible characters. Say what to draw.", param="prompt")
 
 
-def _check_options(given: Mapping[str, Any], model: Model) -> None:
+def _check_options(operation: Operation, given: Mapping[str, Any], model: Model) -> None:
     rules = model.rules
+    options = {name: option for name, option in rules.options.items() if operation in option.operations}
     for name, value in given.items():
-        option = rules.options.get(name)
+        option = options.get(name)
         if option is None:
             raise InvalidRequest(
-                f"The model '{model.name}' has no option '{name[:64]}'. Its options are: {', '.join(rules.options)}.",
+                f"The model '{model.name}' has no option '{name[:64]}' in images.{_verb(operation)}. Its options are: "
+                f"{', '.join(options)}.",
                 param=f"options.{name[:64]}",
                 code="unsupported_parameter",
             )
         _check_option(f"options.{name}", value, option, model)
-    for name, option in rules.options.items():
+    for name, option in options.items():
         if option.required and name not in given:
             raise InvalidRequest(
                 f"Missing required parameter: 'options.{name}', {option.about}.",

@@ -91,6 +91,7 @@ def _option(option: Option) -> "schemas.Option":
         "max_length": option.max_length if is_text else None,
         "min": None if is_text else option.min,
         "max": None if is_text else option.max,
+        "operations": list(option.operations),
     }
 
 

@@ -464,6 +464,7 @@ class Option(TypedDict):
     """Characters of a text."""
     min: float | None
     max: float | None
+    operations: list[Operation]
 
 
 class Inputs(TypedDict):
