@@ -110,7 +110,7 @@ class _Settings(_Prompt):
     svg: Svg | None = None
     """Which model writes the svg; required for output_format svg."""
     options: Annotated[str, BeforeValidator(_as_json)] | None = None
-    """Settings only this model has, from list_available_models: a JSON object."""
+    """The model's own settings: a JSON object."""
 
     def parameters(self) -> dict[str, Any]:
         """The parameters as the core knows them.
