@@ -53,7 +53,8 @@ def test_quotes_meet_the_published_prices(model: str, parameters: dict[str, Any]
 @pytest.mark.parametrize("model", catalog.load().models)
 def test_the_bound_is_never_below_the_expectation(model: str) -> None:
     family = rules(model)
-    qualities = [None, *family.parameters["quality"].values]
+    rated = family.parameters.get("quality")
+    qualities = [None, *(rated.values if rated else ())]
     sizes = [
         None,
         *(family.size.listed if family.size else ()),

@@ -15,7 +15,7 @@ from core.requests.bodies import generation_of_json
 from core.requests.resolver import ModelPolicy, Resolver
 
 TODAY = date(2026, 11, 22)
-CATALOG = catalog.load()
+CATALOG = catalog.load("openai")
 MODELS = [model for name in CATALOG.models if (model := CATALOG.find(name))]
 RESOLVER = Resolver(CATALOG, ModelPolicy("gpt-image-2.6-flare", "forward"))
 

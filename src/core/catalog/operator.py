@@ -1,6 +1,6 @@
 """The operator's own providers: servers that speak the API of a provider that Easel knows, such as Azure or a proxy.
 
-They are data in the file providers.json of the deployment; docs/providers.md describes it.
+They are data in providers.json, beside the packages; docs/providers.md describes it.
 """
 
 from collections.abc import Callable
@@ -127,13 +127,11 @@ _file = TypeAdapter(dict[ProviderName, OwnProvider])
 
 
 def own_providers(path: Path = FILE) -> dict[str, OwnProvider]:
-    """The operator's providers; none if there is no such file.
+    """The operator's providers.
 
     Raises:
-        OperatorFileError: it is not valid.
+        OperatorFileError: the file is not valid.
     """
-    if not path.exists():
-        return {}
     try:
         return _file.validate_json(path.read_bytes())
     except ValidationError as error:
