@@ -183,6 +183,7 @@ PATH_PARAMETERS: dict[str, Schema] = {
     "job_id": {"type": "string", "pattern": "^job_[0-9a-f]{32}$", "examples": [JOB_ID]},
     "image_id": {"type": "string", "pattern": "^img_[0-9a-f]{32}$", "examples": [IMAGE_ID]},
     "name": {"type": "string", "maxLength": 128, "examples": [MODEL]},
+    "provider": {"type": "string", "maxLength": 32, "examples": ["openai"]},
     "token_id": {"type": "string", "pattern": "^tok_[0-9a-f]{32}$", "examples": [TOKEN_ID]},
     "upload_id": {"type": "string", "pattern": "^file_[0-9a-f]{32}$", "examples": [UPLOAD_ID]},
 }
@@ -399,6 +400,13 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
         answers={"200": Answer("The model.", "Model", "Model")},
         errors=(errors.ANY_CALL, errors.A_MODEL_NAME, errors.THE_GATEWAY),
         curl=f"""curl {_EASEL}/models/{MODEL}" {_KEY}""",
+    ),
+    models.model_of_provider: Operation(
+        id="retrieveModelOfProvider",
+        summary="Read the capabilities of a provider's model",
+        answers={"200": Answer("The model.", "Model", "Model")},
+        errors=(errors.ANY_CALL, errors.A_MODEL_NAME, errors.THE_GATEWAY),
+        curl=f"""curl {_EASEL}/models/openai/{MODEL}" {_KEY}""",
     ),
     usage.usage: Operation(
         id="retrieveUsage",

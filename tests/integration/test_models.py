@@ -71,7 +71,13 @@ def test_a_value_the_provider_may_refuse_is_marked() -> None:
     assert (background["values"], background["preview"]) == (["auto", "opaque", "transparent"], ["transparent"])
 
 
-@pytest.mark.parametrize("name", ["midjourney", "gpt-image-99", "x" * 500])
+@pytest.mark.parametrize("door", ["api", "direct"])
+def test_a_model_is_found_by_a_name_that_begins_with_its_providers(world: World, door: str) -> None:
+    """Clients encode the slash or leave it; API Gateway and Function URLs decode it."""
+    assert world.api.call("GET", "/models/openai/gpt-image-2", door=door).json()["id"] == "gpt-image-2"
+
+
+@pytest.mark.parametrize("name", ["midjourney", "gpt-image-99", "x" * 500, "openai/midjourney", "midjourney/v7"])
 def test_an_unknown_model_is_404_and_names_those_that_exist(world: World, name: str) -> None:
     answer = world.api.call("GET", f"/models/{name}")
     error = answer.json()["error"]

@@ -23,6 +23,16 @@ def models() -> Response[str]:
 @routes.get("/models/<name>")
 def model(name: str) -> Response[str]:
     """One model."""
+    return _named(name)
+
+
+@routes.get("/models/<provider>/<name>")
+def model_of_provider(provider: str, name: str) -> Response[str]:
+    """One model, by a name that begins with its provider's."""
+    return _named(f"{provider}/{name}")
+
+
+def _named(name: str) -> Response[str]:
     call = Call(routes.current_event)
     call.caller(services())
     return answer(200, model_named(name, services().catalog, datetime.now(UTC).date()))
