@@ -41,7 +41,7 @@ class Keys:
 
 @dataclass(frozen=True)
 class Providers:
-    """The providers of a deployment: parameters of the template, and what takes the place of src/providers.json, if any.
+    """The providers of a deployment: parameters of the template, and what is packed in place of src/providers.json.
 
     `bedrock_url` takes the place of Amazon Bedrock.
     """
