@@ -1,5 +1,6 @@
 """A deployment that buys from Amazon Bedrock and from nobody else: it has no key and no secret of a provider."""
 
+import contextlib
 import io
 from collections.abc import Iterator
 
@@ -31,7 +32,8 @@ def test_it_makes_a_picture_without_a_secret_and_with_no_model_named(alone: Stac
     assert Image.open(io.BytesIO(content)).size == (image["width"], image["height"])
 
     assert alone.simulator_url
-    (call,) = SimulatorControl(alone.simulator_url).calls()
+    with contextlib.closing(SimulatorControl(alone.simulator_url)) as simulator:
+        (call,) = simulator.calls()
     assert call["path"].startswith("/model/stability.")
     assert call["charged_micro_usd"] == easel["cost"]["actual_micro_usd"]
 
