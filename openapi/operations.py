@@ -217,7 +217,7 @@ _BUYING = (
 _FILTERS = ("FilterModel", "FilterMetadata", "CreatedAfter", "CreatedBefore")
 _POLL = ("Location", "Retry-After")
 _ID = "$response.body#/id"
-_OF_JOB = {name: {"job_id": _ID} for name in ("retrieveJob", "cancelJob", "deleteJobInputs")}
+_OF_JOB = {name: {"job_id": _ID} for name in ("retrieveJob", "cancelJob", "deleteJob", "deleteJobInputs")}
 _OF_IMAGE = {name: {"image_id": "$response.body#/data/0/id"} for name in ("retrieveImage", "openImage", "deleteImage")}
 _OF_UPLOAD = {name: {"upload_id": _ID} for name in ("retrieveUpload", "deleteUpload")}
 _OF_TOKEN = {name: {"token_id": _ID} for name in ("retrieveToken", "revokeToken")}
@@ -295,6 +295,13 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
         answers={"200": Answer("The canceled job; nothing was bought.", "Job", "CanceledJob")},
         errors=(errors.ANY_CALL, errors.WHAT_IS_THERE, errors.THE_GATEWAY),
         curl=f"""curl -X POST {_EASEL}/jobs/{JOB_ID}/cancel" {_KEY}""",
+    ),
+    jobs.delete: Operation(
+        id="deleteJob",
+        summary="Delete what is private of a job",
+        answers={"200": Answer("All that is private is deleted.", "Deleted", "DeletedJob")},
+        errors=(errors.ANY_CALL, errors.WHAT_IS_THERE, errors.THE_GATEWAY),
+        curl=f"""curl -X DELETE {_EASEL}/jobs/{JOB_ID}" {_KEY}""",
     ),
     jobs.delete_inputs: Operation(
         id="deleteJobInputs",

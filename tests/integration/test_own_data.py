@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from tests.support.moved_time import Clock
-from tests.support.world import World
+from tests.support.world import World, aws
 from tests.support.world.mcp_server import McpDoor
 
 from .test_browser_tokens import SHOP, mint
@@ -140,6 +140,66 @@ def test_what_is_private_goes_with_the_last_image(world: World) -> None:
     assert MARKER not in everything_stored()
     seen = world.api.job(job["id"])
     assert (seen["prompt"], seen["metadata"], seen["status"]) == (None, {}, "succeeded")
+
+
+def ended(world: World, end: str) -> str:
+    """A job with the marker in all that its caller sent, with an input image, that ended like this."""
+    fields = {"prompt": MARKER, "metadata": json.dumps({"order": MARKER}), "quality": "low", "n": "2"}
+    answer = world.api.form("/images/edits", fields, [("image", (f"{MARKER}.png", picture(), "image/png"))])
+    job_id: str = answer.json()["id"]
+    if end == "canceled":
+        world.api.call("POST", f"/jobs/{job_id}/cancel")
+    elif end != "succeeded":
+        world.simulator.plan({"failed": "moderation_blocked", "charged": "empty_data", "unknown": "reset"}[end])
+    world.jobs.work()
+    return job_id
+
+
+@pytest.mark.parametrize("end", ["succeeded", "failed", "charged", "canceled", "unknown"])
+def test_what_is_private_of_a_job_can_be_deleted_however_it_ended(world: World, end: str) -> None:
+    job_id = ended(world, end)
+    before = world.api.job(job_id)
+    assert before["status"] == ("failed" if end == "charged" else end)
+    assert MARKER in everything_stored()
+    ledger = aws.dynamodb().scan(TableName="ledger")["Items"]
+    for _ in range(2):
+        answer = world.api.call("DELETE", f"/jobs/{job_id}")
+        assert answer.json() == {"id": job_id, "object": "job.deleted", "deleted": True}, answer.text
+    assert MARKER not in everything_stored()
+    assert "Contents" not in aws.s3().list_objects_v2(Bucket="images")
+    assert aws.dynamodb().scan(TableName="ledger")["Items"] == ledger
+    after = world.api.job(job_id)
+    assert (after["prompt"], after["metadata"]) == (None, {})
+    assert [after[name] for name in ("status", "error")] == [before[name] for name in ("status", "error")]
+    assert after["easel"]["cost"] == before["easel"]["cost"]
+    if end == "succeeded":
+        assert after["result"]["data"] == world.api.call("GET", "/images").json()["data"] == []
+
+
+def test_only_its_owner_deletes_a_job_and_only_when_it_has_ended(world: World) -> None:
+    job_id = world.api.accepted(prompt=MARKER)
+    answer = world.api.call("DELETE", f"/jobs/{job_id}")
+    assert (answer.status, answer.json()["error"]["code"]) == (409, "job_not_finished")
+    world.api.call("POST", f"/jobs/{job_id}/cancel")
+    token = mint(world)["token"]
+    answer = world.api.call("DELETE", f"/jobs/{job_id}", key=token, headers={"origin": SHOP})
+    assert (answer.status, answer.json()["error"]["code"]) == (404, "not_found")
+    assert world.api.job(job_id)["prompt"] == MARKER
+
+
+def test_a_deleted_job_still_answers_for_its_purchase_and_is_bought_as_it_was_asked_for(world: World) -> None:
+    """A retry finds its record, and one that failed free of charge is tried again with the request's own words."""
+    headers = {"idempotency-key": "one"}
+    job_id = world.api.generate(headers, prompt=MARKER, metadata={"order": "17"}).json()["id"]
+    world.jobs.set_numbers(job_id, deadline=1)
+    world.jobs.work()
+    assert world.api.job(job_id)["error"]["code"] == "deadline_passed"
+    assert world.api.call("DELETE", f"/jobs/{job_id}").status == 200
+    assert world.api.generate(headers, prompt="another").status == 409
+    assert world.api.generate(headers, prompt=MARKER, metadata={"order": "17"}).json()["id"] == job_id
+    world.jobs.deliver(job_id)
+    job = world.api.job(job_id)
+    assert (job["status"], job["prompt"], job["metadata"]) == ("succeeded", MARKER, {"order": "17"})
 
 
 def listed(world: World, path: str, query: str) -> list[str]:

@@ -44,8 +44,8 @@ class Request:
     """A request that has passed all checks.
 
     `requested` has the parameters as the caller sent them, without the prompt; `model` and `parameters` are what is
-    sent to the provider. `metadata` is the caller's own, and is not sent. A caller that has deleted all images has
-    deleted prompt and metadata with them: both are empty then.
+    sent to the provider. `metadata` is the caller's own, and is not sent. A caller can delete prompt and metadata, with
+    the last image or with the job: both are empty then.
     """
 
     operation: Operation
