@@ -302,6 +302,54 @@ def test_a_filter_that_nothing_can_match_is_refused(world: World, door: str, que
     assert error["param"].partition("[")[0].partition(".")[0] == query.partition("=")[0].partition("[")[0]
 
 
+LAMBDA_ANSWER_BYTES = 6_000_000
+
+
+def bought_often(world: World, times: int) -> Any:
+    """A job with as many images and as much of its caller's data as possible; copies of it, and of one of its images.
+
+    Of all characters, those beyond 16 bits take most space in JSON.
+    """
+    metadata = {f"{number:02}" + "😀" * 62: "😀" * 512 for number in range(16)}
+    job = bought(world, prompt="😀" * 201, metadata=metadata, n=10)
+    for original in (job["id"], job["result"]["data"][0]["id"]):
+        item = world.jobs.item(original)
+        for number in range(times - 1):
+            item["id"] = {"S": f"{original[:4]}{number:032x}"}
+            item["created"] = {"S": f"{item['created']['S'].partition('#')[0]}#{item['id']['S']}"}
+            aws.dynamodb().put_item(TableName="jobs", Item=item)
+    return job
+
+
+def test_a_list_fits_into_an_answer_whatever_its_entries_hold(world: World, door: McpDoor) -> None:
+    job = bought_often(world, times=45)
+
+    def assert_is_whole(pages: list[list[Any]], count: int) -> None:
+        entries = [entry for page in pages for entry in page]
+        assert len({entry["id"] for entry in entries}) == len(entries) == count
+        assert all(entry["metadata"] == job["metadata"] for entry in entries)
+        assert len(pages) > 1, "or the data is too small to show anything"
+
+    for path, count in (("/jobs", 45), ("/images", 54)):
+        pages: list[Any] = []
+        after = ""
+        while not pages or pages[-1]["has_more"]:
+            answer = world.api.call("GET", f"{path}?limit=100{after}")
+            assert len(json.dumps(answer.text)) < LAMBDA_ANSWER_BYTES, path
+            pages.append(answer.json())
+            after = f"&after={pages[-1]['last_id']}"
+        assert_is_whole([page["data"] for page in pages], count)
+
+    shown: list[list[Any]] = []
+    given: dict[str, str] = {}
+    while not shown or given["after"]:
+        listed = door.call("list_images", limit=50, **given)
+        assert len(json.dumps(listed.text)) < LAMBDA_ANSWER_BYTES
+        shown.append(listed.result["structuredContent"]["images"])
+        given = {"after": listed.result["structuredContent"]["next_after"]}
+    assert_is_whole(shown, 54)
+
+
 @pytest.mark.parametrize("metadata", [METADATA, json.dumps(METADATA)], ids=["object", "text"])
 def test_an_assistant_gets_prompt_and_metadata_back(world: World, door: McpDoor, metadata: Any) -> None:
     with world.jobs.working():
