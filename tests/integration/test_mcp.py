@@ -400,10 +400,33 @@ def test_an_error_says_what_is_allowed_and_repeats_nothing_that_was_sent(
 
 # Words of the HTTP API, of files on a caller's disk and of the library that checks the arguments.
 FOREIGN_WORDS = (
-    "image_url", "file_id", "image[]", "multipart", "form field", "header", "POST", "GET", "DELETE", "HTTP ", "/v1",
-    "Idempotency", "'Prefer", "Retry-After", "JSON", "request body", "query", "a file,", "files as", "easel_deadline",
-    "response_format", "Input should", "validation error", "pydantic", "String should", "Field required",
-)  # fmt: skip
+    "image_url",
+    "file_id",
+    "image[]",
+    "multipart",
+    "form field",
+    "header",
+    "POST",
+    "GET",
+    "DELETE",
+    "HTTP ",
+    "/v1",
+    "Idempotency",
+    "'Prefer",
+    "Retry-After",
+    "JSON",
+    "request body",
+    "query",
+    "a file,",
+    "files as",
+    "easel_deadline",
+    "response_format",
+    "Input should",
+    "validation error",
+    "pydantic",
+    "String should",
+    "Field required",
+)
 
 
 def test_no_error_of_a_tool_speaks_of_another_interface(door: McpDoor) -> None:
