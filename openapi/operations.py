@@ -53,6 +53,19 @@ class Operation:
     needs_key: bool = True
 
 
+def _id_of(prefix: str) -> Schema:
+    return {"type": "string", "pattern": f"^{prefix}_[0-9a-f]{{32}}$"}
+
+
+def _after(prefix: str) -> Schema:
+    """The cursor of a list of what has such ids."""
+    schema = _id_of(prefix)
+    return {"name": "after", "in": "query", "description": "The `last_id` of the previous page.", "schema": schema}
+
+
+# Unix seconds, or a date.
+_MOMENT: Schema = {"type": "string", "pattern": "^([0-9]{1,10}|[0-9]{4}-[0-9]{2}-[0-9]{2})$"}
+
 PARAMETERS: dict[str, Schema] = {
     "Prefer": {
         "name": "Prefer",
@@ -115,12 +128,7 @@ PARAMETERS: dict[str, Schema] = {
         "description": "How many entries at most.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
     },
-    "AfterJob": {
-        "name": "after",
-        "in": "query",
-        "description": "The `last_id` of the previous page.",
-        "schema": {"type": "string", "pattern": "^job_[0-9a-f]{32}$"},
-    },
+    "AfterJob": _after("job"),
     "Status": {
         "name": "status",
         "in": "query",
@@ -145,13 +153,13 @@ PARAMETERS: dict[str, Schema] = {
         "name": "created_after",
         "in": "query",
         "description": "Only what was created then or later: Unix seconds, or a date, when its day begins in UTC.",
-        "schema": {"type": "string", "pattern": "^([0-9]{1,10}|[0-9]{4}-[0-9]{2}-[0-9]{2})$"},
+        "schema": _MOMENT,
     },
     "CreatedBefore": {
         "name": "created_before",
         "in": "query",
         "description": "Only what was created earlier: Unix seconds, or a date, when its day begins in UTC.",
-        "schema": {"type": "string", "pattern": "^([0-9]{1,10}|[0-9]{4}-[0-9]{2}-[0-9]{2})$"},
+        "schema": _MOMENT,
     },
     "From": {
         "name": "from",
@@ -165,26 +173,16 @@ PARAMETERS: dict[str, Schema] = {
         "description": "The last day (UTC), inclusive; by default today.",
         "schema": {"type": "string", "format": "date"},
     },
-    "AfterToken": {
-        "name": "after",
-        "in": "query",
-        "description": "The `last_id` of the previous page.",
-        "schema": {"type": "string", "pattern": "^tok_[0-9a-f]{32}$"},
-    },
-    "AfterImage": {
-        "name": "after",
-        "in": "query",
-        "description": "The `last_id` of the previous page.",
-        "schema": {"type": "string", "pattern": "^img_[0-9a-f]{32}$"},
-    },
+    "AfterToken": _after("tok"),
+    "AfterImage": _after("img"),
 }
 
 PATH_PARAMETERS: dict[str, Schema] = {
-    "job_id": {"type": "string", "pattern": "^job_[0-9a-f]{32}$", "examples": [JOB_ID]},
-    "image_id": {"type": "string", "pattern": "^img_[0-9a-f]{32}$", "examples": [IMAGE_ID]},
+    "job_id": {**_id_of("job"), "examples": [JOB_ID]},
+    "image_id": {**_id_of("img"), "examples": [IMAGE_ID]},
     "name": {"type": "string", "maxLength": 128, "examples": [MODEL]},
-    "token_id": {"type": "string", "pattern": "^tok_[0-9a-f]{32}$", "examples": [TOKEN_ID]},
-    "upload_id": {"type": "string", "pattern": "^file_[0-9a-f]{32}$", "examples": [UPLOAD_ID]},
+    "token_id": {**_id_of("tok"), "examples": [TOKEN_ID]},
+    "upload_id": {**_id_of("file"), "examples": [UPLOAD_ID]},
 }
 
 HEADERS: dict[str, Schema] = {
