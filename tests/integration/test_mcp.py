@@ -31,6 +31,7 @@ from interfaces.mcp_server import app, arguments, completions, prompts, resource
 from interfaces.mcp_server.tools import TOOLS
 from tests.support.moved_time import Clock
 from tests.support.world import World
+from tests.support.world.aws import handled
 from tests.support.world.mcp_server import META, Era, McpDoor, Raw
 
 ERAS: tuple[Era, ...] = ("auto", "legacy")
@@ -47,10 +48,8 @@ def failing_table(table: str) -> Iterator[None]:
         denied = {"Error": {"Code": "AccessDeniedException", "Message": "AccessDenied"}}
         return AWSResponse("", 400, HTTPHeaders(), None), denied
 
-    client = aws.dynamodb()
-    client.meta.events.register_first("before-call.dynamodb", deny)
-    yield
-    client.meta.events.unregister("before-call.dynamodb", deny)
+    with handled(aws.dynamodb(), "before-call.dynamodb", deny):
+        yield
 
 
 def picture(size: tuple[int, int] = (1024, 1024)) -> str:
