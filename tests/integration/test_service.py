@@ -15,7 +15,7 @@ DOORS = pytest.mark.parametrize("door", ["api", "direct"])
 
 
 def read_without_key(world: World, path: str, door: str = "api", **headers: str) -> Answer:
-    """GET, as anybody may ask for what is public; `-` stands for `_` in the names of headers."""
+    """GET, as anybody may ask for what is public; in the names of `headers`, `_` stands for `-`."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     return world.api.call("GET", path, door=door, headers={"authorization": ""} | sent)
 
