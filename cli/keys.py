@@ -19,8 +19,8 @@ from cli.options import (
 )
 from cli.output import show, show_json, show_warning
 from cli.stack import Stack
-from core import catalog
 from core.callers.model import DEFAULT_NAMES, RATE_NAMES, Caller, Rates, new_caller_id, new_key
+from core.catalog import Catalog
 from core.errors import InvalidRequest
 from core.images.model import ANSWER_FORMS, AnswerForm
 from core.ledger.dollars import usd
@@ -29,7 +29,6 @@ from core.pricing import quote
 from core.purchases.alternatives import offers
 from core.requests.bodies import ImageRequest
 from core.requests.resolver import ModelPolicy, Resolver
-from core.settings import ApiSettings
 
 # Bytes of a prompt of three sentences.
 _USUAL_PROMPT = 300
@@ -265,26 +264,25 @@ def _default_options(options: argparse.Namespace) -> dict[str, str | None]:
 
 
 def _warn(stack: Stack, caller: Caller) -> None:
-    for warning in warnings_about(caller, stack.parameters):
+    for warning in warnings_about(caller, stack.parameters, stack.catalog()):
         show_warning(warning)
 
 
-def warnings_about(caller: Caller, parameters: Mapping[str, str]) -> list[str]:
+def warnings_about(caller: Caller, parameters: Mapping[str, str], models: Catalog) -> list[str]:
     """What may not work with a key in a stack with these parameters: its models, its defaults, a low budget."""
-    models = catalog.load().models
     warnings = [
         f"Easel does not know the model '{name}'; a key with a budget cannot buy it."
         for name in caller.models
-        if name not in models
+        if name not in models.models
     ]
     policy = ModelPolicy(
-        parameters.get("DefaultModel") or ApiSettings.model_fields["default_model"].default,
+        parameters.get("DefaultModel") or models.default_model,
         "translate",
         {name: value for name in DEFAULT_NAMES if (value := parameters.get(f"Default{name.title()}"))},
     )
     plain = ImageRequest({"prompt": "x" * _USUAL_PROMPT})
     try:
-        checked = Resolver(catalog.load(), policy).check("generation", plain, datetime.now(UTC).date(), caller)
+        checked = Resolver(models, policy).check("generation", plain, datetime.now(UTC).date(), caller)
     except InvalidRequest as error:
         return [*warnings, f"A request that names no model is refused: {error.problem.message}"]
     warnings += [each.message for each in checked.request.warnings if each.code == "default_not_used"]

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from local.simulator import calls, control, errors
+from local.simulator import bedrock, calls, control, errors, gemini
 from local.simulator.calls import api_key, error_response, state_of
 from local.simulator.catalog import VERSIONS, Version
 from local.simulator.errors import ApiError
@@ -30,6 +30,8 @@ def build_app(settings: Settings) -> Starlette:
             Route("/v1/images/variations", calls.variations, methods=["POST"]),
             Route("/v1/models", _models),
             Route("/v1/models/{id}", _model),
+            *gemini.ROUTES,
+            *bedrock.ROUTES,
             Route("/files/{name}", _file, name="file"),
             Route("/health", _health),
             *control.ROUTES,

@@ -101,6 +101,12 @@ KINDS: dict[str, Kind] = {
         "The engine is currently overloaded, please try again later.",
     ),
     "bad_gateway": Kind("refuse", 502, page=_BAD_GATEWAY_PAGE),
+    "gateway_timeout": Kind("refuse", 504, "server_error", None, "The upstream did not answer in time."),
+    # The provider's safety system refuses the finished image; it sends none, or a text in its place. Only the APIs that
+    # say so with HTTP 200 do this; OpenAI's answers as usual.
+    "refused_image": Kind("deliver"),
+    "no_image": Kind("deliver"),
+    "text_only": Kind("deliver"),
     "slow": Kind("deliver", seconds=5),
     "late": Kind("deliver", seconds=600),
     "reset": Kind("deliver"),

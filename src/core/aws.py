@@ -7,6 +7,7 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
@@ -52,3 +53,9 @@ def s3() -> "S3Client":
 def secretsmanager() -> "SecretsManagerClient":
     """The Secrets Manager client."""
     return boto3.client("secretsmanager", config=_FAST)
+
+
+def bedrock_runtime(region: str, read_timeout: float) -> "BedrockRuntimeClient":
+    """A client that calls once, since each call of a model can cost money, and waits as long as the caller has time."""
+    config = Config(connect_timeout=5, read_timeout=read_timeout, retries={"total_max_attempts": 1}, tcp_keepalive=True)
+    return boto3.client("bedrock-runtime", region_name=region, config=config)

@@ -15,7 +15,7 @@ BEFORE, AFTER = date(2026, 11, 22), date(2026, 12, 2)
 
 
 def listed(today: date) -> dict[str, Any]:
-    return {model["id"]: model for model in model_list(catalog.load(), today)["data"]}
+    return {model["id"]: model for model in model_list(catalog.load("openai"), today)["data"]}
 
 
 @pytest.mark.parametrize("door", ["api", "direct"])
@@ -23,7 +23,7 @@ def test_every_model_is_listed_newest_first_in_openais_shape(world: World, door:
     answer = world.api.call("GET", "/models", door=door)
     assert answer.status == 200
     models = answer.json()["data"]
-    assert {model["id"] for model in models} == set(catalog.load().models)
+    assert {model["id"] for model in models} == set(catalog.load("openai").models)
     created = [model["created"] for model in models]
     assert created == sorted(created, reverse=True)
     for model in models:
@@ -67,7 +67,7 @@ def test_a_model_counts_its_days_and_stays_listed_when_they_are_over() -> None:
 
 
 def test_a_value_the_provider_may_refuse_is_marked() -> None:
-    background = model_named("gpt-image-2", catalog.load(), BEFORE)["capabilities"]["parameters"]["background"]
+    background = model_named("gpt-image-2", catalog.load("openai"), BEFORE)["capabilities"]["parameters"]["background"]
     assert (background["values"], background["preview"]) == (["auto", "opaque", "transparent"], ["transparent"])
 
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from core import catalog
 from core.catalog import Catalog
+from core.catalog.schema import ProviderRow
 from core.errors import ModelNotFound
 from core.requests import Request
 from core.requests.bodies import generation_of_json
@@ -19,11 +20,15 @@ TODAY = date(2026, 11, 22)
 
 @pytest.fixture
 def data() -> dict[str, Any]:
-    return dict(json.loads(catalog.DATA.read_text()))
+    return dict(json.loads((catalog.DATA / "openai.json").read_text()))
 
 
 def resolver(data: dict[str, Any], retired: Any = "translate") -> Resolver:
-    return Resolver(Catalog.model_validate_json(json.dumps(data)), ModelPolicy("gpt-image-2", retired))
+    return Resolver(catalog_of(data), ModelPolicy("gpt-image-2", retired))
+
+
+def catalog_of(data: dict[str, Any]) -> Catalog:
+    return Catalog.of({"openai": ProviderRow.model_validate_json(json.dumps(data))})
 
 
 def resolved(by: Resolver, document: dict[str, Any]) -> Request:
@@ -51,7 +56,7 @@ def test_a_model_is_added_by_data_alone(data: dict[str, Any]) -> None:
 def test_broken_data_is_refused(data: dict[str, Any], change: Any, complaint: str) -> None:
     change(data)
     with pytest.raises(ValidationError, match=complaint):
-        Catalog.model_validate_json(json.dumps(data))
+        catalog_of(data)
 
 
 def test_a_model_retires_on_its_day_without_a_deployment() -> None:

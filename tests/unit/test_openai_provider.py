@@ -12,8 +12,9 @@ import pytest
 import respx
 
 from composition import worker
+from core import catalog
 from core.errors import Moderation
-from core.providers import InDoubt, InputFile, NotBought, ProviderResult, Refused, connect
+from core.providers import InDoubt, InputFile, NotBought, Order, ProviderResult, Refused, Tools, connect
 from core.requests import Request
 from local.simulator import Simulator
 from tests.support.world import aws
@@ -34,12 +35,17 @@ class Shop:
 
     def __init__(self, http: httpx.Client, **settings: str) -> None:
         self.url = settings.get("BASE_URL", "https://provider.test/v1")
-        environment = {"BASE_URL": self.url, "SECRET_ARN": "openai", **settings}
-        environment = {f"PROVIDERS__OPENAI__{name}": value for name, value in environment.items()}
-        self.adapter = connect("openai", environment, http, aws.secretsmanager())
+        connection = {"BASE_URL": self.url, "SECRET_ARN": "openai", **settings}
+        self.adapter = connect("openai", connection, Tools(http, aws.secretsmanager()))
 
     def buy(self, request: Request = GENERATION, *inputs: InputFile) -> ProviderResult:
-        return self.adapter.buy(request, inputs, request_id="r-1", user="pseudonym", timeout=5)
+        return self.adapter.buy(order(request, *inputs))
+
+
+def order(request: Request, *inputs: InputFile) -> Order:
+    model = catalog.load().find(request.model)
+    assert model
+    return Order(request, model, inputs, request_id="r-1", user="pseudonym", timeout=5)
 
 
 @pytest.fixture(scope="module")
@@ -226,10 +232,10 @@ def test_a_second_adapter_is_a_new_file(http: httpx.Client, tmp_path: Any, monke
         "class Sketch:\n"
         "    def __init__(self, ink): self.ink = ink\n"
         "    def prepare(self): pass\n"
-        "    def buy(self, request, inputs, *, request_id, user, timeout):\n"
+        "    def buy(self, order):\n"
         "        return ProviderResult((self.ink.encode(),), ProviderReport(created=1))\n"
-        "def connect(environment, http, secrets): return Sketch(environment['PROVIDERS__SKETCH__INK'])\n"
+        "def connect(settings, tools): return Sketch(settings['INK'])\n"
     )
     monkeypatch.setattr("core.providers.__path__", [str(tmp_path)])
-    adapter = connect("sketch", {"PROVIDERS__SKETCH__INK": "black"}, http, aws.secretsmanager())
-    assert adapter.buy(GENERATION, (), request_id="r-1", user="pseudonym", timeout=1).images == (b"black",)
+    adapter = connect("sketch", {"INK": "black"}, Tools(http, aws.secretsmanager()))
+    assert adapter.buy(order(GENERATION)).images == (b"black",)

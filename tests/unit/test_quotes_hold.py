@@ -51,8 +51,9 @@ def picture(size: tuple[int, int]) -> Image.Image:
 
 
 def sizes_of(family: catalog.Family) -> list[str | None]:
+    assert family.size
     auto = ["auto"] if family.size.auto else []
-    return [None, *auto, *(family.size.fixed or SIZES)]
+    return [None, *auto, *(family.size.listed or SIZES)]
 
 
 def fits(family: catalog.Family, inputs: list[tuple[int, int]]) -> bool:
@@ -62,7 +63,7 @@ def fits(family: catalog.Family, inputs: list[tuple[int, int]]) -> bool:
 
 
 def compare(model: str, prompt: str, inputs: list[tuple[int, int]], parameters: dict[str, Any]) -> None:
-    found = catalog.load().find(model)
+    found = catalog.load("openai").find(model)
     assert found
     family = found.rules
     operation: Any = "edit" if inputs else "generation"
@@ -83,9 +84,9 @@ def compare(model: str, prompt: str, inputs: list[tuple[int, int]], parameters: 
         assert actual_cost(None, request, family.prices) == charged == quoted.upper_bound
 
 
-@pytest.mark.parametrize("model", catalog.load().models)
+@pytest.mark.parametrize("model", catalog.load("openai").models)
 def test_for_every_model_size_quality_number_and_input(model: str) -> None:
-    found = catalog.load().find(model)
+    found = catalog.load("openai").find(model)
     assert found
     family = found.rules
     qualities: list[str | None] = [None, *family.parameters["quality"].values]
@@ -104,7 +105,9 @@ def test_for_every_model_size_quality_number_and_input(model: str) -> None:
 
 @given(st.text(min_size=1, max_size=400), st.integers(40, 240), st.integers(40, 240), st.sampled_from(["low", "max"]))
 def test_for_any_prompt_and_any_size(prompt: str, width: int, height: int, quality: str) -> None:
-    flexible = catalog.load().families["gpt-image-2.6"].size.flexible
+    rule = catalog.load("openai").families["gpt-image-2.6"].size
+    assert rule
+    flexible = rule.flexible
     assert flexible
     width, height = width * 16, height * 16
     allowed = flexible.min_pixels <= width * height <= flexible.max_pixels
@@ -113,7 +116,7 @@ def test_for_any_prompt_and_any_size(prompt: str, width: int, height: int, quali
 
 
 def test_auto_is_bound_by_the_dearest_size_there_is() -> None:
-    family = catalog.load().families["gpt-image-2.6"]
+    family = catalog.load("openai").families["gpt-image-2.6"]
     bound = quote(Request("generation", "x", "gpt-image-2.6-flare", {"quality": "max"}, {}), family, 0).upper_bound
     for size in SIZES[1:]:
         each = Request("generation", "x", "gpt-image-2.6-flare", {"quality": "max", "size": size}, {})

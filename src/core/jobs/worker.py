@@ -16,7 +16,7 @@ from tempfile import TemporaryFile
 from botocore.exceptions import BotoCoreError, ClientError
 
 from core.budgets import buying_stopped
-from core.catalog import Catalog
+from core.catalog import Catalog, Model
 from core.errors import Hint, Problem
 from core.images.input_storage import InputGone, InputStore
 from core.images.model import Image, NotAnImage, describe, new_image_id
@@ -34,7 +34,7 @@ from core.jobs.store import JobChanged, JobStore, StoreBusy
 from core.ledger.store import LedgerStore
 from core.metrics import measure
 from core.pricing import ProviderReport, actual_cost
-from core.providers import ImageProvider, InDoubt, InputFile, NotBought, ProviderResult, Refused
+from core.providers import ImageProvider, InDoubt, InputFile, NotBought, Order, ProviderResult, Refused
 from core.queues import MAX_DELAY_SECONDS, JobQueue
 from core.requests import Input
 
@@ -128,7 +128,8 @@ class Worker:
     def _buy(self, job: Job, time_left: Callable[[], float]) -> None:
         try:
             with ExitStack() as open_files:
-                provider = self._provider_of(job)
+                model = self._model_of(job)
+                provider = self._provider(model.provider)
                 with _errors_measured():
                     provider.prepare()
                 inputs = [self._open(image, open_files) for image in job.request.inputs]
@@ -141,11 +142,10 @@ class Worker:
                     log.warning("canceled, or the lease was lost, before buying", extra={"job_id": job.id})
                     return
                 timeout = time_left() - STORING_RESERVE_SECONDS
+                order = Order(job.request, model, inputs, job.request_id, job.pseudonym, timeout)
                 with _errors_measured():
                     started = time.monotonic()
-                    result = provider.buy(
-                        job.request, inputs, request_id=job.request_id, user=job.pseudonym, timeout=timeout
-                    )
+                    result = provider.buy(order)
                     measure("UpstreamSeconds", time.monotonic() - started, job.request.model)
         except NotBought as outcome:
             self._try_again_later(job, outcome, time_left)
@@ -170,13 +170,13 @@ class Worker:
         model = self._catalog.find(job.request.model)
         return replace(report, charge=actual_cost(report.usage, job.request, model.rules.prices)) if model else report
 
-    def _provider_of(self, job: Job) -> ImageProvider:
+    def _model_of(self, job: Job) -> Model:
         model = self._catalog.find(job.request.model)
         if model is None:
             raise Refused(
                 Problem(404, "invalid_request_error", "model_not_found", "The model has been removed from the catalog.")
             )
-        return self._provider(model.rules.provider)
+        return model
 
     def _open(self, image: Input, open_files: ExitStack) -> InputFile:
         """An input as a file on disk, since sixteen large ones do not fit in memory."""

@@ -10,6 +10,7 @@ import hashlib
 import io
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from tempfile import TemporaryFile
@@ -17,7 +18,7 @@ from tempfile import TemporaryFile
 from botocore.exceptions import BotoCoreError, ClientError
 
 from core.callers.model import Caller
-from core.catalog import Model
+from core.catalog import Inputs, Model
 from core.errors import InvalidRequest, NotFound
 from core.images import names
 from core.images.download import fetch
@@ -138,6 +139,7 @@ class InputCollector:
                     stored[source.param] = self._keep(checked, folder)
                 else:
                     waiting[source.param] = checked
+        _check_together([*stored.values(), *(each.found for each in waiting.values())], model)
         stored |= {param: self._keep(checked, folder) for param, checked in waiting.items()}
         return tuple(stored[source.param] for source in asked.sources), tuple(warnings)
 
@@ -265,8 +267,37 @@ def _check(inspected: Inspected, model: Model, source: NamedSource) -> None:
             param=source.param,
             code="image_file_too_large",
         )
+    if fault := _pixel_fault(inspected, rules):
+        raise InvalidRequest(f"{name} is {inspected.dimensions}; '{model.name}' accepts {fault}.", param=source.param)
     if rules.square and inspected.width != inspected.height:
         raise InvalidRequest(
             f"{name} is {inspected.dimensions}; '{model.name}' accepts only square images.",
             param=source.param,
         )
+
+
+def _check_together(inputs: Sequence[Input | _Found], model: Model) -> None:
+    rules = model.rules.inputs
+    total = sum(each.size for each in inputs)
+    if rules and rules.max_total_bytes is not None and total > rules.max_total_bytes:
+        raise InvalidRequest(
+            f"The input images have {total} bytes together; '{model.name}' accepts at most {rules.max_total_bytes}.",
+            param="image",
+            code="image_file_too_large",
+        )
+
+
+def _pixel_fault(inspected: Inspected, rules: Inputs) -> str | None:
+    """The limit of the pixels that an image is outside of."""
+    edges, pixels = sorted((inspected.width, inspected.height)), inspected.width * inspected.height
+    if rules.min_edge is not None and edges[0] < rules.min_edge:
+        return f"edges of at least {rules.min_edge} pixels"
+    if rules.max_edge is not None and edges[1] > rules.max_edge:
+        return f"edges of at most {rules.max_edge} pixels"
+    if rules.min_pixels is not None and pixels < rules.min_pixels:
+        return f"at least {rules.min_pixels} pixels"
+    if rules.max_pixels is not None and pixels > rules.max_pixels:
+        return f"at most {rules.max_pixels} pixels"
+    if rules.max_ratio is not None and edges[1] > rules.max_ratio * edges[0]:
+        return f"a ratio of the edges of at most {rules.max_ratio:g}:1"
+    return None

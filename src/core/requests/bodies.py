@@ -29,6 +29,10 @@ Notes = Annotated[
 ]
 
 
+# Values of the settings that are peculiar to a model; what it accepts, the catalog says.
+Options = Annotated[dict[Annotated[str, Field(min_length=1, max_length=64)], Any], Field(max_length=16)]
+
+
 class _MetadataFilter(Body):
     metadata: Notes
 
@@ -40,6 +44,19 @@ def read_metadata(document: Mapping[str, Any] | str) -> Metadata:
         InvalidRequest: it is outside its limits.
     """
     return _MetadataFilter.read({"metadata": _notes(document) if isinstance(document, str) else document}).metadata
+
+
+class _OptionsOnly(Body):
+    options: Options
+
+
+def read_options(text: str) -> dict[str, Any]:
+    """Options outside of a body, as JSON text.
+
+    Raises:
+        InvalidRequest: it is not an object, or has too many names.
+    """
+    return _OptionsOnly.read({"options": _notes(text)}).options
 
 
 class Reasoning(Body):
@@ -91,6 +108,8 @@ class ImageSettings(Body):
     """Only for `output_format` `svg`."""
     style: str | None = None
     """Only for dall-e-3."""
+    options: Options | None = None
+    """Settings that only this model has, by name: `GET /models/{name}` lists them."""
     safety_identifier: str | None = None
     """Passed on to the provider unchanged."""
     user: str | None = None
@@ -402,7 +421,7 @@ def _put(document: dict[str, Any], name: str, path: list[str], text: str) -> Non
             raise _duplicate(name)
     if path[-1] in parent:
         raise _duplicate(name)
-    parent[path[-1]] = _notes(text) if path == ["metadata"] else _typed(path[0], text)
+    parent[path[-1]] = _notes(text) if path in (["metadata"], ["options"]) else _typed(path[0], text)
 
 
 def _typed(name: str, text: str) -> str | int | bool:
@@ -415,7 +434,7 @@ def _typed(name: str, text: str) -> str | int | bool:
 
 
 def _notes(text: str) -> Any:
-    """Metadata in one field, as JSON; a text that is not is refused by the body."""
+    """An object in one field, as JSON; a text that is not is refused by the body."""
     try:
         return load_json(text)
     except InvalidJson:

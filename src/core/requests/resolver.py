@@ -11,7 +11,7 @@ from core.catalog import Catalog, Model, Operation, Successor
 from core.errors import InvalidRequest, ModelNotFound
 from core.requests import CheckedRequest, Parameters, Request, RequestWarning
 from core.requests.bodies import ImageRequest
-from core.requests.rules import check, check_inputs
+from core.requests.rules import check, check_inputs, options_as_numbers
 from core.settings import RetiredPolicy
 
 
@@ -48,13 +48,11 @@ class Resolver:
         """
         given = dict(image_request.parameters)
         _refuse_streaming(given)
-        if "prompt" not in given:
-            raise InvalidRequest(
-                "Missing required parameter: 'prompt'.", param="prompt", code="missing_required_parameter"
-            )
-        prompt: str = given.pop("prompt")
+        prompt: str | None = given.pop("prompt", None)
         name: str = given.pop("model", (caller and caller.only_model) or self.policy.default_model)
         asked = self.find(name, today)
+        if "options" in given:
+            given["options"] = options_as_numbers(given["options"], asked)
         check(operation, asked, prompt, given)
         model = self._running(asked, today)
         successor = None if model is asked else asked.successor
@@ -75,14 +73,14 @@ class Resolver:
                 )
         request = Request(
             operation=operation,
-            prompt=prompt,
+            prompt=prompt or "",
             model=model.name,
             parameters=parameters,
             requested={"model": name, **given},
             warnings=(
                 *self._lifecycle_warnings(asked, model, changes, today),
                 *warnings,
-                *_provider_warnings(model, parameters),
+                *_provider_warnings(model, prompt, parameters),
             ),
             metadata=image_request.metadata,
         )
@@ -128,7 +126,7 @@ class Resolver:
         return ()
 
     def _with_defaults(
-        self, operation: Operation, model: Model, prompt: str, given: Parameters, caller: Caller | None
+        self, operation: Operation, model: Model, prompt: str | None, given: Parameters, caller: Caller | None
     ) -> tuple[Parameters, tuple[RequestWarning, ...]]:
         """The parameters with the defaults of the caller's key or the deployment, where the request names none.
 
@@ -191,12 +189,15 @@ def _set_old_defaults(successor: Successor, given: Parameters, parameters: Param
     return [f"'{name}' was set to {value}" for name, value in missing.items()]
 
 
-def _provider_warnings(model: Model, parameters: Parameters) -> tuple[RequestWarning, ...]:
-    """Warnings about what the provider may refuse."""
+def _provider_warnings(model: Model, prompt: str | None, parameters: Parameters) -> tuple[RequestWarning, ...]:
+    """Warnings about what the provider may refuse, or is not told."""
     warnings: tuple[RequestWarning, ...] = ()
     if not model.known:
         text = f"'{model.name}' is not in Easel's catalog; it was checked against the rules of {model.family_name}."
         warnings += (RequestWarning("unknown_model", text, "model"),)
+    if prompt and model.rules.prompt == "unused":
+        text = f"'{model.name}' works without a prompt; yours was not used."
+        warnings += (RequestWarning("prompt_not_used", text, "prompt"),)
     for name, values in model.rules.preview.items():
         if parameters.get(name) in values:
             text = f"{name} {parameters[name]} is a preview feature of '{model.name}'; the provider may refuse it."

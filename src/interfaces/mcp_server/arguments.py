@@ -14,7 +14,7 @@ from core.images import names
 from core.images.inspection import MAX_BYTES
 from core.images.model import IMAGE_ID
 from core.jobs.model import JOB_ID
-from core.requests.bodies import Svg
+from core.requests.bodies import Svg, read_options
 from interfaces.mcp_server import lenient
 from interfaces.mcp_server.tool_schemas import Schema, input_schema
 
@@ -72,6 +72,11 @@ ImageId = Annotated[str, BeforeValidator(_image_id), Field(pattern=f"^{IMAGE_ID}
 JobId = Annotated[str, Field(pattern=f"^{JOB_ID}$")]
 
 
+def _as_json(value: Any) -> Any:
+    """An object as the text that the schema asks for: strict clients take no object of unknown properties."""
+    return json.dumps(value) if isinstance(value, dict) else value
+
+
 class _Prompt(Arguments):
     prompt: str = Field(min_length=1, max_length=32000)
     """What the image shows: subject, style, composition, light, and any text in it, in quotes."""
@@ -104,10 +109,19 @@ class _Settings(_Prompt):
     """Milliseconds a frame of a gif is shown."""
     svg: Svg | None = None
     """Which model writes the svg; required for output_format svg."""
+    options: Annotated[str, BeforeValidator(_as_json)] | None = None
+    """The model's own settings: a JSON object."""
 
     def parameters(self) -> dict[str, Any]:
-        """The parameters as the core knows them."""
-        return self.model_dump(exclude_none=True, include=_SETTINGS)
+        """The parameters as the core knows them.
+
+        Raises:
+            InvalidRequest: the options are no JSON object.
+        """
+        parameters = self.model_dump(exclude_none=True, include=_SETTINGS)
+        if self.options is not None:
+            parameters["options"] = read_options(self.options)
+        return parameters
 
 
 _SETTINGS = set(_Settings.model_fields) | {"input_fidelity"}
@@ -118,11 +132,6 @@ class _Watch(Arguments):
     """How long to wait for the images before returning a job to poll."""
     preview: bool = True
     """Add a small WebP copy of each image for you to look at: about 200 tokens each."""
-
-
-def _as_json(value: Any) -> Any:
-    """An object as the text that the schema asks for: strict clients take no object of unknown properties."""
-    return json.dumps(value) if isinstance(value, dict) else value
 
 
 class _Purchase(_Watch):
