@@ -151,14 +151,16 @@ def test_a_quote_says_that_the_answer_will_not_fit(world: World, by: str) -> Non
         assert all("'n' up to 2" in warning["message"] for warning in quote["easel"]["warnings"])
 
 
-@pytest.mark.parametrize("trouble", ["too large", "gone", "no permission"])
+@pytest.mark.parametrize("trouble", ["too large", "too much beside it", "gone", "no permission"])
 def test_what_was_paid_never_ends_as_an_error_because_of_its_form(
     world: World, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
-    job_id = world.api.accepted(**BODY)
+    job_id = world.api.accepted(**BODY | {"prompt": "😀" * 32000})
     world.jobs.work()
     if trouble == "too large":
         monkeypatch.setattr(forms, "MAX_INLINE_BYTES", 100)
+    elif trouble == "too much beside it":
+        monkeypatch.setattr(forms, "MAX_ANSWER_BYTES", 450_000)  # The prompt alone takes 448,000.
     elif trouble == "gone":
         for stored in boto3.client("s3").list_objects_v2(Bucket="images", Prefix="images/")["Contents"]:
             boto3.client("s3").delete_object(Bucket="images", Key=stored["Key"])

@@ -1,7 +1,6 @@
 """The JSON that callers see: results, jobs, errors."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
@@ -15,6 +14,7 @@ from core.jobs.model import Job
 from core.jobs.wait_estimate import Estimate
 from core.pricing import Quote, Usage
 from core.requests import Request, RequestWarning
+from core.responses.sizes import MAX_ANSWER_BYTES, sent_size
 from core.uploads.store import StoredUpload, Upload, UploadForm
 from core.webhooks.message import Message
 
@@ -26,9 +26,6 @@ IMAGES_DELETED = "images_deleted"
 
 # Characters of a prompt in lists.
 LISTED_PROMPT = 200
-
-# Lambda answers with 6 MB at most. The largest entry, with all of its metadata escaped, has a fortieth of that.
-MAX_PAGE_BYTES = 5_000_000
 
 HTTP_HINTS: Hints = {
     Hint.SEND_AGAIN: "Send the request again.",
@@ -265,7 +262,7 @@ class Answers:
         }
 
     def image_list(
-        self, images: list[Image], next_after: str | None, max_bytes: int = MAX_PAGE_BYTES
+        self, images: list[Image], next_after: str | None, max_bytes: int = MAX_ANSWER_BYTES
     ) -> "schemas.Page[schemas.Image]":
         """A page of images in OpenAI's list shape, with shortened prompts."""
         return _page([_shortened(self.image(image)) for image in images], next_after, max_bytes)
@@ -365,7 +362,7 @@ def deleted(what: "schemas.Deletion", item_id: str) -> "schemas.Deleted":
 
 
 def _page[Entry: (schemas.Job, schemas.Image, schemas.Token)](
-    entries: list[Entry], next_after: str | None, max_bytes: int = MAX_PAGE_BYTES
+    entries: list[Entry], next_after: str | None, max_bytes: int = MAX_ANSWER_BYTES
 ) -> "schemas.Page[Entry]":
     """A page of these entries, or of the first ones if all would not fit into an answer."""
     fitting = list(_fitting(entries, max_bytes))
@@ -380,11 +377,11 @@ def _page[Entry: (schemas.Job, schemas.Image, schemas.Token)](
     }
 
 
-def _fitting[Entry](entries: Iterable[Entry], max_bytes: int) -> Iterator[Entry]:
-    """The first entries, as many as have room. Lambda counts an answer as JSON in JSON, escaped twice."""
+def _fitting[Entry: Mapping[str, object]](entries: Iterable[Entry], max_bytes: int) -> Iterator[Entry]:
+    """The first entries, as many as have room."""
     room = max_bytes
     for entry in entries:
-        room -= len(json.dumps(json.dumps(entry)))
+        room -= sent_size(entry)
         if room < 0:
             return
         yield entry

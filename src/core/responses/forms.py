@@ -16,6 +16,7 @@ from core.errors import InvalidRequest
 from core.images.storage import ImageStore
 from core.jobs.model import Job
 from core.requests import CheckedRequest, Request, RequestWarning
+from core.responses.sizes import MAX_ANSWER_BYTES, sent_size
 
 if TYPE_CHECKING:
     from core.responses import schemas
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 NOT_IN_BASE64 = "not_in_base64"
 ANSWER_TOO_LARGE = "answer_too_large"
 
-# Lambda answers with 6 MB at most. Base64 takes 4 characters for 3 bytes, and the rest of the JSON some kilobytes.
+# Base64 takes 4 characters for 3 bytes, and the rest of an answer usually some kilobytes.
 MAX_INLINE_BYTES = 4_500_000
 
 # What providers usually send for each pixel, in bytes; at the default compression of 100.
@@ -82,14 +83,18 @@ def _excess(checked: CheckedRequest) -> str | None:
     )
 
 
-def add_base64(document: "schemas.ImagesResponse", job: Job, store: ImageStore) -> None:
+def add_base64(
+    document: "schemas.ImagesResponse", job: Job, store: ImageStore, within: "schemas.Job | None" = None
+) -> None:
     """Put the images of a job into its answer as base64; if that is impossible, a warning that says so.
 
-    The URLs stay in either case: what was paid for never ends as an error because of its form.
+    The URLs stay in either case: what was paid for never ends as an error because of its form. `within` is the answer
+    if it is more than the document: it can have a long prompt.
     """
     size = sum(image.size for image in job.images)
-    if size > MAX_INLINE_BYTES:
-        reason = f"they have {size / 1e6:.1f} MB, and an answer can hold {MAX_INLINE_BYTES / 1e6:.1f} MB of images"
+    room = min(MAX_INLINE_BYTES, (MAX_ANSWER_BYTES - sent_size(within or document)) * 3 // 4)
+    if size > room:
+        reason = f"they have {size / 1e6:.1f} MB, and this answer can hold {max(room, 0) / 1e6:.1f} MB of images"
     else:
         try:
             encoded = [base64.b64encode(store.read(image)).decode() for image in job.images]

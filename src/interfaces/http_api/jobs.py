@@ -28,7 +28,7 @@ def job(job_id: str) -> Response[str]:
         message = services().webhook_messages.get(message_id(found)) if found.webhook else None
         document = answers.job(found, message)
         if form == "b64_json" and document["result"]:
-            add_base64(document["result"], found, services().image_store)
+            add_base64(document["result"], found, services().image_store, within=document)
         return answer(200, document)
     if found.status == "queued":
         waiting = answers.queued_job(found, services().wait_estimates.of(found))

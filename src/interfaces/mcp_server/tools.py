@@ -14,7 +14,7 @@ from core.errors import InvalidRequest
 from core.jobs.model import Job
 from core.ledger.dollars import usd
 from core.requests import Request
-from core.responses.builders import MAX_PAGE_BYTES
+from core.responses.sizes import MAX_ANSWER_BYTES
 from interfaces.mcp_server import errors, purchases
 from interfaces.mcp_server.arguments import (
     Arguments,
@@ -48,7 +48,7 @@ from interfaces.mcp_server.tool_schemas import input_schema, output_schema
 Watch = Callable[[Job], None]
 
 # A result holds a list twice, as an object and as text, whose quotes and backslashes are escaped once more.
-_MAX_LIST_BYTES = MAX_PAGE_BYTES // 3
+_MAX_LIST_BYTES = MAX_ANSWER_BYTES // 3
 
 
 @dataclass(frozen=True)
