@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
+from core import aws as functions
 from tests.support.moved_time import Clock
 from tests.support.world import World, aws
 from tests.support.world.mcp_server import McpDoor
@@ -174,6 +175,24 @@ def test_what_is_private_of_a_job_can_be_deleted_however_it_ended(world: World, 
     assert after["easel"]["cost"] == before["easel"]["cost"]
     if end == "succeeded":
         assert after["result"]["data"] == world.api.call("GET", "/images").json()["data"] == []
+
+
+@pytest.mark.parametrize(
+    "step", ["s3.DeleteObject", "dynamodb.TransactWriteItems", "dynamodb.DeleteItem", "dynamodb.PutItem"]
+)
+def test_an_interrupted_deletion_of_a_job_can_be_finished(world: World, step: str) -> None:
+    """The function dies right before one of the requests that delete what is private."""
+    job_id = ended(world, "succeeded")
+    client = functions.s3() if step.startswith("s3") else functions.dynamodb()
+
+    def die(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    with aws.handled(client, f"before-call.{step}", die), pytest.raises(KeyboardInterrupt):
+        world.api.call("DELETE", f"/jobs/{job_id}")
+    assert world.api.call("DELETE", f"/jobs/{job_id}").status == 200
+    assert MARKER not in everything_stored()
+    assert "Contents" not in aws.s3().list_objects_v2(Bucket="images")
 
 
 def test_only_its_owner_deletes_a_job_and_only_when_it_has_ended(world: World) -> None:
