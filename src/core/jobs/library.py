@@ -116,14 +116,14 @@ class ImageLibrary:
             with suppress(NotFound):  # Another call has just deleted it.
                 self.delete(caller, image.id)
         self.delete_inputs(caller, job_id)
-        _until_unchanged(lambda: self._jobs.forget_words(self._lookup.read(caller, job_id)))
+        _until_unchanged(lambda: self._jobs.forget_words(self._finished(caller, job_id)))
         log.info("job deleted", extra={"job_id": job_id})
 
     def _finished(self, caller: Caller, job_id: str) -> Job:
         job = self._lookup.read(caller, job_id)
         if not job.finished:
             raise Conflict(
-                "The job still needs its inputs. Cancel it or wait until it has ended.",
+                "The job still needs what was sent with it. Cancel it, or wait until it has ended.",
                 code="job_not_finished",
                 job_id=job.id,
                 charged=job.charged,
