@@ -24,10 +24,10 @@ def order_of(request: Request, *inputs: InputFile, timeout: float = 5) -> Order:
     return Order(request, model, inputs, request_id="r-1", user="pseudonym", timeout=timeout)
 
 
-def wish(model: str, prompt: str = "an otter", *inputs: InputFile, **parameters: Any) -> Order:
+def wish(model: str, prompt: str = "an otter", *inputs: InputFile, timeout: float = 5, **parameters: Any) -> Order:
     """The order of a generation, or of an edit if it has inputs."""
     operation: Literal["generation", "edit"] = "edit" if inputs else "generation"
-    return order_of(Request(operation, prompt, model, parameters, {"model": model}), *inputs)
+    return order_of(Request(operation, prompt, model, parameters, {"model": model}), *inputs, timeout=timeout)
 
 
 def given(data: bytes, role: Role = "image", content_type: str = "image/png") -> InputFile:
