@@ -107,7 +107,7 @@ def wish_of(model: str, document: Any) -> Wish:
                 texts.append(_typed("text", part["text"], str))
             if "inlineData" in part:
                 images.append(_image(part["inlineData"]))
-    if not texts and not images:
+    if not any(texts) and not images:
         raise Invalid("* GenerateContentRequest.contents: contents.parts must not be empty.")
     if len(images) > _MAX_IMAGES:
         raise Invalid(f"Too many images: the model accepts at most {_MAX_IMAGES}.")
