@@ -1,7 +1,7 @@
 """Requests at random for the providers that are not OpenAI's, judged by Easel's rules and by the simulator's.
 
-What Easel lets through is bought by its adapter. What Easel refuses is said to the provider in the provider's own
-words, which are written here from its documents, not with the adapter.
+What Easel lets through is bought by its adapter, for what it books and at most for what it quoted. What Easel refuses
+is said to the provider in the provider's own words, which are written here from its documents, not with the adapter.
 """
 
 import base64
@@ -25,6 +25,7 @@ from core import aws, catalog
 from core.catalog import Model, Option
 from core.errors import EaselError
 from core.images.inspection import inspect
+from core.pricing import actual_cost, quote
 from core.providers import ImageProvider, InputFile, NotBought, Order, Refused, Tools, connect
 from core.requests.bodies import edit_of_json, generation_of_json
 from core.requests.resolver import ModelPolicy, Resolver
@@ -70,8 +71,9 @@ class Api:
 
     draws_without_a_prompt = False
 
-    def __init__(self, name: str, adapter: ImageProvider, unlike: dict[str, list[Any]]) -> None:
+    def __init__(self, name: str, simulator: Simulator, adapter: ImageProvider, unlike: dict[str, list[Any]]) -> None:
         self.adapter = adapter
+        self._simulator = simulator
         self._unlike = unlike
         self._catalog = catalog.load(name)
         first = next(iter(self._catalog.models))
@@ -100,9 +102,14 @@ class Api:
         except EaselError as refusal:
             return not self.takes(wish), f"refused: {refusal.problem.message}"
         try:
-            (image,) = self.adapter.buy(order).images
+            result = self.adapter.buy(order)
         except (Refused, NotBought) as outcome:
             return False, f"accepted: {outcome}"
+        (image,), charged = result.images, self._simulator.calls()[-1]["charged_micro_usd"]
+        rules = order.model.rules
+        booked = actual_cost(result.report.usage, order.request, rules.prices)
+        if not booked == charged <= quote(order.request, rules, len(wish["images"])).upper_bound:
+            return False, f"accepted: for {charged}, booked {booked}"
         made, size = inspect(bytes(image), name="it", param="it"), order.request.parameters.get("size", "auto")
         return size in ("auto", f"{made.width}x{made.height}"), "accepted"
 
@@ -182,10 +189,14 @@ class GeminiApi(Api):
 
     draws_without_a_prompt = True
 
-    def __init__(self, url: str, http: httpx.Client, adapter: ImageProvider) -> None:
-        unlike = {"prompt": ["", None, 7, "x" * 32_000], "images": [1, 2], "output_format": ["png", "jpeg", "bmp"]}
-        super().__init__("gemini", adapter, unlike)
-        self._http, self._url = http, url
+    def __init__(self, simulator: Simulator, http: httpx.Client, adapter: ImageProvider) -> None:
+        unlike: dict[str, list[Any]] = {
+            "prompt": ["", None, 7, "x" * 32_000],
+            "images": [1, 2],
+            "output_format": ["png", "jpeg", "bmp"],
+        }
+        super().__init__("gemini", simulator, adapter, unlike)
+        self._http, self._url = http, simulator.url
 
     def takes(self, wish: Wish) -> bool:
         config = {name: value for name, value in wish.items() if name in ("quality", "background", "svg", "options")}
@@ -208,18 +219,18 @@ class GeminiApi(Api):
 class BedrockApi(Api):
     """Amazon's, asked as its documents say."""
 
-    def __init__(self, adapter: ImageProvider) -> None:
+    def __init__(self, simulator: Simulator, adapter: ImageProvider) -> None:
         unlike: dict[str, list[Any]] = {
             "prompt": ["", None, 7, "x" * 10_000, "x" * 10_001],
             "images": [1, 2, 3],
             "output_format": ["webp", "bmp", "PNG"],
         }
-        super().__init__("bedrock", adapter, unlike)
+        super().__init__("bedrock", simulator, adapter, unlike)
         self._names = {name: model.sent_as for name, model in self._catalog.models.items()}
         self._client = aws.bedrock_runtime("us-west-2", 60)
 
     def takes(self, wish: Wish) -> bool:
-        name = self._names.get(wish["model"], wish["model"])
+        name = self._names.get(wish["model"]) or str(wish["model"])
         model = BEDROCK.get(name)
         others = (
             "quality",
@@ -256,7 +267,7 @@ def gemini() -> Iterator[Api]:
     with _simulator() as simulator, httpx.Client() as http, fake.played():
         fake.secretsmanager().create_secret(Name="gemini", SecretString="AIza-simulated")
         settings = {"BASE_URL": f"{simulator.url}/v1beta", "SECRET_ARN": "gemini"}
-        yield GeminiApi(simulator.url, http, connect("gemini", settings, Tools(http, fake.secretsmanager())))
+        yield GeminiApi(simulator, http, connect("gemini", settings, Tools(http, fake.secretsmanager())))
 
 
 @contextmanager
@@ -266,7 +277,7 @@ def bedrock() -> Iterator[Api]:
     tools: Any = None
     with _simulator() as simulator, pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", simulator.url)
-        yield BedrockApi(connect("bedrock", {"REGION": "us-west-2"}, tools))
+        yield BedrockApi(simulator, connect("bedrock", {"REGION": "us-west-2"}, tools))
 
 
 APIS: dict[str, Callable[[], Any]] = {"gemini": gemini, "bedrock": bedrock}
@@ -324,7 +335,7 @@ def _value(chance: random.Random, option: Option) -> Any:
 
 
 def _wrong(option: Option) -> list[Any]:
-    anything = [True, False, None, [], {}, {"a": 1}, "", "x" * 10_001]
+    anything: list[Any] = [True, False, None, [], {}, {"a": 1}, "", "x" * 10_001]
     if option.kind == "text":
         return [*anything, 7, 0.5, *(["none of them"] if option.values else [])]
     more = [option.max + 1, option.min - 1, 10**30, -(10**30), 1e300, "many", "1e3", "0x10", f"{option.max + 1:f}"]
