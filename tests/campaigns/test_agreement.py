@@ -1,4 +1,4 @@
-"""Thousands of requests for each provider, judged by Easel and by the simulator (see tests/support/agreement)."""
+"""Thousands of requests for each provider, judged by Easel and by the simulator (see tests/support/agreement.py)."""
 
 import pytest
 
