@@ -139,7 +139,8 @@ def _read(document: dict[str, Any], where: str) -> Recipe:
         recipe = Recipe.read(document)
     except InvalidRequest as error:
         raise _wrong(where, error.problem.message, error.problem.param) from None
-    if not recipe.prompt and not recipe.material:
+    # Some models need no prompt; the others' rules ask for it.
+    if not recipe.prompt and not recipe.material and not recipe.model:
         raise _wrong(where, "it has no prompt, and recipes from several places are never merged", "prompt")
     return recipe
 

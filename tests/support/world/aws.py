@@ -132,7 +132,6 @@ def create_resources() -> dict[str, str]:
         "EASEL_JOBS_QUEUE_URL": sqs().create_queue(QueueName="jobs")["QueueUrl"],
         "EASEL_DROPS_QUEUE_URL": sqs().create_queue(QueueName="drops")["QueueUrl"],
         "EASEL_WEBHOOKS_QUEUE_URL": sqs().create_queue(QueueName="webhooks")["QueueUrl"],
-        "EASEL_PROVIDERS": "openai",
         "EASEL_TOKEN_SECRET_ARN": _secret("tokens", "0" * 64),
         "PROVIDERS__OPENAI__SECRET_ARN": _secret("easel/openai", "sk-simulated"),
         "PROVIDERS__GEMINI__SECRET_ARN": _secret("easel/gemini", "AIza-simulated"),
