@@ -60,10 +60,10 @@ def test_a_model_counts_its_days_and_stays_listed_when_they_are_over() -> None:
         "state": "retiring",
         "retired_on": "2026-12-01",
         "days_left": 9,
-        "successor": "gpt-image-2.6-flare",
+        "successor": "gpt-image-2.5-flare",
     }
     over = listed(AFTER)["gpt-image-1.5"]["lifecycle"]
-    assert (over["state"], over["days_left"], over["successor"]) == ("retired", 0, "gpt-image-2.6-flare")
+    assert (over["state"], over["days_left"], over["successor"]) == ("retired", 0, "gpt-image-2.5-flare")
 
 
 def test_a_value_the_provider_may_refuse_is_marked() -> None:
@@ -90,7 +90,8 @@ def test_models_need_a_key(world: World) -> None:
     [
         ("gpt-image-1", "gpt-image-1", 403),
         ("gpt-image-2.6-flare", "gpt-image-1", 403),
-        ("gpt-image-2", "gpt-image-1", 202),
+        ("gpt-image-2.5-flare", "gpt-image-1", 202),
+        ("gpt-image-2", "gpt-image-1", 403),
         ("gpt-image-2.6-flare", "gpt-image-2.6-flare", 202),
         ("gpt-image-2", "gpt-image-2.6-flare", 403),
     ],
