@@ -8,7 +8,7 @@ from core.images.model import ANSWER_FORMS
 from core.jobs.filters import STATUSES
 from interfaces.http_api import images, jobs, models, purchases, service, tokens, uploads, usage
 from openapi import errors
-from openapi.examples import IMAGE_ID, JOB_ID, MODEL, PROMPT, TOKEN_ID, UPLOAD_ID
+from openapi.examples import IMAGE_ID, JOB_ID, MODEL, PROMPT, PROVIDER, TOKEN_ID, UPLOAD_ID
 from openapi.schemas import Schema, reference
 
 ROUTERS = {
@@ -183,6 +183,7 @@ PATH_PARAMETERS: dict[str, Schema] = {
     "job_id": {"type": "string", "pattern": "^job_[0-9a-f]{32}$", "examples": [JOB_ID]},
     "image_id": {"type": "string", "pattern": "^img_[0-9a-f]{32}$", "examples": [IMAGE_ID]},
     "name": {"type": "string", "maxLength": 128, "examples": [MODEL]},
+    "provider": {"type": "string", "maxLength": 32, "examples": [PROVIDER]},
     "token_id": {"type": "string", "pattern": "^tok_[0-9a-f]{32}$", "examples": [TOKEN_ID]},
     "upload_id": {"type": "string", "pattern": "^file_[0-9a-f]{32}$", "examples": [UPLOAD_ID]},
 }
@@ -399,6 +400,13 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
         answers={"200": Answer("The model.", "Model", "Model")},
         errors=(errors.ANY_CALL, errors.A_MODEL_NAME, errors.THE_GATEWAY),
         curl=f"""curl {_EASEL}/models/{MODEL}" {_KEY}""",
+    ),
+    models.model_of_provider: Operation(
+        id="retrieveModelOfProvider",
+        summary="Read the capabilities of a provider's model",
+        answers={"200": Answer("The model.", "Model", "Model")},
+        errors=(errors.ANY_CALL, errors.A_MODEL_NAME, errors.THE_GATEWAY),
+        curl=f"""curl {_EASEL}/models/{PROVIDER}/{MODEL}" {_KEY}""",
     ),
     usage.usage: Operation(
         id="retrieveUsage",
