@@ -97,7 +97,7 @@ down: ## stop what `make up` started
 
 # Tests and checks.
 
-.PHONY: test test-fast test-clients test-campaigns test-all coverage faults check bench format
+.PHONY: test test-fast test-clients test-campaigns test-all coverage faults check prices bench format
 # Two processes, each with its own stack, since end-to-end tests mostly wait. The order of the folders puts the longest
 # files first; pytest-xdist's own order, by number of tests, would run the longest last.
 LAYERS := tests/e2e tests/clients tests/contract tests/deployment tests/integration tests/unit
@@ -148,6 +148,10 @@ check: ## check format, lint, types, import direction, breaking API changes, wor
 	@$(call quietly,zizmor,$(BIN)/zizmor --offline --pedantic --no-progress .github)
 	@$(BIN)/pytest tests/deployment/template
 
+prices: ## compare the catalog's prices and shutdown dates with a public list
+	$(call need,dev prices)
+	@$(BIN)/python -m local.prices .venv-prices
+
 bench: ## benchmark cold starts, and reading the provider's answer
 	$(call need,dev)
 	@$(BIN)/python -m bench.cold_start
@@ -189,7 +193,7 @@ openapi: ## regenerate the API description and the schema of recipes
 requirements: ## update the pinned requirements to the newest versions
 	$(call need,dev)
 	$(COMPILE) -o src/requirements.txt pyproject.toml
-	for name in dev sam ministack checkov lambda openai-1 openai-2 clients litellm; do \
+	for name in dev sam ministack checkov lambda openai-1 openai-2 clients litellm prices; do \
 		$(COMPILE) -o requirements/$$name.txt requirements/$$name.in; done
 	cd tests/e2e/sdks/node && npm install --package-lock-only --save-exact openai@latest
 

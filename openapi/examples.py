@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MODEL = "gpt-image-2"
+PROVIDER = "openai"
 PROMPT = "a lighthouse at dawn"
 JOB_ID = "job_0fa34cee6f3ed6288fa168639aeabf2c"
 IMAGE_ID = "img_9086eaf794fa80d2081fe595d69b09e5"

@@ -8,7 +8,7 @@ from core.images.model import ANSWER_FORMS
 from core.jobs.filters import STATUSES
 from interfaces.http_api import images, jobs, models, purchases, service, tokens, uploads, usage
 from openapi import errors
-from openapi.examples import IMAGE_ID, JOB_ID, MODEL, PROMPT, TOKEN_ID, UPLOAD_ID
+from openapi.examples import IMAGE_ID, JOB_ID, MODEL, PROMPT, PROVIDER, TOKEN_ID, UPLOAD_ID
 from openapi.schemas import Schema, reference
 
 ROUTERS = {
@@ -181,6 +181,7 @@ PATH_PARAMETERS: dict[str, Schema] = {
     "job_id": {**_id_of("job"), "examples": [JOB_ID]},
     "image_id": {**_id_of("img"), "examples": [IMAGE_ID]},
     "name": {"type": "string", "maxLength": 128, "examples": [MODEL]},
+    "provider": {"type": "string", "maxLength": 32, "examples": [PROVIDER]},
     "token_id": {**_id_of("tok"), "examples": [TOKEN_ID]},
     "upload_id": {**_id_of("file"), "examples": [UPLOAD_ID]},
 }
@@ -404,6 +405,13 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
         answers={"200": Answer("The model.", "Model", "Model")},
         errors=(errors.ANY_CALL, errors.A_MODEL_NAME, errors.THE_GATEWAY),
         curl=f"""curl {_EASEL}/models/{MODEL}" {_KEY}""",
+    ),
+    models.model_of_provider: Operation(
+        id="retrieveModelOfProvider",
+        summary="Read the capabilities of a provider's model",
+        answers={"200": Answer("The model.", "Model", "Model")},
+        errors=(errors.ANY_CALL, errors.A_MODEL_NAME, errors.THE_GATEWAY),
+        curl=f"""curl {_EASEL}/models/{PROVIDER}/{MODEL}" {_KEY}""",
     ),
     usage.usage: Operation(
         id="retrieveUsage",

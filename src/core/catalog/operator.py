@@ -1,4 +1,4 @@
-"""The operator's own providers: servers that speak the API of a provider that Easel knows, such as Azure or a proxy.
+"""The operator's own providers: servers that speak the API of a provider that Easel knows, such as a proxy.
 
 They are data in providers.json, beside the packages; docs/providers.md describes it.
 """
@@ -126,12 +126,13 @@ class OwnProvider(Row):
 _file = TypeAdapter(dict[ProviderName, OwnProvider])
 
 
-def own_providers(path: Path = FILE) -> dict[str, OwnProvider]:
-    """The operator's providers.
+def own_providers(path: Path | None = None) -> dict[str, OwnProvider]:
+    """The operator's providers, from FILE unless another is given.
 
     Raises:
         OperatorFileError: the file is not valid.
     """
+    path = path or FILE
     try:
         return _file.validate_json(path.read_bytes())
     except ValidationError as error:

@@ -68,7 +68,7 @@ def vary() -> Response[str]:
     call = Call(routes.current_event)
     call.caller(services())
     raise EndpointRetired(
-        "Image variations were retired with dall-e-2. Send the image to POST /v1/images/edits with a prompt such as "
+        "OpenAI has retired image variations. Send the image to POST /v1/images/edits with a prompt such as "
         "'A variation of this image'."
     )
 
