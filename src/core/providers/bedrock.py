@@ -30,6 +30,7 @@ from core.providers.image_stream import ParsedBody, read_images, starts_after
 from core.providers.outcomes import (
     moderated,
     no_image,
+    no_such_model,
     out_of_quota,
     overloaded,
     permission_denied,
@@ -179,8 +180,7 @@ def _outcome(error: ClientError) -> Exception:
     if code == _QUOTA:
         return out_of_quota()
     if status == 404:
-        gone = "The provider has no such model in this deployment's region, or no longer."
-        return Refused(problem(404, "model_not_found", gone, type="invalid_request_error"))
+        return no_such_model("The provider has no such model in this deployment's region, or no longer.")
     if 400 <= status < 500 and status not in _MAYBE_ACCEPTED:
         return Refused(rejected(status, message))
     return InDoubt(f"The provider failed with {code or 'an error without a name'}.")
