@@ -293,6 +293,32 @@ def test_a_picture_that_was_paid_for_is_kept_whatever_else_is_said(http: httpx.C
 def test_an_account_that_is_limited_is_the_operators_business(http: httpx.Client) -> None:
     respx.post(CALL).mock(return_value=answer(finished="PUP_LIMITED_DISABLED"))
     assert meaning(outcome_of(shop(http), wish(MODEL))) == (Refused, "provider_permission_denied", False)
+    respx.post(CALL).mock(return_value=answer(finished="PUP_LIMITED_DISABLED", usage=CHARGED))
+    assert meaning(outcome_of(shop(http), wish(MODEL))) == (Refused, "provider_result_empty", True)
+
+
+@pytest.mark.parametrize(
+    ("reply", "elsewhere"),
+    [
+        (error(404, "NOT_FOUND"), True),
+        (error(400, "FAILED_PRECONDITION"), True),
+        (limited("58s", "GenerateRequestsPerDayPerProjectPerModel"), True),
+        (INVALID_KEY, True),
+        (error(400, "INVALID_ARGUMENT"), False),
+        (answer(finished="IMAGE_SAFETY"), False),
+        (answer(finished="NO_IMAGE"), False),
+        (answer(finished="NO_IMAGE", usage=CHARGED), False),
+        (answer(finished="PUP_LIMITED_DISABLED", usage=CHARGED), False),
+    ],
+)
+@respx.mock
+def test_another_provider_is_asked_only_if_this_one_sells_nothing_to_anybody(
+    http: httpx.Client, reply: httpx.Response, elsewhere: bool
+) -> None:
+    respx.post(CALL).mock(return_value=reply)
+    outcome = outcome_of(shop(http), wish(MODEL))
+    assert isinstance(outcome, Refused)
+    assert outcome.elsewhere == elsewhere
 
 
 # Errors.

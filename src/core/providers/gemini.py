@@ -181,7 +181,7 @@ def _result(body: ParsedBody) -> ProviderResult:
         raise Refused(moderated("output", (str(finished),), charged=charged), report if charged else None)
     if not candidate:
         raise InDoubt("The provider answered without an image and without a reason.")
-    if finished == _ACCOUNT_LIMITED:
+    if finished == _ACCOUNT_LIMITED and not charged:
         raise permission_denied()
     pictures = list(_pictures(candidate, body))
     if not pictures or finished in _UNFINISHED:
