@@ -41,13 +41,13 @@ class Keys:
 
 @dataclass(frozen=True)
 class Providers:
-    """The providers of a deployment: parameters of the template, and the operator's own for src/providers.json.
+    """The providers of a deployment: parameters of the template, and what is packed in place of src/providers.json.
 
     `bedrock_url` takes the place of Amazon Bedrock.
     """
 
     parameters: Mapping[str, str]
-    own: Mapping[str, Any] = field(default_factory=dict)
+    own: Mapping[str, Any] | None = None
     bedrock_url: str | None = None
 
 
@@ -92,4 +92,4 @@ def simulated(url: str, keys: Keys, store: Store) -> Providers:
 
 def bedrock_alone(url: str) -> Providers:
     """Amazon Bedrock and no other, so no key and no secret."""
-    return Providers({"BedrockEnabled": "true"}, bedrock_url=url)
+    return Providers({"BedrockEnabled": "true"}, own={}, bedrock_url=url)

@@ -28,8 +28,8 @@ from tests.support.probe import Probe, probing
 
 Check = Callable[[Stack, Key, SimulatorControl], bool]
 
-# MiniStack polls queues, follows streams and writes logs by itself, not with the function's role:
-# tests/deployment/template holds these.
+# MiniStack polls queues, follows streams and writes logs by itself, not with the function's role. The simulator plays
+# Bedrock, and cannot know policies. tests/deployment/template holds these.
 NOT_ENFORCED_LOCALLY = {
     "TakeJobs",
     "TakeDeadLetters",
@@ -45,16 +45,20 @@ NOT_ENFORCED_LOCALLY = {
     "WriteAnnouncerLogs",
     "WriteWebhookLogs",
     "WriteDropLogs",
+    "BuyFromBedrock",
+    "BuyThroughBedrocksProfiles",
     "RunOnSchedule",
     "LetAlarmsPublish",
     "DenyInsecureTransport",
 }
 
 
-def post(stack: Stack, key: Key, prefer: str = "wait=6", prompt: str | None = None) -> httpx.Response:
+def post(
+    stack: Stack, key: Key, prefer: str = "wait=6", prompt: str | None = None, model: str = "gpt-image-2.6-flare"
+) -> httpx.Response:
     """Ask for an image; by default of a new prompt, since an equal one would find a job that was lost."""
     prompt = prompt or f"an otter {secrets.token_hex(4)}"
-    body = {"model": "gpt-image-2.6-flare", "prompt": prompt, "quality": "low"}
+    body = {"model": model, "prompt": prompt} | ({"quality": "low"} if "gpt" in model else {})
     return wire.post(
         f"{stack.api_url}/images/generations", json=body, headers=key.headers | {"Prefer": prefer}, timeout=60
     )
@@ -136,6 +140,27 @@ def sweeps(stack: Stack) -> bool:
 
 def an_image_is_made(stack: Stack, key: Key, _: SimulatorControl) -> bool:
     return post(stack, key).status_code == 200
+
+
+def an_image_of_gemini_is_made(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    return post(stack, key, model="gemini-nano-banana-2.1").status_code == 200
+
+
+def an_image_of_an_own_provider_is_made(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    return post(stack, key, model="azure/gpt-image-2").status_code == 200
+
+
+def a_failure_of_a_provider_is_noted(stack: Stack, key: Key, simulator: SimulatorControl) -> bool:
+    def failed_at() -> int:
+        place = {"owner": {"S": "health"}, "name": {"S": "gemini"}}
+        found = stack.client("dynamodb").get_item(TableName=stack.ledger_table, Key=place).get("Item", {})
+        return int(found.get("failed_at", {"N": "0"})["N"])
+
+    before = failed_at()
+    time.sleep(1)  # It is noted to the second.
+    simulator.plan("server_error")
+    post(stack, key, model="gemini-nano-banana-2.1")
+    return failed_at() > before
 
 
 def an_image_can_be_downloaded(stack: Stack, key: Key, _: SimulatorControl) -> bool:
@@ -259,6 +284,17 @@ def the_check_of_models_hears_the_provider(stack: Stack, _: Key, __: SimulatorCo
             return False
         time.sleep(0.5)
     return "FunctionError" not in answer
+
+
+def the_check_of_models_hears_gemini(stack: Stack, key: Key, simulator: SimulatorControl) -> bool:
+    """It asks the providers of models in use."""
+    assert an_image_of_gemini_is_made(stack, key, simulator)
+    return the_check_of_models_hears_the_provider(stack, key, simulator)
+
+
+def the_check_of_models_hears_an_own_provider(stack: Stack, key: Key, simulator: SimulatorControl) -> bool:
+    assert an_image_of_an_own_provider_is_made(stack, key, simulator)
+    return the_check_of_models_hears_the_provider(stack, key, simulator)
 
 
 def a_dead_letter_ends_its_job(stack: Stack, key: Key, _: SimulatorControl) -> bool:
@@ -573,6 +609,9 @@ CHECKS: dict[str, Check] = {
     "ReadJobsToPerform": an_image_is_made,
     "MoveJobsAlong": an_image_is_made,
     "ReadProviderKey": an_image_is_made,
+    "ReadGeminiKey": an_image_of_gemini_is_made,
+    "ReadKeysOfOwnProviders": an_image_of_an_own_provider_is_made,
+    "NoteProvidersHealth": a_failure_of_a_provider_is_noted,
     "StoreImages": an_image_is_made,
     "FindImagesStoredBeforeACrash": stored_images_are_found_after_a_crash,
     "FindStuckJobs": a_lost_job_is_swept_up,
@@ -584,6 +623,8 @@ CHECKS: dict[str, Check] = {
     "PublishEvents": the_end_of_a_job_is_announced,
     "MeasureBudgets": the_sweep_works,
     "ReadProviderKeyToListModels": the_check_of_models_hears_the_provider,
+    "ReadGeminiKeyToListModels": the_check_of_models_hears_gemini,
+    "ReadKeysOfOwnProvidersToListModels": the_check_of_models_hears_an_own_provider,
     "FindModelsInUse": the_check_of_models_hears_the_provider,
     "KeepWebhookMessages": a_webhook_is_attempted,
     "EnqueueWebhooks": a_webhook_is_attempted,
