@@ -2,7 +2,6 @@
 
 import base64
 import copy
-import io
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,6 @@ from typing import Any
 import httpx
 import pytest
 import respx
-from PIL import Image
 
 import core.providers
 from core import aws as clients
@@ -22,7 +20,7 @@ from core import catalog
 from local.simulator import Simulator
 from tests.integration.conftest import OwnProviders
 from tests.support.moved_time import Clock
-from tests.support.pages import Block, block
+from tests.support.pages import Block, block, picture
 from tests.support.permissions import statements_of
 from tests.support.template import TEMPLATE, read
 from tests.support.world import World, deployed
@@ -68,12 +66,6 @@ def merged(base: Any, added: Any) -> Any:
                 result.append(each)
         return result
     return added
-
-
-def picture() -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (1024, 1024), "teal").save(file, "PNG")
-    return file.getvalue()
 
 
 def request(world: World, model: str, **body: Any) -> Any:
