@@ -67,6 +67,11 @@ def model_name(text: str) -> str:
     return text
 
 
+def fallback_name(text: str) -> str | None:
+    """A model of the catalog, or None for `none`."""
+    return None if text == "none" else model_name(text)
+
+
 def web_origin(text: str) -> str:
     """An origin as browsers send it."""
     if not is_web_origin(text):

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from local.simulator.errors import USER_ERROR, ApiError
 
-# When a fault happens: instead of validating the request, or after it was accepted and charged.
-Phase = Literal["refuse", "deliver"]
+# When a fault happens: instead of validating the request, or after it was accepted and charged. To decline is to say
+# with HTTP 200 that there is no image, as only some APIs do.
+Phase = Literal["refuse", "deliver", "decline"]
 
 
 @dataclass(frozen=True)
@@ -102,11 +103,10 @@ KINDS: dict[str, Kind] = {
     ),
     "bad_gateway": Kind("refuse", 502, page=_BAD_GATEWAY_PAGE),
     "gateway_timeout": Kind("refuse", 504, "server_error", None, "The upstream did not answer in time."),
-    # The provider's safety system refuses the finished image; it sends none, or a text in its place. Only the APIs that
-    # say so with HTTP 200 do this; OpenAI's answers as usual.
-    "refused_image": Kind("deliver"),
-    "no_image": Kind("deliver"),
-    "text_only": Kind("deliver"),
+    # The provider's safety system refuses the finished image, or the model sends none, or a text in its place.
+    "refused_image": Kind("decline"),
+    "no_image": Kind("decline"),
+    "text_only": Kind("decline"),
     "slow": Kind("deliver", seconds=5),
     "late": Kind("deliver", seconds=600),
     "reset": Kind("deliver"),

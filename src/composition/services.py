@@ -134,7 +134,9 @@ def services() -> Services:
     return Services(
         authentication=Authenticator(CallerStore(aws.dynamodb(), settings.callers_table), signed_tokens),
         purchases=Purchases(
-            resolver=Resolver(models(), ModelPolicy(default_model(), settings.retired_models, settings.defaults)),
+            resolver=Resolver(
+                models(), ModelPolicy(default_model(), settings.retired_models, settings.defaults, settings.fallbacks)
+            ),
             inputs=InputCollector(
                 images,
                 uploads,

@@ -83,6 +83,7 @@ class ApiSettings(SpendingSettings):
     public_url: str = Field(alias="EASEL_PUBLIC_URL", default="")
     default_quality: str = Field(alias="EASEL_DEFAULT_QUALITY", default="")
     default_size: str = Field(alias="EASEL_DEFAULT_SIZE", default="")
+    fallback_models: str = Field(alias="EASEL_FALLBACKS", default="")
     trusted_image_hosts: str = Field(alias="EASEL_TRUSTED_IMAGE_HOSTS", default="")
     trusted_webhook_hosts: str = Field(alias="EASEL_TRUSTED_WEBHOOK_HOSTS", default="")
     retired_models: RetiredPolicy = Field(alias="EASEL_RETIRED_MODELS", default="translate")
@@ -110,6 +111,11 @@ class ApiSettings(SpendingSettings):
         """The quality and size of requests that name none, as far as the deployment has them."""
         named = {"quality": self.default_quality, "size": self.default_size}
         return {name: value for name, value in named.items() if value}
+
+    @property
+    def fallbacks(self) -> tuple[str, ...]:
+        """The models that run instead of one that cannot be had."""
+        return tuple(_entries(self.fallback_models))
 
     @property
     def trusted_hosts(self) -> list[str]:

@@ -51,7 +51,17 @@ class Recipe(ImageSettings):
 
     def parameters(self) -> dict[str, Any]:
         """The parameters for the provider."""
-        own = {"metadata", "references", "mask", "markup", "webhook", "material", "deadline", "wait_for_sidecar"}
+        own = {
+            "metadata",
+            "fallbacks",
+            "references",
+            "mask",
+            "markup",
+            "webhook",
+            "material",
+            "deadline",
+            "wait_for_sidecar",
+        }
         return self.model_dump(exclude_none=True, exclude=own)
 
     def stated(self) -> dict[str, Any]:
@@ -158,8 +168,8 @@ def _unwrapped(value: str) -> str:
 
 def _typed(field: str, value: str) -> Any:
     """A value of metadata, with the type it would have in JSON."""
-    if field == "references":
-        return [_decoded(field, key) for key in value.split(",")]
+    if field in ("references", "fallbacks"):
+        return [_decoded(field, each) for each in value.split(",")]
     text = _decoded(field, value)
     if str in (kinds := get_args(Recipe.model_fields[field].annotation)):
         return text

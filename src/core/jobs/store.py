@@ -115,7 +115,7 @@ class JobStore:
             JobExists: there is a job of that id.
             LimitReached, Stopped: the reservation is refused (see ledger.store).
         """
-        created = replace(job, version=1, movement=None)
+        created = replace(job, version=1, movements=None)
         put = self._put(_job_item(created), unchanged_since(0))
         self._write(job, created, Step({"Put": put}, lambda _: JobExists(job.id)))
         return created
@@ -135,7 +135,7 @@ class JobStore:
             JobChanged: it was written since.
             LimitReached, Stopped: it reserves again, and that is refused (see ledger.store).
         """
-        saved = replace(job, version=job.version + 1, movement=None)
+        saved = replace(job, version=job.version + 1, movements=None)
         images = saved.images if saved.status == "succeeded" else ()
         items = [_image_item(replace(image, purchase=saved.purchase)) for image in images]
         if saved.charged_without_result and saved.resolved_at is None:
@@ -311,8 +311,8 @@ class JobStore:
     def _write(self, job: Job, after: Job | None, step: Step, more: Sequence[Step] = ()) -> None:
         """Write a job together with what belongs to it; `after` is the job once written."""
         steps = [step, *more]
-        if job.movement:
-            steps += self._ledger.booking(job.movement, job.id, job.caller_id, job.request.model)
+        for movement in job.movements or ():
+            steps += self._ledger.booking(movement, job.id, job.caller_id, job.request.model)
         try:
             self._until_not_busy(lambda: self._transact(steps) if len(steps) > 1 else self._write_alone(step))
         except (JobExists, JobChanged, LimitReached, Stopped):

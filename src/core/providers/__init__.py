@@ -36,25 +36,37 @@ class ProviderResult:
 
 
 class NotBought(Exception):
-    """The provider did not accept the request; `retry_after` in seconds, if it said when to retry."""
+    """The provider did not accept the request; `retry_after` in seconds, if it said when to retry.
 
-    def __init__(self, problem: Problem, retry_after: float | None = None) -> None:
+    `elsewhere`: another provider may sell it now.
+    """
+
+    def __init__(self, problem: Problem, retry_after: float | None = None, *, elsewhere: bool = True) -> None:
         super().__init__(problem.message)
         self.problem = problem
         self.retry_after = retry_after
+        self.elsewhere = elsewhere
 
 
 class Refused(Exception):
-    """The provider's answer is final. `report` is what it said about the purchase, if it charged."""
+    """The provider's answer is final. `report` is what it said about the purchase, if it charged.
 
-    def __init__(self, problem: Problem, report: ProviderReport | None = None) -> None:
+    `elsewhere`: it is not about the request but about the provider's account or its models, and nothing was bought, so
+    another provider may well sell it.
+    """
+
+    def __init__(self, problem: Problem, report: ProviderReport | None = None, *, elsewhere: bool = False) -> None:
         super().__init__(problem.message)
         self.problem = problem
         self.report = report
+        self.elsewhere = elsewhere
 
 
 class InDoubt(Exception):
     """It is not known whether the provider charged; the message is a sentence that says what happened."""
+
+
+Outcome = ProviderResult | NotBought | Refused | InDoubt
 
 
 class ListUnavailable(Exception):
@@ -135,7 +147,8 @@ class ProviderSettings(Settings):
                     "provider_disabled",
                     "The operator has switched off this provider.",
                     retryable=True,
-                )
+                ),
+                elsewhere=True,
             )
 
 

@@ -75,4 +75,4 @@ def _key_in(text: str) -> str:
 def _lasting(why: str) -> Refused:
     """What only the operator can mend; `why` without the key."""
     message = f"The operator has to repair this deployment: {why}. Nothing was bought."
-    return Refused(Problem(502, "server_error", _CODE, message))
+    return Refused(Problem(502, "server_error", _CODE, message), elsewhere=True)

@@ -31,6 +31,7 @@ from core.providers.image_stream import ParsedBody, read_images, starts_after
 from core.providers.outcomes import (
     moderated,
     no_image,
+    no_such_model,
     overloaded,
     permission_denied,
     problem,
@@ -175,8 +176,7 @@ def _outcome(error: ClientError) -> Exception:
     if code in _DENIED:
         return permission_denied()
     if code == "ResourceNotFoundException":
-        gone = "The provider has no such model in this deployment's region, or no longer."
-        return Refused(problem(404, "model_not_found", gone, type="invalid_request_error"))
+        return no_such_model("The provider has no such model in this deployment's region, or no longer.")
     if code in _INVALID:
         return Refused(rejected(400, message))
     return InDoubt(f"The provider failed with {code or 'an error without a name'}.")

@@ -41,10 +41,10 @@ from core.providers.image_stream import ParsedBody, read_images, starts_after
 from core.providers.outcomes import (
     moderated,
     no_image,
+    no_such_model,
     out_of_quota,
     overloaded,
     permission_denied,
-    problem,
     rate_limited,
     rejected,
     text,
@@ -230,8 +230,7 @@ def _error_of(response: httpx.Response) -> Exception:
     if status in (401, 403) or any(each.get("reason") == "API_KEY_INVALID" for each in details):
         return KeyRefused()
     if status == 404:
-        message = "The provider has no such model, or no longer."
-        return Refused(problem(404, "model_not_found", message, type="invalid_request_error"))
+        return no_such_model("The provider has no such model, or no longer.")
     if status == 429:
         return out_of_quota() if _is_daily(details) else rate_limited(_retry_after(details))
     if status == 503:

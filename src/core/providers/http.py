@@ -68,7 +68,7 @@ def with_key(key: ProviderKey, buy: Callable[[str], ProviderResult]) -> Provider
         return buy(key.read(again=True))
     except KeyRefused:
         message = "The provider refuses this deployment's API key; the operator has to renew it. Nothing was bought."
-        raise Refused(problem(502, "provider_authentication_failed", message)) from None
+        raise Refused(problem(502, "provider_authentication_failed", message), elsewhere=True) from None
 
 
 @contextmanager
@@ -79,7 +79,9 @@ def transport_errors_named() -> Iterator[None]:
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         raise unreachable() from error
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-        raise Refused(problem(502, "provider_misconfigured", "The provider's base URL is not usable.")) from error
+        raise Refused(
+            problem(502, "provider_misconfigured", "The provider's base URL is not usable."), elsewhere=True
+        ) from error
     except httpx.TransportError as error:
         raise InDoubt("The connection to the provider broke after the request was sent.") from error
 

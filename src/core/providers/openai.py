@@ -259,7 +259,7 @@ def _error_of(response: httpx.Response) -> Exception:
     if status == 403:
         return _forbidden(error)
     if 400 <= status < 500:
-        return Refused(_caller_fault(status, code, error))
+        return Refused(_caller_fault(status, code, error), elsewhere=status == 404)
     return InDoubt(f"The provider failed with HTTP {status}.")
 
 
@@ -270,7 +270,7 @@ def _forbidden(error: dict[str, Any]) -> Refused:
         "The provider serves this model only to verified organizations. The operator can verify the organization "
         "at https://platform.openai.com/settings/organization/general; this takes up to 15 minutes to take effect."
     )
-    return Refused(problem(403, "organization_not_verified", message, type="invalid_request_error"))
+    return Refused(problem(403, "organization_not_verified", message, type="invalid_request_error"), elsewhere=True)
 
 
 def _caller_fault(status: int, code: str | None, error: dict[str, Any]) -> Problem:

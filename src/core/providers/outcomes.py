@@ -25,7 +25,7 @@ def out_of_quota() -> Refused:
     message = (
         "The provider account is out of credit or has hit its limit; the operator has to raise it. Nothing was bought."
     )
-    return Refused(problem(429, "insufficient_quota", message, type="insufficient_quota"))
+    return Refused(problem(429, "insufficient_quota", message, type="insufficient_quota"), elsewhere=True)
 
 
 def unreachable() -> NotBought:
@@ -44,7 +44,13 @@ def rejected(status: int, reason: object, *, type: str | None = None, code: str 
 def permission_denied() -> Refused:
     """The provider's account may not use the model."""
     message = "The provider does not allow this deployment to use the model."
-    return Refused(problem(403, "provider_permission_denied", message, type="invalid_request_error"))
+    denied = problem(403, "provider_permission_denied", message, type="invalid_request_error")
+    return Refused(denied, elsewhere=True)
+
+
+def no_such_model(message: str) -> Refused:
+    """The provider does not have the model, or no longer."""
+    return Refused(problem(404, "model_not_found", message, type="invalid_request_error"), elsewhere=True)
 
 
 def rate_limited(retry_after: float | None) -> NotBought:

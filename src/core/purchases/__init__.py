@@ -27,7 +27,7 @@ from core.errors import InvalidRequest, PermissionDenied
 from core.jobs.model import DEADLINE_SECONDS, Job, new_job
 from core.pricing import Quote, quote
 from core.purchases.alternatives import naming_alternatives
-from core.purchases.inputs import InputCollector, InputFolder
+from core.purchases.inputs import InputCollector, InputFolder, accepts
 from core.purchases.submission import JobSubmission, SubmissionContext
 from core.requests import CheckedRequest, Request
 from core.requests.bodies import ImageRequest
@@ -98,7 +98,8 @@ class Purchases:
         folder = InputFolder.of(job.id, earlier)
         try:
             inputs, warnings = self._inputs.collect(caller, asked, checked.requested_model, folder)
-            request = replace(job.request, inputs=inputs, warnings=job.request.warnings + warnings)
+            checked = checked.only_with(lambda model: accepts(model, inputs))
+            request = replace(checked.request, inputs=inputs).warned(warnings)
             with naming_alternatives(checked, len(asked.sources)):
                 submitted = self._submission.submit(caller, checked, replace(job, request=request), context)
         except BaseException:
@@ -187,7 +188,14 @@ class Purchases:
 
 
 def _quoted(checked: CheckedRequest, asked: ImageRequest) -> Quote:
-    return quote(checked.request, checked.model.rules, len(asked.sources))
+    """The price of the requested model, with the upper bound of the dearest one that can run instead."""
+    request, images = checked.request, len(asked.sources)
+    quotes = [
+        quote(request.running(choice), model.rules, images)
+        for choice, model in zip(request.choices, checked.models, strict=True)
+    ]
+    dearest = max(quotes, key=lambda each: each.upper_bound)
+    return replace(quotes[0], upper_bound=dearest.upper_bound, upper_usage=dearest.upper_usage)
 
 
 def _today() -> date:

@@ -127,7 +127,7 @@ class InputCollector:
                 check_size(found.size, name=source.label, param=source.param)
                 if source.role == "image":
                     inspected = self._inspect(found, source)
-                    _check(inspected, model, source)
+                    _check(inspected, model, label=source.label, param=source.param)
                     first = first or inspected
                     checked = _Checked("image", found, inspected.content_type, inspected.width, inspected.height)
                 else:
@@ -250,29 +250,42 @@ def _changed(found: _Found) -> InvalidRequest:
     return InvalidRequest(f"'{found.name}' was changed or deleted while it was being read.", code="upload_changed")
 
 
-def _check(inspected: Inspected, model: Model, source: NamedSource) -> None:
+def accepts(model: Model, inputs: Sequence[Input]) -> bool:
+    """Whether a model that is a fallback accepts inputs that were checked for another."""
+    try:
+        for image in inputs:
+            if image.role == "image":
+                _check(image, model, label=image.role, param=image.role)
+        _check_together(inputs, model)
+    except InvalidRequest:
+        return False
+    return True
+
+
+def _check(image: Inspected | Input, model: Model, *, label: str, param: str) -> None:
     """Check an input against what the model accepts, where that is narrower than what Easel accepts."""
-    rules, name = model.rules.inputs, source.label.capitalize()
+    rules, name = model.rules.inputs, label.capitalize()
     if rules is None:
         return
-    if inspected.content_type not in rules.formats:
+    dimensions = image.dimensions if isinstance(image, Inspected) else f"{image.width}x{image.height} pixels"
+    if image.content_type not in rules.formats:
         raise InvalidRequest(
-            f"{name} is {inspected.content_type}; '{model.name}' accepts {', '.join(rules.formats)}.",
-            param=source.param,
+            f"{name} is {image.content_type}; '{model.name}' accepts {', '.join(rules.formats)}.",
+            param=param,
             code="unsupported_image_media_type",
         )
-    if inspected.size >= rules.max_bytes:
+    if image.size >= rules.max_bytes:
         raise InvalidRequest(
-            f"{name} has {inspected.size} bytes; '{model.name}' accepts less than {rules.max_bytes}.",
-            param=source.param,
+            f"{name} has {image.size} bytes; '{model.name}' accepts less than {rules.max_bytes}.",
+            param=param,
             code="image_file_too_large",
         )
-    if fault := _pixel_fault(inspected, rules):
-        raise InvalidRequest(f"{name} is {inspected.dimensions}; '{model.name}' accepts {fault}.", param=source.param)
-    if rules.square and inspected.width != inspected.height:
+    if fault := _pixel_fault(image, rules):
+        raise InvalidRequest(f"{name} is {dimensions}; '{model.name}' accepts {fault}.", param=param)
+    if rules.square and image.width != image.height:
         raise InvalidRequest(
-            f"{name} is {inspected.dimensions}; '{model.name}' accepts only square images.",
-            param=source.param,
+            f"{name} is {dimensions}; '{model.name}' accepts only square images.",
+            param=param,
         )
 
 
@@ -287,9 +300,9 @@ def _check_together(inputs: Sequence[Input | _Found], model: Model) -> None:
         )
 
 
-def _pixel_fault(inspected: Inspected, rules: Inputs) -> str | None:
+def _pixel_fault(image: Inspected | Input, rules: Inputs) -> str | None:
     """The limit of the pixels that an image is outside of."""
-    edges, pixels = sorted((inspected.width, inspected.height)), inspected.width * inspected.height
+    edges, pixels = sorted((image.width, image.height)), image.width * image.height
     if rules.min_edge is not None and edges[0] < rules.min_edge:
         return f"edges of at least {rules.min_edge} pixels"
     if rules.max_edge is not None and edges[1] > rules.max_edge:

@@ -22,6 +22,9 @@ _EXAMPLE = '{"prompt": "A cute baby sea otter", "size": "1024x1024"}'
 MAX_IMAGES = 64
 
 
+MAX_FALLBACKS = 4
+
+
 # OpenAI's limits. Source: the parameter `metadata` of its API reference.
 Notes = Annotated[
     dict[Annotated[str, Field(min_length=1, max_length=64)], Annotated[str, Field(max_length=512)]],
@@ -110,12 +113,18 @@ class ImageSettings(Body):
     """How vivid the image is, for models that have styles."""
     options: Options | None = None
     """Settings that only this model has, by name: `GET /models/{name}` lists them."""
+    fallbacks: Annotated[list[str], Field(max_length=MAX_FALLBACKS)] | None = None
+    """Models that run instead, in this order, if it is certain that those before sold nothing; [] for none."""
     safety_identifier: str | None = None
     """Passed on to the provider unchanged."""
     user: str | None = None
     """Passed on to the provider unchanged."""
     metadata: Notes | None = None
     """Notes of your own, which come back wherever the job or its images are shown; never sent to the provider."""
+
+    def fallback_names(self) -> tuple[str, ...] | None:
+        """The fallbacks, if they are given."""
+        return None if self.fallbacks is None else tuple(self.fallbacks)
 
 
 class GenerationBody(ImageSettings):
@@ -132,7 +141,7 @@ class GenerationBody(ImageSettings):
 
     def parameters(self) -> dict[str, Any]:
         """The given parameters of the model, without what is about the inputs, the job or the answer."""
-        others = {"images", "mask", "markup", "easel_deadline", "response_format", "metadata"}
+        others = {"images", "mask", "markup", "easel_deadline", "response_format", "metadata", "fallbacks"}
         return self.model_dump(exclude_none=True, exclude=others)
 
 
@@ -231,8 +240,8 @@ class ImageRequest:
     """A request before it is checked against a model.
 
     `parameters` include the prompt and the model's name. With `images` it is an edit. The purchase must begin within
-    `deadline_seconds`; None is the deployment's default. `answer_form` is None if the request does not say it.
-    `metadata` is the caller's own.
+    `deadline_seconds`; None is the deployment's default. `answer_form` and `fallbacks` are None if the request does not
+    say them. `metadata` is the caller's own.
     """
 
     parameters: Parameters
@@ -242,6 +251,7 @@ class ImageRequest:
     deadline_seconds: int | None = None
     answer_form: AnswerForm | None = None
     metadata: Metadata = field(default_factory=dict)
+    fallbacks: tuple[str, ...] | None = None
 
     @property
     def images_param(self) -> str:
@@ -296,6 +306,7 @@ def generation_of_json(document: Mapping[str, Any]) -> ImageRequest:
         deadline_seconds=body.easel_deadline,
         answer_form=body.response_format,
         metadata=body.metadata or {},
+        fallbacks=body.fallback_names(),
     )
 
 
@@ -315,6 +326,7 @@ def edit_of_json(document: Mapping[str, Any]) -> ImageRequest:
         deadline_seconds=body.easel_deadline,
         answer_form=body.response_format,
         metadata=body.metadata or {},
+        fallbacks=body.fallback_names(),
     )
 
 
@@ -347,6 +359,9 @@ def edit_of_form(parts: Iterable[tuple[str, str | bytes]]) -> ImageRequest:
             continue
         if path[0] in _IMAGE_FIELDS:
             images.append((_position(name, path[1:]), part))
+        elif path[0] == "fallbacks":
+            names = document.setdefault("fallbacks", [])
+            names.extend(each.strip() for each in _text_of(part, name, "fallbacks").split(",") if each.strip())
         elif path[0] in _OVERLAY_FIELDS:
             _position(name, path[1:])
             if path[0] in overlays:
@@ -363,6 +378,7 @@ def edit_of_form(parts: Iterable[tuple[str, str | bytes]]) -> ImageRequest:
         deadline_seconds=body.easel_deadline,
         answer_form=body.response_format,
         metadata=body.metadata or {},
+        fallbacks=body.fallback_names(),
     )
 
 

@@ -196,6 +196,14 @@ def _check_parameter(operation: Operation, name: str, value: Any, model: Model) 
         _check_svg(value)
 
 
+def has_parameter(operation: Operation, name: str, model: Model) -> bool:
+    """Whether the model knows the parameter in this operation, whatever its value."""
+    rule = model.rules.parameters.get(name)
+    return (
+        name in _IDENTIFIERS or name in _common(operation, model) or (rule is not None and operation in rule.operations)
+    )
+
+
 def _common(operation: Operation, model: Model) -> list[str]:
     """The parameters that are no rows of a family, as far as it has them."""
     rules = model.rules

@@ -26,7 +26,10 @@ _NO_SPACES = dict.fromkeys(map(ord, " \t\r\n"))
 def generate(session: Session, arguments: Generate) -> Job:
     """The job of a generation."""
     asked = ImageRequest(
-        arguments.parameters(), deadline_seconds=arguments.deadline_seconds, metadata=_metadata(arguments)
+        arguments.parameters(),
+        deadline_seconds=arguments.deadline_seconds,
+        metadata=_metadata(arguments),
+        fallbacks=arguments.fallback_names(),
     )
     return services().purchases.generate(session.caller, asked, _context(session, arguments))
 
@@ -73,6 +76,7 @@ def _edit(arguments: Edit | Quote, deadline_seconds: int | None, metadata: Metad
         markup=_by_name(arguments.markup, "markup") if arguments.markup else None,
         deadline_seconds=deadline_seconds,
         metadata=metadata or {},
+        fallbacks=arguments.fallback_names(),
     )
 
 

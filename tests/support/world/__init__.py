@@ -69,6 +69,8 @@ def deployed(simulator: Simulator) -> Iterator[World]:
         environment.setenv("POWERTOOLS_SERVICE_NAME", "easel")
         environment.setenv("EASEL_MAX_WAIT_SECONDS", "25")
         environment.setenv("PROVIDERS__OPENAI__BASE_URL", f"{simulator.url}/v1")
+        environment.setenv("PROVIDERS__GEMINI__BASE_URL", f"{simulator.url}/v1beta")
+        environment.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", simulator.url)
         process.restart()
         stack = Stack(aws.session(), None, _outputs(variables))
         key, _ = keys.create(stack, "tests", None, [], [])

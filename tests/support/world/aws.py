@@ -124,9 +124,9 @@ def create_resources() -> dict[str, str]:
         "EASEL_WEBHOOKS_QUEUE_URL": sqs().create_queue(QueueName="webhooks")["QueueUrl"],
         "EASEL_PROVIDERS": "openai",
         "EASEL_TOKEN_SECRET_ARN": _secret("tokens", "0" * 64),
-        "PROVIDERS__OPENAI__SECRET_ARN": secretsmanager().create_secret(
-            Name="easel/openai", SecretString="sk-simulated"
-        )["ARN"],
+        "PROVIDERS__OPENAI__SECRET_ARN": _secret("easel/openai", "sk-simulated"),
+        "PROVIDERS__GEMINI__SECRET_ARN": _secret("easel/gemini", "AIza-simulated"),
+        "PROVIDERS__BEDROCK__REGION": "us-west-2",
     }
 
 
