@@ -19,8 +19,9 @@ from core import aws as clients
 from core import catalog
 from local.simulator import Simulator
 from tests.integration.conftest import OwnProviders
+from tests.support.edits import picture
 from tests.support.moved_time import Clock
-from tests.support.pages import Block, block, picture
+from tests.support.pages import Block, block
 from tests.support.permissions import statements_of
 from tests.support.template import TEMPLATE, read
 from tests.support.world import World, deployed
@@ -153,7 +154,7 @@ def test_a_provider_is_one_module_its_data_and_its_settings(with_atelier: World)
     (listed,) = world.api.call("GET", "/models").json()["data"]
     assert (listed["id"], listed["owned_by"]) == ("atelier-one", "atelier")
     with respx.mock() as atelier:
-        sold = atelier.post(ATELIER).respond(json={"picture": base64.b64encode(picture()).decode()})
+        sold = atelier.post(ATELIER).respond(json={"picture": base64.b64encode(picture(size=(1024, 1024))).decode()})
         answer = world.api.call("POST", "/images/generations", WISH, headers={"prefer": "respond-async"})
         world.jobs.work()
     job = world.api.job(answer.json()["id"])
@@ -178,6 +179,7 @@ def test_what_the_data_does_not_have_is_refused_before_it_costs(with_atelier: Wo
     [
         (400, "failed", "provider_rejected"),
         (401, "failed", "provider_authentication_failed"),
+        (404, "failed", "model_not_found"),
         (429, "queued", None),
         (503, "queued", None),
         (500, "unknown", "outcome_unknown"),

@@ -9,13 +9,14 @@ import respx
 
 from core import aws as clients
 from tests.integration.conftest import OwnProviders
-from tests.support.pages import block, picture
+from tests.support.edits import picture
+from tests.support.pages import block
 from tests.support.world import World
 
 PRINTED: dict[str, Any] = json.loads(block("providers.md", "Providers of your own").text)
 BODY = {"prompt": "an otter", "size": "1024x1024"}
 ASYNC = {"prefer": "respond-async"}
-UNCOUNTED = {"created": 1, "data": [{"b64_json": base64.b64encode(picture()).decode()}]}
+UNCOUNTED = {"created": 1, "data": [{"b64_json": base64.b64encode(picture(size=(1024, 1024))).decode()}]}
 COUNTED = UNCOUNTED | {
     "usage": {"input_tokens": 8, "output_tokens": 196, "input_tokens_details": {"text_tokens": 8, "image_tokens": 0}},
 }

@@ -1,10 +1,7 @@
 """The code blocks of a page in docs/ that say which file they belong to: ```json src/core/catalog/openai.json"""
 
-import io
 import re
 from dataclasses import dataclass
-
-from PIL import Image
 
 from local.processes import ROOT
 
@@ -33,10 +30,3 @@ def block(page: str, heading: str) -> Block:
     """The only one under a heading."""
     (found,) = (each for each in blocks(page) if each.heading == heading)
     return found
-
-
-def picture() -> bytes:
-    """What the providers that these pages invent sell."""
-    file = io.BytesIO()
-    Image.new("RGB", (1024, 1024), "teal").save(file, "PNG")
-    return file.getvalue()
