@@ -39,6 +39,12 @@ def test_a_form_uses_a_tool(tools: World, fields: dict[str, str], applied: dict[
     assert answer.json()["easel"]["warnings"] == []
 
 
+def test_an_assistant_finds_the_tools(door: McpDoor) -> None:
+    (edit,) = (tool for tool in door.ask("tools/list").result["tools"] if tool["name"] == "edit_image")
+    for words in ("remove the background", "erase", "replace", "recolor", "extend", "upscale", "list_available_models"):
+        assert words in edit["description"]
+
+
 def test_an_assistant_uses_a_tool_and_learns_that_its_prompt_was_not_used(tools: World, door: McpDoor) -> None:
     listed = door.call("list_available_models", model="stable-outpaint").result["structuredContent"]["models"]
     assert "left" in listed[0]["options"]
