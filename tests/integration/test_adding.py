@@ -2,7 +2,6 @@
 
 import base64
 import copy
-import io
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,13 +13,13 @@ from typing import Any
 import httpx
 import pytest
 import respx
-from PIL import Image
 
 import core.providers
 from core import aws as clients
 from core import catalog
 from local.simulator import Simulator
 from tests.integration.conftest import OwnProviders
+from tests.support.edits import picture
 from tests.support.moved_time import Clock
 from tests.support.pages import Block, block
 from tests.support.permissions import statements_of
@@ -68,12 +67,6 @@ def merged(base: Any, added: Any) -> Any:
                 result.append(each)
         return result
     return added
-
-
-def picture() -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (1024, 1024), "teal").save(file, "PNG")
-    return file.getvalue()
 
 
 def request(world: World, model: str, **body: Any) -> Any:
@@ -161,7 +154,7 @@ def test_a_provider_is_one_module_its_data_and_its_settings(with_atelier: World)
     (listed,) = world.api.call("GET", "/models").json()["data"]
     assert (listed["id"], listed["owned_by"]) == ("atelier-one", "atelier")
     with respx.mock() as atelier:
-        sold = atelier.post(ATELIER).respond(json={"picture": base64.b64encode(picture()).decode()})
+        sold = atelier.post(ATELIER).respond(json={"picture": base64.b64encode(picture(size=(1024, 1024))).decode()})
         answer = world.api.call("POST", "/images/generations", WISH, headers={"prefer": "respond-async"})
         world.jobs.work()
     job = world.api.job(answer.json()["id"])
@@ -186,6 +179,7 @@ def test_what_the_data_does_not_have_is_refused_before_it_costs(with_atelier: Wo
     [
         (400, "failed", "provider_rejected"),
         (401, "failed", "provider_authentication_failed"),
+        (404, "failed", "model_not_found"),
         (429, "queued", None),
         (503, "queued", None),
         (500, "unknown", "outcome_unknown"),

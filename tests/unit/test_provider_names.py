@@ -19,7 +19,19 @@ SHARED_BY_ADAPTERS = [
 CATALOG = catalog.load()
 # What the data does not say: who is behind the providers, other hosts of their models, and what models are called
 # without their versions.
-ALSO = ("azure", "google", "stability", "imagen", "banana", "dall-e", "gpt-image", "chatgpt", "gpt image", "sunburst")
+ALSO = (
+    "azure",
+    "google",
+    "stability",
+    "imagen",
+    "banana",
+    "dall-e",
+    "gpt-image",
+    "gpt-",
+    "chatgpt",
+    "gpt image",
+    "sunburst",
+)
 NAMES = sorted(
     {
         *CATALOG.providers,
@@ -36,6 +48,10 @@ CONTRACT = re.compile(r"\bOpenAI(?![A-Za-z_])")
 
 ALLOWED = {
     ("core/pricing.py", "openai"): "the address where the formula that fits a grid of patches was published",
+    (
+        "core/requests/rules.py",
+        "gpt-",
+    ): "the models that write an SVG are named in a parameter, whose rule has a version",
     ("interfaces/http_api/call.py", "azure"): "a query parameter that a kind of client sends, whatever the provider",
     ("interfaces/mcp_server/tool_schemas.py", "gemini"): "a vendor of assistants, which read the schemas of tools",
 }
