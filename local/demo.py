@@ -244,10 +244,10 @@ def image_of_another_provider(demo: Demo) -> None:
 def image_without_key(demo: Demo) -> None:
     """Amazon Bedrock is called with the worker's own rights."""
     demo.heading("A provider without a key: Amazon Bedrock, called with the worker's own rights")
-    body = {"model": "stable-image-core", "prompt": "a red teapot, product photo", "size": "1024x1024"}
+    body = {"model": "stable-image-core", "prompt": "a tin toy robot, product photo", "size": "1024x1024"}
     with stopwatch() as seconds:
         result = finished(demo, demo.post(body))
-    demo.save("8-teapot", body, result, seconds())
+    demo.save("8-robot", body, result, seconds())
 
 
 def background_removed(demo: Demo) -> None:
