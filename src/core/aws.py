@@ -1,13 +1,12 @@
 """AWS clients on one shared session: another session would cost 50 ms, another client only a few."""
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
-    from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
@@ -55,7 +54,8 @@ def secretsmanager() -> "SecretsManagerClient":
     return boto3.client("secretsmanager", config=_FAST)
 
 
-def bedrock_runtime(region: str, read_timeout: float) -> "BedrockRuntimeClient":
-    """A client that calls once, since each call of a model can cost money, and waits as long as the caller has time."""
+def buying(service: str, region: str, read_timeout: float) -> Any:
+    """A client of a service whose calls cost money: it calls once, and waits up to `read_timeout` seconds."""
     config = Config(connect_timeout=5, read_timeout=read_timeout, retries={"total_max_attempts": 1}, tcp_keepalive=True)
-    return boto3.client("bedrock-runtime", region_name=region, config=config)
+    client: Any = boto3.client  # Its type knows only names of services that are written out.
+    return client(service, region_name=region, config=config)

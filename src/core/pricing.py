@@ -1,8 +1,8 @@
 """What images cost: a quote before the purchase, the provider's own count after it. Money is whole micro-dollars.
 
-Token formulas: the published calculator and tables of the GPT image models as of 2026-11-22. Where a count is known
-only roughly, the catalog has a factor for it. An upper bound is never exceeded by real usage: it assumes the most
-expensive quality and the largest size for `auto`, and a token for each byte of the prompt.
+Counts of tokens come from the catalog's formulas and tables. Where one is known only roughly, the catalog has a factor
+for it. An upper bound is never exceeded by real usage: it assumes the most expensive quality and the largest size for
+`auto`, and a token for each byte of the prompt.
 """
 
 from collections.abc import Iterable
@@ -169,7 +169,7 @@ def _sizes(size: str, family: Family, estimate: Estimate) -> list[tuple[int, int
 
 
 def grid_tokens(width: int, height: int, factor: int) -> int:
-    """Output tokens of gpt-image-2 and later for an image; `factor` is the quality's number of patches along an edge.
+    """Output tokens of an image that is drawn in patches; `factor` is the quality's number of them along an edge.
 
     Source: OpenAI's price calculator, as reconstructed at community.openai.com/t/1382699. It yields the published
     prices.

@@ -227,7 +227,7 @@ class BedrockApi(Api):
         }
         super().__init__("bedrock", simulator, adapter, unlike)
         self._names = {name: model.sent_as for name, model in self._catalog.models.items()}
-        self._client = aws.bedrock_runtime("us-west-2", 60)
+        self._client = aws.buying("bedrock-runtime", "us-west-2", 60)
 
     def takes(self, wish: Wish) -> bool:
         name = self._names.get(wish["model"]) or str(wish["model"])

@@ -35,4 +35,10 @@ def with_all_statements(value: Any) -> Any:
     return plain
 
 
-TEMPLATE: dict[str, Any] = with_all_statements(yaml.load((ROOT / "template.yaml").read_text(), _Loader))
+def read(text: str) -> dict[str, Any]:
+    """A template, or a part of one, with all statements."""
+    found: dict[str, Any] = with_all_statements(yaml.load(text, _Loader))
+    return found
+
+
+TEMPLATE = read((ROOT / "template.yaml").read_text())

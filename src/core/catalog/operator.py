@@ -1,4 +1,4 @@
-"""The operator's own providers: servers that speak the API of a provider that Easel knows, such as Azure or a proxy.
+"""The operator's own providers: servers that speak the API of a provider that Easel knows, such as a proxy.
 
 They are data in providers.json, beside the packages; docs/providers.md describes it.
 """

@@ -129,6 +129,7 @@ class TokenPrices(Row):
     text_in: int | None = None
     image_in: int | None = None
     image_out: int | None = None
+    text_out: int | None = None
 
 
 class Prices(Row):

@@ -105,7 +105,7 @@ def of_metadata(metadata: Mapping[str, str]) -> Recipe | None:
     Values are percent-encoded, since S3 accepts only ASCII. Names that are not part of a recipe belong to other tools.
 
     Raises:
-        InvalidRequest: a value cannot be read, or there is no prompt.
+        InvalidRequest: a value cannot be read, or there is neither a prompt nor a model that may need none.
     """
     document: dict[str, Any] = {}
     for name, value in metadata.items():
@@ -119,7 +119,7 @@ def of_json(data: bytes, place: str) -> Recipe:
     """The recipe in a JSON file.
 
     Raises:
-        InvalidRequest: it is not JSON, does not fit the schema, or has no prompt.
+        InvalidRequest: it is not JSON, does not fit the schema, or has neither a prompt nor a model.
     """
     where = f"the recipe '{place}'"
     if len(data) > MAX_RECIPE_BYTES:
@@ -139,8 +139,7 @@ def _read(document: dict[str, Any], where: str) -> Recipe:
         recipe = Recipe.read(document)
     except InvalidRequest as error:
         raise _wrong(where, error.problem.message, error.problem.param) from None
-    # Some models need no prompt; the others' rules ask for it.
-    if not recipe.prompt and not recipe.material and not recipe.model:
+    if not recipe.prompt and not recipe.material and not recipe.model:  # Some models need none.
         raise _wrong(where, "it has no prompt, and recipes from several places are never merged", "prompt")
     return recipe
 

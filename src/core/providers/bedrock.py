@@ -94,7 +94,7 @@ class BedrockProvider:
             message = f"The request has {len(body)} bytes; the provider accepts {_MAX_BODY_BYTES}. Send smaller images."
             raise Refused(problem(400, "image_file_too_large", message, type="invalid_request_error"))
         # The limit of a read is that of the whole answer, which is sent in one go once the image is made.
-        client: BedrockRuntimeClient = aws.bedrock_runtime(self._settings.region, max(1.0, order.timeout))
+        client: BedrockRuntimeClient = aws.buying("bedrock-runtime", self._settings.region, max(1.0, order.timeout))
         with _errors_named():
             answer = client.invoke_model(
                 modelId=order.model.sent_as, body=body, contentType="application/json", accept="application/json"

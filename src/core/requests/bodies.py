@@ -16,7 +16,7 @@ from core.images.stored_object import StoredObject
 from core.requests import Metadata, Parameters, Role
 from core.validation import Body, InvalidJson, load_json
 
-_EXAMPLE = '{"model": "gpt-image-2.6-flare", "prompt": "A cute baby sea otter"}'
+_EXAMPLE = '{"prompt": "A cute baby sea otter", "size": "1024x1024"}'
 
 # More than any model accepts: the model's own limit is the one that errors name.
 MAX_IMAGES = 64
@@ -110,7 +110,7 @@ class ImageSettings(Body):
     svg: Svg | None = None
     """Only for `output_format` `svg`."""
     style: str | None = None
-    """Only for dall-e-3."""
+    """How vivid the image is, for models that have styles."""
     options: Options | None = None
     """Settings that only this model has, by name: `GET /models/{name}` lists them."""
     fallbacks: Annotated[list[str], Field(max_length=MAX_FALLBACKS)] | None = None

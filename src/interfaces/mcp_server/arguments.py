@@ -90,7 +90,7 @@ class _Settings(_Prompt):
     size: Size | None = None
     """WIDTHxHEIGHT in pixels, or auto. Most models take 1024x1024, 1536x1024 and 1024x1536."""
     quality: Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"] | None = None
-    """low is cheap, for drafts; high for final images. standard and hd: only dall-e-3."""
+    """low is cheap, for drafts; high for final images. standard and hd: only old models."""
     background: Literal["auto", "opaque", "transparent"] | None = None
     """transparent requires png or webp."""
     output_format: Literal["png", "jpeg", "webp", "gif", "svg"] | None = None
@@ -100,7 +100,7 @@ class _Settings(_Prompt):
     moderation: Literal["auto", "low"] | None = None
     """How strict the provider's filter is."""
     style: Literal["vivid", "natural"] | None = None
-    """Only dall-e-3."""
+    """Only some models."""
     complexity: Literal["low", "medium", "high"] | None = None
     """Level of detail."""
     frame_count: int | None = Field(default=None, ge=2, le=16)

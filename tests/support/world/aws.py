@@ -74,6 +74,16 @@ def played() -> Iterator[None]:
 
 
 @contextmanager
+def handled(client: Any, event: str, handler: Callable[..., Any]) -> Iterator[None]:
+    """Meanwhile a handler takes part in a client's requests, and may fail them: the first, at an event of botocore."""
+    client.meta.events.register_first(event, handler)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(event, handler)
+
+
+@contextmanager
 def without_new_handlers(clients: Iterable[Any]) -> Iterator[None]:
     """At the end of the block, clients are without the handlers of events that they were given inside it."""
     given: list[Callable[[], None]] = []
