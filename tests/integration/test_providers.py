@@ -1,5 +1,6 @@
 """Jobs for Gemini and Bedrock through every entry point of a deployment that has them beside OpenAI."""
 
+import base64
 import io
 import json
 from collections.abc import Iterator
@@ -142,6 +143,21 @@ def test_an_assistant_gives_options(world: World, door: McpDoor) -> None:
         ).result
     assert not told.get("isError"), told
     assert told["structuredContent"]["cost"]["actual_micro_usd"] == 40_000
+
+
+@pytest.mark.parametrize(
+    ("body", "micro_usd"),
+    [
+        ({"model": "stable-remove-background"}, 70_000),
+        ({"model": "stable-creative-upscale", "prompt": "sharper"}, 600_000),
+        ({"model": "stable-outpaint", "options": {"left": "5"}}, 60_000),
+    ],
+)
+def test_a_tool_is_quoted_at_its_price(world: World, body: dict[str, Any], micro_usd: int) -> None:
+    image = {"image_url": "data:image/png;base64," + base64.b64encode(picture()).decode()}
+    answer = world.api.call("POST", "/images/quote", body | {"images": [image]})
+    assert answer.status == 200, answer.text
+    assert answer.json()["upper_bound_micro_usd"] == micro_usd
 
 
 SAME = [{"seed": 7}, {"seed": 7.0}, {"seed": "7"}]
