@@ -63,7 +63,7 @@ def key_name(text: str) -> str:
 def model_name(text: str) -> str:
     """A model of the catalog, or one that may be newer than it."""
     if catalog.load().find(text) is None:
-        raise ArgumentTypeError(f"there is no model '{text}'; the models are {', '.join(catalog.load().models)}")
+        raise ArgumentTypeError(f"unknown model '{text}'; use one of {', '.join(catalog.load().models)}")
     return text
 
 

@@ -14,7 +14,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from core import catalog
+from core.catalog import operator
 from core.catalog.operator import OperatorFileError, own_providers
+from core.providers import Tools, connect
+from core.providers.http import http_client
+from core.settings import SettingsError
 from local.processes import ROOT
 
 if TYPE_CHECKING:
@@ -36,10 +41,10 @@ def main() -> None:
     settings = profile_settings((ROOT / "samconfig.toml").read_text(), sys.argv[1])
     parameters = parameters_of(settings)
     try:
-        own = own_providers()
+        check_own_providers()
     except OperatorFileError as error:
         sys.exit(f"src/{error}")
-    guided = not own and not parameters.keys() & _PROVIDER_PARAMETERS
+    guided = not own_providers() and not parameters.keys() & _PROVIDER_PARAMETERS
     if guided:
         print(
             "SAM will ask for every parameter, and then whether functions without authentication are okay: answer y. "
@@ -49,6 +54,21 @@ def main() -> None:
     for note in concurrency_notes(settings, parameters):
         print(note, file=sys.stderr)
     print("--guided" if guided else "")
+
+
+def check_own_providers() -> None:
+    """Check the operator's providers as their functions will: what they sell, and how each is reached.
+
+    Raises:
+        OperatorFileError: something is not valid.
+    """
+    providers = catalog.load().providers
+    tools = Tools(http_client(), boto3.client("secretsmanager", region_name="us-east-1"))
+    for name, provider in own_providers().items():
+        try:
+            connect(providers[name].adapter, provider.settings(), tools)
+        except SettingsError as error:
+            raise OperatorFileError(f"{operator.FILE.name} is not valid: {name}: {error}") from None
 
 
 def profile_settings(samconfig: str, profile: str) -> dict[str, Any]:

@@ -115,6 +115,7 @@ def examples() -> dict[str, Any]:
         "TokenList": builders.token_list([token], None),
         "NewToken": builders.new_token(token, "eyJ…"),
         "DeletedToken": builders.deleted("token.deleted", TOKEN_ID),
+        "DeletedJob": builders.deleted("job.deleted", JOB_ID),
         "DeletedInputs": builders.deleted("job.inputs.deleted", JOB_ID),
         "Model": model_named(MODEL, catalog.load(), date(2026, 11, 22)),
         "UsageReport": builders.usage_report(states, [spent], date(2026, 11, 1), date(2026, 11, 22)),

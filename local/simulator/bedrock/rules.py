@@ -73,8 +73,12 @@ def wish_of(name: str, document: Any) -> Wish:
 
 
 def _image_names(model: BedrockModel, document: dict[str, Any]) -> tuple[str, ...]:
-    if "mode" not in model.fields or document.get("mode") != "image-to-image":
+    if "mode" not in model.fields:
         return model.images
+    if document.get("mode") != "image-to-image":
+        if "strength" in document:
+            raise Invalid("strength is only allowed with mode image-to-image.")
+        return ()
     if "aspect_ratio" in document:
         raise Invalid("aspect_ratio is not allowed with mode image-to-image.")
     if "strength" not in document:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -90,7 +91,7 @@ class Wish:
 
 def wish_of(model: str, document: Any) -> Wish:
     """The request in a body. Raises Invalid for the first rule that it breaks."""
-    rules = MODELS[model]
+    rules, document = MODELS[model], _in_camel_case(document)
     _only("", document, ("contents", "generationConfig", "safetySettings", "systemInstruction", "labels"))
     contents = document.get("contents")
     if not isinstance(contents, list) or not contents:
@@ -106,7 +107,7 @@ def wish_of(model: str, document: Any) -> Wish:
                 texts.append(_typed("text", part["text"], str))
             if "inlineData" in part:
                 images.append(_image(part["inlineData"]))
-    if not texts and not images:
+    if not any(texts) and not images:
         raise Invalid("* GenerateContentRequest.contents: contents.parts must not be empty.")
     if len(images) > _MAX_IMAGES:
         raise Invalid(f"Too many images: the model accepts at most {_MAX_IMAGES}.")
@@ -157,7 +158,9 @@ def _image(inline: Any) -> Image.Image:
     if inline.get("mimeType") not in _MIME_TYPES:
         raise Invalid(f"Unsupported MIME type: {inline.get('mimeType')}")
     try:
-        data = base64.b64decode(_typed("data", inline.get("data"), str), validate=True)
+        # Google's SDK sends some images in the alphabet for URLs; the API takes both.
+        text = _typed("data", inline.get("data"), str).translate(str.maketrans("-_", "+/"))
+        data = base64.b64decode(text, validate=True)
     except binascii.Error:
         raise Invalid(
             "Invalid value at 'contents.parts.inline_data.data' (TYPE_BYTES), Base64 decoding failed"
@@ -170,6 +173,17 @@ def _image(inline: Any) -> Image.Image:
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
         raise Invalid("Unable to process input image. Please retry or report.") from None
     return ImageOps.exif_transpose(image)
+
+
+def _in_camel_case(value: Any) -> Any:
+    """The names as they are documented; the API takes them in snake_case, too, and Google's SDK sends some so."""
+    if isinstance(value, list):
+        return [_in_camel_case(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        re.sub("_([a-z])", lambda found: found[1].upper(), name): _in_camel_case(each) for name, each in value.items()
+    }
 
 
 def _only(where: str, value: Any, known: tuple[str, ...]) -> None:

@@ -6,9 +6,10 @@ They are data in providers.json, beside the packages; docs/providers.md describe
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from core.catalog.schema import Family, Inputs, ModelRow, Operation, Parameter, Prices, ProviderRow, Row, SizeRule
 from core.validation import name_of, requirement
@@ -56,15 +57,12 @@ class OwnModel(Row):
             model = known().find(self.like)
             if model is None or not model.known:
                 raise ValueError(f"like: Easel knows no model '{self.like}'")
-            prices = self._prices()
-            tokens = {"output_tokens": None, "input_tokens": None} if prices and prices.per_image else {}
-            return model.rules.model_copy(update={**({"prices": prices, **tokens} if prices else {})})
+            return Family.model_validate(model.rules.model_copy(update=self._changes(model.rules)).model_dump())
         prices = self._prices()
         if prices is None or prices.per_image is None or not self.sizes:
             raise ValueError("a model needs 'like', or 'sizes' and 'micro_usd_per_image'")
-        operations: tuple[Operation, ...] = ("generation", "edit") if self.inputs else ("generation",)
         return Family(
-            operations=operations,
+            operations=self._operations(),
             prompt_max=self.prompt_max,
             n_max=self.n_max,
             size=SizeRule(fixed=self.sizes),
@@ -72,6 +70,26 @@ class OwnModel(Row):
             prices=prices,
             inputs=self.inputs,
         )
+
+    def _changes(self, rules: Family) -> dict[str, Any]:
+        """What is given here instead of these rules."""
+        given = self.model_fields_set
+        changes: dict[str, Any] = {
+            name: getattr(self, name) for name in ("prompt_max", "n_max", "parameters") if name in given
+        }
+        if "inputs" in given:
+            changes |= {"inputs": self.inputs, "operations": self._operations()}
+        if self.sizes:
+            if rules.size and rules.size.ratios:
+                raise ValueError(f"sizes: those of '{self.like}' are ratios, and cannot be others")
+            changes["size"] = SizeRule(fixed=self.sizes)
+        if prices := self._prices():
+            changes |= {"prices": prices}
+            changes |= {"output_tokens": None, "input_tokens": None} if prices.per_image else {}
+        return changes
+
+    def _operations(self) -> tuple[Operation, ...]:
+        return ("generation", "edit") if self.inputs else ("generation",)
 
     def _prices(self) -> Prices | None:
         if self.prices is not None or self.micro_usd_per_image is None:
@@ -99,7 +117,7 @@ class OwnProvider(Row):
 
     def row(self, known: "Callable[[], Catalog]") -> ProviderRow:
         """What the catalog holds of it. Raises ValueError as OwnModel.family does, and ProviderRow."""
-        families = {name: model.family(known) for name, model in self.models.items()}
+        families = {name: self._family(name, model, known) for name, model in self.models.items()}
         rows = {
             name: ModelRow(family=name, released=model.released, sent_as=model.sent_as, retired_on=model.retired_on)
             for name, model in self.models.items()
@@ -111,6 +129,18 @@ class OwnProvider(Row):
             families=families,
             models=rows,
         )
+
+    def _family(self, name: str, model: OwnModel, known: "Callable[[], Catalog]") -> Family:
+        try:
+            family = model.family(known)
+        except ValidationError as error:
+            raise ValueError(f"models.{name}: {_faults(error)}") from None
+        except ValueError as error:
+            raise ValueError(f"models.{name}: {error}") from None
+        adapters = known().providers[self.adapter].families.values()
+        if not family.details and all(each.details for each in adapters):
+            raise ValueError(f"models.{name}: like: must be a model of {self.adapter}, whose API needs more details")
+        return family
 
     def settings(self) -> dict[str, str]:
         """Its connection, by the names that settings have in the environment."""
@@ -127,7 +157,7 @@ _file = TypeAdapter(dict[ProviderName, OwnProvider])
 
 
 def own_providers(path: Path | None = None) -> dict[str, OwnProvider]:
-    """The operator's providers, from FILE unless another is given.
+    """The operator's providers, from the deployment's file unless another is given.
 
     Raises:
         OperatorFileError: the file is not valid.
@@ -136,8 +166,7 @@ def own_providers(path: Path | None = None) -> dict[str, OwnProvider]:
     try:
         return _file.validate_json(path.read_bytes())
     except ValidationError as error:
-        faults = [": ".join((name_of(each), requirement(each))) for each in error.errors(include_input=False)]
-        raise OperatorFileError(f"{path.name} is not valid: {'; '.join(faults)}") from None
+        raise OperatorFileError(f"{path.name} is not valid: {_faults(error)}") from None
 
 
 def rows_of(path: Path, known: "Callable[[], Catalog]") -> dict[str, ProviderRow]:
@@ -154,6 +183,18 @@ def rows_of(path: Path, known: "Callable[[], Catalog]") -> dict[str, ProviderRow
             if provider.adapter not in known().providers:
                 raise ValueError(f"adapter: must be one of {', '.join(known().providers)}")
             rows[name] = provider.row(known)
+        except ValidationError as error:
+            raise OperatorFileError(f"{path.name} is not valid: {name}: {_faults(error)}") from None
         except ValueError as error:
             raise OperatorFileError(f"{path.name} is not valid: {name}: {error}") from None
     return rows
+
+
+def _faults(error: ValidationError) -> str:
+    """Each fault with the name of its field."""
+    faults = error.errors(include_input=False)
+    return "; ".join(": ".join(filter(None, (name_of(each), _said(each)))) for each in faults)
+
+
+def _said(fault: ErrorDetails) -> str:
+    return f"it is not JSON ({fault['ctx']['error']})" if fault["type"] == "json_invalid" else requirement(fault)

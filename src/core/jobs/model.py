@@ -266,8 +266,12 @@ class Job:
     def without(self, image_id: str) -> "Job":
         """Without an image that its caller has deleted; with the last one go the caller's words."""
         images = tuple(image for image in self.images if image.id != image_id)
-        request = self.request if images else replace(self.request, prompt="", metadata={})
-        return replace(self, request=request, images=images, deleted=self.deleted + len(self.images) - len(images))
+        rest = replace(self, images=images, deleted=self.deleted + len(self.images) - len(images))
+        return rest if images else rest.without_words()
+
+    def without_words(self) -> "Job":
+        """Without prompt and metadata, which its caller has deleted."""
+        return replace(self, request=replace(self.request, prompt="", metadata={}))
 
     def requeued(self, check_at: int) -> "Job":
         """Waiting again. Only for a job that certainly bought nothing."""

@@ -19,7 +19,6 @@ from botocore.exceptions import (
     EndpointConnectionError,
     NoCredentialsError,
     ProxyConnectionError,
-    SSLError,
 )
 from pydantic import Field
 
@@ -32,6 +31,7 @@ from core.providers.outcomes import (
     moderated,
     no_image,
     no_such_model,
+    out_of_quota,
     overloaded,
     permission_denied,
     problem,
@@ -48,17 +48,18 @@ _IMAGES = starts_after("images", "[")
 _MAX_BODY_BYTES = 25_000_000
 _CHUNK_BYTES = 256 * 1024
 
-# Source: the errors of InvokeModel in botocore 1.44.8.
-_BUSY = frozenset({"ServiceUnavailableException", "ModelNotReadyException"})
+# Source: the errors of InvokeModel, and those common to all services, in botocore 1.44.8. They come before the status.
 _THROTTLED = frozenset({"ThrottlingException", "TooManyRequestsException"})
+_BUSY = frozenset({"ServiceUnavailableException", "ModelNotReadyException"})
 _DENIED = frozenset({"AccessDeniedException", "UnrecognizedClientException", "ExpiredTokenException"})
-_INVALID = frozenset({"ValidationException", "ServiceQuotaExceededException"})
-# These certainly did not reach Bedrock.
+_QUOTA = "ServiceQuotaExceededException"
+# The model took too long, or failed: it may have been charged.
+_MAYBE_ACCEPTED = frozenset({408, 424})
+# These certainly did not reach Bedrock. An SSLError can also come while the answer is read.
 _NOT_SENT = (
     EndpointConnectionError,
     ConnectTimeoutError,
     ProxyConnectionError,
-    SSLError,
     NoCredentialsError,
     CredentialRetrievalError,
 )
@@ -67,7 +68,7 @@ _NOT_SENT = (
 class BedrockSettings(ProviderSettings):
     """The region whose models are called."""
 
-    region: str = Field(alias="REGION", min_length=1)
+    region: str = Field(alias="REGION", pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]+$")
 
 
 def connect(settings: Mapping[str, str], _: Tools) -> "BedrockProvider":
@@ -92,7 +93,7 @@ class BedrockProvider:
         if len(body) > _MAX_BODY_BYTES:
             message = f"The request has {len(body)} bytes; the provider accepts {_MAX_BODY_BYTES}. Send smaller images."
             raise Refused(problem(400, "image_file_too_large", message, type="invalid_request_error"))
-        # The limit of a read is that of the whole answer, which is sent in one go.
+        # The limit of a read is that of the whole answer, which is sent in one go once the image is made.
         client: BedrockRuntimeClient = aws.buying("bedrock-runtime", self._settings.region, max(1.0, order.timeout))
         with _errors_named():
             answer = client.invoke_model(
@@ -169,14 +170,17 @@ def _errors_named() -> Iterator[None]:
 
 def _outcome(error: ClientError) -> Exception:
     code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
-    if code in _THROTTLED:
-        return rate_limited(None)
-    if code in _BUSY:
+    status = int(error.response["ResponseMetadata"]["HTTPStatusCode"])
+    if code in _BUSY or status == 503:
         return overloaded(None)
-    if code in _DENIED:
+    if code in _THROTTLED or status == 429:
+        return rate_limited(None)
+    if code in _DENIED or status in (401, 403):
         return permission_denied()
-    if code == "ResourceNotFoundException":
+    if code == _QUOTA:
+        return out_of_quota()
+    if status == 404:
         return no_such_model("The provider has no such model in this deployment's region, or no longer.")
-    if code in _INVALID:
-        return Refused(rejected(400, message))
+    if 400 <= status < 500 and status not in _MAYBE_ACCEPTED:
+        return Refused(rejected(status, message))
     return InDoubt(f"The provider failed with {code or 'an error without a name'}.")

@@ -68,7 +68,13 @@ _MODERATED = frozenset(
         "BLOCKLIST",
     }
 )
-_FINISHED = frozenset({None, "", "STOP", "FINISH_REASON_UNSPECIFIED"})
+# With these an image is a draft at most.
+_UNFINISHED = frozenset(
+    {"NO_IMAGE", "IMAGE_OTHER", "OTHER", "MAX_TOKENS", "MALFORMED_RESPONSE", "LANGUAGE", "UNEXPECTED_TOOL_CALL"}
+)
+_ACCOUNT_LIMITED = "PUP_LIMITED_DISABLED"
+# Whoever answers so, such as a proxy, may have sent the request on before.
+_MAYBE_ACCEPTED = frozenset({408, 499})
 
 
 class GeminiSettings(ProviderSettings):
@@ -175,8 +181,10 @@ def _result(body: ParsedBody) -> ProviderResult:
         raise Refused(moderated("output", (str(finished),), charged=charged), report if charged else None)
     if not candidate:
         raise InDoubt("The provider answered without an image and without a reason.")
+    if finished == _ACCOUNT_LIMITED and not charged:
+        raise permission_denied()
     pictures = list(_pictures(candidate, body))
-    if not pictures or finished not in _FINISHED:
+    if not pictures or finished in _UNFINISHED:
         raise Refused(no_image(charged=charged), report if charged else None)
     return ProviderResult((pictures[-1],), report)
 
@@ -197,10 +205,11 @@ def _usage(document: Any) -> Usage | None:
         return None
     prompt, drawn = (whole(document.get(name)) or 0 for name in ("promptTokenCount", "candidatesTokenCount"))
     thoughts = whole(document.get("thoughtsTokenCount")) or 0
-    if not prompt and not drawn and not thoughts:
-        return None
     image_in = _of_images(document.get("promptTokensDetails"), or_else=0)
     image_out = _of_images(document.get("candidatesTokensDetails"), or_else=drawn)
+    prompt, drawn = max(prompt, image_in), max(drawn, image_out)
+    if not prompt and not drawn and not thoughts:
+        return None
     return Usage(
         input_tokens=prompt,
         output_tokens=drawn + thoughts,
@@ -212,7 +221,7 @@ def _usage(document: Any) -> Usage | None:
 
 def _of_images(details: Any, *, or_else: int) -> int:
     """The tokens of images among these; `or_else` if they are not told apart."""
-    if not isinstance(details, list):
+    if not isinstance(details, list) or not details:
         return or_else
     counts = [whole(row.get("tokenCount")) or 0 for row in details if _member(row, "modality") == "IMAGE"]
     return sum(counts)
@@ -237,15 +246,15 @@ def _error_of(response: httpx.Response) -> Exception:
         return overloaded(_retry_after(details))
     if error.get("status") == "FAILED_PRECONDITION":  # of the account: its billing or its country
         return permission_denied()
-    if 400 <= status < 500:
+    if 400 <= status < 500 and status not in _MAYBE_ACCEPTED:
         return Refused(rejected(status, error.get("message")))
     return InDoubt(f"The provider failed with HTTP {status}.")
 
 
 def _is_daily(details: list[dict[str, Any]]) -> bool:
     """Whether a quota of the day is used up, which only the next day mends."""
-    violations = [each for detail in details for each in detail.get("violations") or () if isinstance(each, dict)]
-    return any("PerDay" in str(each.get("quotaId")) for each in violations)
+    listed = [each for each in (detail.get("violations") for detail in details) if isinstance(each, list)]
+    return any("PerDay" in (_member(violation, "quotaId") or "") for each in listed for violation in each)
 
 
 def _retry_after(details: list[dict[str, Any]]) -> float | None:

@@ -1,5 +1,6 @@
 """The outcomes that providers have in common, as callers see them, and how their answers are read with care."""
 
+import math
 import re
 
 from core.errors import Hint, Moderation, Problem
@@ -57,13 +58,18 @@ def rate_limited(retry_after: float | None) -> NotBought:
     """The provider takes no more requests for now."""
     message = "The provider is limiting requests, and the job's deadline leaves no time to wait."
     limited = problem(429, "rate_limit_exceeded", message, type="rate_limit_error", retryable=True)
-    return NotBought(limited, retry_after=retry_after)
+    return NotBought(limited, retry_after=_usable(retry_after))
 
 
 def overloaded(retry_after: float | None) -> NotBought:
     """The provider has no capacity for now."""
     full = problem(503, "provider_overloaded", "The provider is overloaded.", retryable=True)
-    return NotBought(full, retry_after=retry_after or OVERLOADED_RETRY_SECONDS)
+    return NotBought(full, retry_after=_usable(retry_after) or OVERLOADED_RETRY_SECONDS)
+
+
+def _usable(seconds: float | None) -> float | None:
+    """Seconds to wait, if a provider has said any that can be waited."""
+    return seconds if seconds is not None and math.isfinite(seconds) and seconds >= 0 else None
 
 
 def moderated(stage: str, categories: tuple[str, ...], *, charged: bool) -> Problem:
@@ -97,5 +103,5 @@ def text(value: object) -> str | None:
 
 
 def whole(value: object) -> int | None:
-    """A field of a provider's answer that should be a whole number."""
-    return value if isinstance(value, int) else None
+    """A field of a provider's answer that should be a whole number, 0 or more."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

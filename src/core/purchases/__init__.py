@@ -29,7 +29,7 @@ from core.pricing import Quote, quote
 from core.purchases.alternatives import naming_alternatives
 from core.purchases.inputs import InputCollector, InputFolder, accepts
 from core.purchases.submission import JobSubmission, SubmissionContext
-from core.requests import CheckedRequest, Request
+from core.requests import CheckedRequest
 from core.requests.bodies import ImageRequest
 from core.requests.resolver import Resolver
 from core.webhooks.destinations import WebhookDestinations
@@ -108,8 +108,8 @@ class Purchases:
         self._inputs.discard(folder, submitted)
         return submitted
 
-    def quote(self, operation: Operation, caller: Caller, asked: ImageRequest) -> tuple[Request, Quote]:
-        """The price of the caller's request. Nothing is bought or stored.
+    def quote(self, operation: Operation, caller: Caller, asked: ImageRequest) -> tuple[CheckedRequest, Quote]:
+        """The caller's request, checked, and its price. Nothing is bought or stored.
 
         The upper bound is what a purchase of the same request reserves.
 
@@ -117,7 +117,7 @@ class Purchases:
             InvalidRequest, ModelNotFound: the model's rules.
         """
         checked = self._resolver.check(operation, asked, _today(), caller)
-        return checked.request, _quoted(checked, asked)
+        return checked, _quoted(checked, asked)
 
     def find(self, dedupe_key: str) -> Job | None:
         """The job of an earlier request with this `SubmissionContext.dedupe_key`."""

@@ -55,7 +55,7 @@ class Request:
 
     `requested` has the parameters as the caller sent them, without the prompt; `model` and `parameters` are what is
     sent to the provider. `fallbacks` can run it instead, in this order. `metadata` is the caller's own, and is not
-    sent. A caller that has deleted all images has deleted prompt and metadata with them: both are empty then.
+    sent. A caller can delete prompt and metadata, with the last image or with the job: both are empty then.
     """
 
     operation: Operation

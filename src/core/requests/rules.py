@@ -3,6 +3,7 @@
 Source: the Images API as of 2026-11-22, parameters of images.generate and images.edit, and how they can be combined.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +19,8 @@ SVG_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Mn", "Me"})
 # Letters and symbols that are drawn as nothing: Hangul fillers and the empty Braille pattern.
 _FILLERS = "\u115f\u1160\u3164\uffa0\u2800"
+# More makes no difference to a picture, and is more than the table can hold.
+_OPTION_DECIMALS = 6
 _LOSSY = ("jpeg", "webp")
 _TRANSPARENT = ("png", "webp")
 
@@ -109,13 +112,17 @@ def _check_option(name: str, value: Any, option: Option, model: Model) -> None:
         )
     if not option.min <= value <= option.max:
         raise InvalidRequest(
-            f"Invalid value: {value}. '{name}' must be from {option.min:g} to {option.max:.10g} for '{model.name}'.",
+            f"Invalid value: {str(value)[:64]}. '{name}' must be from {option.min:g} to {option.max:.10g} for "
+            f"'{model.name}'.",
             param=name,
         )
 
 
 def options_as_numbers(options: Mapping[str, Any], model: Model) -> dict[str, Any]:
-    """The options with numbers where the model expects them: forms and S3 metadata can only send texts."""
+    """The options with numbers where the model expects them: forms and S3 metadata can only send texts.
+
+    Equal numbers are the same afterwards, however they were spelled.
+    """
     return {name: _as_number(value, model.rules.options.get(name)) for name, value in options.items()}
 
 
@@ -124,7 +131,9 @@ def _as_number(value: Any, option: Option | None) -> Any:
         return value
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,12}(\.[0-9]{1,12})?", value):
         value = float(value) if "." in value else int(value)
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    if not isinstance(value, float) or not math.isfinite(value):
+        return value
+    return int(value) if value.is_integer() else round(value, _OPTION_DECIMALS)
 
 
 def _is_blank(text: str) -> bool:

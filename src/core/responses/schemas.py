@@ -10,7 +10,7 @@ from core.errors import Charged
 from core.jobs.model import Status
 from core.webhooks.message import State
 
-Deletion = Literal["image.deleted", "upload.deleted", "job.inputs.deleted", "token.deleted"]
+Deletion = Literal["image.deleted", "upload.deleted", "job.deleted", "job.inputs.deleted", "token.deleted"]
 
 
 class Moderation(TypedDict):

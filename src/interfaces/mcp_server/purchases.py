@@ -47,9 +47,11 @@ def _metadata(arguments: Generate | Edit) -> Metadata:
 def quote(session: Session, arguments: Quote) -> tuple[Request, Price]:
     """What the same arguments would cost: as an edit if they hold images, else as a generation. Buys nothing."""
     asked = _edit(arguments, None)
-    if not asked.sources:
-        return services().purchases.quote("generation", session.caller, asked)
-    return services().purchases.quote("edit", session.caller, _with_images(asked))
+    if asked.sources:
+        checked, price = services().purchases.quote("edit", session.caller, _with_images(asked))
+    else:
+        checked, price = services().purchases.quote("generation", session.caller, asked)
+    return checked.request, price
 
 
 def _with_images(asked: ImageRequest) -> ImageRequest:
