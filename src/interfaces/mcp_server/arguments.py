@@ -90,7 +90,7 @@ class _Settings(_Prompt):
     size: Size | None = None
     """WIDTHxHEIGHT in pixels, or auto. Most models take 1024x1024, 1536x1024 and 1024x1536."""
     quality: Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"] | None = None
-    """low is cheap, for drafts; high for final images. standard and hd: only old models."""
+    """low is cheap, for drafts; high for final images."""
     background: Literal["auto", "opaque", "transparent"] | None = None
     """transparent requires png or webp."""
     output_format: Literal["png", "jpeg", "webp", "gif", "svg"] | None = None

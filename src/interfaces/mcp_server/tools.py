@@ -101,10 +101,9 @@ def generate_image(session: Session, given: Generate, watch: Watch) -> CallToolR
 
 
 def edit_image(session: Session, given: Edit, watch: Watch) -> CallToolResult:
-    """Generate images from others and a prompt: change, extend or combine them. Some models do one thing only: remove
-    the background, erase, replace, recolor, extend (outpaint) or upscale; list_available_models names them. Refer to
-    earlier images by their img_ id; upload a user's file with create_upload, or pass its https URL. Costs money and
-    returns like generate_image.
+    """Change or combine images by a prompt. Some models (list_available_models) do one thing only: remove the
+    background, erase, replace, recolor, extend or upscale. Refer to earlier images by their img_ id; upload a user's
+    file with create_upload, or pass its https URL. Costs money and returns like generate_image.
     """
     job = purchases.edit(session, given)
     return _watched(session, job, given, watch, buying=True)
