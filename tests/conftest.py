@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from core import catalog
 from core.jobs.store import JobChanged, JobStore
 from core.ledger.store import LedgerStore
 from local.cloud import running_stack
@@ -31,6 +32,7 @@ class Key:
 
 
 MakeKey = Callable[..., Key]
+PROVIDERS = list(catalog.load().providers)
 
 
 @pytest.fixture(scope="session")
@@ -56,8 +58,9 @@ def _control(stack: Stack) -> Iterator[SimulatorControl]:
 
 @pytest.fixture
 def simulator(stack: Stack, _control: SimulatorControl) -> Iterator[SimulatorControl]:
-    """The provider's control plane: no calls, no faults and no unfinished jobs are left from another test."""
+    """The provider's control plane: nothing is left from another test, neither calls, faults nor unfinished jobs."""
     _forget_unfinished_jobs(stack)
+    _forget_failures(stack)
     _control.reset()
     yield _control
     _control.reset()
@@ -79,6 +82,13 @@ def make_key(stack: Stack) -> MakeKey:
 def key(make_key: MakeKey) -> Key:
     """A key without limits, shared by tests that need no caller of their own."""
     return make_key()
+
+
+def _forget_failures(stack: Stack) -> None:
+    """Let no provider look down because of the faults of other tests."""
+    ledger = LedgerStore(stack.client("dynamodb"), stack.ledger_table)
+    for provider in PROVIDERS:
+        ledger.note_recovery(provider)
 
 
 def _forget_unfinished_jobs(stack: Stack) -> None:
