@@ -12,6 +12,7 @@ import pytest
 from cli import drops, keys
 from core import aws
 from core.drops.intake import PATIENCE_SECONDS
+from core.dynamodb import to_item
 from core.images.inspection import MAX_BYTES
 from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
@@ -510,17 +511,15 @@ def test_a_folder_shows_only_the_newest_drop(world: World) -> None:
     assert left_behind() == ["drops/team/photo/photo.png", "drops/team/photo/result.json"]
 
 
-def test_an_older_drop_that_ends_later_leaves_nothing(world: World) -> None:
+@pytest.mark.parametrize(("newer_by", "left"), [(60, []), (-60, ["photo.png", "result.json"])])
+def test_a_claim_of_an_older_release_is_understood(world: World, newer_by: int, left: list[str]) -> None:
     world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"))
-    newer = {"id": {"S": "folder#drops/team/photo/"}}
-    boto3.client("dynamodb").update_item(
-        TableName="jobs",
-        Key=newer,
-        UpdateExpression="SET newest = newest + :later",
-        ExpressionAttributeValues={":later": {"N": "60"}},
-    )
+    claim = {"id": "folder#drops/team/photo/", "key": "team/photo.png", "newest": int(time.time()) + newer_by}
+    boto3.client("dynamodb").put_item(TableName="jobs", Item=to_item(claim))
     finish(world)
-    assert left_behind() == []
+    assert left_behind() == [f"drops/team/photo/{name}" for name in left]
+    world.inbox.deliver(world.inbox.put("team/photo.png", b"text"))
+    assert left_behind() == ([] if newer_by > 0 else ["drops/team/photo/error.json"])
 
 
 def test_a_result_is_written_again_as_it_was(world: World) -> None:

@@ -62,6 +62,18 @@ class Inbox:
             archived=answer.get("StorageClass") in _ARCHIVES or "ArchiveStatus" in answer,
         )
 
+    def is_newer(self, key: str, version: str, than: str) -> bool:
+        """Whether one version of a key was written after another one, also within the same second.
+
+        Only one that still exists can be the newer one.
+        """
+        page = self._client.list_object_versions(Bucket=self.bucket, Prefix=key, MaxKeys=_LISTED)
+        # The newest first; those of longer keys follow.
+        versions = [each["VersionId"] for each in page.get("Versions", []) if each["Key"] == key]
+        if version not in versions:
+            return False
+        return than not in versions or versions.index(version) < versions.index(than)
+
     def beginning(self, dropped: StoredObject, limit: int) -> bytes | None:
         """The first `limit` bytes of an object; None if it has been deleted or replaced."""
         which = {"VersionId": dropped.version} if dropped.version else {}

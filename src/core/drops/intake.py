@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from core.callers.audit import note_caller, note_refusal
 from core.drops import naming, recipes
@@ -19,7 +20,7 @@ from core.drops.inbox import Dropped, Inbox
 from core.drops.notifications import Notification
 from core.drops.owners import Owner, Owners
 from core.drops.recipes import FoundRecipe
-from core.drops.results import DROP_HINTS, Results
+from core.drops.results import DROP_HINTS, IsNewer, Results
 from core.errors import BuyingStopped, Conflict, EaselError, InvalidRequest, NotFound, PermissionDenied
 from core.event_bus import EventBus
 from core.images.inspection import HeaderIncomplete, check_size, inspect
@@ -131,7 +132,7 @@ class DropIntake:
     def _refuse(self, notification: Notification, dropped: Dropped, error: EaselError, request_id: str) -> None:
         note_refusal(error)
         _log("refused", notification)
-        origin = self._results.refuse(self._origin(dropped, None), error, request_id)
+        origin = self._results.refuse(self._origin(dropped, None), self._is_newer(dropped), error, request_id)
         detail = {"drop": origin.to_event(), "error": error_document(error, request_id, DROP_HINTS)["error"]}
         self._bus.put(DROP_REFUSED, detail, int(time.time()))
 
@@ -151,6 +152,7 @@ class DropIntake:
         known = self._purchases.find(dedupe_key)
         if known is not None and not known.may_be_revived_by(owner.caller):
             _log("the drop has its job", notification, job_id=known.id)
+            self._results.accept(known, self._is_newer(dropped))
             return
         self._check(dropped)
         found = self._recipe_of(dropped, owner)
@@ -162,13 +164,15 @@ class DropIntake:
             return
         context = SubmissionContext(request_id, dedupe_key=dedupe_key, webhook=found.recipe.webhook)
         asked = self._image_request(owner, dropped, found, notification, context)
-        context = replace(context, origin=self._results.claim(self._origin(dropped, found)))
+        is_newer = self._is_newer(dropped)
+        context = replace(context, origin=self._results.claim(self._origin(dropped, found), is_newer))
         try:
             job = self._purchases.edit(owner.caller, asked, context)
         except Conflict:
             _log("the drop has its job, by another recipe", notification)
             return
         _log("accepted", notification, job_id=job.id)
+        self._results.accept(job, is_newer)
 
     def _check(self, dropped: Dropped) -> None:
         """Refuse what is not an image before waiting for anything."""
@@ -233,6 +237,9 @@ class DropIntake:
         seconds = min(seconds, MAX_DELAY_SECONDS)
         self._queue.send(notification.after(seconds).message(), seconds, group=owner.caller.id)
         _log("the drop waits", notification, seconds=seconds)
+
+    def _is_newer(self, dropped: Dropped) -> IsNewer:
+        return partial(self._inbox.is_newer, dropped.stored.key)
 
     def _origin(self, dropped: Dropped, found: FoundRecipe | None) -> Origin:
         return Origin(
