@@ -296,7 +296,6 @@ def test_a_drop_waits_while_buying_is_stopped_and_not_forever(world: World) -> N
     ("data", "code"),
     [
         (b"some text", "invalid_image_file"),
-        (b"", "empty_image_file"),
         (b"GIF89a" + bytes(64), "unsupported_image_media_type"),
         (picture()[:20], "invalid_image_file"),
     ],

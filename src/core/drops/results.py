@@ -76,6 +76,11 @@ class Results:
         self._write(origin.folder, None)
         return origin
 
+    def refused_version(self, key: str) -> str | None:
+        """The version of a key whose error, for want of a job, is shown in its folder; None if there is no such."""
+        claims = (self._claims.read(folder) for folder in naming.result_folders(key))
+        return next((claim.drop for claim in claims if claim and claim.key == key and claim.error), None)
+
     def accept(self, job: Job, is_newer: IsNewer) -> None:
         """Let the folder of a job's drop show the job, whose end may have been announced already."""
         if job.origin:
