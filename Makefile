@@ -76,7 +76,7 @@ need = @$(MAKE) -s -j2 $(foreach name,$(1),$(call stamp,$(name)))
 
 .PHONY: setup
 setup: ## install every environment
-	$(call need,dev sam ministack checkov lambda openai-1 openai-2 node-client mcp-programs)
+	$(call need,dev sam ministack checkov lambda openai-1 openai-2 litellm node-client client-programs mcp-programs)
 
 
 # The local deployment.
@@ -97,20 +97,20 @@ down: ## stop what `make up` started
 
 # Tests and checks.
 
-.PHONY: test test-fast test-clients test-campaigns test-all coverage faults check bench format
+.PHONY: test test-fast test-clients test-campaigns test-all coverage faults check prices bench format
 # Two processes, each with its own stack, since end-to-end tests mostly wait. The order of the folders puts the longest
 # files first; pytest-xdist's own order, by number of tests, would run the longest last.
-LAYERS := tests/e2e tests/contract tests/deployment tests/integration tests/unit
-test: ## run every layer of tests except the campaigns
-	$(call need,dev sam ministack checkov lambda openai-1 openai-2 node-client mcp-programs)
-	@$(BIN)/pytest $(LAYERS) -n 2 --dist loadfile --no-loadscope-reorder
+LAYERS := tests/e2e tests/clients tests/contract tests/deployment tests/integration tests/unit
+test: ## run every layer of tests except the campaigns and the nightly ones
+	$(call need,dev sam ministack checkov lambda openai-1 openai-2 litellm node-client client-programs mcp-programs)
+	@$(BIN)/pytest $(LAYERS) -m "not nightly" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-campaigns: ## run the long tests: every permission, every crash, every fault
 	$(call need,dev sam ministack mcp-programs)
 	@$(BIN)/pytest tests/campaigns -n 2 --dist loadfile
 
 test-clients: ## run other people's programs against a deployed stack
-	$(call need,dev sam ministack clients client-programs)
+	$(call need,dev sam ministack clients litellm client-programs)
 	@$(BIN)/pytest tests/clients
 
 FAST := tests/unit tests/integration tests/contract/simulator tests/deployment/local
@@ -147,6 +147,10 @@ check: ## check format, lint, types, import direction, breaking API changes, wor
 	@$(BIN)/python -m openapi.changes
 	@$(call quietly,zizmor,$(BIN)/zizmor --offline --pedantic --no-progress .github)
 	@$(BIN)/pytest tests/deployment/template
+
+prices: ## compare the catalog's prices and shutdown dates with a public list
+	$(call need,dev prices)
+	@$(BIN)/python -m local.prices .venv-prices
 
 bench: ## benchmark cold starts, and reading the provider's answer
 	$(call need,dev)
@@ -189,11 +193,11 @@ openapi: ## regenerate the API description and the schema of recipes
 requirements: ## update the pinned requirements to the newest versions
 	$(call need,dev)
 	$(COMPILE) -o src/requirements.txt pyproject.toml
-	for name in dev sam ministack checkov lambda openai-1 openai-2 clients; do \
+	for name in dev sam ministack checkov lambda openai-1 openai-2 clients litellm prices; do \
 		$(COMPILE) -o requirements/$$name.txt requirements/$$name.in; done
 	cd tests/e2e/sdks/node && npm install --package-lock-only --save-exact openai@latest
 
 clean: ## stop the local deployment, remove builds and environments
 	@if [ -e out/stack.json ] && [ -x $(BIN)/python ]; then $(BIN)/python -m local.down; fi
-	rm -rf .aws-sam out .venv .venv-* tests/e2e/sdks/node/node_modules tests/support/mcp/node/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .aws-sam out .venv .venv-* {tests/e2e/sdks,tests/clients,tests/support/mcp}/node/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -15,7 +15,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterable
 
-from core.providers.image_stream import ImagesBody
+from core.providers.image_stream import ImagesBody, starts_after
 
 CASES = {"1 x 3 MB": (1, 3_000_000), "10 x 4 MB": (10, 4_000_000)}
 CHUNK = 64 * 1024
@@ -29,7 +29,7 @@ def whole(chunks: Iterable[bytes]) -> list[bytes]:
 
 def streamed(chunks: Iterable[bytes]) -> list[bytes | bytearray]:
     """What the worker does."""
-    body = ImagesBody()
+    body = ImagesBody(starts_after("b64_json"))
     for chunk in chunks:
         body.feed(chunk)
     return list(body.parse().images)

@@ -90,7 +90,7 @@ def _recent(job: Job, options: argparse.Namespace) -> bool:
 
 
 def _of_owners(stack: Stack, options: argparse.Namespace) -> Iterator[Job]:
-    """Jobs of one key, or of all keys: a query for each. Without a key only the last day counts, unless told."""
+    """Jobs of one key, or of all keys: a query for each. Without a key, only those of the last day by default."""
     since = options.since if options.since or options.key else _DAY_SECONDS
     wanted = Filters(options.status, options.model, created_after=int(time.time()) - since if since else 0)
     owners = [options.key] if options.key else [caller.id for caller in stack.callers().list_all()]

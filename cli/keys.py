@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from cli.options import (
     default_size,
     dollar_limit,
     duration,
+    fallback_name,
     key_name,
     model_name,
     rate_limit,
@@ -19,8 +20,8 @@ from cli.options import (
 )
 from cli.output import show, show_json, show_warning
 from cli.stack import Stack
-from core import catalog
 from core.callers.model import DEFAULT_NAMES, RATE_NAMES, Caller, Rates, new_caller_id, new_key
+from core.catalog import Catalog
 from core.errors import InvalidRequest
 from core.images.model import ANSWER_FORMS, AnswerForm
 from core.ledger.dollars import usd
@@ -29,7 +30,6 @@ from core.pricing import quote
 from core.purchases.alternatives import offers
 from core.requests.bodies import ImageRequest
 from core.requests.resolver import ModelPolicy, Resolver
-from core.settings import ApiSettings
 
 # Bytes of a prompt of three sentences.
 _USUAL_PROMPT = 300
@@ -51,6 +51,7 @@ def add_commands(commands: Any) -> None:
     )
     _add_limits(make)
     _add_defaults(make)
+    _add_fallbacks(make)
     _add_visibility(make)
     _add_answers(make)
     make.add_argument("--json", action="store_true", help="print JSON, for scripts")
@@ -62,6 +63,7 @@ def add_commands(commands: Any) -> None:
     change.add_argument("id", help="the caller's id, key_...")
     _add_limits(change)
     _add_defaults(change)
+    _add_fallbacks(change)
     _add_visibility(change)
     _add_answers(change)
     change.set_defaults(run=_set)
@@ -103,6 +105,19 @@ def _add_defaults(parser: argparse.ArgumentParser) -> None:
         )
 
 
+def _add_fallbacks(parser: argparse.ArgumentParser) -> None:
+    """The option that names the models which run while another sells nothing."""
+    parser.add_argument(
+        "--fallback",
+        type=fallback_name,
+        action="append",
+        default=None,
+        metavar="MODEL",
+        help="run this model while the requested one certainly sells nothing; repeat for several, or `none` for those "
+        "of the deployment",
+    )
+
+
 def _add_visibility(parser: argparse.ArgumentParser) -> None:
     """The option that says whether a key sees the deployment's budget, for keys of strangers."""
     parser.add_argument(
@@ -137,6 +152,7 @@ def create(
     hides_deployment_budget: bool = False,
     answers: AnswerForm = "url",
     defaults: Mapping[str, str | None] | None = None,
+    fallbacks: Sequence[str] = (),
 ) -> tuple[str, Caller]:
     """A new caller and its key, which is not stored; `lifetime` is in seconds, None for no expiry."""
     now = int(time.time())
@@ -154,6 +170,7 @@ def create(
         hides_deployment_budget=hides_deployment_budget,
         answers=answers,
         defaults={name: value for name, value in (defaults or {}).items() if value is not None},
+        fallbacks=tuple(fallbacks),
     )
     stack.callers().add(key, caller)
     return key, caller
@@ -179,6 +196,7 @@ def _limits(caller: Caller) -> list[str]:
     limits += [f"images/min={caller.images_per_minute}"] if caller.images_per_minute else []
     limits += [f"requests/min={caller.requests_per_minute}"] if caller.requests_per_minute else []
     limits += [f"{name}={value}" for name, value in caller.defaults.items()]
+    limits += [f"fallbacks={','.join(caller.fallbacks)}"] if caller.fallbacks else []
     limits += ["deployment-budget=hidden"] if caller.hides_deployment_budget else []
     limits += [f"answers={caller.answers}"] if caller.answers != "url" else []
     return limits
@@ -205,6 +223,7 @@ def _create(stack: Stack, options: argparse.Namespace) -> None:
         hides_deployment_budget=options.deployment_budget == "hidden",
         answers=options.answers or "url",
         defaults=_default_options(options),
+        fallbacks=_fallback_option(options) or (),
     )
     _warn(stack, caller)
     if options.json:
@@ -220,15 +239,16 @@ def _list(stack: Stack, _: argparse.Namespace) -> None:
 
 def _set(stack: Stack, options: argparse.Namespace) -> None:
     budget, rates = _budget_options(options), _rate_options(options)
-    visibility, defaults = options.deployment_budget, _default_options(options)
-    if not budget and not rates and not visibility and not defaults and not options.answers:
+    visibility, defaults, fallbacks = options.deployment_budget, _default_options(options), _fallback_option(options)
+    if not (budget or rates or visibility or defaults or options.answers or fallbacks is not None):
         names = [f"--budget-{period}" for period in PERIODS] + [f"--{name.replace('_', '-')}" for name in RATE_NAMES]
-        names += [f"--{name}" for name in DEFAULT_NAMES] + ["--deployment-budget", "--answers"]
+        names += [f"--{name}" for name in DEFAULT_NAMES] + ["--fallback", "--deployment-budget", "--answers"]
         raise CommandError(f"nothing to change; give at least one of {', '.join(names)}")
     callers = stack.callers()
     caller = callers.set_budget(options.id, budget) if budget else None
     caller = callers.set_rates(options.id, rates) if rates else caller
     caller = callers.set_defaults(options.id, defaults) if defaults else caller
+    caller = callers.set_fallbacks(options.id, fallbacks) if fallbacks is not None else caller
     caller = callers.hide_deployment_budget(options.id, hidden=visibility == "hidden") if visibility else caller
     caller = callers.set_answers(options.id, options.answers) if options.answers else caller
     if caller is None:
@@ -236,6 +256,7 @@ def _set(stack: Stack, options: argparse.Namespace) -> None:
     limits = [f"{_BUDGETS[period]} {'unlimited' if limit is None else usd(limit)}" for period, limit in budget.items()]
     limits += [f"{name.replace('_', ' ')} {limit or 'unlimited'}" for name, limit in rates.items()]
     limits += [f"default {name} {value or 'of the deployment'}" for name, value in defaults.items()]
+    limits += [f"fallbacks {', '.join(fallbacks) or 'of the deployment'}"] if fallbacks is not None else []
     limits += [f"deployment budget {visibility}"] if visibility else []
     limits += [f"answers {options.answers}"] if options.answers else []
     show(f"{caller.id} ({caller.name}) now has: {', '.join(limits)}.")
@@ -256,6 +277,12 @@ def _budget_options(options: argparse.Namespace) -> dict[Period, int | None]:
     return {period: getattr(options, f"budget_{period}") for period in PERIODS if hasattr(options, f"budget_{period}")}
 
 
+def _fallback_option(options: argparse.Namespace) -> list[str] | None:
+    """The fallbacks that are given; [] if they are to be those of the deployment, None if the option is not there."""
+    given: list[str | None] | None = options.fallback
+    return None if given is None else [name for name in given if name is not None]
+
+
 def _rate_options(options: argparse.Namespace) -> Rates:
     return {name: getattr(options, name) for name in RATE_NAMES if hasattr(options, name)}
 
@@ -265,26 +292,25 @@ def _default_options(options: argparse.Namespace) -> dict[str, str | None]:
 
 
 def _warn(stack: Stack, caller: Caller) -> None:
-    for warning in warnings_about(caller, stack.parameters):
+    for warning in warnings_about(caller, stack.parameters, stack.catalog()):
         show_warning(warning)
 
 
-def warnings_about(caller: Caller, parameters: Mapping[str, str]) -> list[str]:
+def warnings_about(caller: Caller, parameters: Mapping[str, str], models: Catalog) -> list[str]:
     """What may not work with a key in a stack with these parameters: its models, its defaults, a low budget."""
-    models = catalog.load().models
     warnings = [
         f"Easel does not know the model '{name}'; a key with a budget cannot buy it."
         for name in caller.models
-        if name not in models
+        if name not in models.models
     ]
     policy = ModelPolicy(
-        parameters.get("DefaultModel") or ApiSettings.model_fields["default_model"].default,
+        parameters.get("DefaultModel") or models.default_model,
         "translate",
         {name: value for name in DEFAULT_NAMES if (value := parameters.get(f"Default{name.title()}"))},
     )
     plain = ImageRequest({"prompt": "x" * _USUAL_PROMPT})
     try:
-        checked = Resolver(catalog.load(), policy).check("generation", plain, datetime.now(UTC).date(), caller)
+        checked = Resolver(models, policy).check("generation", plain, datetime.now(UTC).date(), caller)
     except InvalidRequest as error:
         return [*warnings, f"A request that names no model is refused: {error.problem.message}"]
     warnings += [each.message for each in checked.request.warnings if each.code == "default_not_used"]

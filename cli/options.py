@@ -63,8 +63,13 @@ def key_name(text: str) -> str:
 def model_name(text: str) -> str:
     """A model of the catalog, or one that may be newer than it."""
     if catalog.load().find(text) is None:
-        raise ArgumentTypeError(f"there is no model '{text}'; the models are {', '.join(catalog.load().models)}")
+        raise ArgumentTypeError(f"unknown model '{text}'; use one of {', '.join(catalog.load().models)}")
     return text
+
+
+def fallback_name(text: str) -> str | None:
+    """A model of the catalog, or None for `none`."""
+    return None if text == "none" else model_name(text)
 
 
 def web_origin(text: str) -> str:

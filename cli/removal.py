@@ -146,6 +146,12 @@ def _reasons(cloudformation: Any, stack_id: str) -> list[str]:
     ]
 
 
+def _secrets_of_providers(stack: Stack) -> list[str]:
+    """The ARNs in all parameters for secrets; one of them can hold several."""
+    given = [value for name, value in stack.parameters.items() if name.endswith(("SecretArn", "SecretArns"))]
+    return [arn for value in given for arn in value.split(",") if arn]
+
+
 def _typed(question: str) -> str:
     try:
         return input(question).strip()
@@ -170,6 +176,7 @@ def _remove(stack: Stack, options: argparse.Namespace) -> None:
         raise CommandError(f"'{typed}' is not the name of the stack, so nothing was deleted")
     remove(stack, resources)
     show(f"{stack.name} is deleted. Left, because the stack does not own it:")
-    show(f"  the secret with the provider's key: {stack.parameters.get('OpenAiSecretArn', '-')}")
+    for arn in _secrets_of_providers(stack):
+        show(f"  the secret with a provider's key: {arn}")
     show("  DynamoDB's own backups of the tables, for 35 days, and those that you made")
     show("  the packages of the functions, in the bucket of the stack aws-sam-cli-managed-default")

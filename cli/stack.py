@@ -9,7 +9,9 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.errors import CommandError
+from core import catalog
 from core.callers.store import CallerStore
+from core.catalog import Catalog
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 
@@ -67,6 +69,10 @@ class Stack:
         if name not in self.outputs:
             raise CommandError(f"the stack has no output '{name}'; was it deployed from this version of Easel?")
         return self.outputs[name]
+
+    def catalog(self) -> Catalog:
+        """The models of its providers."""
+        return catalog.load(self.outputs.get("Providers") or None)
 
     def client(self, service: str) -> Any:
         """A boto3 client for the account and region of the stack."""

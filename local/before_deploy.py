@@ -1,7 +1,7 @@
 """What `make deploy` says first: python -m local.before_deploy PROFILE
 
-Notes go to stderr. Printed is the option that `sam deploy` needs: until samconfig.toml names the provider's secret for
-a profile, SAM asks for every parameter.
+Notes go to stderr. Printed is the option that `sam deploy` needs: until samconfig.toml configures a provider for a
+profile, SAM asks for every parameter.
 """
 
 import re
@@ -14,6 +14,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from core import catalog
+from core.catalog import operator
+from core.catalog.operator import OperatorFileError, own_providers
+from core.providers import Tools, connect
+from core.providers.http import http_client
+from core.settings import SettingsError
 from local.processes import ROOT
 
 if TYPE_CHECKING:
@@ -25,6 +31,8 @@ USUAL_LIMIT = 1000
 ALWAYS_UNRESERVED = 100
 # Enough for the workers, the queues' other functions and a few dozen waiting calls.
 _COMFORTABLE = 100
+# Each configures a provider.
+_PROVIDER_PARAMETERS = {"OpenAiSecretArn", "GeminiSecretArn", "BedrockEnabled"}
 _RESERVING = ("DirectConcurrency", "McpConcurrency")
 
 
@@ -32,7 +40,11 @@ def main() -> None:
     """Read the profile's settings, and print what is to be said before its deployment."""
     settings = profile_settings((ROOT / "samconfig.toml").read_text(), sys.argv[1])
     parameters = parameters_of(settings)
-    guided = "OpenAiSecretArn" not in parameters
+    try:
+        check_own_providers()
+    except OperatorFileError as error:
+        sys.exit(f"src/{error}")
+    guided = not own_providers() and not parameters.keys() & _PROVIDER_PARAMETERS
     if guided:
         print(
             "SAM will ask for every parameter, and then whether functions without authentication are okay: answer y. "
@@ -42,6 +54,21 @@ def main() -> None:
     for note in concurrency_notes(settings, parameters):
         print(note, file=sys.stderr)
     print("--guided" if guided else "")
+
+
+def check_own_providers() -> None:
+    """Check the operator's providers as their functions will: what they sell, and how each is reached.
+
+    Raises:
+        OperatorFileError: something is not valid.
+    """
+    providers = catalog.load().providers
+    tools = Tools(http_client(), boto3.client("secretsmanager", region_name="us-east-1"))
+    for name, provider in own_providers().items():
+        try:
+            connect(providers[name].adapter, provider.settings(), tools)
+        except SettingsError as error:
+            raise OperatorFileError(f"{operator.FILE.name} is not valid: {name}: {error}") from None
 
 
 def profile_settings(samconfig: str, profile: str) -> dict[str, Any]:

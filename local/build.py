@@ -8,7 +8,7 @@ import os
 import platform
 import shutil
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ Template = dict[str, Any]
 # What the functions run on here; the default of a deployment is arm64.
 ARCHITECTURE = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
 FOLDER = ROOT / ".aws-sam/local"
+# The operator's own providers, in a package.
+PROVIDERS = "providers.json"
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,10 @@ class Package:
     archives: dict[str, Path]
 
 
-def package(name: str, logs: Path) -> Package:
+def package(name: str, logs: Path, own_providers: Mapping[str, Any] | None = None) -> Package:
     """Build what has changed since the last build, and pack it into archives of the stack with that name.
+
+    `own_providers` are packed in place of those of src/providers.json, which stays as it is.
 
     Raises:
         LocalCloudError: the build fails.
@@ -44,7 +48,7 @@ def package(name: str, logs: Path) -> Package:
         archives = FOLDER / "archives" / name
         shutil.rmtree(archives, ignore_errors=True)
         archives.mkdir(parents=True)
-        return Package(template, _pack(template, archives))
+        return Package(template, _pack(template, archives, own_providers))
 
 
 def _build(logs: Path) -> None:
@@ -62,7 +66,7 @@ def _build(logs: Path) -> None:
     stamp.write_text(sources)
 
 
-def _pack(template: Template, folder: Path) -> dict[str, Path]:
+def _pack(template: Template, folder: Path, own_providers: Mapping[str, Any] | None) -> dict[str, Path]:
     """Functions with the same contents share an archive.
 
     Files are stored uncompressed: that is faster to write, to upload and to unpack at each cold start.
@@ -75,7 +79,10 @@ def _pack(template: Template, folder: Path) -> dict[str, Path]:
             if not archive.exists():
                 with zipfile.ZipFile(archive, "w") as zipped:
                     for path in sorted(code.rglob("*")):
-                        zipped.write(path, path.relative_to(code))
+                        if path == code / PROVIDERS and own_providers is not None:
+                            zipped.writestr(PROVIDERS, json.dumps(own_providers))
+                        else:
+                            zipped.write(path, path.relative_to(code))
             archives[function] = archive
     return archives
 

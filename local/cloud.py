@@ -3,35 +3,21 @@
 import contextlib
 import fcntl
 import os
-import secrets
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from local.build import package
 from local.deployment import REGION, api_url, deploy, store_secret
 from local.ministack import DEFAULT_PORT, function_url, ministack
 from local.processes import ROOT, LocalCloudError, service, wait_until
+from local.providers import Keys, Provider, bedrock_alone, real_openai, simulated
 from local.stack import Stack
 
 PYTHON = ROOT / ".venv/bin/python"
 OUT = ROOT / "out"
-
-
-@dataclass(frozen=True)
-class Provider:
-    """Where images are bought: an API key and a base URL."""
-
-    key: str
-    base_url: str
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Provider | None":
-        """The real provider, if OPENAI_API_KEY or PROVIDERS__OPENAI__API_KEY has a key for it."""
-        key = environment.get("OPENAI_API_KEY") or environment.get("PROVIDERS__OPENAI__API_KEY")
-        url = environment.get("PROVIDERS__OPENAI__BASE_URL") or "https://api.openai.com/v1"
-        return cls(key, url) if key else None
 
 
 class Progress:
@@ -59,13 +45,14 @@ def running_stack(
     *,
     port: int = DEFAULT_PORT,
     provider: Provider | None = None,
+    only_bedrock: bool = False,
     plain_simulator: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Stack]:
-    """Build, start and deploy everything; yields where it is, and stops all of it when the block ends.
+    """Start, build and deploy everything; yields where it is, and stops all of it when the block ends.
 
-    Stacks of different names can run side by side; logs are in out/logs/NAME. Without a `provider`, the simulator takes
-    its place; `plain_simulator` makes it draw simple images, which is faster.
+    Stacks of different names can run side by side; logs are in out/logs/NAME. Without a `provider`, the simulator plays
+    all of them, or `only_bedrock`; `plain_simulator` makes it draw simple images, which is faster.
 
     Raises:
         LocalCloudError: something did not start, or a stack of that name is running.
@@ -74,25 +61,23 @@ def running_stack(
     logs = OUT / "logs" / name
     with contextlib.ExitStack() as running:
         running.enter_context(_only_one(name, logs))
-        with progress.step("building the functions"):
-            built = package(name, logs)
         with progress.step("starting MiniStack, the local AWS, with IAM enforced"):
             aws = running.enter_context(ministack(logs / "ministack.log", port))
+        store = partial(store_secret, aws)
         simulator_url = None
-        if provider is None:
-            key = f"sk-simulated-{secrets.token_hex(16)}"
-            with progress.step("starting the simulator of the OpenAI Images API"):
-                simulator_url = running.enter_context(simulator(logs / "simulator.log", key, plain=plain_simulator))
-            provider = Provider(key, f"{simulator_url}/v1")
+        if provider is not None:
+            providers = real_openai(provider, store)
+        else:
+            keys = Keys()
+            with progress.step("starting the simulator of the providers"):
+                simulator_url = running.enter_context(
+                    simulator(logs / "simulator.log", keys.all, plain=plain_simulator)
+                )
+            providers = bedrock_alone(simulator_url) if only_bedrock else simulated(simulator_url, keys, store)
+        with progress.step("building the functions"):
+            built = package(name, logs, providers.own)
         with progress.step("deploying template.yaml"):
-            secret_arn = store_secret(aws, provider.key)
-            outputs = deploy(
-                built,
-                aws,
-                f"easel-{name}",
-                {"OpenAiSecretArn": secret_arn, "OpenAiBaseUrl": provider.base_url},
-                logs,
-            )
+            outputs = deploy(built, aws, f"easel-{name}", providers, logs)
         stack = Stack(
             stack_name=f"easel-{name}",
             region=REGION,
@@ -102,7 +87,7 @@ def running_stack(
             mcp_url=function_url(aws, outputs["McpUrl"]) + "/mcp",
             api_key="",
             simulator_url=simulator_url,
-            secret_arn=secret_arn,
+            parameters=dict(providers.parameters),
             token_secret_arn=outputs["TokenSecretArn"],
             images_bucket=outputs["ImagesBucketName"],
             inbox_bucket=outputs["InboxBucket"],
@@ -127,11 +112,12 @@ def running_stack(
 
 
 @contextlib.contextmanager
-def simulator(log: Path, key: str, *, plain: bool) -> Iterator[str]:
-    """Run the simulator inside the block; it accepts only that key. Yields its URL, without /v1."""
+def simulator(log: Path, keys: Iterable[str], *, plain: bool) -> Iterator[str]:
+    """Run the simulator inside the block; it accepts only these keys. Yields its URL, without /v1."""
     address = log.with_suffix(".url")
     address.unlink(missing_ok=True)
-    options: list[str | Path] = ["--port", "0", "--port-file", address, "--key", key, *(["--plain"] if plain else [])]
+    options: list[str | Path] = ["--port", "0", "--port-file", address, *(["--plain"] if plain else [])]
+    options += [option for key in keys for option in ("--key", key)]
     with service([PYTHON, "-m", "local.simulator", *options], log) as guard:
         wait_until(address.exists, guard, log)
         yield address.read_text().strip()

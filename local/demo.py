@@ -20,8 +20,9 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 
-from local.cloud import OUT, Progress, Provider, running_stack
+from local.cloud import OUT, Progress, running_stack
 from local.processes import ROOT, LocalCloudError
+from local.providers import Provider
 from local.stack import Stack
 
 Json = dict[str, Any]
@@ -230,6 +231,38 @@ def dropped(demo: Demo, folder: str) -> Json:
     raise DemoError(f"The demo expected a result.json in {folder} within {DROP_TIMEOUT_SECONDS} seconds")
 
 
+def image_of_another_provider(demo: Demo) -> None:
+    """The model decides where an image is bought."""
+    demo.heading("Another provider: a model of Gemini")
+    prompt = "a paper boat on a puddle, low sun, shallow depth of field"
+    body = {"model": "gemini-nano-banana-2.1", "prompt": prompt, "size": "1376x768"}
+    with stopwatch() as seconds:
+        result = finished(demo, demo.post(body))
+    demo.save("7-boat", body | {"output_format": "jpeg"}, result, seconds())
+
+
+def image_without_key(demo: Demo) -> None:
+    """Amazon Bedrock is called with the worker's own rights."""
+    demo.heading("A provider without a key: Amazon Bedrock, called with the worker's own rights")
+    body = {"model": "stable-image-core", "prompt": "a red teapot, product photo", "size": "1024x1024"}
+    with stopwatch() as seconds:
+        result = finished(demo, demo.post(body))
+    demo.save("8-teapot", body, result, seconds())
+
+
+def background_removed(demo: Demo) -> None:
+    """A tool that needs no prompt."""
+    demo.heading("The background of that image removed, by a model that does nothing else")
+    body = {"model": "stable-remove-background", "images": [{"file_id": demo.image_ids[-1]}]}
+    with stopwatch() as seconds:
+        result = finished(demo, demo.post(body, route="/images/edits"))
+    demo.save("9-cutout", body | {"size": "1024x1024"}, result, seconds())
+    with Image.open(OUT / "demo-9-cutout.png") as image:
+        transparent = image.convert("RGBA").getchannel("A").histogram()[0]
+        expect(transparent > 0, "transparent pixels where the background was")
+    say(f"  transparent   {transparent * 100 // (image.width * image.height)} % of the pixels")
+
+
 def one_real_image(demo: Demo) -> None:
     """The only purchase when there is a real key."""
     demo.heading(f"One real image, for about {COST_OF_ONE_REAL_IMAGE}; nothing else is bought")
@@ -239,7 +272,17 @@ def one_real_image(demo: Demo) -> None:
     demo.save("real", body, result, seconds())
 
 
-STEPS: list[Callable[[Demo], None]] = [one_call, job_to_poll, retired_model, edit_by_id, drop_into_bucket, assistant]
+STEPS: list[Callable[[Demo], None]] = [
+    one_call,
+    job_to_poll,
+    retired_model,
+    edit_by_id,
+    drop_into_bucket,
+    assistant,
+    image_of_another_provider,
+    image_without_key,
+    background_removed,
+]
 STEPS_THAT_COST_MONEY: list[Callable[[Demo], None]] = [one_real_image]
 
 
@@ -285,12 +328,12 @@ def stopwatch() -> Iterator[Callable[[], float]]:
 
 def summary(images: list[SavedImage], real: bool) -> None:
     """The table at the end."""
-    say(f"\n  {'IMAGE':<26}{'MODEL':<22}{'SIZE':<12}{'TIME':>7}{'COST':>11}")
+    say(f"\n  {'IMAGE':<26}{'MODEL':<26}{'SIZE':<12}{'TIME':>7}{'COST':>11}")
     for image in images:
         cost = f"${image.micro_usd / 1_000_000:.4f}"
-        say(f"  {image.file:<26}{image.model:<22}{image.size:<12}{image.seconds:>5.1f} s{cost:>11}")
+        say(f"  {image.file:<26}{image.model:<26}{image.size:<12}{image.seconds:>5.1f} s{cost:>11}")
     total = f"${sum(image.micro_usd for image in images) / 1_000_000:.4f}"
-    say(f"  {'':<60}{'':>7}{total:>11}{'' if real else '  simulated; nothing was charged'}")
+    say(f"  {'':<64}{'':>7}{total:>11}{'' if real else '  simulated; nothing was charged'}")
 
 
 def main() -> int:
@@ -301,7 +344,7 @@ def main() -> int:
     say(
         f"\nThe images come from {provider.base_url}, which charges for them."
         if provider
-        else "\nOPENAI_API_KEY is not set: a simulator makes the images, and nothing is charged."
+        else "\nOPENAI_API_KEY is not set: a simulator plays the providers, and nothing is charged."
     )
     try:
         say("\nStarting the local deployment")

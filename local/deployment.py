@@ -9,6 +9,7 @@ from local import deviations
 from local.build import ARCHITECTURE, Package
 from local.ministack import CREDENTIALS
 from local.processes import ROOT, clean_environment, run_logged
+from local.providers import Providers
 from local.stack import aws_client
 
 if TYPE_CHECKING:
@@ -26,22 +27,23 @@ def api_url(aws_endpoint_url: str) -> str:
     return f"{aws_endpoint_url}/_aws/execute-api/{deviations.API_ID}/v1"
 
 
-def store_secret(aws_endpoint_url: str, key: str) -> str:
-    """Create the provider's secret; returns its ARN."""
+def store_secret(aws_endpoint_url: str, provider: str, key: str) -> str:
+    """Create a provider's secret; returns its ARN."""
     secrets: SecretsManagerClient = aws_client("secretsmanager", aws_endpoint_url, REGION)
-    return secrets.create_secret(Name="easel/openai", SecretString=key)["ARN"]
+    return secrets.create_secret(Name=f"easel/{provider}", SecretString=key)["ARN"]
 
 
 def deploy(
-    package: Package, aws_endpoint_url: str, stack_name: str, parameters: Mapping[str, str], logs: Path
+    package: Package, aws_endpoint_url: str, stack_name: str, providers: Providers, logs: Path
 ) -> dict[str, str]:
-    """Deploy a package as a stack; returns the stack's outputs.
+    """Deploy a package as a stack that buys from these providers; returns the stack's outputs.
 
     Raises:
         LocalCloudError: the deployment fails.
     """
-    parameters = {"Architecture": ARCHITECTURE, "PublicUrl": api_url(aws_endpoint_url), **parameters}
-    deviations.apply(package.template, parameters, _upload(package.archives, aws_endpoint_url))
+    parameters = {"Architecture": ARCHITECTURE, "PublicUrl": api_url(aws_endpoint_url), **providers.parameters}
+    code = _upload(package.archives, aws_endpoint_url)
+    deviations.apply(package.template, parameters, code, providers.bedrock_url)
     template = logs / "template.local.json"
     template.write_text(json.dumps(package.template, indent=2))
 

@@ -1,7 +1,8 @@
 """Every difference between the local deployment and the template, each with its reason.
 
-`apply` changes the template that `sam build` made; template.yaml itself stays as it is. Two more differences are
-outside the template: the stack has the tags STACK_TAGS, and some parameters have local values (local/deployment.py).
+`apply` changes the template that `sam build` made; template.yaml itself stays as it is. Three more differences are
+outside the template: the stack has the tags STACK_TAGS, some parameters have local values (local/deployment.py), and
+the packages have a providers.json of their own (local/providers.py), since src/ has the operator's.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,16 +15,23 @@ API_ID = "easel"
 # domain, and can be passed as PublicUrl.
 STACK_TAGS = {"ms-custom-id": API_ID}
 
+_BEDROCK_ENDPOINT = "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"
+
 # The methods that ANY includes.
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def apply(template: Template, parameters: Mapping[str, str], code: Mapping[str, str]) -> None:
+def apply(
+    template: Template, parameters: Mapping[str, str], code: Mapping[str, str], bedrock_url: str | None = None
+) -> None:
     """Adapt a built template to MiniStack, in place.
 
-    `parameters` are those of the deployment; `code` maps a function to the S3 URI of its archive.
+    `parameters` are those of the deployment; `code` maps a function to the S3 URI of its archive; `bedrock_url` takes
+    the place of Amazon Bedrock.
     """
     _use_packed_code(template, code)
+    if bedrock_url is not None:
+        _call_bedrock_at(template, bedrock_url)
     _spell_out_any_methods(template)
     _make_maximum_concurrency_literal(template, parameters)
     _make_environment_variables_strings(template)
@@ -34,6 +42,11 @@ def _use_packed_code(template: Template, code: Mapping[str, str]) -> None:
     template["Globals"]["Function"].pop("CodeUri", None)
     for name, function in _of_type(template, "AWS::Serverless::Function"):
         function["CodeUri"] = code[name]
+
+
+def _call_bedrock_at(template: Template, url: str) -> None:
+    """MiniStack's own Bedrock has no image models. botocore reads this variable, so Easel's code needs no setting."""
+    template["Resources"]["WorkerFunction"]["Properties"]["Environment"]["Variables"][_BEDROCK_ENDPOINT] = url
 
 
 def _spell_out_any_methods(template: Template) -> None:

@@ -18,8 +18,8 @@ from local.processes import ROOT
 from openapi.files import DESCRIPTION
 from openapi.page import render
 
-# The only module that makes AWS clients for the functions.
-CLIENTS = ROOT / "src/core/aws.py"
+# What makes AWS clients for the functions: one module, and the adapters of providers that are services of AWS.
+CLIENTS = [ROOT / "src/core/aws.py", *(ROOT / "src/core/providers").glob("*.py")]
 
 
 def finish(build: Path) -> None:
@@ -49,7 +49,8 @@ def write_page(package: Path) -> None:
 
 def called_services() -> set[str]:
     """The AWS services for which the functions have clients, by botocore's names."""
-    return set(re.findall(r'boto3\.client\("([a-z0-9-]+)"', CLIENTS.read_text()))
+    made = re.compile(r'(?:boto3\.client|aws\.buying)\("([a-z0-9-]+)"')
+    return {service for module in CLIENTS for service in made.findall(module.read_text())}
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import contextlib
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,7 +24,10 @@ STACK_FILE = ROOT / "out/stack.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """A deployed stack. `api_url` and `direct_url` end in /v1; `simulator_url` is None with a real provider."""
+    """A deployed stack. `api_url` and `direct_url` end in /v1; `simulator_url` is None with a real provider.
+
+    `parameters` are those of its providers.
+    """
 
     stack_name: str
     region: str
@@ -34,7 +37,7 @@ class Stack:
     mcp_url: str
     api_key: str
     simulator_url: str | None
-    secret_arn: str
+    parameters: dict[str, str] = field(hash=False)
     token_secret_arn: str
     images_bucket: str
     inbox_bucket: str

@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 
-from local.cloud import OUT, PYTHON, Progress, Provider, running_stack
+from local.cloud import OUT, PYTHON, Progress, running_stack
 from local.processes import ROOT, LocalCloudError
+from local.providers import Provider
 from local.stack import STACK_FILE, Stack, running
 
 LOG = OUT / "logs/local/cloud.log"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MODEL = "gpt-image-2"
+PROVIDER = "openai"
 PROMPT = "a lighthouse at dawn"
 JOB_ID = "job_0fa34cee6f3ed6288fa168639aeabf2c"
 IMAGE_ID = "img_9086eaf794fa80d2081fe595d69b09e5"
@@ -114,6 +115,7 @@ def examples() -> dict[str, Any]:
         "TokenList": builders.token_list([token], None),
         "NewToken": builders.new_token(token, "eyJ…"),
         "DeletedToken": builders.deleted("token.deleted", TOKEN_ID),
+        "DeletedJob": builders.deleted("job.deleted", JOB_ID),
         "DeletedInputs": builders.deleted("job.inputs.deleted", JOB_ID),
         "Model": model_named(MODEL, catalog.load(), date(2026, 11, 22)),
         "UsageReport": builders.usage_report(states, [spent], date(2026, 11, 1), date(2026, 11, 22)),

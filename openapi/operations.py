@@ -8,7 +8,7 @@ from core.images.model import ANSWER_FORMS
 from core.jobs.filters import STATUSES
 from interfaces.http_api import images, jobs, models, purchases, service, tokens, uploads, usage
 from openapi import errors
-from openapi.examples import IMAGE_ID, JOB_ID, MODEL, PROMPT, TOKEN_ID, UPLOAD_ID
+from openapi.examples import IMAGE_ID, JOB_ID, MODEL, PROMPT, PROVIDER, TOKEN_ID, UPLOAD_ID
 from openapi.schemas import Schema, reference
 
 ROUTERS = {
@@ -52,6 +52,19 @@ class Operation:
     curl: str = ""
     needs_key: bool = True
 
+
+def _id_of(prefix: str) -> Schema:
+    return {"type": "string", "pattern": f"^{prefix}_[0-9a-f]{{32}}$"}
+
+
+def _after(prefix: str) -> Schema:
+    """The cursor of a list of what has such ids."""
+    schema = _id_of(prefix)
+    return {"name": "after", "in": "query", "description": "The `last_id` of the previous page.", "schema": schema}
+
+
+# Unix seconds, or a date.
+_MOMENT: Schema = {"type": "string", "pattern": "^([0-9]{1,10}|[0-9]{4}-[0-9]{2}-[0-9]{2})$"}
 
 PARAMETERS: dict[str, Schema] = {
     "Prefer": {
@@ -115,12 +128,7 @@ PARAMETERS: dict[str, Schema] = {
         "description": "How many entries at most.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
     },
-    "AfterJob": {
-        "name": "after",
-        "in": "query",
-        "description": "The `last_id` of the previous page.",
-        "schema": {"type": "string", "pattern": "^job_[0-9a-f]{32}$"},
-    },
+    "AfterJob": _after("job"),
     "Status": {
         "name": "status",
         "in": "query",
@@ -145,13 +153,13 @@ PARAMETERS: dict[str, Schema] = {
         "name": "created_after",
         "in": "query",
         "description": "Only what was created then or later: Unix seconds, or a date, when its day begins in UTC.",
-        "schema": {"type": "string", "pattern": "^([0-9]{1,10}|[0-9]{4}-[0-9]{2}-[0-9]{2})$"},
+        "schema": _MOMENT,
     },
     "CreatedBefore": {
         "name": "created_before",
         "in": "query",
         "description": "Only what was created earlier: Unix seconds, or a date, when its day begins in UTC.",
-        "schema": {"type": "string", "pattern": "^([0-9]{1,10}|[0-9]{4}-[0-9]{2}-[0-9]{2})$"},
+        "schema": _MOMENT,
     },
     "From": {
         "name": "from",
@@ -165,26 +173,17 @@ PARAMETERS: dict[str, Schema] = {
         "description": "The last day (UTC), inclusive; by default today.",
         "schema": {"type": "string", "format": "date"},
     },
-    "AfterToken": {
-        "name": "after",
-        "in": "query",
-        "description": "The `last_id` of the previous page.",
-        "schema": {"type": "string", "pattern": "^tok_[0-9a-f]{32}$"},
-    },
-    "AfterImage": {
-        "name": "after",
-        "in": "query",
-        "description": "The `last_id` of the previous page.",
-        "schema": {"type": "string", "pattern": "^img_[0-9a-f]{32}$"},
-    },
+    "AfterToken": _after("tok"),
+    "AfterImage": _after("img"),
 }
 
 PATH_PARAMETERS: dict[str, Schema] = {
-    "job_id": {"type": "string", "pattern": "^job_[0-9a-f]{32}$", "examples": [JOB_ID]},
-    "image_id": {"type": "string", "pattern": "^img_[0-9a-f]{32}$", "examples": [IMAGE_ID]},
+    "job_id": {**_id_of("job"), "examples": [JOB_ID]},
+    "image_id": {**_id_of("img"), "examples": [IMAGE_ID]},
     "name": {"type": "string", "maxLength": 128, "examples": [MODEL]},
-    "token_id": {"type": "string", "pattern": "^tok_[0-9a-f]{32}$", "examples": [TOKEN_ID]},
-    "upload_id": {"type": "string", "pattern": "^file_[0-9a-f]{32}$", "examples": [UPLOAD_ID]},
+    "provider": {"type": "string", "maxLength": 32, "examples": [PROVIDER]},
+    "token_id": {**_id_of("tok"), "examples": [TOKEN_ID]},
+    "upload_id": {**_id_of("file"), "examples": [UPLOAD_ID]},
 }
 
 HEADERS: dict[str, Schema] = {
@@ -217,7 +216,7 @@ _BUYING = (
 _FILTERS = ("FilterModel", "FilterMetadata", "CreatedAfter", "CreatedBefore")
 _POLL = ("Location", "Retry-After")
 _ID = "$response.body#/id"
-_OF_JOB = {name: {"job_id": _ID} for name in ("retrieveJob", "cancelJob", "deleteJobInputs")}
+_OF_JOB = {name: {"job_id": _ID} for name in ("retrieveJob", "cancelJob", "deleteJob", "deleteJobInputs")}
 _OF_IMAGE = {name: {"image_id": "$response.body#/data/0/id"} for name in ("retrieveImage", "openImage", "deleteImage")}
 _OF_UPLOAD = {name: {"upload_id": _ID} for name in ("retrieveUpload", "deleteUpload")}
 _OF_TOKEN = {name: {"token_id": _ID} for name in ("retrieveToken", "revokeToken")}
@@ -295,6 +294,13 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
         answers={"200": Answer("The canceled job; nothing was bought.", "Job", "CanceledJob")},
         errors=(errors.ANY_CALL, errors.WHAT_IS_THERE, errors.THE_GATEWAY),
         curl=f"""curl -X POST {_EASEL}/jobs/{JOB_ID}/cancel" {_KEY}""",
+    ),
+    jobs.delete: Operation(
+        id="deleteJob",
+        summary="Delete what is private of a job",
+        answers={"200": Answer("All that is private is deleted.", "Deleted", "DeletedJob")},
+        errors=(errors.ANY_CALL, errors.WHAT_IS_THERE, errors.THE_GATEWAY),
+        curl=f"""curl -X DELETE {_EASEL}/jobs/{JOB_ID}" {_KEY}""",
     ),
     jobs.delete_inputs: Operation(
         id="deleteJobInputs",
@@ -399,6 +405,13 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
         answers={"200": Answer("The model.", "Model", "Model")},
         errors=(errors.ANY_CALL, errors.A_MODEL_NAME, errors.THE_GATEWAY),
         curl=f"""curl {_EASEL}/models/{MODEL}" {_KEY}""",
+    ),
+    models.model_of_provider: Operation(
+        id="retrieveModelOfProvider",
+        summary="Read the capabilities of a provider's model",
+        answers={"200": Answer("The model.", "Model", "Model")},
+        errors=(errors.ANY_CALL, errors.A_MODEL_NAME, errors.THE_GATEWAY),
+        curl=f"""curl {_EASEL}/models/{PROVIDER}/{MODEL}" {_KEY}""",
     ),
     usage.usage: Operation(
         id="retrieveUsage",

@@ -23,6 +23,8 @@ def recipe_schema() -> Schema:
     schema["properties"] |= {"$schema": {"type": "string", "description": "Where this schema is, for editors."}}
     schema["anyOf"] = [
         {"required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}},
+        {"required": ["model"], "properties": {"model": {"type": "string", "minLength": 1}}},
         {"required": ["material"], "properties": {"material": {"const": True}}},
+        {"required": ["model"], "properties": {"model": {"type": "string", "minLength": 1}}},
     ]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Recipe", **schema}

@@ -142,14 +142,14 @@ def _limit(found: dict[str, Schema]) -> None:
         fields["partial_images"]["enum"] = [0, None]
         for identifier in ("user", "safety_identifier"):
             fields[identifier]["maxLength"] = IDENTIFIER_MAX
-        found[name]["required"] = ["prompt"]
+    found["GenerationRequest"]["required"] = ["prompt"]
     inputs = [family.inputs for family in families if family.inputs]
     found["EditRequest"]["properties"]["images"] |= {
         "type": "array",
         "minItems": 1,
         "maxItems": max(rules.max_count for rules in inputs),
     }
-    found["EditRequest"]["required"] = ["prompt", "images"]
+    found["EditRequest"]["required"] = ["images"]
     found["Reasoning"]["properties"]["effort"]["enum"] = [*SVG_EFFORTS, None]
 
 
@@ -186,7 +186,6 @@ def _form(edit: Schema) -> Schema:
         "type": "object",
         "description": "The form of POST /images/edits, as the SDKs send it.",
         "properties": fields,
-        "required": ["prompt"],
         "anyOf": [{"required": ["image"]}, {"required": ["image[]"]}],
         "additionalProperties": False,
     }

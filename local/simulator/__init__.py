@@ -1,4 +1,4 @@
-"""A simulator of the OpenAI Images API: a real HTTP server with its rules, and with faults on demand."""
+"""A simulator of the APIs of image providers: a real HTTP server with their rules, and with faults on demand."""
 
 from local.simulator.server import Simulator
 

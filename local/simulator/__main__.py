@@ -1,4 +1,4 @@
-"""Simulates the OpenAI Images API: python -m local.simulator [OPTIONS]"""
+"""Simulates the APIs of image providers: python -m local.simulator [OPTIONS]"""
 
 import argparse
 import signal
@@ -33,7 +33,7 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m local.simulator", description="Simulate the OpenAI Images API on 127.0.0.1."
+        prog="python -m local.simulator", description="Simulate the APIs of image providers on 127.0.0.1."
     )
     parser.add_argument(
         "--port", type=int, default=8765, help="port to listen on; 0 picks a free one (default: %(default)s)"
@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         "--key",
         action="append",
         default=[],
-        help="accept only this API key; repeat for several (default: any that starts with sk-)",
+        help="accept only this API key; repeat for several (default: any that starts with sk-, or AIza for Gemini)",
     )
     parser.add_argument(
         "--today", type=date.fromisoformat, metavar="YYYY-MM-DD", help="the date that decides which models are retired"

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from local.simulator import calls, control, errors
+from local.simulator import bedrock, calls, control, errors, gemini, self_hosted
 from local.simulator.calls import api_key, error_response, state_of
 from local.simulator.catalog import VERSIONS, Version
 from local.simulator.errors import ApiError
@@ -27,9 +27,16 @@ def build_app(settings: Settings) -> Starlette:
         routes=[
             Route("/v1/images/generations", calls.generations, methods=["POST"]),
             Route("/v1/images/edits", calls.edits, methods=["POST"]),
+            # Azure serves the same API under this path.
+            Route("/openai/v1/images/generations", calls.generations, methods=["POST"]),
+            Route("/openai/v1/images/edits", calls.edits, methods=["POST"]),
             Route("/v1/images/variations", calls.variations, methods=["POST"]),
             Route("/v1/models", _models),
+            Route("/openai/v1/models", _models),
             Route("/v1/models/{id}", _model),
+            *gemini.ROUTES,
+            *bedrock.ROUTES,
+            *self_hosted.ROUTES,
             Route("/files/{name}", _file, name="file"),
             Route("/health", _health),
             *control.ROUTES,

@@ -1,7 +1,7 @@
 """Image calls: each is received, validated, recorded, and then answered, or spoiled by a fault."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
 from starlette.concurrency import run_in_threadpool
@@ -37,13 +37,13 @@ async def edits(request: Request) -> Response:
 
 async def variations(request: Request) -> Response:
     """POST /v1/images/variations: retired for every model."""
-    call = _new_call(request)
+    call = new_call(request)
     error = ApiError(
         400,
         "This endpoint no longer accepts requests. Use POST /v1/images/edits with a prompt instead.",
     )
     try:
-        await _read_body(request)
+        await read_body(request, BODY_MAX_BYTES, _too_large)
         state_of(request).authorize(api_key(request))
     except ApiError as earlier:
         error = earlier
@@ -72,7 +72,7 @@ def error_response(error: ApiError) -> Response:
 
 
 async def _images(request: Request, endpoint: Endpoint) -> Response:
-    state, call = state_of(request), _new_call(request)
+    state, call = state_of(request), new_call(request)
     try:
         order, fault = await _decide(state, request, endpoint, call)
     except ClientDisconnect:
@@ -87,7 +87,8 @@ async def _images(request: Request, endpoint: Endpoint) -> Response:
     return await _answer(state, request, call, order, fault)
 
 
-def _new_call(request: Request) -> Call:
+def new_call(request: Request) -> Call:
+    """The record of a call that has just arrived."""
     return Call(
         id=f"call_{secrets.token_hex(12)}",
         time=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -97,7 +98,7 @@ def _new_call(request: Request) -> Call:
 
 
 async def _decide(state: State, request: Request, endpoint: Endpoint, call: Call) -> tuple[Order, Fault | None]:
-    body = await _read_body(request)
+    body = await read_body(request, BODY_MAX_BYTES, _too_large)
     state.authorize(api_key(request))
     fault = state.plan.take()
     call.fault = fault.kind if fault else None
@@ -118,14 +119,19 @@ async def _decide(state: State, request: Request, endpoint: Endpoint, call: Call
     return order, fault
 
 
-async def _read_body(request: Request) -> bytes:
+async def read_body(request: Request, limit: int, refusal: Callable[[], Exception]) -> bytes:
+    """The body of a call; raises the refusal if it has more bytes."""
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > BODY_MAX_BYTES:
-            raise ApiError(413, "The request body is too large.")
+        if size > limit:
+            raise refusal()
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _too_large() -> ApiError:
+    return ApiError(413, "The request body is too large.")
 
 
 async def _answer(state: State, request: Request, call: Call, order: Order, fault: Fault | None) -> Response:

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from local.simulator.errors import USER_ERROR, ApiError
 
-# When a fault happens: instead of validating the request, or after it was accepted and charged.
-Phase = Literal["refuse", "deliver"]
+# When a fault happens: instead of validating the request, or after it was accepted and charged. To decline is to say
+# with HTTP 200 that there is no image, as only some APIs do.
+Phase = Literal["refuse", "deliver", "decline"]
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,11 @@ KINDS: dict[str, Kind] = {
         "The engine is currently overloaded, please try again later.",
     ),
     "bad_gateway": Kind("refuse", 502, page=_BAD_GATEWAY_PAGE),
+    "gateway_timeout": Kind("refuse", 504, "server_error", None, "The upstream did not answer in time."),
+    # The provider's safety system refuses the finished image, or the model sends none, or a text in its place.
+    "refused_image": Kind("decline"),
+    "no_image": Kind("decline"),
+    "text_only": Kind("decline"),
     "slow": Kind("deliver", seconds=5),
     "late": Kind("deliver", seconds=600),
     "reset": Kind("deliver"),

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from composition.models import default_model, models
 from composition.process import once
-from core import aws, catalog
+from core import aws
 from core.budgets import Budgets
 from core.callers.authentication import Authenticator
 from core.callers.store import CallerStore
@@ -79,7 +80,7 @@ def tokens() -> "Tokens":
         TokenStore(aws.dynamodb(), settings.jobs_table),
         CallerStore(aws.dynamodb(), settings.callers_table),
         SigningSecret(aws.secretsmanager(), settings.token_secret_arn, MAX_SECONDS),
-        catalog.load(),
+        models(),
     )
 
 
@@ -134,7 +135,7 @@ def services() -> Services:
         authentication=Authenticator(CallerStore(aws.dynamodb(), settings.callers_table), signed_tokens),
         purchases=Purchases(
             resolver=Resolver(
-                catalog.load(), ModelPolicy(settings.default_model, settings.retired_models, settings.defaults)
+                models(), ModelPolicy(default_model(), settings.retired_models, settings.defaults, settings.fallbacks)
             ),
             inputs=InputCollector(
                 images,
@@ -155,7 +156,7 @@ def services() -> Services:
         tokens=tokens,
         budgets=budgets,
         wait_estimates=WaitEstimates(queue, settings.worker_concurrency),
-        catalog=catalog.load(),
+        catalog=models(),
         image_store=image_store,
         image_links=ImageLinks(aws.s3(), settings.images_bucket, settings.url_ttl_seconds),
         webhook_messages=MessageStore(aws.dynamodb(), settings.jobs_table),

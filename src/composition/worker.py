@@ -5,15 +5,18 @@ from functools import cache
 
 import httpx
 
+from composition.models import models
 from composition.process import once
-from core import aws, catalog
+from core import aws
+from core.catalog.operator import own_providers
 from core.images.input_storage import InputStore
 from core.images.storage import ImageStore
 from core.jobs.concurrency import ConcurrencySlots
 from core.jobs.store import JobStore
 from core.jobs.worker import Worker
 from core.ledger.store import LedgerStore
-from core.providers import ImageProvider, connect, openai
+from core.providers import ImageProvider, Tools, connect, settings_of
+from core.providers.http import http_client as connections
 from core.queues import JobQueue
 from core.settings import WorkerSettings
 
@@ -21,13 +24,15 @@ from core.settings import WorkerSettings
 @cache
 def http_client() -> httpx.Client:
     """The one connection pool to providers. It depends on no setting, so its connections outlive a restart."""
-    return openai.http_client()
+    return connections()
 
 
 @once
 def provider(name: str) -> ImageProvider:
-    """The adapter of the provider that the catalog calls by that name."""
-    return connect(name, os.environ, http_client(), aws.secretsmanager())
+    """The provider that the catalog calls by that name: one of Easel's own, or one of the operator's."""
+    own = own_providers().get(name)
+    settings = own.settings() if own else settings_of(name, os.environ)
+    return connect(models().providers[name].adapter, settings, Tools(http_client(), aws.secretsmanager()))
 
 
 @once
@@ -41,7 +46,7 @@ def worker() -> Worker:
         images=ImageStore(aws.s3(), settings.images_bucket),
         inputs=InputStore(aws.s3(), settings.images_bucket),
         queue=JobQueue(aws.sqs(), settings.jobs_queue_url),
-        catalog=catalog.load(),
+        catalog=models(),
         provider=provider,
         slots=ConcurrencySlots(aws.dynamodb(), settings.jobs_table, settings.caller_concurrency),
     )

@@ -1,7 +1,7 @@
 """AWS clients on one shared session: another session would cost 50 ms, another client only a few."""
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -52,3 +52,10 @@ def s3() -> "S3Client":
 def secretsmanager() -> "SecretsManagerClient":
     """The Secrets Manager client."""
     return boto3.client("secretsmanager", config=_FAST)
+
+
+def buying(service: str, region: str, read_timeout: float) -> Any:
+    """A client of a service whose calls cost money: it calls once, and waits up to `read_timeout` seconds."""
+    config = Config(connect_timeout=5, read_timeout=read_timeout, retries={"total_max_attempts": 1}, tcp_keepalive=True)
+    client: Any = boto3.client  # Its type knows only names of services that are written out.
+    return client(service, region_name=region, config=config)

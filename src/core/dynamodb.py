@@ -21,14 +21,21 @@ class ItemUnreadable(Exception):
     """This version of Easel cannot read the stored item of that id."""
 
 
+class _Serializer(TypeSerializer):
+    """Takes a float as the number that its shortest decimal form is."""
+
+    def serialize(self, value: Any) -> Any:
+        return {"N": repr(value)} if isinstance(value, float) else super().serialize(value)
+
+
 class _Deserializer(TypeDeserializer):
-    """Reads numbers as int instead of Decimal: all that are stored are whole."""
+    """Reads numbers as int or float instead of Decimal."""
 
-    def _deserialize_n(self, value: str) -> int:
-        return int(value)
+    def _deserialize_n(self, value: str) -> int | float:
+        return float(value) if "." in value or "E" in value.upper() else int(value)
 
 
-_serialize = TypeSerializer().serialize
+_serialize = _Serializer().serialize
 _deserialize = _Deserializer().deserialize
 
 

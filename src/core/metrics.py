@@ -38,6 +38,8 @@ METRICS = {
     # of each call of the provider
     "UpstreamSeconds": Metric("Seconds", by="Model"),
     "UpstreamErrors": Metric("Count", by="Code"),
+    # of each job that a provider which is down makes wait
+    "ProviderDown": Metric("Count", by="Provider"),
     # of each call that was refused for who made it, or for what its credential allows
     "AccessRefused": Metric("Count"),
     # of budgets

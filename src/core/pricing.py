@@ -1,8 +1,8 @@
 """What images cost: a quote before the purchase, the provider's own count after it. Money is whole micro-dollars.
 
-Token formulas: OpenAI's published calculator and tables as of 2026-11-22. Where a count is known only roughly, the
-catalog has a factor for it. An upper bound is never exceeded by real usage: it assumes the most expensive quality and
-the largest size for `auto`, and a token for each byte of the prompt.
+Counts of tokens come from the catalog's formulas and tables. Where one is known only roughly, the catalog has a factor
+for it. An upper bound is never exceeded by real usage: it assumes the most expensive quality and the largest size for
+`auto`, and a token for each byte of the prompt.
 """
 
 from collections.abc import Iterable
@@ -24,12 +24,16 @@ Estimate = Literal["expected", "upper"]
 
 @dataclass(frozen=True)
 class Usage:
-    """Token counts of a purchase. Source: `usage` of OpenAI's ImagesResponse."""
+    """Token counts of a purchase, as in `usage` of an ImagesResponse.
+
+    `text_output_tokens`, which are among the `output_tokens`, are what the model thought or wrote besides the images.
+    """
 
     input_tokens: int
     output_tokens: int
     text_input_tokens: int
     image_input_tokens: int
+    text_output_tokens: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -76,7 +80,8 @@ def cost_of(usage: Usage, prices: Prices) -> int:
     parts = (
         usage.text_input_tokens * prices.text_in
         + usage.image_input_tokens * prices.image_in
-        + usage.output_tokens * prices.image_out
+        + (usage.output_tokens - usage.text_output_tokens) * prices.image_out
+        + usage.text_output_tokens * prices.text_out
     )
     return -(-parts // _MILLION)
 
@@ -106,17 +111,22 @@ def _usage(request: Request, family: Family, tokens: OutputTokens, input_images:
     text = _PROMPT_OVERHEAD_TOKENS + (prompt_bytes if estimate == "upper" else -(-prompt_bytes // _BYTES_PER_TOKEN))
     each = getattr(family.input_tokens.per_image, estimate) if family.input_tokens else 0
     text_in, image_in = request.n * text, request.n * each * input_images
+    thought = request.n * getattr(tokens.text, estimate)
     return Usage(
         input_tokens=text_in + image_in,
-        output_tokens=request.n * _output_tokens(request.parameters, family, tokens, estimate),
+        output_tokens=request.n * _output_tokens(request.parameters, family, tokens, estimate) + thought,
         text_input_tokens=text_in,
         image_input_tokens=image_in,
+        text_output_tokens=thought,
     )
 
 
 def _output_tokens(parameters: Parameters, family: Family, tokens: OutputTokens, estimate: Estimate) -> int:
-    """Output tokens of one image."""
+    """Output tokens of one image, without what the model thinks."""
     quality, size = parameters.get("quality", "auto"), parameters.get("size", "auto")
+    if tokens.by_scale is not None:
+        images = 1 + (tokens.drafts if estimate == "upper" else 0)
+        return images * max(tokens.by_scale[scale] for scale in _scales(size, family, tokens.by_scale, estimate))
     if tokens.table is not None:
         rows = [tokens.table[size]] if size in tokens.table else _choose(list(tokens.table.values()), estimate)
         return max(row[name] for row in rows for name in _qualities(quality, row, estimate))
@@ -128,6 +138,12 @@ def _output_tokens(parameters: Parameters, family: Family, tokens: OutputTokens,
         for width, height in sizes
         for name in _qualities(quality, grid, estimate)
     )
+
+
+def _scales(size: str, family: Family, known: Iterable[str], estimate: Estimate) -> list[str]:
+    if size != "auto" and family.size:
+        return [family.size.ratio_and_scale(size)[1]]
+    return _choose(list(known), estimate)
 
 
 def _choose[Choice](choices: list[Choice], estimate: Estimate) -> list[Choice]:
@@ -145,7 +161,7 @@ def _sizes(size: str, family: Family, estimate: Estimate) -> list[tuple[int, int
     if size != "auto":
         width, height = (int(edge) for edge in size.split("x"))
         return [(width, height)]
-    flexible = family.size.flexible
+    flexible = family.size.flexible if family.size else None
     if estimate == "expected" or flexible is None:
         return [_USUAL_SIZE]
     edge = int(flexible.max_pixels**0.5)  # For a given number of pixels, a square takes the most tokens.
@@ -153,7 +169,7 @@ def _sizes(size: str, family: Family, estimate: Estimate) -> list[tuple[int, int
 
 
 def grid_tokens(width: int, height: int, factor: int) -> int:
-    """Output tokens of gpt-image-2 and later for an image; `factor` is the quality's number of patches along an edge.
+    """Output tokens of an image that is drawn in patches; `factor` is the quality's number of them along an edge.
 
     Source: OpenAI's price calculator, as reconstructed at community.openai.com/t/1382699. It yields the published
     prices.

@@ -41,6 +41,16 @@ class Settings(BaseModel):
             raise SettingsError(f"Invalid settings in the environment: {faults}") from None
 
 
+class ModelSettings(Settings):
+    """For every function that knows the models: the names of the providers, and the model for requests that name none.
+
+    The operator's own providers come in addition, from their file; without a default model, it is the first provider's.
+    """
+
+    providers: str = Field(alias="EASEL_PROVIDERS")
+    default_model: str = Field(alias="EASEL_DEFAULT_MODEL", default="")
+
+
 class JobSettings(Settings):
     """For every function that works with jobs."""
 
@@ -71,9 +81,9 @@ class ApiSettings(SpendingSettings):
     max_wait_seconds: int = Field(alias="EASEL_MAX_WAIT_SECONDS", ge=0, le=840)
     url_ttl_seconds: int = Field(alias="EASEL_URL_TTL_SECONDS", default=3600, ge=60, le=3600)
     public_url: str = Field(alias="EASEL_PUBLIC_URL", default="")
-    default_model: str = Field(alias="EASEL_DEFAULT_MODEL", default="gpt-image-2.6-flare", min_length=1)
     default_quality: str = Field(alias="EASEL_DEFAULT_QUALITY", default="")
     default_size: str = Field(alias="EASEL_DEFAULT_SIZE", default="")
+    fallback_models: str = Field(alias="EASEL_FALLBACKS", default="")
     trusted_image_hosts: str = Field(alias="EASEL_TRUSTED_IMAGE_HOSTS", default="")
     trusted_webhook_hosts: str = Field(alias="EASEL_TRUSTED_WEBHOOK_HOSTS", default="")
     retired_models: RetiredPolicy = Field(alias="EASEL_RETIRED_MODELS", default="translate")
@@ -103,6 +113,11 @@ class ApiSettings(SpendingSettings):
         return {name: value for name, value in named.items() if value}
 
     @property
+    def fallbacks(self) -> tuple[str, ...]:
+        """The models that run instead of one that cannot be had."""
+        return tuple(_entries(self.fallback_models))
+
+    @property
     def trusted_hosts(self) -> list[str]:
         """Private host names and networks that input images can be downloaded from."""
         return _entries(self.trusted_image_hosts)
@@ -118,12 +133,6 @@ class WorkerSettings(JobSettings):
 
     images_bucket: str = Field(alias="EASEL_IMAGES_BUCKET", min_length=1)
     caller_concurrency: int = Field(alias="EASEL_CALLER_CONCURRENCY", default=0, ge=0)
-
-
-class ModelCheckSettings(SpendingSettings):
-    """For the check for models that will be shut down."""
-
-    default_model: str = Field(alias="EASEL_DEFAULT_MODEL", default="gpt-image-2.6-flare", min_length=1)
 
 
 class AnnouncerSettings(SpendingSettings):

@@ -1,9 +1,9 @@
 """Does with other people's programs what each line on standard input asks for, as their users would see it.
 
-Runs in an environment of its own (requirements/clients.txt), with the frameworks as they are published; programs that
-are not libraries are small clients here, written after what their published source sends and reads. A line is a JSON
-object: `program`, `base_url`, `key`, `model`, `prompt`, `wish` (a word for this purchase), and for an edit `image`, the
-path of a PNG. The answer is a line, too: {"image": BASE64} or {"error": TEXT}.
+Runs in environments of their own (requirements/clients.txt and litellm.txt), with the frameworks as they are published;
+programs that are not libraries are small clients here, written after what their published source sends and reads. A
+line is a JSON object: `program`, `base_url`, `key`, `model`, `prompt`, `wish` (a word for this purchase), and for an
+edit `image`, the path of a PNG. The answer is a line, too: {"image": BASE64} or {"error": TEXT}.
 """
 
 import asyncio
@@ -67,7 +67,12 @@ def _litellm_router(task: Task) -> bytes:
 
 @_program("LiteLLM Router, async")
 def _litellm_router_async(task: Task) -> bytes:
-    answer = asyncio.run(_router(task).aimage_generation(model="images", prompt=task["prompt"]))
+    router, told = _router(task), {"model": "images", "prompt": task["prompt"]}
+    if task.get("image"):
+        with Path(task["image"]).open("rb") as image:
+            answer = asyncio.run(router.aimage_edit(image=[image], **told))
+    else:
+        answer = asyncio.run(router.aimage_generation(**told))
     return _downloaded_or_decoded(answer.data[0])
 
 

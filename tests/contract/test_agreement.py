@@ -24,7 +24,7 @@ from local.simulator import Simulator
 TODAY = date(2026, 11, 22)
 GENERATIONS = 2_000
 EDITS = 400
-MODELS = list(catalog.load().models)
+MODELS = list(catalog.load("openai").models)
 
 # For each parameter what may be right for some model, and what is right for none.
 VALUES: dict[str, list[Any]] = {
@@ -75,14 +75,14 @@ def client() -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def resolver() -> Resolver:
-    return Resolver(catalog.load(), ModelPolicy("gpt-image-2.6-flare", "forward"))
+    return Resolver(catalog.load("openai"), ModelPolicy("gpt-image-2.6-flare", "forward"))
 
 
 def parameters(chance: random.Random, *, operation: str) -> dict[str, Any]:
     """A wish that is mostly right and often wrong in one way."""
     wish: dict[str, Any] = {"model": chance.choice(MODELS)}
     wish["prompt"] = "an otter" if chance.random() < 0.85 else chance.choice(PROMPTS)
-    rules = catalog.load().find(wish["model"])
+    rules = catalog.load("openai").find(wish["model"])
     assert rules
     fitting = ["n", "size", *rules.rules.parameters]
     for name in chance.sample(fitting, k=min(len(fitting), chance.randint(0, 4))):

@@ -2,17 +2,9 @@
 
 import base64
 import json
-import os
-import shutil
-import subprocess
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -23,88 +15,19 @@ from local.simulator_control import SimulatorControl
 from local.stack import Stack
 from tests.conftest import Key, MakeKey
 from tests.support import wire
+from tests.support.browser import Site, needs_chromium, serving
 
 PAGE = Path(__file__).with_name("page.html")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-BROWSER_SECONDS = 90
 MODEL = "gpt-image-2.6-flare"
 WISH = {"model": MODEL, "prompt": "an otter", "quality": "low"}
 
-# Whoever has no browser may do without these tests; CI may not.
-needs_chromium = pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="needs Chromium")
-# A browser that talks to nobody but the page and Easel.
-QUIETLY = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
-
-@dataclass
-class Site:
-    """Serves one page, tells it which calls to make, and takes what it read."""
-
-    port: int
-    calls: list[dict[str, Any]] = field(default_factory=list)
-    answers: dict[str, Any] = field(default_factory=dict)
-    answered: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def origin(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def visit(self, profile: Path, *calls: dict[str, Any]) -> dict[str, Any]:
-        """What a browser's page reads of these calls, by their names."""
-        self.calls[:] = calls
-        self.answered.clear()
-        assert CHROMIUM, "these tests need Chromium"
-        command = [CHROMIUM, *QUIETLY, "--remote-debugging-port=0", f"--user-data-dir={profile}", self.origin]
-        browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            assert self.answered.wait(BROWSER_SECONDS), "the page did not answer"
-        finally:
-            browser.kill()
-            browser.wait()
-        return self.answers
-
-
-@contextmanager
-def serving() -> Iterator[Site]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            is_page = self.path == "/"
-            body = PAGE.read_bytes() if is_page else json.dumps({"calls": site.calls}).encode()
-            self._send(body, "text/html" if is_page else "application/json")
-
-        def do_POST(self) -> None:
-            site.answers = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self._send(b"", "text/plain")
-            site.answered.set()
-
-        def _send(self, body: bytes, content_type: str) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        site = Site(server.server_address[1])
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield site
-        finally:
-            server.shutdown()
-            thread.join()
+def visited(site: Site, profile: Path, *calls: dict[str, Any]) -> dict[str, Any]:
+    """What the page reads of these calls, by their names."""
+    site.page = PAGE.read_text()
+    site.data = {"calls": calls}
+    (report,) = site.visit(profile)
+    return dict(json.loads(report))
 
 
 def mint(stack: Stack, key: Key, origin: str, **wish: Any) -> str:
@@ -147,7 +70,7 @@ def test_a_page_on_another_origin_reads_every_refusal(
         }
         calls = [{"name": name, "url": url, "token": sent, "body": WISH} for name, (sent, *_) in tokens.items()]
         calls.append({"name": "list", "url": f"{getattr(stack, door)}/jobs", "token": token})
-        answers = site.visit(tmp_path, *calls)
+        answers = visited(site, tmp_path, *calls)
     for name, (_, status, code) in (tokens | {"list": (None, 403, "token_not_allowed")}).items():
         assert "unreadable" not in answers[name], (name, answers[name])
         error = answers[name]["document"]["error"]
@@ -165,7 +88,7 @@ def test_a_page_on_another_origin_buys_as_many_images_as_its_token_allows(
     with serving() as site:
         token = mint(stack, key, site.origin)
         calls = [{"name": f"image-{number}", "url": url, "token": token, "body": WISH} for number in (1, 2, 3)]
-        answers = site.visit(tmp_path, *calls)
+        answers = visited(site, tmp_path, *calls)
     assert not [answer for answer in answers.values() if "unreadable" in answer]
     assert [answers[f"image-{number}"]["status"] for number in (1, 2, 3)] == [202, 202, 402]
     assert answers["image-1"]["location"].endswith(answers["image-1"]["document"]["id"])

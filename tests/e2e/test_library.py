@@ -29,7 +29,9 @@ def job(door: str, key: Key, job_id: str, wait: int = 0) -> Any:
     return wire.get(f"{door}/jobs/{job_id}?wait={wait}", headers=key.headers, timeout=60).json()
 
 
-def test_a_deleted_image_is_gone_from_every_place(door: str, make_key: MakeKey, simulator: SimulatorControl) -> None:
+def test_a_deleted_image_is_gone_from_every_place_and_so_is_a_job(
+    door: str, make_key: MakeKey, simulator: SimulatorControl
+) -> None:
     key = make_key()
     made = wire.post(f"{door}/images/generations", json=WISH | {"n": 2}, headers=key.headers, timeout=60).json()
     first, second = made["data"]
@@ -52,6 +54,11 @@ def test_a_deleted_image_is_gone_from_every_place(door: str, make_key: MakeKey, 
     result = job(door, key, made["easel"]["job_id"])["result"]["data"]
     assert [image["id"] for image in listed] == [image["id"] for image in result] == [second["id"]]
     assert wire.get(second["link"], follow_redirects=True).status_code == 200
+
+    job_url = f"{door}/jobs/{made['easel']['job_id']}"
+    assert wire.delete(job_url, headers=key.headers).json()["object"] == "job.deleted"
+    assert wire.head(second["link"]).status_code == 404
+    assert wire.get(job_url, headers=key.headers).json()["prompt"] is None
 
 
 def test_all_images_of_a_job_can_be_deleted_at_once(stack: Stack, key: Key, simulator: SimulatorControl) -> None:

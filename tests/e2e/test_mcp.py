@@ -56,6 +56,7 @@ def test_the_snippets_of_the_guide_run_as_they_are(stack: Stack, key: Key, simul
     picture = io.BytesIO()
     Image.new("RGB", (1024, 1024), "skyblue").save(picture, "PNG")
 
+    # Both calls are as the guide prints them, which is why they are not formatted.
     async def steps(session: Client) -> tuple[Any, Any]:
         # Generate with OpenAI model
         result = await session.call_tool("generate_image", {

@@ -14,13 +14,13 @@ def test_a_rotated_provider_key_is_picked_up(stack: Stack, key: Key, simulator: 
         return wire.post(url, json=BODY, headers=key.headers | {"Prefer": "wait=20"}).status_code
 
     secrets = stack.client("secretsmanager")
-    before = secrets.get_secret_value(SecretId=stack.secret_arn)["SecretString"]
+    before = secrets.get_secret_value(SecretId=stack.parameters["OpenAiSecretArn"])["SecretString"]
     try:
         assert buy() == 200  # Some worker knows the old key by now.
-        secrets.put_secret_value(SecretId=stack.secret_arn, SecretString="sk-renewed")
+        secrets.put_secret_value(SecretId=stack.parameters["OpenAiSecretArn"], SecretString="sk-renewed")
         simulator.accept_keys("sk-renewed")
         assert [buy() for _ in range(3)] == [200, 200, 200]
     finally:
-        secrets.put_secret_value(SecretId=stack.secret_arn, SecretString=before)
+        secrets.put_secret_value(SecretId=stack.parameters["OpenAiSecretArn"], SecretString=before)
     accepted = [call["accepted"] for call in simulator.calls()]
     assert (accepted.count(True), False in accepted) == (4, True)

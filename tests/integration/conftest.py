@@ -1,9 +1,14 @@
 """The real handlers through the real composition roots, with fakes only beyond the wire: moto and the simulator."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
+from core import catalog
+from core.catalog import operator
 from local.simulator import Simulator
 from tests.support.moved_time import Clock, moved_time
 from tests.support.world import World, deployed, simulated
@@ -27,6 +32,28 @@ def clock(world: World) -> Iterator[Clock]:
     """Time, which a test may move on; the world was deployed before."""
     with moved_time() as clock:
         yield clock
+
+
+class OwnProviders(Protocol):
+    """Gives the deployment providers of the operator's own: what src/providers.json would have."""
+
+    def __call__(self, **providers: Any) -> None: ...
+
+
+@pytest.fixture
+def own_providers(world: World, tmp_path: Path) -> Iterator[OwnProviders]:
+    file = tmp_path / "providers.json"
+
+    def configure(**providers: Any) -> None:
+        file.write_text(json.dumps(providers))
+        catalog.load.cache_clear()
+        world.restart()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(operator, "FILE", file)
+        configure()
+        yield configure
+    catalog.load.cache_clear()
 
 
 @pytest.fixture

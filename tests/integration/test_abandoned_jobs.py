@@ -11,6 +11,7 @@ from core.jobs.model import Job
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 from tests.support.world import World
+from tests.support.world.aws import handled
 
 
 def abandoned(world: World, stage: str) -> str:
@@ -39,10 +40,8 @@ def interrupted_while_storing(world: World, monkeypatch: pytest.MonkeyPatch, *, 
         if puts > stored:
             raise KeyboardInterrupt
 
-    aws.s3().meta.events.register("before-call.s3.PutObject", die_at)
-    with pytest.raises(KeyboardInterrupt):
+    with handled(aws.s3(), "before-call.s3.PutObject", die_at), pytest.raises(KeyboardInterrupt):
         world.jobs.deliver(job_id)
-    aws.s3().meta.events.unregister("before-call.s3.PutObject", die_at)
     past = int(time.time()) - 1
     world.jobs.set_numbers(job_id, lease_until=past, check_at=past)
     return job_id

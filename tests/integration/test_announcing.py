@@ -12,6 +12,7 @@ from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 from core.pricing import ProviderReport
 from tests.support.world import World
+from tests.support.world.aws import handled
 from tests.support.world.invocations import PUBLIC_URL, sample_event
 
 
@@ -37,15 +38,7 @@ def is_due(world: World, job_id: str) -> None:
     world.jobs.set_numbers(job_id, check_at=int(time.time()) - 1)
 
 
-def break_the_bus() -> None:
-    aws.events().meta.events.register("before-call.events.PutEvents", _refuse)
-
-
-def mend_the_bus() -> None:
-    aws.events().meta.events.unregister("before-call.events.PutEvents", _refuse)
-
-
-def _refuse(**_: object) -> None:
+def refuse(**_: object) -> None:
     raise ConnectionError("the bus is out of reach")
 
 
@@ -134,13 +127,12 @@ def test_an_answer_that_came_after_all_is_announced_again(world: World) -> None:
 
 def test_an_end_that_could_not_be_announced_is_brought_again_by_the_sweep(world: World) -> None:
     job_id = ended(world)
-    break_the_bus()
-    with pytest.raises(Exception, match="event bus"):
-        world.ends.announce()
-    assert world.jobs.sweep() == {}, "the stream may still manage"
-    is_due(world, job_id)
-    assert world.jobs.sweep() == {"announced again": 1}
-    mend_the_bus()
+    with handled(aws.events(), "before-call.events.PutEvents", refuse):
+        with pytest.raises(Exception, match="event bus"):
+            world.ends.announce()
+        assert world.jobs.sweep() == {}, "the stream may still manage"
+        is_due(world, job_id)
+        assert world.jobs.sweep() == {"announced again": 1}
     assert world.ends.announce() == {"batchItemFailures": []}
     assert [event["detail"]["job_id"] for event in world.ends.published()] == [job_id]
     is_due(world, job_id)

@@ -140,14 +140,27 @@ def test_what_will_not_fit_into_an_answer_is_refused_before_it_is_bought(
     assert world.api.call("GET", "/jobs").json()["data"] == []
 
 
-@pytest.mark.parametrize("trouble", ["too large", "gone", "no permission"])
+@pytest.mark.parametrize("by", ["request", "key"])
+def test_a_quote_says_that_the_answer_will_not_fit(world: World, by: str) -> None:
+    for n, expected in ((4, ["answer_too_large"]), (2, [])):
+        body = BODY | {"n": n} | ({"response_format": "b64_json"} if by == "request" else {})
+        key = key_that_answers(world, "b64_json") if by == "key" else None
+        quote = world.api.call("POST", "/images/quote", body, key=key).json()
+        assert quote["quote_micro_usd"] > 0
+        assert [warning["code"] for warning in quote["easel"]["warnings"]] == expected
+        assert all("'n' up to 2" in warning["message"] for warning in quote["easel"]["warnings"])
+
+
+@pytest.mark.parametrize("trouble", ["too large", "too much beside it", "gone", "no permission"])
 def test_what_was_paid_never_ends_as_an_error_because_of_its_form(
     world: World, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
-    job_id = world.api.accepted(**BODY)
+    job_id = world.api.accepted(**BODY | {"prompt": "😀" * 32000})
     world.jobs.work()
     if trouble == "too large":
         monkeypatch.setattr(forms, "MAX_INLINE_BYTES", 100)
+    elif trouble == "too much beside it":
+        monkeypatch.setattr(forms, "MAX_ANSWER_BYTES", 450_000)  # The prompt alone takes 448,000.
     elif trouble == "gone":
         for stored in boto3.client("s3").list_objects_v2(Bucket="images", Prefix="images/")["Contents"]:
             boto3.client("s3").delete_object(Bucket="images", Key=stored["Key"])

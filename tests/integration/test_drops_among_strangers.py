@@ -21,6 +21,7 @@ from core.callers.model import Caller
 from core.drops.recipes import MAX_REFERENCES
 from tests.support.template import TEMPLATE
 from tests.support.world import World
+from tests.support.world.aws import handled
 
 from .test_drops import error_of, left_behind
 from .test_edits import mask, picture
@@ -55,9 +56,8 @@ def asked() -> Iterator[list[str]]:
         if params["url"].startswith("https://inbox.") or "/inbox/" in params["url_path"]:
             requests.append(f"{params['method']} {params['url_path']}")
 
-    aws.s3().meta.events.register("before-call.s3", note)
-    yield requests
-    aws.s3().meta.events.unregister("before-call.s3", note)
+    with handled(aws.s3(), "before-call.s3", note):
+        yield requests
 
 
 def groups(queue: str) -> list[str | None]:

@@ -133,7 +133,7 @@ def test_a_markup_is_sent_to_models_that_know_it(world: World) -> None:
 def test_a_retired_model_edits_by_its_successor(world: World) -> None:
     fields = FIELDS | {"model": "gpt-image-1", "input_fidelity": "high"}
     job = edited(world, world.api.form("/images/edits", fields, [("image", ("p.png", picture()))]))
-    assert job["easel"]["applied"] == {"model": "gpt-image-2", "quality": "low"}
+    assert job["easel"]["applied"] == {"model": "gpt-image-2.5-flare", "quality": "low"}
     assert "'input_fidelity' was dropped" in job["easel"]["warnings"][0]["message"]
 
 

@@ -45,9 +45,9 @@ def test_a_retired_model_is_translated_and_says_so(world: World) -> None:
     world.jobs.work()
     easel = world.api.job(job_id)["easel"]
     assert easel["requested"]["model"] == "gpt-image-1"
-    assert easel["applied"]["model"] == "gpt-image-2"
+    assert easel["applied"]["model"] == "gpt-image-2.5-flare"
     assert [warning["code"] for warning in easel["warnings"]] == ["model_translated"]
-    assert world.simulator.calls()[0]["model"] == "gpt-image-2"
+    assert world.simulator.calls()[0]["model"] == "gpt-image-2.5-flare"
 
 
 @pytest.mark.parametrize("door", ["api", "direct"])

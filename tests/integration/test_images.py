@@ -16,6 +16,7 @@ from core.ledger.store import LedgerStore
 from core.settings import ApiSettings
 from tests.support.template import TEMPLATE
 from tests.support.world import World
+from tests.support.world.aws import handled
 from tests.support.world.mcp_server import McpDoor
 
 from .test_edits import picture
@@ -153,10 +154,8 @@ def test_an_interrupted_deletion_shows_nothing_dead_and_can_be_finished(world: W
     def die(**_: object) -> None:
         raise KeyboardInterrupt
 
-    client.meta.events.register(f"before-call.{step}", die)
-    with pytest.raises(KeyboardInterrupt):
+    with handled(client, f"before-call.{step}", die), pytest.raises(KeyboardInterrupt):
         world.api.call("DELETE", f"/images/{image['id']}")
-    client.meta.events.unregister(f"before-call.{step}", die)
 
     shown = world.api.call("GET", f"/images/{image['id']}").status
     assert (shown == 200) is (step == "dynamodb.TransactWriteItems")

@@ -31,6 +31,7 @@ from interfaces.mcp_server import app, arguments, completions, prompts, resource
 from interfaces.mcp_server.tools import TOOLS
 from tests.support.moved_time import Clock
 from tests.support.world import World
+from tests.support.world.aws import handled
 from tests.support.world.mcp_server import META, Era, McpDoor, Raw
 
 ERAS: tuple[Era, ...] = ("auto", "legacy")
@@ -47,10 +48,8 @@ def failing_table(table: str) -> Iterator[None]:
         denied = {"Error": {"Code": "AccessDeniedException", "Message": "AccessDenied"}}
         return AWSResponse("", 400, HTTPHeaders(), None), denied
 
-    client = aws.dynamodb()
-    client.meta.events.register_first("before-call.dynamodb", deny)
-    yield
-    client.meta.events.unregister("before-call.dynamodb", deny)
+    with handled(aws.dynamodb(), "before-call.dynamodb", deny):
+        yield
 
 
 def picture(size: tuple[int, int] = (1024, 1024)) -> str:
@@ -400,10 +399,33 @@ def test_an_error_says_what_is_allowed_and_repeats_nothing_that_was_sent(
 
 # Words of the HTTP API, of files on a caller's disk and of the library that checks the arguments.
 FOREIGN_WORDS = (
-    "image_url", "file_id", "image[]", "multipart", "form field", "header", "POST", "GET", "DELETE", "HTTP ", "/v1",
-    "Idempotency", "'Prefer", "Retry-After", "JSON", "request body", "query", "a file,", "files as", "easel_deadline",
-    "response_format", "Input should", "validation error", "pydantic", "String should", "Field required",
-)  # fmt: skip
+    "image_url",
+    "file_id",
+    "image[]",
+    "multipart",
+    "form field",
+    "header",
+    "POST",
+    "GET",
+    "DELETE",
+    "HTTP ",
+    "/v1",
+    "Idempotency",
+    "'Prefer",
+    "Retry-After",
+    "JSON",
+    "request body",
+    "query",
+    "a file,",
+    "files as",
+    "easel_deadline",
+    "response_format",
+    "Input should",
+    "validation error",
+    "pydantic",
+    "String should",
+    "Field required",
+)
 
 
 def test_no_error_of_a_tool_speaks_of_another_interface(door: McpDoor) -> None:

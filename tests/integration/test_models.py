@@ -9,13 +9,16 @@ import pytest
 from cli import keys
 from core import catalog
 from core.responses.models import model_list, model_named
+from tests.integration.conftest import OwnProviders
 from tests.support.world import World
+from tests.support.world.mcp_server import McpDoor
 
+AZURE = "https://example.openai.azure.com/openai/v1"
 BEFORE, AFTER = date(2026, 11, 22), date(2026, 12, 2)
 
 
 def listed(today: date) -> dict[str, Any]:
-    return {model["id"]: model for model in model_list(catalog.load(), today)["data"]}
+    return {model["id"]: model for model in model_list(catalog.load("openai"), today)["data"]}
 
 
 @pytest.mark.parametrize("door", ["api", "direct"])
@@ -23,7 +26,7 @@ def test_every_model_is_listed_newest_first_in_openais_shape(world: World, door:
     answer = world.api.call("GET", "/models", door=door)
     assert answer.status == 200
     models = answer.json()["data"]
-    assert {model["id"] for model in models} == set(catalog.load().models)
+    assert {model["id"] for model in models} == set(catalog.load("openai").models)
     created = [model["created"] for model in models]
     assert created == sorted(created, reverse=True)
     for model in models:
@@ -60,18 +63,56 @@ def test_a_model_counts_its_days_and_stays_listed_when_they_are_over() -> None:
         "state": "retiring",
         "retired_on": "2026-12-01",
         "days_left": 9,
-        "successor": "gpt-image-2.6-flare",
+        "successor": "gpt-image-2.5-flare",
     }
     over = listed(AFTER)["gpt-image-1.5"]["lifecycle"]
-    assert (over["state"], over["days_left"], over["successor"]) == ("retired", 0, "gpt-image-2.6-flare")
+    assert (over["state"], over["days_left"], over["successor"]) == ("retired", 0, "gpt-image-2.5-flare")
 
 
 def test_a_value_the_provider_may_refuse_is_marked() -> None:
-    background = model_named("gpt-image-2", catalog.load(), BEFORE)["capabilities"]["parameters"]["background"]
+    background = model_named("gpt-image-2", catalog.load("openai"), BEFORE)["capabilities"]["parameters"]["background"]
     assert (background["values"], background["preview"]) == (["auto", "opaque", "transparent"], ["transparent"])
 
 
-@pytest.mark.parametrize("name", ["midjourney", "gpt-image-99", "x" * 500])
+@pytest.mark.parametrize("door", ["api", "direct"])
+@pytest.mark.parametrize(
+    "path", ["azure/gpt-image-2", "azure%2Fgpt-image-2", "azure%2fgpt-image-2", "azure/gpt-image-2/"]
+)
+def test_a_name_with_its_provider_is_read_with_or_without_an_encoded_slash(
+    world: World, own_providers: OwnProviders, door: str, path: str
+) -> None:
+    own_providers(azure={"adapter": "openai", "base_url": AZURE, "models": {"gpt-image-2": {"like": "gpt-image-2"}}})
+    answer = world.api.call("GET", f"/models/{path}", door=door)
+    assert answer.status == 200, answer.text
+    assert (answer.json()["id"], answer.json()["owned_by"]) == ("azure/gpt-image-2", "azure")
+    assert openai.types.Model.model_validate(answer.json())
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ("openai/gpt-image-2", "gpt-image-2"),
+        ("azure/gpt-image-2", "azure/gpt-image-2"),
+        ("azure/draft", "draft"),
+        ("draft", "draft"),
+    ],
+)
+def test_a_model_is_found_by_its_name_alone_or_after_its_providers(
+    world: World, door: McpDoor, own_providers: OwnProviders, asked: str, shown: str
+) -> None:
+    models = {"gpt-image-2": {"like": "gpt-image-2"}, "draft": {"like": "gpt-image-2"}}
+    own_providers(azure={"adapter": "openai", "base_url": AZURE, "models": models})
+    assert world.api.call("GET", f"/models/{asked}").json()["id"] == shown
+    listed = door.call("list_available_models", model=asked).result["structuredContent"]["models"]
+    assert [model["name"] for model in listed] == [shown]
+    everything = {model["id"] for model in world.api.call("GET", "/models").json()["data"]}
+    assert {"gpt-image-2", "azure/gpt-image-2", "draft"} <= everything
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["azure/gpt-image-2", "openai/none", "azure%252Fgpt-image-2", "midjourney", "gpt-image-99", "x" * 500],
+)
 def test_an_unknown_model_is_404_and_names_those_that_exist(world: World, name: str) -> None:
     answer = world.api.call("GET", f"/models/{name}")
     error = answer.json()["error"]
@@ -90,7 +131,8 @@ def test_models_need_a_key(world: World) -> None:
     [
         ("gpt-image-1", "gpt-image-1", 403),
         ("gpt-image-2.6-flare", "gpt-image-1", 403),
-        ("gpt-image-2", "gpt-image-1", 202),
+        ("gpt-image-2.5-flare", "gpt-image-1", 202),
+        ("gpt-image-2", "gpt-image-1", 403),
         ("gpt-image-2.6-flare", "gpt-image-2.6-flare", 202),
         ("gpt-image-2", "gpt-image-2.6-flare", 403),
     ],

@@ -10,6 +10,7 @@ import respx
 
 from core.logs import logger
 from core.metrics import NAMESPACE
+from tests.support.moved_time import Clock
 from tests.support.world import World
 
 LIST = "https://provider.example/v1/models"
@@ -28,16 +29,15 @@ def test_a_model_that_lives_is_no_news(world: World, capsys: pytest.CaptureFixtu
 
 
 def test_a_model_in_use_that_the_catalog_gives_up_is_found(
-    world: World, capsys: pytest.CaptureFixture[str], written: io.StringIO
+    world: World, clock: Clock, capsys: pytest.CaptureFixture[str], written: io.StringIO
 ) -> None:
+    clock.stop_at(datetime(2026, 11, 22, tzinfo=UTC).timestamp())
     world.api.accepted(model="gpt-image-1.5")
     world.jobs.work()
     (end,) = world.provider.check_models()
-    today = datetime.now(UTC).date()
-    if today < datetime(2026, 12, 1, tzinfo=UTC).date():
-        assert (end["model"], end["shut_down_on"]) == ("gpt-image-1.5", "2026-12-01")
-        assert '"RetiringModels":[1.0]' in capsys.readouterr().out
-        assert "model is shut down soon" in written.getvalue()
+    assert (end["model"], end["shut_down_on"]) == ("gpt-image-1.5", "2026-12-01")
+    assert '"RetiringModels":[1.0]' in capsys.readouterr().out
+    assert "model is shut down soon" in written.getvalue()
 
 
 def test_a_date_that_only_the_provider_knows_counts(

@@ -85,12 +85,13 @@ def test_the_life_of_a_job_says_what_to_do_and_nothing_private(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     job_id = unknown(world)
-    request_id = world.stack.jobs().get(job_id).request_id  # type: ignore[union-attr] # it exists
+    job = world.stack.jobs().get(job_id)
+    assert job
     capsys.readouterr()
     assert easel(world, monkeypatch, "jobs", "show", job_id) == 0
     shown = capsys.readouterr().out
     assert PRIVATE not in shown
-    for part in (request_id, "unknown", f'filter job_id = "{job_id}"', f"easel jobs resolve {job_id} --free"):
+    for part in (job.request_id, "unknown", f'filter job_id = "{job_id}"', f"easel jobs resolve {job_id} --free"):
         assert part in shown
     assert easel(world, monkeypatch, "ledger", "check") == 0
     assert job_id in capsys.readouterr().out

@@ -7,8 +7,9 @@ from typing import Any
 import boto3
 import pytest
 
+from core import aws as functions
 from tests.support.moved_time import Clock
-from tests.support.world import World
+from tests.support.world import World, aws
 from tests.support.world.mcp_server import McpDoor
 
 from .test_browser_tokens import SHOP, mint
@@ -142,6 +143,84 @@ def test_what_is_private_goes_with_the_last_image(world: World) -> None:
     assert (seen["prompt"], seen["metadata"], seen["status"]) == (None, {}, "succeeded")
 
 
+def ended(world: World, end: str) -> str:
+    """A job with the marker in all that its caller sent, with an input image, that ended like this."""
+    fields = {"prompt": MARKER, "metadata": json.dumps({"order": MARKER}), "quality": "low", "n": "2"}
+    answer = world.api.form("/images/edits", fields, [("image", (f"{MARKER}.png", picture(), "image/png"))])
+    job_id: str = answer.json()["id"]
+    if end == "canceled":
+        world.api.call("POST", f"/jobs/{job_id}/cancel")
+    elif end != "succeeded":
+        world.simulator.plan({"failed": "moderation_blocked", "charged": "empty_data", "unknown": "reset"}[end])
+    world.jobs.work()
+    return job_id
+
+
+@pytest.mark.parametrize("end", ["succeeded", "failed", "charged", "canceled", "unknown"])
+def test_what_is_private_of_a_job_can_be_deleted_however_it_ended(world: World, end: str) -> None:
+    job_id = ended(world, end)
+    before = world.api.job(job_id)
+    assert before["status"] == ("failed" if end == "charged" else end)
+    assert MARKER in everything_stored()
+    ledger = aws.dynamodb().scan(TableName="ledger")["Items"]
+    for _ in range(2):
+        answer = world.api.call("DELETE", f"/jobs/{job_id}")
+        assert answer.json() == {"id": job_id, "object": "job.deleted", "deleted": True}, answer.text
+    assert MARKER not in everything_stored()
+    assert "Contents" not in aws.s3().list_objects_v2(Bucket="images")
+    assert aws.dynamodb().scan(TableName="ledger")["Items"] == ledger
+    after = world.api.job(job_id)
+    assert (after["prompt"], after["metadata"]) == (None, {})
+    assert [after[name] for name in ("status", "error")] == [before[name] for name in ("status", "error")]
+    assert after["easel"]["cost"] == before["easel"]["cost"]
+    if end == "succeeded":
+        assert after["result"]["data"] == world.api.call("GET", "/images").json()["data"] == []
+
+
+@pytest.mark.parametrize(
+    "step", ["s3.DeleteObject", "dynamodb.TransactWriteItems", "dynamodb.DeleteItem", "dynamodb.PutItem"]
+)
+def test_an_interrupted_deletion_of_a_job_can_be_finished(world: World, step: str) -> None:
+    """The function dies right before one of the requests that delete what is private."""
+    job_id = ended(world, "succeeded")
+    client = functions.s3() if step.startswith("s3") else functions.dynamodb()
+
+    def die(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    with aws.handled(client, f"before-call.{step}", die), pytest.raises(KeyboardInterrupt):
+        world.api.call("DELETE", f"/jobs/{job_id}")
+    assert world.api.call("DELETE", f"/jobs/{job_id}").status == 200
+    assert MARKER not in everything_stored()
+    assert "Contents" not in aws.s3().list_objects_v2(Bucket="images")
+
+
+def test_only_its_owner_deletes_a_job_and_only_when_it_has_ended(world: World) -> None:
+    job_id = world.api.accepted(prompt=MARKER)
+    answer = world.api.call("DELETE", f"/jobs/{job_id}")
+    assert (answer.status, answer.json()["error"]["code"]) == (409, "job_not_finished")
+    world.api.call("POST", f"/jobs/{job_id}/cancel")
+    token = mint(world)["token"]
+    answer = world.api.call("DELETE", f"/jobs/{job_id}", key=token, headers={"origin": SHOP})
+    assert (answer.status, answer.json()["error"]["code"]) == (404, "not_found")
+    assert world.api.job(job_id)["prompt"] == MARKER
+
+
+def test_a_deleted_job_still_answers_for_its_purchase_and_is_bought_as_it_was_asked_for(world: World) -> None:
+    """A retry finds its record, and one that failed free of charge is tried again with the request's own words."""
+    headers = {"idempotency-key": "one"}
+    job_id = world.api.generate(headers, prompt=MARKER, metadata={"order": "17"}).json()["id"]
+    world.jobs.set_numbers(job_id, deadline=1)
+    world.jobs.work()
+    assert world.api.job(job_id)["error"]["code"] == "deadline_passed"
+    assert world.api.call("DELETE", f"/jobs/{job_id}").status == 200
+    assert world.api.generate(headers, prompt="another").status == 409
+    assert world.api.generate(headers, prompt=MARKER, metadata={"order": "17"}).json()["id"] == job_id
+    world.jobs.deliver(job_id)
+    job = world.api.job(job_id)
+    assert (job["status"], job["prompt"], job["metadata"]) == ("succeeded", MARKER, {"order": "17"})
+
+
 def listed(world: World, path: str, query: str) -> list[str]:
     """Ids of all pages, of one entry each."""
     found, after = [], ""
@@ -240,6 +319,54 @@ def test_a_filter_that_nothing_can_match_is_refused(world: World, door: str, que
     error = answer.json()["error"]
     assert answer.status == 400
     assert error["param"].partition("[")[0].partition(".")[0] == query.partition("=")[0].partition("[")[0]
+
+
+LAMBDA_ANSWER_BYTES = 6 * 1024 * 1024
+
+
+def bought_often(world: World, times: int) -> Any:
+    """A job with as many images and as much of its caller's data as possible; copies of it, and of one of its images.
+
+    Of all characters, those beyond 16 bits take most space in JSON.
+    """
+    metadata = {f"{number:02}" + "😀" * 62: "😀" * 512 for number in range(16)}
+    job = bought(world, prompt="😀" * 201, metadata=metadata, n=10)
+    for original in (job["id"], job["result"]["data"][0]["id"]):
+        item = world.jobs.item(original)
+        for number in range(times - 1):
+            item["id"] = {"S": f"{original[:4]}{number:032x}"}
+            item["created"] = {"S": f"{item['created']['S'].partition('#')[0]}#{item['id']['S']}"}
+            aws.dynamodb().put_item(TableName="jobs", Item=item)
+    return job
+
+
+def test_a_list_fits_into_an_answer_whatever_its_entries_hold(world: World, door: McpDoor) -> None:
+    job = bought_often(world, times=45)
+
+    def assert_is_whole(pages: list[list[Any]], count: int) -> None:
+        entries = [entry for page in pages for entry in page]
+        assert len({entry["id"] for entry in entries}) == len(entries) == count
+        assert all(entry["metadata"] == job["metadata"] for entry in entries)
+        assert len(pages) > 1, "or the data is too small to show anything"
+
+    for path, count in (("/jobs", 45), ("/images", 54)):
+        pages: list[Any] = []
+        after = ""
+        while not pages or pages[-1]["has_more"]:
+            answer = world.api.call("GET", f"{path}?limit=100{after}")
+            assert len(json.dumps(answer.text)) < LAMBDA_ANSWER_BYTES, path
+            pages.append(answer.json())
+            after = f"&after={pages[-1]['last_id']}"
+        assert_is_whole([page["data"] for page in pages], count)
+
+    shown: list[list[Any]] = []
+    given: dict[str, str] = {}
+    while not shown or given["after"]:
+        listed = door.call("list_images", limit=50, **given)
+        assert len(json.dumps(listed.text)) < LAMBDA_ANSWER_BYTES
+        shown.append(listed.result["structuredContent"]["images"])
+        given = {"after": listed.result["structuredContent"]["next_after"]}
+    assert_is_whole(shown, 54)
 
 
 @pytest.mark.parametrize("metadata", [METADATA, json.dumps(METADATA)], ids=["object", "text"])

@@ -19,6 +19,11 @@ TABLE = {
         "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
     },
 }
+PARAMETERS = {
+    "OpenAiSecretArn": {"Type": "String", "Default": "arn:of-openai"},
+    "GeminiSecretArn": {"Type": "String", "Default": ""},
+    "OwnProviderSecretArns": {"Type": "CommaDelimitedList", "Default": "arn:of-one,arn:of-another"},
+}
 RESOURCES = {
     "ImagesBucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "all-images"}},
     "InboxBucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "all-drops"}},
@@ -35,10 +40,7 @@ def cloudformation() -> Any:
 def deployment() -> Iterator[None]:
     """A stack with the kinds of resources that resist, used: a drop was replaced and deleted, a rule was added."""
     with aws.played():
-        template = {
-            "Parameters": {"OpenAiSecretArn": {"Type": "String", "Default": "arn:of-the-provider"}},
-            "Resources": RESOURCES,
-        }
+        template = {"Parameters": PARAMETERS, "Resources": RESOURCES}
         cloudformation().create_stack(StackName=NAME, TemplateBody=json.dumps(template))
         s3, events = aws.s3(), aws.events()
         s3.put_bucket_versioning(Bucket="all-drops", VersioningConfiguration={"Status": "Enabled"})
@@ -79,7 +81,13 @@ def test_all_versions_markers_and_rules_go_and_then_the_stack(capsys: pytest.Cap
     assert main(["remove", "--confirm", NAME]) == 0
     assert left() == dict.fromkeys(EVERYTHING, 0)
     said = capsys.readouterr().out
-    assert all(name in said for name in ("all-images", "all-drops", NAME, "arn:of-the-provider"))
+    assert all(name in said for name in ("all-images", "all-drops", NAME))
+
+
+def test_the_secrets_of_every_provider_are_named_since_they_are_left(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["remove", "--confirm", NAME]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "secret" in line]
+    assert [line.rpartition(" ")[2] for line in lines] == ["arn:of-openai", "arn:of-one", "arn:of-another"]
 
 
 @pytest.mark.parametrize("typed", ["yes\n", "easel-prod\n", "\n", ""])

@@ -9,28 +9,40 @@ import pytest
 from core import __version__
 from interfaces.http_api import service
 from tests.support.world import World
+from tests.support.world.http_api import Answer
 
 DOORS = pytest.mark.parametrize("door", ["api", "direct"])
 
 
+def read_without_key(world: World, path: str, door: str = "api", **headers: str) -> Answer:
+    """GET, as anybody may ask for what is public; in the names of `headers`, `_` stands for `-`."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return world.api.call("GET", path, door=door, headers={"authorization": ""} | sent)
+
+
+def refusal(answer: Answer, status: int, code: str) -> str:
+    """The message of an answer that has to be this refusal."""
+    error = answer.json()["error"]
+    assert (answer.status, error["code"]) == (status, code)
+    return str(error["message"])
+
+
 @DOORS
 def test_the_description_needs_no_key(world: World, door: str) -> None:
-    answer = world.api.call("GET", "/openapi.json", door=door, headers={"authorization": ""})
+    answer = read_without_key(world, "/openapi.json", door)
     assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json")
     assert json.loads(answer.text)["openapi"] == "3.1.0"
 
 
 @DOORS
 def test_health_says_which_release_answers(world: World, door: str) -> None:
-    answer = world.api.call("GET", "/health", door=door, headers={"authorization": ""})
+    answer = read_without_key(world, "/health", door)
     assert answer.json()["version"] == __version__
 
 
 @DOORS
 def test_a_path_that_is_not_there_is_told_where_to_look(world: World, door: str) -> None:
-    answer = world.api.call("GET", "/nowhere", door=door)
-    assert (answer.status, answer.json()["error"]["code"]) == (404, "not_found")
-    assert "/v1/docs" in answer.json()["error"]["message"]
+    assert "/v1/docs" in refusal(world.api.call("GET", "/nowhere", door=door), 404, "not_found")
 
 
 @DOORS
@@ -47,7 +59,7 @@ def test_a_path_that_is_not_there_is_told_where_to_look(world: World, door: str)
 )
 def test_a_wrong_method_is_told_the_right_ones(world: World, door: str, method: str, path: str, allowed: str) -> None:
     answer = world.api.call(method, path, door=door)
-    assert (answer.status, answer.json()["error"]["code"]) == (405, "method_not_allowed")
+    refusal(answer, 405, "method_not_allowed")
     assert answer.headers["Allow"] == allowed
     assert answer.headers["x-should-retry"] == "false"
 
@@ -75,8 +87,7 @@ def test_a_path_with_a_typo_is_told_the_route_that_was_meant(
     world: World, door: str, method: str, path: str, meant: str
 ) -> None:
     answer = world.api.call(method, path, {"prompt": "an otter"} if method == "POST" else None, door=door)
-    assert (answer.status, answer.json()["error"]["code"]) == (404, "not_found")
-    assert f"Did you mean {meant}?" in answer.json()["error"]["message"]
+    assert f"Did you mean {meant}?" in refusal(answer, 404, "not_found")
     assert "Allow" not in answer.headers
 
 
@@ -85,9 +96,7 @@ def test_a_path_with_a_typo_is_told_the_route_that_was_meant(
     "path", ["/chat/completions", "/responses", "/favicon.ico", "/", "/wp-login.php", "/foo/job_1"]
 )
 def test_a_path_that_is_like_none_gets_no_suggestion(world: World, door: str, path: str) -> None:
-    answer = world.api.call("POST", path, door=door)
-    assert answer.status == 404
-    assert "Did you mean" not in answer.json()["error"]["message"]
+    assert "Did you mean" not in refusal(world.api.call("POST", path, door=door), 404, "not_found")
 
 
 @DOORS
@@ -135,11 +144,10 @@ SECRET = "ek_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 def test_a_key_in_a_wrong_place_is_told_the_right_one_and_not_repeated(
     world: World, door: str, headers: dict[str, str], query: str, says: str
 ) -> None:
-    answer = world.api.call("GET", f"/models{query}", door=door, headers={"authorization": ""} | headers)
-    error = answer.json()["error"]
-    assert (answer.status, error["code"]) == (401, "missing_api_key")
-    assert says in error["message"]
-    assert "'Authorization: Bearer ek_...'" in error["message"]
+    answer = read_without_key(world, f"/models{query}", door, **headers)
+    message = refusal(answer, 401, "missing_api_key")
+    assert says in message
+    assert "'Authorization: Bearer ek_...'" in message
     assert SECRET[3:] not in answer.text
 
 
@@ -159,8 +167,8 @@ PUBLIC = pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
 def test_a_function_url_sends_compressed_to_whoever_accepts_it(world: World, path: str, offer: str) -> None:
     if path == "/docs" and not (service._FILES / "docs.html").exists():
         pytest.skip("`make build` renders the page, which is no part of the sources")
-    plain = world.api.call("GET", path, door="direct", headers={"authorization": ""})
-    packed = world.api.call("GET", path, door="direct", headers={"authorization": "", "accept-encoding": offer})
+    plain = read_without_key(world, path, "direct")
+    packed = read_without_key(world, path, "direct", accept_encoding=offer)
     assert packed.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(base64.b64decode(packed.text)).decode() == plain.text
     assert len(packed.text) < len(plain.text) / 4
@@ -170,28 +178,28 @@ def test_a_function_url_sends_compressed_to_whoever_accepts_it(world: World, pat
 @DOORS
 @pytest.mark.parametrize("offer", [None, "", "identity", "gzip;q=0", "gzip;q=0.000", "br", "notgzip"])
 def test_nobody_else_gets_what_it_cannot_read(world: World, door: str, offer: str | None) -> None:
-    headers = {"authorization": ""} | ({} if offer is None else {"accept-encoding": offer})
-    answer = world.api.call("GET", "/openapi.json", door=door, headers=headers)
+    headers = {} if offer is None else {"accept_encoding": offer}
+    answer = read_without_key(world, "/openapi.json", door, **headers)
     assert "Content-Encoding" not in answer.headers
     json.loads(answer.text)
 
 
 def test_api_gateway_compresses_by_itself(world: World) -> None:
     """It would hand base64 to clients whose Accept header names none of its binary types."""
-    answer = world.api.call("GET", "/openapi.json", headers={"accept-encoding": "gzip", "accept": "*/*"})
+    answer = read_without_key(world, "/openapi.json", accept_encoding="gzip", accept="*/*")
     assert "Content-Encoding" not in answer.headers
     json.loads(answer.text)
 
 
 @DOORS
 def test_an_unchanged_file_is_not_sent_again(world: World, door: str) -> None:
-    first = world.api.call("GET", "/openapi.json", door=door)
+    first = read_without_key(world, "/openapi.json", door)
     etag = first.headers["ETag"]
     for known in (etag, etag.removeprefix("W/"), f'"other", {etag}', "*"):
-        again = world.api.call("GET", "/openapi.json", door=door, headers={"if-none-match": known})
+        again = read_without_key(world, "/openapi.json", door, if_none_match=known)
         assert (again.status, again.text, again.headers["ETag"]) == (304, "", etag)
         assert again.headers["Cache-Control"] == first.headers["Cache-Control"] == "public, max-age=300"
-    assert world.api.call("GET", "/openapi.json", door=door, headers={"if-none-match": '"other"'}).status == 200
+    assert read_without_key(world, "/openapi.json", door, if_none_match='"other"').status == 200
 
 
 @DOORS

@@ -16,6 +16,7 @@ from cli import keys
 from core import aws
 from tests.support.moved_time import Clock
 from tests.support.world import World
+from tests.support.world.aws import handled
 from tests.support.world.http_api import Answer
 from tests.support.world.mcp_server import McpDoor
 
@@ -82,12 +83,8 @@ def table_writes() -> Iterator[Counter[str]]:
         if "uses#" in str(params["Key"]):
             counted["update"] += 1
 
-    event = "provide-client-params.dynamodb.UpdateItem"
-    aws.dynamodb().meta.events.register(event, count, unique_id="uses")
-    try:
+    with handled(aws.dynamodb(), "provide-client-params.dynamodb.UpdateItem", count):
         yield counted
-    finally:
-        aws.dynamodb().meta.events.unregister(event, unique_id="uses")
 
 
 # ---------------------------------------------------------------- beyond the bound
@@ -211,10 +208,9 @@ def test_a_place_outlives_the_wait_it_is_for(world: World) -> None:
     def look(**_: Any) -> None:
         seen.extend(places(caller_id(world)))
 
-    aws.dynamodb().meta.events.register("before-call.dynamodb.TransactWriteItems", look, unique_id="look")
     until = time.time() + 20
-    waiting_post(world, seconds=20)
-    aws.dynamodb().meta.events.unregister("before-call.dynamodb.TransactWriteItems", unique_id="look")
+    with handled(aws.dynamodb(), "before-call.dynamodb.TransactWriteItems", look):
+        waiting_post(world, seconds=20)
     assert int(seen[0].partition("#")[0]) > int(until)
 
 
@@ -233,18 +229,13 @@ def test_a_table_that_does_not_count_keeps_nobody_from_waiting(world: World, ope
         raise ClientError({"Error": {"Code": "InternalServerError"}}, operation)
 
     hold(caller_id(world), 2)
-    event = f"before-call.dynamodb.{operation}"
 
     def broken_for_uses(params: dict[str, Any], **_: Any) -> None:
         if "uses#" in str(params["body"]):
             broken()
 
-    aws.dynamodb().meta.events.register(event, broken_for_uses, unique_id="broken")
-    try:
-        with world.jobs.working():
-            assert waiting_post(world, seconds=20).status == 200
-    finally:
-        aws.dynamodb().meta.events.unregister(event, unique_id="broken")
+    with handled(aws.dynamodb(), f"before-call.dynamodb.{operation}", broken_for_uses), world.jobs.working():
+        assert waiting_post(world, seconds=20).status == 200
 
 
 # ---------------------------------------------------------------- races
@@ -274,16 +265,11 @@ def test_of_24_reads_at_once_a_token_for_one_image_has_one_waiting(world: World)
     def count(**_: Any) -> None:
         held.append(len(places(token["id"])))
 
-    aws.dynamodb().meta.events.register("before-call.dynamodb.GetItem", count, unique_id="count")
-
     def read(_: int) -> Answer:
         return world.api.call("GET", f"/jobs/{bought}?wait=2", key=token["token"], headers={"origin": SHOP})
 
-    try:
-        with ThreadPoolExecutor(24) as crowd:
-            assert {answer.status for answer in crowd.map(read, range(24))} == {200}
-    finally:
-        aws.dynamodb().meta.events.unregister("before-call.dynamodb.GetItem", unique_id="count")
+    with handled(aws.dynamodb(), "before-call.dynamodb.GetItem", count), ThreadPoolExecutor(24) as crowd:
+        assert {answer.status for answer in crowd.map(read, range(24))} == {200}
     assert max(held) == 1
     assert places(token["id"]) == []
 

@@ -62,7 +62,14 @@ def accesses(service: str, operation: str, parameters: Mapping[str, Any], names:
     Raises:
         LookupError: no function makes such a call.
     """
-    read = {"dynamodb": _dynamodb, "s3": _s3, "sqs": _sqs, "secretsmanager": _secretsmanager, "events": _events}
+    read = {
+        "bedrock-runtime": _bedrock,
+        "dynamodb": _dynamodb,
+        "events": _events,
+        "s3": _s3,
+        "secretsmanager": _secretsmanager,
+        "sqs": _sqs,
+    }
     return list(read[service](operation, parameters, lambda name: names.get(name, name)))
 
 
@@ -163,6 +170,10 @@ def _object_access(action: str, place: Parameters, named: Naming) -> Access:
 
 def _sqs(operation: str, parameters: Parameters, named: Naming) -> Iterator[Access]:
     yield Access(f"sqs:{operation}", named(parameters["QueueUrl"]))
+
+
+def _bedrock(operation: str, parameters: Parameters, named: Naming) -> Iterator[Access]:
+    yield Access(f"bedrock:{operation}", named(parameters["modelId"]))
 
 
 def _secretsmanager(operation: str, parameters: Parameters, named: Naming) -> Iterator[Access]:

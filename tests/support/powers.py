@@ -117,10 +117,27 @@ _CALLS: tuple[tuple[str, tuple[str, ...], tuple[str, str, dict[str, Any]]], ...]
         ("ApiRole", "McpRole", "WebhookRole"),
         _get("CallersTable", _item("key_hash", "drops")),
     ),
+    *(
+        (
+            f"read the key of {provider}",
+            tuple(role for role in ALL if role not in ("WorkerRole", "ModelCheckRole")),
+            _secret(secret),
+        )
+        for provider, secret in (
+            ("OpenAI", "OpenAiSecretArn"),
+            ("Gemini", "GeminiSecretArn"),
+            ("an own provider", "OwnProviderSecretArns"),
+        )
+    ),
     (
-        "read the key of the provider",
-        tuple(role for role in ALL if role not in ("WorkerRole", "ModelCheckRole")),
-        _secret("OpenAiSecretArn"),
+        "buy from Bedrock",
+        tuple(role for role in ALL if role != "WorkerRole"),
+        ("bedrock-runtime", "InvokeModel", {"modelId": "stability.stable-image-core-v1:1", "body": "{}"}),
+    ),
+    (
+        "note the health of a provider",
+        tuple(role for role in ALL if role != "WorkerRole"),
+        _update("LedgerTable", _entry("health")),
     ),
     ("read what signs browser tokens", tuple(role for role in ALL if role != "ApiRole"), _secret("TokenSecret")),
     # ------------------------------------------------------------ the operator's settings, and the books

@@ -87,7 +87,7 @@ def probing(stack: Stack, role: str) -> Iterator[Probe]:
     client.get_waiter("function_active_v2").wait(FunctionName=name)
     names = {resource: stack.physical_id(resource) for resource in _RESOURCES}
     try:
-        yield Probe(stack, name, names | {"OpenAiSecretArn": stack.secret_arn})
+        yield Probe(stack, name, names | stack.parameters)
     finally:
         client.delete_function(FunctionName=name)
 

@@ -1,6 +1,7 @@
 """The catalog is data: a model is added without touching code."""
 
 import json
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -8,22 +9,29 @@ import pytest
 from pydantic import ValidationError
 
 from core import catalog
-from core.catalog import Catalog
+from core.catalog import Catalog, Model
+from core.catalog.schema import ProviderRow
 from core.errors import ModelNotFound
+from core.pricing import quote
 from core.requests import Request
 from core.requests.bodies import generation_of_json
 from core.requests.resolver import ModelPolicy, Resolver
 
 TODAY = date(2026, 11, 22)
+SQUARE = "1024x1024"
 
 
 @pytest.fixture
 def data() -> dict[str, Any]:
-    return dict(json.loads(catalog.DATA.read_text()))
+    return dict(json.loads((catalog.DATA / "openai.json").read_text()))
 
 
 def resolver(data: dict[str, Any], retired: Any = "translate") -> Resolver:
-    return Resolver(Catalog.model_validate_json(json.dumps(data)), ModelPolicy("gpt-image-2", retired))
+    return Resolver(catalog_of(data), ModelPolicy("gpt-image-2", retired))
+
+
+def catalog_of(data: dict[str, Any]) -> Catalog:
+    return Catalog.of({"openai": ProviderRow.model_validate_json(json.dumps(data))})
 
 
 def resolved(by: Resolver, document: dict[str, Any]) -> Request:
@@ -51,7 +59,7 @@ def test_a_model_is_added_by_data_alone(data: dict[str, Any]) -> None:
 def test_broken_data_is_refused(data: dict[str, Any], change: Any, complaint: str) -> None:
     change(data)
     with pytest.raises(ValidationError, match=complaint):
-        Catalog.model_validate_json(json.dumps(data))
+        catalog_of(data)
 
 
 def test_a_model_retires_on_its_day_without_a_deployment() -> None:
@@ -61,13 +69,16 @@ def test_a_model_retires_on_its_day_without_a_deployment() -> None:
     assert model.lifecycle(date(2026, 12, 1)) == "retired"
 
 
-@pytest.mark.parametrize("name", ["gpt-image-1", "dall-e-2", "dall-e-3"])
-def test_the_three_policies_for_retired_models(data: dict[str, Any], name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "successor"),
+    [("gpt-image-1", "gpt-image-2.5-flare"), ("dall-e-2", "gpt-image-2"), ("dall-e-3", "gpt-image-2")],
+)
+def test_the_three_policies_for_retired_models(data: dict[str, Any], name: str, successor: str) -> None:
     wish = {"model": name, "prompt": "an otter"}
     translated = resolved(resolver(data, "translate"), wish)
-    assert translated.model == "gpt-image-2"
+    assert translated.model == successor
     assert [warning.code for warning in translated.warnings] == ["model_translated"]
-    with pytest.raises(ModelNotFound, match="gpt-image-2"):
+    with pytest.raises(ModelNotFound, match=successor):
         resolved(resolver(data, "reject"), wish)
     assert resolved(resolver(data, "forward"), wish).model == name
 
@@ -85,9 +96,63 @@ def test_a_retired_model_keeps_its_own_limits(data: dict[str, Any]) -> None:
         resolved(resolver(data), {"model": "dall-e-2", "prompt": "x" * 1001})
 
 
-def test_every_retired_model_has_a_living_successor() -> None:
-    known = catalog.load()
-    for row in known.models.values():
-        if row.retired_on:
-            assert row.successor
-            assert known.models[row.successor.model].retired_on is None
+ENDING = [model for model in catalog.load().models.values() if model.retired_on]
+each_that_ends = pytest.mark.parametrize("model", ENDING, ids=lambda model: model.name)
+
+
+@each_that_ends
+def test_every_retired_model_has_a_living_successor(model: Model) -> None:
+    assert model.successor
+    assert catalog.load().models[model.successor.model].retired_on is None
+
+
+@each_that_ends
+def test_what_a_retired_model_accepted_is_translated_for_its_successor(model: Model) -> None:
+    assert model.retired_on
+    assert model.successor
+    translator = Resolver(catalog.load(), ModelPolicy("gpt-image-2", "translate"))
+    for wish in accepted_by(model):
+        request = translator.check("generation", generation_of_json(wish), model.retired_on).request
+        assert request.model == model.successor.model, wish
+        assert "model_translated" in [warning.code for warning in request.warnings], wish
+
+
+def accepted_by(model: Model) -> Iterator[dict[str, Any]]:
+    """Requests of a model, with each value of each of its parameters at least once."""
+    plain = {"model": model.name, "prompt": "an otter", "n": model.rules.n_max}
+    size = model.rules.size
+    for listed in (*(size.listed if size else ()), *(["auto"] if size and size.auto else [])):
+        yield plain | {"size": listed}
+    for name, parameter in model.rules.parameters.items():
+        for value in parameter.values or (parameter.min, parameter.max):
+            if "generation" in parameter.operations:
+                yield plain | {name: value} | ({"output_format": "jpeg"} if name == "output_compression" else {})
+
+
+def qualities(model: Model) -> tuple[str, ...]:
+    return model.rules.parameters["quality"].values if "quality" in model.rules.parameters else ("auto",)
+
+
+# dall-e's words for quality mean other images, which are not compared by price.
+COMPARED = [
+    (model, quality)
+    for model in ENDING
+    for quality in qualities(model)
+    if model.successor and quality in qualities(catalog.load().models[model.successor.model])
+]
+
+
+@pytest.mark.parametrize(("model", "quality"), COMPARED, ids=[f"{model.name}-{quality}" for model, quality in COMPARED])
+def test_a_successor_costs_no_more_if_the_provider_has_one_that_does_not(model: Model, quality: str) -> None:
+    assert model.successor
+    known = catalog.load().models
+    living = [other for other in known.values() if other.provider == model.provider and other.retired_on is None]
+    least = min(price(other, quality) for other in living if quality in qualities(other))
+    assert price(known[model.successor.model], quality) <= max(price(model, quality), least)
+
+
+def price(model: Model, quality: str) -> int:
+    """The expected price of a square image, in micro-dollars."""
+    return quote(
+        Request("generation", "an otter", model.name, {"quality": quality, "size": SQUARE}), model.rules, 0
+    ).expected

@@ -20,7 +20,7 @@ A_PATH = re.compile(
     rf"(?<![\w/.$-])((?:{'|'.join(map(re.escape, FOLDERS))}|core|handlers|interfaces|composition)/[\w./-]*[\w/])"
 )
 A_MODULE = re.compile(r"(?<![\w/.@-])((?:core|handlers|interfaces|composition)(?:\.[a-z]\w*)+)\b")
-A_PLACEHOLDER = re.compile(r"NAME|VERSION|node_modules")  # what is put in, or installed
+A_PLACEHOLDER = re.compile(r"NAME|VERSION|node_modules|atelier")  # put in, installed, or made up
 
 
 def anchors(page: Path) -> set[str]:

@@ -32,7 +32,7 @@ def test_a_key_as_documented_can_buy_a_picture(command: str) -> None:
     budget = Budget(**{period: getattr(options, f"budget_{period}", None) for period in PERIODS})
     defaults = {name: getattr(options, name) for name in ("quality", "size") if hasattr(options, name)}
     caller = Caller("key_1", options.name, 0, models=tuple(options.model), budget=budget, defaults=defaults)
-    assert warnings_about(caller, {}) == []
+    assert warnings_about(caller, {}, catalog.load()) == []
 
 
 def test_there_are_such_commands() -> None:

@@ -76,9 +76,8 @@ def test_the_movements_of_a_job_add_up_to_what_it_holds(data: st.DataObject) -> 
     job = accepted()
     booked: list[Movement] = []
     for _ in range(data.draw(st.integers(1, 12))):
-        if job.movement:
-            booked.append(job.movement)
-        job = replace(job, movement=None)  # As it is once it is written.
+        booked += job.movements or ()
+        job = replace(job, movements=None)  # As it is once it is written.
         of_this = [each for each in booked if job.reservation and each.reservation.id == job.reservation.id]
         assert job.reservation
         assert sum(each.reserved for each in of_this) == job.reservation.reserved
@@ -101,9 +100,9 @@ def test_a_movement_meets_the_accounts_of_the_reservation_even_past_midnight() -
     tomorrow = NOW + 86400
     settled = job.claimed("lease", tomorrow, NOW).calling().storing((), 2, REPORT).succeeded(tomorrow, ())
     assert job.reservation
-    assert settled.movement
-    assert settled.movement.reservation.accounts == job.reservation.accounts
-    assert settled.movement.reservation.day == "2026-11-22"
+    assert settled.movements
+    assert settled.movements[0].reservation.accounts == job.reservation.accounts
+    assert settled.movements[0].reservation.day == "2026-11-22"
 
 
 def test_periods_are_those_of_utc() -> None:

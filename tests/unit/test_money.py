@@ -53,8 +53,13 @@ def test_quotes_meet_the_published_prices(model: str, parameters: dict[str, Any]
 @pytest.mark.parametrize("model", catalog.load().models)
 def test_the_bound_is_never_below_the_expectation(model: str) -> None:
     family = rules(model)
-    qualities = [None, *family.parameters["quality"].values]
-    sizes = [None, *family.size.fixed, *(("auto", "1024x1024", "3840x2160") if family.size.flexible else ())]
+    rated = family.parameters.get("quality")
+    qualities = [None, *(rated.values if rated else ())]
+    sizes = [
+        None,
+        *(family.size.listed if family.size else ()),
+        *(("auto", "1024x1024", "3840x2160") if family.size and family.size.flexible else ()),
+    ]
     for quality in qualities:
         for size in sizes:
             given = {name: value for name, value in (("quality", quality), ("size", size)) if value}

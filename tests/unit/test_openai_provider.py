@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -13,14 +12,12 @@ import respx
 
 from composition import worker
 from core.errors import Moderation
-from core.providers import InDoubt, InputFile, NotBought, ProviderResult, Refused, connect
+from core.providers import InDoubt, InputFile, NotBought, ProviderResult, Refused, Tools, connect
 from core.requests import Request
 from local.simulator import Simulator
+from tests.support.purchases import PIXEL, meaning, order_of, outcome_of
 from tests.support.world import aws
 
-PIXEL = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
 ANSWER = {
     "created": 1713833628,
     "data": [{"b64_json": base64.b64encode(PIXEL).decode()}],
@@ -34,26 +31,11 @@ class Shop:
 
     def __init__(self, http: httpx.Client, **settings: str) -> None:
         self.url = settings.get("BASE_URL", "https://provider.test/v1")
-        environment = {"BASE_URL": self.url, "SECRET_ARN": "openai", **settings}
-        environment = {f"PROVIDERS__OPENAI__{name}": value for name, value in environment.items()}
-        self.adapter = connect("openai", environment, http, aws.secretsmanager())
+        connection = {"BASE_URL": self.url, "SECRET_ARN": "openai", **settings}
+        self.adapter = connect("openai", connection, Tools(http, aws.secretsmanager()))
 
     def buy(self, request: Request = GENERATION, *inputs: InputFile) -> ProviderResult:
-        return self.adapter.buy(request, inputs, request_id="r-1", user="pseudonym", timeout=5)
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[httpx.Client]:
-    """One for all: each loads the trust store, though nothing is ever sent."""
-    with httpx.Client() as client:
-        yield client
-
-
-@pytest.fixture
-def http(pool: httpx.Client) -> Iterator[httpx.Client]:
-    with aws.played():
-        aws.secretsmanager().create_secret(Name="openai", SecretString="sk-simulated")
-        yield pool
+        return self.adapter.buy(order_of(request, *inputs))
 
 
 def error(status: int, code: str | None = None, message: str = "No.", **more: Any) -> httpx.Response:
@@ -187,12 +169,7 @@ def test_every_answer_has_its_meaning_for_the_money(
         route.mock(return_value=answer)
     else:
         route.mock(side_effect=answer)
-    with pytest.raises(Exception) as raised:
-        Shop(http).buy()
-    assert isinstance(raised.value, Refused | NotBought | InDoubt)
-    assert type(raised.value) is outcome
-    problem = None if isinstance(raised.value, InDoubt) else raised.value.problem
-    assert (problem and problem.code, problem and problem.charged) == (code, charged)
+    assert meaning(outcome_of(Shop(http).adapter, order_of(GENERATION))) == (outcome, code, charged)
 
 
 @respx.mock
@@ -226,10 +203,10 @@ def test_a_second_adapter_is_a_new_file(http: httpx.Client, tmp_path: Any, monke
         "class Sketch:\n"
         "    def __init__(self, ink): self.ink = ink\n"
         "    def prepare(self): pass\n"
-        "    def buy(self, request, inputs, *, request_id, user, timeout):\n"
+        "    def buy(self, order):\n"
         "        return ProviderResult((self.ink.encode(),), ProviderReport(created=1))\n"
-        "def connect(environment, http, secrets): return Sketch(environment['PROVIDERS__SKETCH__INK'])\n"
+        "def connect(settings, tools): return Sketch(settings['INK'])\n"
     )
     monkeypatch.setattr("core.providers.__path__", [str(tmp_path)])
-    adapter = connect("sketch", {"PROVIDERS__SKETCH__INK": "black"}, http, aws.secretsmanager())
-    assert adapter.buy(GENERATION, (), request_id="r-1", user="pseudonym", timeout=1).images == (b"black",)
+    adapter = connect("sketch", {"INK": "black"}, Tools(http, aws.secretsmanager()))
+    assert adapter.buy(order_of(GENERATION)).images == (b"black",)

@@ -1,14 +1,14 @@
-"""The page about other people's programs lists those that are tried."""
+"""The page about other people's programs lists those that are tested."""
 
 from pathlib import Path
 
 from tests.clients.table import PROGRAMS
 
 PAGE = Path(__file__).parents[2] / "docs/programs.md"
-HEAD = "| program | tried as | `--answers` | edits |\n|---|---|---|---|\n"
+HEAD = "| program | tested as | `--answers` | edits |\n|---|---|---|---|\n"
 
 
-def test_the_page_lists_the_programs_that_are_tried() -> None:
+def test_the_page_lists_the_programs_that_are_tested() -> None:
     cells = (
         (each.name, "published" if each.real else "rebuilt", f"`{each.answers}`", "yes" if each.edits else "")
         for each in PROGRAMS

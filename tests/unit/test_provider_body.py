@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.providers.image_stream import BrokenBody, ImagesBody, ParsedBody
+from core.providers.image_stream import BrokenBody, ImagesBody, ParsedBody, starts_after
 
 
 def parse(text: bytes, sizes: list[int]) -> ParsedBody:
     """Feed the text in chunks of these sizes, over and over."""
-    body, place, turn = ImagesBody(), 0, 0
+    body, place, turn = ImagesBody(starts_after("b64_json")), 0, 0
     while place < len(text):
         size = sizes[turn % len(sizes)]
         body.feed(text[place : place + size])

@@ -16,7 +16,11 @@ from core import catalog
 from core.pricing import Usage, actual_cost, quote
 from core.requests import Request
 from local.simulator import billing
+from local.simulator.bedrock.models import MODELS as BEDROCK
 from local.simulator.catalog import VERSIONS
+from local.simulator.gemini import billing as gemini
+from local.simulator.gemini.rules import MODELS as GEMINI
+from local.simulator.gemini.rules import Wish
 from local.simulator.order import Order
 
 PROMPTS = [
@@ -51,8 +55,9 @@ def picture(size: tuple[int, int]) -> Image.Image:
 
 
 def sizes_of(family: catalog.Family) -> list[str | None]:
+    assert family.size
     auto = ["auto"] if family.size.auto else []
-    return [None, *auto, *(family.size.fixed or SIZES)]
+    return [None, *auto, *(family.size.listed or SIZES)]
 
 
 def fits(family: catalog.Family, inputs: list[tuple[int, int]]) -> bool:
@@ -62,7 +67,7 @@ def fits(family: catalog.Family, inputs: list[tuple[int, int]]) -> bool:
 
 
 def compare(model: str, prompt: str, inputs: list[tuple[int, int]], parameters: dict[str, Any]) -> None:
-    found = catalog.load().find(model)
+    found = catalog.load("openai").find(model)
     assert found
     family = found.rules
     operation: Any = "edit" if inputs else "generation"
@@ -83,9 +88,9 @@ def compare(model: str, prompt: str, inputs: list[tuple[int, int]], parameters: 
         assert actual_cost(None, request, family.prices) == charged == quoted.upper_bound
 
 
-@pytest.mark.parametrize("model", catalog.load().models)
+@pytest.mark.parametrize("model", catalog.load("openai").models)
 def test_for_every_model_size_quality_number_and_input(model: str) -> None:
-    found = catalog.load().find(model)
+    found = catalog.load("openai").find(model)
     assert found
     family = found.rules
     qualities: list[str | None] = [None, *family.parameters["quality"].values]
@@ -104,7 +109,9 @@ def test_for_every_model_size_quality_number_and_input(model: str) -> None:
 
 @given(st.text(min_size=1, max_size=400), st.integers(40, 240), st.integers(40, 240), st.sampled_from(["low", "max"]))
 def test_for_any_prompt_and_any_size(prompt: str, width: int, height: int, quality: str) -> None:
-    flexible = catalog.load().families["gpt-image-2.6"].size.flexible
+    rule = catalog.load("openai").families["gpt-image-2.6"].size
+    assert rule
+    flexible = rule.flexible
     assert flexible
     width, height = width * 16, height * 16
     allowed = flexible.min_pixels <= width * height <= flexible.max_pixels
@@ -113,8 +120,68 @@ def test_for_any_prompt_and_any_size(prompt: str, width: int, height: int, quali
 
 
 def test_auto_is_bound_by_the_dearest_size_there_is() -> None:
-    family = catalog.load().families["gpt-image-2.6"]
+    family = catalog.load("openai").families["gpt-image-2.6"]
     bound = quote(Request("generation", "x", "gpt-image-2.6-flare", {"quality": "max"}, {}), family, 0).upper_bound
     for size in SIZES[1:]:
         each = Request("generation", "x", "gpt-image-2.6-flare", {"quality": "max", "size": size}, {})
         assert quote(each, family, 0).upper_bound <= bound
+
+
+# The factor of a scale's name, as Google's documents have it.
+FACTORS = {"1K": 1, "2K": 2, "4K": 4}
+
+
+def compare_gemini(model: str, prompt: str, inputs: list[tuple[int, int]], size: tuple[int, int], scale: str) -> None:
+    """A picture of a size that the request says, and one of the same size that the model has chosen."""
+    found = catalog.load("gemini").find(model)
+    assert found
+    family = found.rules
+    wish = Wish(model, prompt, tuple(picture(each) for each in inputs), size, scale)
+    tokens = gemini.tokens_of(wish)
+    drawn, body = tokens.charge(model), tokens.body()
+    usage = Usage(
+        body["promptTokenCount"],
+        tokens.image_out + tokens.thoughts,
+        tokens.text_in,
+        tokens.image_in,
+        text_output_tokens=body.get("thoughtsTokenCount", 0),
+    )
+    for parameters in ({"size": f"{size[0]}x{size[1]}"}, {"size": "auto"}, {}):
+        request = Request("edit" if inputs else "generation", prompt, model, parameters, {})
+        quoted = quote(request, family, len(inputs))
+        assert drawn <= quoted.upper_bound, (model, parameters, inputs)
+        assert quoted.expected <= quoted.upper_bound
+        assert actual_cost(usage, request, family.prices) == drawn
+
+
+@pytest.mark.parametrize("model", catalog.load("gemini").models)
+def test_for_every_size_of_every_gemini_model(model: str) -> None:
+    known = GEMINI[model]
+    for scale, shape, inputs in product(known.scales or ("1K",), known.sizes.values(), [[], [(64, 64)], [(9, 9)] * 14]):
+        size = (shape[0] * FACTORS[scale], shape[1] * FACTORS[scale])
+        for prompt in PROMPTS:
+            compare_gemini(model, prompt, inputs, size, scale)
+
+
+@given(st.text(min_size=1, max_size=400), st.sampled_from(list(GEMINI)))
+def test_for_any_prompt_of_gemini(prompt: str, model: str) -> None:
+    compare_gemini(model, prompt, [], (1024, 1024), "1K")
+
+
+def test_the_most_that_gemini_can_count_is_its_upper_bound() -> None:
+    """Two drafts and 4,096 tokens of thought, and a prompt of which each byte is a token."""
+    found = catalog.load("gemini").find("gemini-nano-banana-2.1")
+    assert found
+    quoted = quote(Request("generation", "x" * 100, found.name, {"size": "4096x4096"}, {}), found.rules, 0)
+    most = gemini.Tokens(text_in=100, image_in=0, image_out=3 * 3780, thoughts=4096).charge(found.name)
+    assert most <= quoted.upper_bound <= most + 10
+
+
+@pytest.mark.parametrize("model", catalog.load("bedrock").models.values(), ids=lambda model: model.name)
+def test_each_bedrock_model_has_one_price(model: catalog.Model) -> None:
+    charged = BEDROCK[model.sent_as].micro_usd
+    inputs = model.rules.inputs.max_count if model.rules.inputs else 0
+    request = Request("edit" if inputs else "generation", "x", model.name, {}, {})
+    quoted = quote(request, model.rules, inputs)
+    assert (quoted.expected, quoted.upper_bound) == (charged, charged)
+    assert actual_cost(None, request, model.rules.prices) == charged

@@ -15,7 +15,7 @@ from core.requests.bodies import generation_of_json
 from core.requests.resolver import ModelPolicy, Resolver
 
 TODAY = date(2026, 11, 22)
-CATALOG = catalog.load()
+CATALOG = catalog.load("openai")
 MODELS = [model for name in CATALOG.models if (model := CATALOG.find(name))]
 RESOLVER = Resolver(CATALOG, ModelPolicy("gpt-image-2.6-flare", "forward"))
 
@@ -114,6 +114,7 @@ def test_limits_of_prompt_and_number(model: Model) -> None:
 @given(width=st.integers(0, 4200), height=st.integers(0, 4200), model=st.sampled_from(MODELS))
 def test_a_size_passes_when_and_only_when_it_keeps_the_rule(width: int, height: int, model: Model) -> None:
     size, rule = f"{width}x{height}", model.rules.size
+    assert rule
     if rule.flexible:
         bounds = rule.flexible
         allowed = (

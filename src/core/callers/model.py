@@ -95,6 +95,8 @@ class Caller:
     answers: AnswerForm = "url"
     defaults: Mapping[str, str] = field(default_factory=dict)
     """The quality and size of requests that name none, by the names of these parameters."""
+    fallbacks: tuple[str, ...] = ()
+    """Models that run instead of one that cannot be had; empty for those of the deployment."""
 
     @property
     def subject(self) -> str:
@@ -150,6 +152,7 @@ class Caller:
             "hides_deployment_budget": self.hides_deployment_budget or None,
             "answers": self.answers if self.answers != "url" else None,
             "defaults": dict(self.defaults) or None,
+            "fallbacks": list(self.fallbacks),
         }
         return {name: value for name, value in fields.items() if value not in (None, [])}
 
@@ -172,6 +175,7 @@ class Caller:
             signs_webhooks=item.get("signs_webhooks"),
             answers=item.get("answers", "url"),
             defaults=item.get("defaults", {}),
+            fallbacks=tuple(item.get("fallbacks", ())),
         )
 
 

@@ -1,6 +1,6 @@
 """API keys in the callers table, found by the hash of the key."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.callers.model import Caller, Rates, budget_field, hash_key
@@ -73,6 +73,10 @@ class CallerStore:
         known: Mapping[str, str] = next((caller.defaults for _, caller in self._scan() if caller.id == caller_id), {})
         kept = to_item({**known, **defaults})
         return self._update(caller_id, "SET defaults = :defaults", {":defaults": {"M": kept}})
+
+    def set_fallbacks(self, caller_id: str, models: Sequence[str]) -> Caller | None:
+        """Change a caller's fallbacks; None if the caller does not exist."""
+        return self._update(caller_id, "SET fallbacks = :models", {":models": {"L": [{"S": name} for name in models]}})
 
     def hide_deployment_budget(self, caller_id: str, *, hidden: bool) -> Caller | None:
         """Change whether a caller sees the deployment's budget; None if the caller does not exist."""

@@ -1,169 +1,73 @@
 """The models that Easel knows, as data: what each accepts and costs, its lifecycle, and its successor.
 
-The data is in models.json; the classes here are its schema, and it is validated when it is loaded. A model is added by
-changing only the data.
+Each provider that Easel knows has a file of data here; schema.py says what is in it. The operator's own providers are
+in a file of the deployment (operator.py). A model is added by changing only data.
 """
 
 import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from core.catalog import operator
+from core.catalog.schema import (
+    Family,
+    FlexibleSize,
+    Gif,
+    Inputs,
+    ModelRow,
+    Operation,
+    Option,
+    OutputTokens,
+    Parameter,
+    Prices,
+    ProviderRow,
+    SizeRule,
+    Successor,
+)
 
-# The name of any model, known or not: it goes to the provider, into the ledger and to terminals.
-MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,127}")
+__all__ = [
+    "DATA",
+    "Catalog",
+    "Family",
+    "FlexibleSize",
+    "Gif",
+    "Inputs",
+    "LifecycleState",
+    "Model",
+    "Operation",
+    "Option",
+    "OutputTokens",
+    "Parameter",
+    "Prices",
+    "SizeRule",
+    "Successor",
+    "is_model_name",
+    "load",
+]
 
-Operation = Literal["generation", "edit"]
 LifecycleState = Literal["live", "retiring", "retired"]
 
-
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FlexibleSize(_Row):
-    """Any WIDTHxHEIGHT within these limits, in pixels."""
-
-    multiple_of: int
-    max_edge: int
-    max_ratio: int
-    min_pixels: int
-    max_pixels: int
+DATA = Path(__file__).parent
+# The name of any model, known or not, alone or after its provider's: it goes into the ledger and to terminals.
+is_model_name = re.compile(r"(?:[a-z0-9][a-z0-9-]{0,31}/)?[a-z0-9][a-z0-9._-]{0,127}").fullmatch
 
 
-class SizeRule(_Row):
-    """The sizes of a family: a fixed list, or all within flexible limits; `auto` if the model can choose."""
+@dataclass(frozen=True)
+class Model:
+    """One model with the rules of its family.
 
-    fixed: tuple[str, ...] = ()
-    flexible: FlexibleSize | None = None
-    auto: bool = False
-
-    @model_validator(mode="after")
-    def _one_rule(self) -> Self:
-        if bool(self.fixed) == bool(self.flexible):
-            raise ValueError("a size rule must be either fixed or flexible")
-        return self
-
-
-class Parameter(_Row):
-    """A parameter of a family: one of `values`, an integer from `min` to `max`, or the SVG settings."""
-
-    values: tuple[str, ...] = ()
-    min: int | None = None
-    max: int | None = None
-    svg: bool = False
-    operations: tuple[Operation, ...] = ("generation", "edit")
-
-
-class Inputs(_Row):
-    """The images that a family can edit. `max_bytes` is the smallest size that is too large."""
-
-    max_count: int
-    max_bytes: int
-    formats: tuple[str, ...]
-    square: bool = False
-    mask: bool = False
-    markup: bool = False
-
-
-class Gif(_Row):
-    """Limits of animations, in pixels of all frames together. Frames are charged by the next higher step."""
-
-    pixel_budget: int
-    pixel_floor: int
-    frame_steps: tuple[int, ...]
-    default_frames: int
-
-
-class Prices(_Row):
-    """Prices in micro-dollars, as published on `as_of`: per million tokens, or per image by quality and size."""
-
-    as_of: date
-    text_in: int = 0
-    image_in: int = 0
-    image_out: int = 0
-    per_image: dict[str, dict[str, int]] | None = None
-
-
-class OutputTokens(_Row):
-    """Output tokens of an image: a grid factor for each quality, or a table by size and quality.
-
-    `expected_factor_percent` and `upper_factor_percent` correct grids whose counts are known only roughly.
+    `name` is unique in a deployment; `sent_as` is what its provider calls it.
     """
-
-    grid: dict[str, int] | None = None
-    table: dict[str, dict[str, int]] | None = None
-    expected_factor_percent: dict[str, int] = Field(default_factory=dict)
-    upper_factor_percent: dict[str, int] = Field(default_factory=dict)
-
-
-class _TokenRange(_Row):
-    expected: int
-    upper: int
-
-
-class InputTokens(_Row):
-    """Input tokens of an image."""
-
-    per_image: _TokenRange
-
-
-class Family(_Row):
-    """Rules that several models share, and the name of the provider adapter for them.
-
-    `preview` lists parameter values that the provider documents but may still refuse.
-    """
-
-    provider: str
-    operations: tuple[Operation, ...]
-    prompt_max: int
-    n_max: int
-    size: SizeRule
-    parameters: dict[str, Parameter]
-    prices: Prices
-    inputs: Inputs | None = None
-    output_tokens: OutputTokens | None = None
-    input_tokens: InputTokens | None = None
-    gif: Gif | None = None
-    preview: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if ("edit" in self.operations) != (self.inputs is not None):
-            raise ValueError("a family that edits must have inputs, and no other")
-        if (self.output_tokens is None) != (self.prices.per_image is not None):
-            raise ValueError("a family must be priced either by tokens or by image")
-        return self
-
-
-class Successor(_Row):
-    """The model that replaces a retired one, and how requests are translated.
-
-    `values` maps {parameter: {old: new}}, `defaults` has the old model's defaults for parameters that are left out, and
-    `drop` names parameters that the successor does not have.
-    """
-
-    model: str
-    values: dict[str, dict[str, str]] = Field(default_factory=dict)
-    defaults: dict[str, str] = Field(default_factory=dict)
-    drop: tuple[str, ...] = ()
-
-
-class _ModelRow(_Row):
-    family: str
-    released: date
-    retired_on: date | None = None
-    successor: Successor | None = None
-
-
-class Model(_Row):
-    """One model with the rules of its family."""
 
     name: str
+    provider: str
     family_name: str
     rules: Family
+    sent_as: str
     released: date | None = None
     retired_on: date | None = None
     successor: Successor | None = None
@@ -176,59 +80,103 @@ class Model(_Row):
         return "retiring" if today < self.retired_on else "retired"
 
 
-class _UnknownModels(_Row):
-    prefix: str
-    family: str
+@dataclass(frozen=True)
+class Catalog:
+    """The providers of a deployment and their models, by name.
 
+    A name that two providers have belongs to the first of them; the other's model is called PROVIDER/NAME.
+    """
 
-class Catalog(_Row):
-    """All families and models."""
+    providers: Mapping[str, ProviderRow]
+    models: Mapping[str, Model]
 
-    families: dict[str, Family]
-    models: dict[str, _ModelRow]
-    unknown_models: _UnknownModels
+    @classmethod
+    def of(cls, providers: Mapping[str, ProviderRow]) -> Self:
+        """The catalog of these providers, the first of which has first choice of names."""
+        models: dict[str, Model] = {}
+        for provider, row in providers.items():
+            names = {name: f"{provider}/{name}" if name in models else name for name in row.models}
+            models |= {names[own]: _model(provider, row, own, names) for own in row.models}
+        return cls(providers, models)
 
-    @model_validator(mode="after")
-    def _names_resolve(self) -> Self:
-        for name, row in self.models.items():
-            if row.family not in self.families:
-                raise ValueError(f"{name}: no family {row.family}")
-            if row.successor and row.successor.model not in self.models:
-                raise ValueError(f"{name}: no successor {row.successor.model}")
-        if self.unknown_models.family not in self.families:
-            raise ValueError(f"no family {self.unknown_models.family}")
-        return self
+    @property
+    def families(self) -> dict[str, Family]:
+        """All families by name; the first provider's, if two have the same name."""
+        return {
+            name: family for row in reversed(list(self.providers.values())) for name, family in row.families.items()
+        }
+
+    @property
+    def default_model(self) -> str:
+        """The model for requests that name none: the first provider's."""
+        provider, row = next(iter(self.providers.items()))
+        found = self.find(f"{provider}/{row.default_model}")
+        assert found  # noqa: S101 - the provider's row was validated
+        return found.name
 
     def find(self, name: str) -> Model | None:
-        """The model with that name; None if there is no such model.
+        """The model with that name, alone or after its provider's; None if there is no such model.
 
-        An unknown name that looks like a GPT Image model gets the rules of the newest family (`known` is False), so
-        that new models work on their first day.
+        An unknown name that looks like that of a provider's models gets the rules of the newest family (`known` is
+        False), so that new models work on their first day.
         """
-        if row := self.models.get(name):
-            return Model(
-                name=name,
-                family_name=row.family,
-                rules=self.families[row.family],
-                released=row.released,
-                retired_on=row.retired_on,
-                successor=row.successor,
-            )
-        if name.startswith(self.unknown_models.prefix) and MODEL_NAME.fullmatch(name):
-            family = self.unknown_models.family
-            return Model(name=name, family_name=family, rules=self.families[family], known=False)
+        if model := self.models.get(name):
+            return model
+        if not is_model_name(name):
+            return None
+        provider, _, own = name.rpartition("/")
+        if provider and (model := self.models.get(own)) and model.provider == provider:
+            return model
+        for key, row in self.providers.items():
+            if provider in ("", key) and (unknown := row.unknown_models) and own.startswith(unknown.prefix):
+                return Model(name, key, unknown.family, row.families[unknown.family], sent_as=own, known=False)
         return None
 
     def live_models(self, today: date) -> list[str]:
         """Names of the models that are available on that day, newest first."""
-        rows = sorted(self.models.items(), key=lambda item: item[1].released, reverse=True)
-        return [name for name, row in rows if row.retired_on is None or today < row.retired_on]
+        live = [model for model in self.newest_first() if model.retired_on is None or today < model.retired_on]
+        return [model.name for model in live]
+
+    def newest_first(self) -> list[Model]:
+        """All models, by the days of their releases."""
+        return sorted(self.models.values(), key=lambda model: model.released or date.min, reverse=True)
 
 
-DATA = Path(__file__).with_name("models.json")
+def _model(provider: str, row: ProviderRow, own: str, names: Mapping[str, str]) -> Model:
+    model: ModelRow = row.models[own]
+    successor = model.successor and model.successor.model_copy(update={"model": names[model.successor.model]})
+    return Model(
+        name=names[own],
+        provider=provider,
+        family_name=model.family,
+        rules=row.families[model.family],
+        sent_as=model.sent_as or own,
+        released=model.released,
+        retired_on=model.retired_on,
+        successor=successor,
+    )
 
 
 @cache
-def load() -> Catalog:
-    """The catalog that is part of Easel."""
-    return Catalog.model_validate_json(DATA.read_bytes())
+def load(providers: str | None = None) -> Catalog:
+    """The catalog of a deployment with these providers, separated by spaces, and the operator's own.
+
+    Without `providers`, the catalog of all providers that Easel knows, and the operator's own.
+
+    Raises:
+        FileNotFoundError: Easel knows no provider of that name.
+        OperatorFileError: the operator's file is not valid.
+    """
+    known = _known() if providers is None else _rows(providers.split())
+    return Catalog.of({**known, **operator.rows_of(operator.FILE, lambda: Catalog.of(_known()))})
+
+
+@cache
+def _known() -> dict[str, ProviderRow]:
+    return _rows(path.stem for path in DATA.glob("*.json"))
+
+
+def _rows(names: Iterable[str]) -> dict[str, ProviderRow]:
+    """The data of these providers, in the order of their ranks."""
+    rows = [(name, ProviderRow.model_validate_json((DATA / f"{name}.json").read_bytes())) for name in names]
+    return dict(sorted(rows, key=lambda each: each[1].rank))

@@ -342,6 +342,7 @@ def _asked(dropped: Dropped, found: FoundRecipe, source: Callable[[str, str], Im
         mask=mask,
         markup=markup,
         deadline_seconds=found.recipe.deadline,
+        fallbacks=found.recipe.fallback_names(),
         metadata=found.recipe.metadata or {},
     )
 

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from pydantic import FailFast, Field
 
+from core.catalog import is_model_name
 from core.drops import naming
 from core.errors import InvalidRequest
 from core.requests.bodies import ImageSettings
@@ -60,7 +61,17 @@ class Recipe(ImageSettings):
 
     def parameters(self) -> dict[str, Any]:
         """The parameters for the provider."""
-        own = {"metadata", "references", "mask", "markup", "webhook", "material", "deadline", "wait_for_sidecar"}
+        own = {
+            "metadata",
+            "fallbacks",
+            "references",
+            "mask",
+            "markup",
+            "webhook",
+            "material",
+            "deadline",
+            "wait_for_sidecar",
+        }
         return self.model_dump(exclude_none=True, exclude=own)
 
     def stated(self) -> dict[str, Any]:
@@ -104,13 +115,18 @@ def of_metadata(metadata: Mapping[str, str]) -> Recipe | None:
     Values are percent-encoded, since S3 accepts only ASCII. Names that are not part of a recipe belong to other tools.
 
     Raises:
-        NotARecipe: there is no prompt, so that names such as `model` and `size` may be those of a camera.
+        NotARecipe: there is neither a prompt nor a model that may need none, so that names such as `size` may be those
+            of a camera.
         InvalidRequest: a value cannot be read, or the prompt is empty.
     """
     values = of_recipe(metadata)
     if not values:
         return None
-    if "prompt" not in values and values.get("material") not in ("true", "false"):
+    if (
+        "prompt" not in values
+        and values.get("material") not in ("true", "false")
+        and not is_model_name(values.get("model", ""))
+    ):
         raise _wrong("the metadata", f"it has {', '.join(sorted(values))}, but no prompt", "prompt", kind=NotARecipe)
     return _read({field: _typed(field, value) for field, value in values.items()}, "the metadata")
 
@@ -131,7 +147,7 @@ def of_json(data: bytes, place: str) -> Recipe:
 
     Raises:
         NotARecipe: it is a sidecar, and its fields are those of another program.
-        InvalidRequest: it is not JSON, does not fit the schema, or has no prompt.
+        InvalidRequest: it is not JSON, does not fit the schema, or has neither a prompt nor a model.
     """
     where = f"the recipe '{place}'"
     if len(data) > MAX_RECIPE_BYTES:
@@ -170,7 +186,7 @@ def _read(document: dict[str, Any], where: str) -> Recipe:
         recipe = Recipe.read(document)
     except InvalidRequest as error:
         raise _wrong(where, error.problem.message, error.problem.param) from None
-    if not recipe.prompt and not recipe.material:
+    if not recipe.prompt and not recipe.material and not recipe.model:  # Some models need none.
         raise _wrong(where, "it has no prompt, and recipes from several places are never merged", "prompt")
     return recipe
 
@@ -199,8 +215,8 @@ def _unwrapped(value: str) -> str:
 
 def _typed(field: str, value: str) -> Any:
     """A value of metadata, with the type it would have in JSON."""
-    if field == "references":
-        return [_decoded(field, key) for key in value.split(",")]
+    if field in ("references", "fallbacks"):
+        return [_decoded(field, each) for each in value.split(",")]
     text = _decoded(field, value)
     if str in (kinds := get_args(Recipe.model_fields[field].annotation)):
         return text

@@ -82,6 +82,17 @@ def prepare_mask(data: bytes, first: Inspected) -> Mask:
     return Mask(converted, converted=True)
 
 
+def white_where_edited(mask: bytes) -> bytes:
+    """A checked mask in the other convention: a grey PNG, white where the image is edited, black where it is kept."""
+    from PIL import Image, ImageChops  # noqa: PLC0415 - see _decode
+
+    with Image.open(io.BytesIO(mask), formats=["PNG"]) as image:
+        alpha = image.convert("RGBA").getchannel("A")
+    file = io.BytesIO()
+    ImageChops.invert(alpha).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
 def check_markup(data: bytes, first: Inspected) -> None:
     """Check a markup against the upright dimensions of the first image.
 

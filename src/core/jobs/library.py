@@ -1,4 +1,4 @@
-"""What a caller has stored: the images it bought, and the inputs of its jobs.
+"""What a caller has stored: the images it bought, and what is private of its jobs.
 
 An image is deleted in three steps, in this order:
 
@@ -8,10 +8,15 @@ An image is deleted in three steps, in this order:
 
 A crash in between leaves a marked record; repeating the DELETE completes the deletion. Otherwise, what is left expires
 by the bucket's lifecycle and the table's TTL.
+
+A job's record stays when its images, inputs, prompt and metadata are deleted: it answers repeated requests, and says
+what the ledger's movements were for.
 """
 
 import logging
 import time
+from collections.abc import Callable
+from contextlib import suppress
 
 from core.callers.model import Caller
 from core.errors import Conflict, Hint, NotFound, ServiceUnavailable
@@ -19,11 +24,12 @@ from core.images.model import Image, is_image_id
 from core.images.storage import ImageStore
 from core.jobs.filters import NONE, Filters
 from core.jobs.lookup import JobLookup
+from core.jobs.model import Job
 from core.jobs.store import JobChanged, JobStore
 
 log = logging.getLogger(__name__)
 
-# Only deletions of other images write a finished job.
+# Little else than deletions writes a finished job.
 _ATTEMPTS = 12
 
 
@@ -95,27 +101,43 @@ class ImageLibrary:
             NotFound: no such job, or another caller's.
             Conflict: the job still needs them.
         """
+        for image in self._finished(caller, job_id).request.inputs:
+            self._images.delete(image.key)
+
+    def delete_job(self, caller: Caller, job_id: str) -> None:
+        """Delete what is private of a finished job: its images and inputs, its prompt and metadata.
+
+        Raises:
+            NotFound: no such job, or another caller's.
+            Conflict: the job still needs them.
+        """
+        for image in self._finished(caller, job_id).images:
+            self._images.delete(image.key)  # While the job still lists it: a repeated call then completes a broken one.
+            with suppress(NotFound):  # Another call has just deleted it.
+                self.delete(caller, image.id)
+        self.delete_inputs(caller, job_id)
+        _until_unchanged(lambda: self._jobs.forget_words(self._finished(caller, job_id)))
+        log.info("job deleted", extra={"job_id": job_id})
+
+    def _finished(self, caller: Caller, job_id: str) -> Job:
         job = self._lookup.read(caller, job_id)
         if not job.finished:
             raise Conflict(
-                "The job still needs its inputs. Cancel it or wait until it has ended.",
+                "The job still needs what was sent with it. Cancel it, or wait until it has ended.",
                 code="job_not_finished",
                 job_id=job.id,
                 charged=job.charged,
             )
-        for image in job.request.inputs:
-            self._images.delete(image.key)
+        return job
 
     def _hide(self, caller: Caller, image_id: str) -> Image:
-        for _ in range(_ATTEMPTS):
+        def hide() -> Image:
             image = self._owned(caller, image_id)
-            try:
-                if image.deleted_at is None:
-                    self._jobs.hide_image(image, int(time.time()))
-            except JobChanged:
-                continue
+            if image.deleted_at is None:
+                self._jobs.hide_image(image, int(time.time()))
             return image
-        raise ServiceUnavailable("The image's job is being changed.", hint=Hint.SEND_AGAIN, retry_after=1)
+
+        return _until_unchanged(hide)
 
     def _owned(self, caller: Caller, image_id: str, param: str = "id") -> Image:
         image = self._find(image_id)
@@ -125,6 +147,14 @@ class ImageLibrary:
 
     def _find(self, image_id: str) -> Image | None:
         return self._jobs.image(image_id) if is_image_id(image_id) else None
+
+
+def _until_unchanged[Result](change: Callable[[], Result]) -> Result:
+    """Repeat a change of a job that others change, too."""
+    for _ in range(_ATTEMPTS):
+        with suppress(JobChanged):
+            return change()
+    raise ServiceUnavailable("The job is being changed.", hint=Hint.SEND_AGAIN, retry_after=1)
 
 
 def _no_image(image_id: str, param: str) -> NotFound:

@@ -20,7 +20,7 @@ from core.callers.model import Caller
 from core.errors import Charged, Problem
 from core.images.model import Image, Purchase
 from core.jobs.origin import Origin
-from core.ledger.model import Movement, MovementKind, Reservation, closing
+from core.ledger.model import Movement, MovementKind, Reservation, closing, moving, tally_of
 from core.pricing import ProviderReport, Quote
 from core.requests import Request
 
@@ -46,7 +46,7 @@ class Job:
     `check_at` is when the sweep checks the job next, None if it never has to; `announced` whether the end of a
     finished job has been announced. `bought` is how many images the provider delivered, `deleted` how many of them the
     caller has deleted since, `version` the number of writes (see JobStore.save). `reservation` is what the job holds in
-    the ledger, `movement` what the next write books there; that is never stored. `resolved_at` is when an operator
+    the ledger, `movements` what the next write books there; those are never stored. `resolved_at` is when an operator
     resolved an unknown purchase, `webhook` the URL that is notified of the job's end, `token_id` the browser token that
     requested the job, if any. `deadline_seconds` is what its deadline was computed from; None in old records.
     """
@@ -79,7 +79,7 @@ class Job:
     finished_at: int | None = None
     resolved_at: int | None = None
     reservation: Reservation | None = None
-    movement: Movement | None = None
+    movements: tuple[Movement, ...] | None = None
     origin: Origin | None = None
     deadline_seconds: int | None = None
     version: int = 0
@@ -176,7 +176,7 @@ class Job:
 
     def reserving(self, movement: Movement) -> "Job":
         """With money reserved for it as soon as it is written."""
-        return replace(self, reservation=movement.reservation, movement=movement)
+        return replace(self, reservation=movement.reservation, movements=(movement,))
 
     def claimed(self, lease_id: str, lease_until: int, now: int) -> "Job":
         """Taken by a worker until `lease_until`."""
@@ -195,6 +195,18 @@ class Job:
     def calling(self) -> "Job":
         """About to buy. From here on, a crash leaves the purchase in doubt."""
         return replace(self, stage="calling", check_at=self.lease_until)
+
+    def falling_back(self, now: int) -> "Job":
+        """Claimed for the next of its request's choices, since the present one certainly sold nothing."""
+        request = self.request.with_next_choice()
+        following = replace(self, request=request, stage="claimed", check_at=self.lease_until)
+        if self.reservation is None:
+            return following
+        old, new = (tally_of(self.reservation.day, self.caller_id, each.model) for each in (self.request, request))
+        movements = moving(self.reservation, old, new, now)
+        return (
+            replace(following, reservation=movements[-1].reservation, movements=movements) if movements else following
+        )
 
     def storing(self, images: tuple[Image, ...], bought: int, report: ProviderReport) -> "Job":
         """Bought, and the images have arrived: what is recorded now can be recovered after a crash.
@@ -254,8 +266,12 @@ class Job:
     def without(self, image_id: str) -> "Job":
         """Without an image that its caller has deleted; with the last one go the caller's words."""
         images = tuple(image for image in self.images if image.id != image_id)
-        request = self.request if images else replace(self.request, prompt="", metadata={})
-        return replace(self, request=request, images=images, deleted=self.deleted + len(self.images) - len(images))
+        rest = replace(self, images=images, deleted=self.deleted + len(self.images) - len(images))
+        return rest if images else rest.without_words()
+
+    def without_words(self) -> "Job":
+        """Without prompt and metadata, which its caller has deleted."""
+        return replace(self, request=replace(self.request, prompt="", metadata={}))
 
     def requeued(self, check_at: int) -> "Job":
         """Waiting again. Only for a job that certainly bought nothing."""
@@ -296,7 +312,7 @@ class Job:
         if self.reservation is None:
             return self
         movement = closing(kind, self.reservation, spent=spent, images=images, now=now)
-        return replace(self, reservation=movement.reservation, movement=movement)
+        return replace(self, reservation=movement.reservation, movements=(movement,))
 
     def _counted(self) -> int | None:
         return self.report.charge if self.report else None

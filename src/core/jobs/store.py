@@ -115,7 +115,7 @@ class JobStore:
             JobExists: there is a job of that id.
             LimitReached, Stopped: the reservation is refused (see ledger.store).
         """
-        created = replace(job, version=1, movement=None)
+        created = replace(job, version=1, movements=None)
         put = self._put(_job_item(created), unchanged_since(0))
         self._write(job, created, Step({"Put": put}, lambda _: JobExists(job.id)))
         return created
@@ -135,7 +135,7 @@ class JobStore:
             JobChanged: it was written since.
             LimitReached, Stopped: it reserves again, and that is refused (see ledger.store).
         """
-        saved = replace(job, version=job.version + 1, movement=None)
+        saved = replace(job, version=job.version + 1, movements=None)
         images = saved.images if saved.status == "succeeded" else ()
         items = [_image_item(replace(image, purchase=saved.purchase)) for image in images]
         if saved.charged_without_result and saved.resolved_at is None:
@@ -278,6 +278,15 @@ class JobStore:
         """Delete an image's record, if it is still there."""
         self._client.delete_item(TableName=self._table, Key={"id": {"S": image.id}})
 
+    def forget_words(self, job: Job) -> None:
+        """Delete prompt and metadata from a job's record.
+
+        Raises:
+            JobChanged: it was written in the meantime.
+        """
+        put = self._put_next(replace(job.without_words(), version=job.version + 1))
+        self._until_not_busy(lambda: self._write_alone(Step({"Put": put}, lambda _: JobChanged(job.id))))
+
     def _due(self, mark: str, now: float, limit: int) -> list[str]:
         page = self._client.query(
             TableName=self._table,
@@ -311,8 +320,8 @@ class JobStore:
     def _write(self, job: Job, after: Job | None, step: Step, more: Sequence[Step] = ()) -> None:
         """Write a job together with what belongs to it; `after` is the job once written."""
         steps = [step, *more]
-        if job.movement:
-            steps += self._ledger.booking(job.movement, job.id, job.caller_id, job.request.model)
+        for movement in job.movements or ():
+            steps += self._ledger.booking(movement, job.id, job.caller_id, job.request.model)
         try:
             self._until_not_busy(lambda: self._transact(steps) if len(steps) > 1 else self._write_alone(step))
         except (JobExists, JobChanged, LimitReached, Stopped):

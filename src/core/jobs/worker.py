@@ -12,15 +12,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from tempfile import TemporaryFile
+from typing import TypeGuard
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from core.budgets import buying_stopped
-from core.catalog import Catalog
+from core.catalog import Catalog, Model
 from core.errors import Hint, Problem
 from core.images.input_storage import InputGone, InputStore
 from core.images.model import Image, NotAnImage, describe, new_image_id
 from core.images.storage import ImageStore
+from core.jobs.breaker import Breaker
 from core.jobs.concurrency import ConcurrencySlots
 from core.jobs.model import QUEUE_PATIENCE_SECONDS, Job, new_lease_id
 from core.jobs.problems import (
@@ -31,10 +33,10 @@ from core.jobs.problems import (
     outcome_unknown,
 )
 from core.jobs.store import JobChanged, JobStore, StoreBusy
-from core.ledger.store import LedgerStore
+from core.ledger.store import Health, LedgerStore
 from core.metrics import measure
 from core.pricing import ProviderReport, actual_cost
-from core.providers import ImageProvider, InDoubt, InputFile, NotBought, ProviderResult, Refused
+from core.providers import ImageProvider, InDoubt, InputFile, NotBought, Order, Outcome, ProviderResult, Refused
 from core.queues import MAX_DELAY_SECONDS, JobQueue
 from core.requests import Input
 
@@ -75,6 +77,7 @@ class Worker:
         self._catalog = catalog
         self._provider = provider
         self._slots = slots
+        self._breaker = Breaker(ledger)
 
     def perform(self, job_id: str, time_left: Callable[[], float]) -> None:
         """Do what the job needs next. Safe to call any number of times, by any number of workers.
@@ -126,57 +129,95 @@ class Worker:
         log.info("job waits for a slot", extra=_traced(job, seconds=delay))
 
     def _buy(self, job: Job, time_left: Callable[[], float]) -> None:
+        """Buy from the requested model, or from a fallback if it is certain that those before it sold nothing."""
+        outcomes: list[NotBought | Refused] = []
+        for _ in job.request.choices:
+            job, outcome = self._try(job, time_left)
+            if not _may_be_bought_elsewhere(outcome):
+                self._conclude(job, outcome, time_left)
+                return
+            outcomes.append(outcome)
+            if job.request.fallbacks:  # After the last one, it is the turn of the requested model again.
+                job = self._persist(job, lambda held: held.falling_back(self._now()), time_left)
+            if job.finished:
+                return  # It was canceled.
+        waiting = [outcome for outcome in outcomes if isinstance(outcome, NotBought)]
+        soonest = min(waiting, key=lambda outcome: outcome.retry_after or _DEFAULT_RETRY_SECONDS, default=outcomes[0])
+        self._conclude(job, soonest, time_left)
+
+    def _try(self, job: Job, time_left: Callable[[], float]) -> tuple[Job, Outcome | None]:
+        """One call of the provider whose turn it is: the job as it was saved before the call, and what came of it.
+
+        That is None if it must not be called: the job was canceled, or another worker has it.
+        """
         try:
             with ExitStack() as open_files:
-                provider = self._provider_of(job)
+                model = self._model_of(job)
+                provider = self._provider(model.provider)
                 with _errors_measured():
                     provider.prepare()
                 inputs = [self._open(image, open_files) for image in job.request.inputs]
-                self._check_switch()
+                health = self._check_switch(model.provider)
+                self._breaker.check(model.provider, health)
                 if self._now() >= job.deadline:
                     raise Refused(deadline_passed())
                 try:
                     job = self._jobs.save(job.calling())
                 except JobChanged:
                     log.warning("canceled, or the lease was lost, before buying", extra={"job_id": job.id})
-                    return
+                    return job, None
                 timeout = time_left() - STORING_RESERVE_SECONDS
-                with _errors_measured():
-                    started = time.monotonic()
-                    result = provider.buy(
-                        job.request, inputs, request_id=job.request_id, user=job.pseudonym, timeout=timeout
-                    )
-                    measure("UpstreamSeconds", time.monotonic() - started, job.request.model)
-        except NotBought as outcome:
-            self._try_again_later(job, outcome, time_left)
-        except Refused as outcome:
-            refused = outcome
-            report = self._priced(job, refused.report) if refused.report else None
-            self._persist(job, lambda held: held.failed(refused.problem, self._now(), report), time_left)
-        except InDoubt as outcome:
-            problem = outcome_unknown(str(outcome))
-            self._persist(job, lambda held: held.unknown(problem, self._now()), time_left)
-        else:
-            self._store(job, replace(result, report=self._priced(job, result.report)), time_left)
+                order = Order(job.request, model, inputs, job.request_id, job.pseudonym, timeout)
+                outcome = self._call(provider, order)
+                self._breaker.note(model.provider, health, outcome)
+                return job, outcome
+        except (NotBought, Refused) as outcome:
+            return job, outcome
 
-    def _check_switch(self) -> None:
-        """The last check before money is spent: the operator may have stopped all buying."""
-        control = self._ledger.control()
+    def _call(self, provider: ImageProvider, order: Order) -> Outcome:
+        try:
+            with _errors_measured():
+                started = time.monotonic()
+                result = provider.buy(order)
+                measure("UpstreamSeconds", time.monotonic() - started, order.model.name)
+                return result
+        except (NotBought, Refused, InDoubt) as outcome:
+            return outcome
+
+    def _conclude(self, job: Job, outcome: Outcome | None, time_left: Callable[[], float]) -> None:
+        """Write what came of a job's turn."""
+        match outcome:
+            case ProviderResult():
+                self._store(job, replace(outcome, report=self._priced(job, outcome.report)), time_left)
+            case NotBought():
+                self._try_again_later(job, outcome, time_left)
+            case Refused():
+                report = self._priced(job, outcome.report) if outcome.report else None
+                self._persist(job, lambda held: held.failed(outcome.problem, self._now(), report), time_left)
+            case InDoubt():
+                problem = outcome_unknown(str(outcome))
+                self._persist(job, lambda held: held.unknown(problem, self._now()), time_left)
+
+    def _check_switch(self, provider: str) -> Health:
+        """The last check before money is spent: is all buying stopped? Returns the provider's health, read with it."""
+        control, health = self._ledger.control_and_health(provider)
         if control.stopped_at is not None:
-            raise NotBought(buying_stopped(control.reason).problem, retry_after=STOPPED_RETRY_SECONDS)
+            problem = buying_stopped(control.reason).problem
+            raise NotBought(problem, retry_after=STOPPED_RETRY_SECONDS, elsewhere=False)
+        return health
 
     def _priced(self, job: Job, report: ProviderReport) -> ProviderReport:
         """The report with the cost of what it counts."""
         model = self._catalog.find(job.request.model)
         return replace(report, charge=actual_cost(report.usage, job.request, model.rules.prices)) if model else report
 
-    def _provider_of(self, job: Job) -> ImageProvider:
+    def _model_of(self, job: Job) -> Model:
         model = self._catalog.find(job.request.model)
         if model is None:
             raise Refused(
                 Problem(404, "invalid_request_error", "model_not_found", "The model has been removed from the catalog.")
             )
-        return self._provider(model.rules.provider)
+        return model
 
     def _open(self, image: Input, open_files: ExitStack) -> InputFile:
         """An input as a file on disk, since sixteen large ones do not fit in memory."""
@@ -304,6 +345,11 @@ class Worker:
 
     def _now(self) -> int:
         return int(time.time())
+
+
+def _may_be_bought_elsewhere(outcome: Outcome | None) -> TypeGuard[NotBought | Refused]:
+    """Whether nothing was bought, for a reason that does not hold for other providers."""
+    return isinstance(outcome, NotBought | Refused) and outcome.elsewhere
 
 
 def _traced(job: Job, **facts: object) -> dict[str, object]:

@@ -11,11 +11,11 @@ a tally by day, key and model for reports. Days and months are in UTC. What a li
 """
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-MovementKind = Literal["reserve", "settle", "release", "resolve"]
+MovementKind = Literal["reserve", "settle", "release", "resolve", "move_out", "move_in"]
 Period = Literal["minute", "day", "month", "total"]
 
 PERIODS: tuple[Period, ...] = ("day", "month", "total")
@@ -107,7 +107,7 @@ class Reservation:
 
 @dataclass(frozen=True)
 class Movement:
-    """A change to every account of a reservation, booked once. The amounts are differences.
+    """A change to every account of a reservation, or only to its `accounts`, booked once. The amounts are differences.
 
     `limits` are those that a new reservation must not pass.
     """
@@ -119,6 +119,12 @@ class Movement:
     images: int
     at: int
     limits: tuple[Limit, ...] = ()
+    accounts: tuple[Account, ...] = ()
+
+    @property
+    def changed_accounts(self) -> tuple[Account, ...]:
+        """The accounts that it changes."""
+        return self.accounts or self.reservation.accounts
 
 
 @dataclass(frozen=True)
@@ -150,6 +156,19 @@ def closing(kind: MovementKind, held: Reservation, *, spent: int, images: int, n
     """
     after = Reservation(held.id, held.day, held.accounts, 0, spent, images, held.movements + 1)
     return Movement(kind, after, -held.reserved, spent - held.spent, images - held.images, now)
+
+
+def moving(held: Reservation, old: Account, new: Account, now: int) -> tuple[Movement, ...]:
+    """The movements after which what a job has in one account is in another; none if it has nothing there."""
+    if old not in held.accounts or old == new:
+        return ()
+    accounts = tuple(new if account == old else account for account in held.accounts)
+    without = replace(held, movements=held.movements + 1)
+    after = replace(held, accounts=accounts, movements=held.movements + 2)
+    return (
+        Movement("move_out", without, -held.reserved, -held.spent, -held.images, now, accounts=(old,)),
+        Movement("move_in", after, held.reserved, held.spent, held.images, now, accounts=(new,)),
+    )
 
 
 def day_of(now: float) -> str:

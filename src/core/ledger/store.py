@@ -7,6 +7,7 @@
     usage#2026-11-22    key_…#MODEL                a balance, for reports
     entries#2026-11-22  key_…#job_…#ID#2#settle    an entry, never changed
     control             deployment                 see Control
+    health              NAME of a provider         see Health
 
 The owner is the partition key, by which the functions' roles tell apart what they can write: balances and entries, but
 never the operator's settings.
@@ -30,6 +31,7 @@ _CONTROL = Account("control", DEPLOYMENT)
 # Where the settings were before 0.1.0. What is there applies until the first change of any setting moves it.
 _FORMER_CONTROL = Account(DEPLOYMENT, "control")
 SETTINGS = (_CONTROL, _FORMER_CONTROL)
+_HEALTH = "health"
 _BATCH = 100  # keys of one BatchGetItem
 
 
@@ -73,6 +75,15 @@ class Control:
 
 
 @dataclass(frozen=True)
+class Health:
+    """What the workers know of a provider: its failures in a row, when the last one was, and until when it rests."""
+
+    failures: int = 0
+    failed_at: int = 0
+    closed_until: int = 0
+
+
+@dataclass(frozen=True)
 class Step:
     """One write of a transaction, and the error for when its condition fails, made from the item found instead."""
 
@@ -95,7 +106,7 @@ class LedgerStore:
         """
         limits = {limit.account: limit for limit in movement.limits}
         steps = [self._entry(movement, job_id, caller_id, model)]
-        steps += [self._change(account, movement, limits.get(account)) for account in movement.reservation.accounts]
+        steps += [self._change(account, movement, limits.get(account)) for account in movement.changed_accounts]
         if movement.kind == "reserve":
             steps.append(self._not_stopped())
         return steps
@@ -114,6 +125,55 @@ class LedgerStore:
         """The operator's current settings."""
         return self.control_and_balances([])[0]
 
+    def control_and_health(self, provider: str) -> tuple[Control, Health]:
+        """The operator's settings and the health of a provider, in one read."""
+        place = Account(_HEALTH, provider)
+        found = self._read([place, _CONTROL, _FORMER_CONTROL])
+        health = found.get(place, {})
+        control = _control(found.get(_FORMER_CONTROL, {}) | found.get(_CONTROL, {}))
+        return control, Health(health.get("failures", 0), health.get("failed_at", 0), health.get("closed_until", 0))
+
+    def note_failure(self, provider: str, now: int, *, anew: bool, closed_until: int) -> int:
+        """Count a failure of a provider, `anew` from one; returns how many there are now."""
+        failures = "SET failures = :one, " if anew else "ADD failures :one SET "
+        answer = self._client.update_item(
+            TableName=self._table,
+            Key=_key(Account(_HEALTH, provider)),
+            UpdateExpression=f"{failures}failed_at = :now, closed_until = :until",
+            ExpressionAttributeValues={
+                ":one": {"N": "1"},
+                ":now": {"N": str(now)},
+                ":until": {"N": str(closed_until)},
+            },
+            ReturnValues="UPDATED_NEW",
+        )
+        return int(from_item(answer["Attributes"])["failures"])
+
+    def note_recovery(self, provider: str) -> None:
+        """Forget the failures of a provider."""
+        self._client.update_item(
+            TableName=self._table,
+            Key=_key(Account(_HEALTH, provider)),
+            UpdateExpression="REMOVE failures, closed_until",
+        )
+
+    def begin_trial(self, provider: str, health: Health, closed_until: int) -> bool:
+        """Let others wait until then while the caller tries the provider; False if another was faster."""
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=_key(Account(_HEALTH, provider)),
+                UpdateExpression="SET closed_until = :until",
+                ConditionExpression="closed_until = :read",
+                ExpressionAttributeValues={
+                    ":until": {"N": str(closed_until)},
+                    ":read": {"N": str(health.closed_until)},
+                },
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
     def of_owner(self, owner: str, prefix: str = "") -> Iterator[tuple[Account, Balance]]:
         """All balances of an owner whose names have the prefix, sorted by name."""
         for item in self._query(owner, prefix):
@@ -127,7 +187,7 @@ class LedgerStore:
                 account = Account(item["owner"], item["name"])
                 if "kind" in item:
                     entries.append(_entry(item))
-                elif account not in SETTINGS:
+                elif account not in SETTINGS and account.owner != _HEALTH:
                     balances[account] = _balance(item)
         return entries, balances
 
@@ -211,7 +271,7 @@ class LedgerStore:
             "spent": movement.spent,
             "images": movement.images,
             "booked_at": movement.at,
-            "accounts": [[account.owner, account.name] for account in held.accounts],
+            "accounts": [[account.owner, account.name] for account in movement.changed_accounts],
         }
         put: Any = {"TableName": self._table, "Item": to_item(document)}
         put |= {"ConditionExpression": "attribute_not_exists(#owner)", "ExpressionAttributeNames": {"#owner": "owner"}}

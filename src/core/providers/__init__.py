@@ -14,9 +14,13 @@ from datetime import date
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Protocol
 
+from pydantic import Field
+
+from core.catalog import Model
 from core.errors import Problem
 from core.pricing import ProviderReport
 from core.requests import Request, Role
+from core.settings import Settings
 
 if TYPE_CHECKING:
     import httpx
@@ -32,25 +36,37 @@ class ProviderResult:
 
 
 class NotBought(Exception):
-    """The provider did not accept the request; `retry_after` in seconds, if it said when to retry."""
+    """The provider did not accept the request; `retry_after` in seconds, if it said when to retry.
 
-    def __init__(self, problem: Problem, retry_after: float | None = None) -> None:
+    `elsewhere`: another provider may sell it now.
+    """
+
+    def __init__(self, problem: Problem, retry_after: float | None = None, *, elsewhere: bool = True) -> None:
         super().__init__(problem.message)
         self.problem = problem
         self.retry_after = retry_after
+        self.elsewhere = elsewhere
 
 
 class Refused(Exception):
-    """The provider's answer is final. `report` is what it said about the purchase, if it charged."""
+    """The provider's answer is final. `report` is what it said about the purchase, if it charged.
 
-    def __init__(self, problem: Problem, report: ProviderReport | None = None) -> None:
+    `elsewhere`: it is not about the request but about the provider's account or its models, and nothing was bought, so
+    another provider may well sell it.
+    """
+
+    def __init__(self, problem: Problem, report: ProviderReport | None = None, *, elsewhere: bool = False) -> None:
         super().__init__(problem.message)
         self.problem = problem
         self.report = report
+        self.elsewhere = elsewhere
 
 
 class InDoubt(Exception):
     """It is not known whether the provider charged; the message is a sentence that says what happened."""
+
+
+Outcome = ProviderResult | NotBought | Refused | InDoubt
 
 
 class ListUnavailable(Exception):
@@ -67,6 +83,22 @@ class InputFile:
     file: IO[bytes]
 
 
+@dataclass(frozen=True)
+class Order:
+    """What is bought: a checked request of a model, with the input images of an edit in their order.
+
+    `request_id` is sent along for tracing. `user` is a pseudonym of who asks, so that the provider can tell an abuser
+    from the others of this account. The whole call may take `timeout` seconds.
+    """
+
+    request: Request
+    model: Model
+    inputs: Sequence[InputFile]
+    request_id: str
+    user: str
+    timeout: float
+
+
 class ImageProvider(Protocol):
     """An upstream that sells images."""
 
@@ -77,37 +109,60 @@ class ImageProvider(Protocol):
             NotBought, Refused: the purchase cannot be made now, or at all.
         """
 
-    def buy(
-        self, request: Request, inputs: Sequence[InputFile], *, request_id: str, user: str, timeout: float
-    ) -> ProviderResult:
-        """Buy the images of one request. Called at most once for each claim of a job.
-
-        Args:
-            request: what to buy.
-            inputs: the input images of an edit, in order; empty for a generation.
-            request_id: sent along for tracing.
-            user: a pseudonym of who asks, so that the provider can tell an abuser from the others of this account.
-            timeout: seconds the whole call may take.
+    def buy(self, order: Order) -> ProviderResult:
+        """Buy the images of one order. Called at most once for each claim of a job.
 
         Raises:
             NotBought, Refused, InDoubt.
         """
 
     def shutdown_dates(self) -> dict[str, date]:
-        """The shutdown dates of models, by name, as announced by the provider.
+        """The shutdown dates of models, by the provider's names, as announced by the provider.
 
         Raises:
             ListUnavailable: the list cannot be read.
         """
 
 
-def connect(
-    name: str, environment: Mapping[str, str], http: "httpx.Client", secrets: "SecretsManagerClient"
-) -> ImageProvider:
-    """The adapter that the catalog calls `name`: the module of that name in this package.
+@dataclass(frozen=True)
+class Tools:
+    """What adapters share: one pool of HTTP connections, and the client that reads secrets."""
 
-    Each adapter's module has its own function `connect(environment, http, secrets)`, which reads the settings it needs.
+    http: "httpx.Client"
+    secrets: "SecretsManagerClient"
+
+
+class ProviderSettings(Settings):
+    """Base of the adapters' settings, which are given without the prefix that names the provider."""
+
+    enabled: bool = Field(alias="ENABLED", default=True)
+
+    def check_enabled(self) -> None:
+        """Raises Refused if the operator has switched off the provider."""
+        if not self.enabled:
+            raise Refused(
+                Problem(
+                    503,
+                    "server_error",
+                    "provider_disabled",
+                    "The operator has switched off this provider.",
+                    retryable=True,
+                ),
+                elsewhere=True,
+            )
+
+
+def connect(adapter: str, settings: Mapping[str, str], tools: Tools) -> ImageProvider:
+    """A provider that is called through this adapter: the module of that name in this package.
+
+    Each adapter's module has its own function `connect(settings, tools)`, which checks the settings it needs.
     """
-    module = import_module(f"{__name__}.{name}")
-    provider: ImageProvider = module.connect(environment, http, secrets)
+    module = import_module(f"{__name__}.{adapter}")
+    provider: ImageProvider = module.connect(settings, tools)
     return provider
+
+
+def settings_of(provider: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """The settings of a provider: what the environment has under PROVIDERS__NAME__, without that prefix."""
+    prefix = f"PROVIDERS__{provider.upper()}__"
+    return {name.removeprefix(prefix): text for name, text in environment.items() if name.startswith(prefix) and text}

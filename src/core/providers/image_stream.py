@@ -1,18 +1,19 @@
-"""Reads an ImagesResponse while it arrives: images are decoded on the way and never held as text.
+"""Reads JSON that contains images while it arrives: they are decoded on the way and never held as text.
 
 The text of a 3 MB image is 4 MB of base64 inside JSON; parsing it whole takes several times the memory and CPU. So the
-`b64_json` values are cut out of the stream, and the rest is parsed as ordinary, small JSON.
+images are cut out of the stream, and the rest is parsed as ordinary, small JSON.
 """
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pybase64
 
-# In JSON text a quote inside a string is escaped, so this can only be the name of a member.
-_IMAGE_STARTS = re.compile(rb'"b64_json"\s*:\s*"')
+from core.providers import InDoubt
+
 _LONGEST_START = 64
 _LONGEST_ESCAPE = len(b"\\u002f")
 _DECODE_AT = 64 * 1024
@@ -24,16 +25,28 @@ class BrokenBody(Exception):
 
 @dataclass(frozen=True)
 class ParsedBody:
-    """The JSON of a body, in which each `b64_json` is the index of its image in `images`."""
+    """The JSON of a body, in which each image's text is replaced by the image's index in `images`."""
 
     document: dict[str, Any]
     images: tuple[bytes | bytearray, ...]
 
 
+def starts_after(*path: str) -> re.Pattern[bytes]:
+    """Where an image starts: after the name of its member and what else opens before it, such as a list's bracket.
+
+    In JSON text a quote inside a string is escaped, so a quoted name with a colon can only be that of a member.
+    """
+    name, *opening = path
+    return re.compile(
+        rb"\s*".join(map(re.escape, (f'"{name}"'.encode(), b":", *(each.encode() for each in opening), b'"')))
+    )
+
+
 @dataclass
 class ImagesBody:
-    """Takes a body chunk by chunk; `parse` returns what it contained."""
+    """Takes a body chunk by chunk; `parse` returns what it contained. `start` is where images start."""
 
+    start: re.Pattern[bytes]
     _rest: bytearray = field(default_factory=bytearray)
     _pending: bytes = b""
     _images: list[bytearray] = field(default_factory=list)
@@ -67,7 +80,7 @@ class ImagesBody:
 
     def _take_rest(self) -> bool:
         """Move what is not an image to the rest; True if an image starts."""
-        start = _IMAGE_STARTS.search(self._pending)
+        start = self.start.search(self._pending)
         if start is None:
             # The end of the chunk may cut the start of an image.
             keep = max(0, len(self._pending) - _LONGEST_START)
@@ -115,3 +128,18 @@ def _unescape(text: bytes) -> bytes:
         return str(json.loads(b'"' + text + b'"')).encode("ascii")
     except ValueError:
         raise BrokenBody("an image is not valid base64") from None
+
+
+def read_images(chunks: Iterable[bytes], start: re.Pattern[bytes]) -> ParsedBody:
+    """A whole body of a provider's answer.
+
+    Raises:
+        InDoubt: it is truncated, is not JSON, or contains invalid base64.
+    """
+    body = ImagesBody(start)
+    try:
+        for chunk in chunks:
+            body.feed(chunk)
+        return body.parse()
+    except BrokenBody as error:
+        raise InDoubt(f"The provider's answer could not be read: {error}.") from None

@@ -65,11 +65,14 @@ class ModelCheck:
 
     def _announced(self, used: set[str]) -> dict[str, date]:
         """The dates that the providers of these models announce; none for a provider that does not answer."""
-        names = {model.rules.provider for name in used if (model := self._catalog.find(name))}
+        models = [model for name in sorted(used) if (model := self._catalog.find(name))]
         found: dict[str, date] = {}
-        for name in sorted(names):
+        for name in sorted({model.provider for model in models}):
             try:
-                found |= self._provider(name).shutdown_dates()
+                dates = self._provider(name).shutdown_dates()
+                found |= {
+                    each.name: dates[each.sent_as] for each in models if each.provider == name and each.sent_as in dates
+                }
             except ListUnavailable as error:
                 log.error("the provider's list of models cannot be read", extra={"provider": name, "why": str(error)})
         return found

@@ -27,9 +27,9 @@ from core.errors import InvalidRequest, PermissionDenied
 from core.jobs.model import DEADLINE_SECONDS, Job, new_job
 from core.pricing import Quote, quote
 from core.purchases.alternatives import naming_alternatives
-from core.purchases.inputs import InputCollector, InputFolder
+from core.purchases.inputs import InputCollector, InputFolder, accepts
 from core.purchases.submission import JobSubmission, SubmissionContext
-from core.requests import CheckedRequest, Request
+from core.requests import CheckedRequest
 from core.requests.bodies import ImageRequest
 from core.requests.resolver import Resolver
 from core.webhooks.destinations import WebhookDestinations
@@ -98,7 +98,8 @@ class Purchases:
         folder = InputFolder.of(job.id, earlier)
         try:
             inputs, warnings = self._inputs.collect(caller, asked, checked.requested_model, folder)
-            request = replace(job.request, inputs=inputs, warnings=job.request.warnings + warnings)
+            checked = checked.only_with(lambda model: accepts(model, inputs))
+            request = replace(checked.request, inputs=inputs).warned(warnings)
             with naming_alternatives(checked, len(asked.sources)):
                 submitted = self._submission.submit(caller, checked, replace(job, request=request), context)
         except BaseException:
@@ -107,8 +108,8 @@ class Purchases:
         self._inputs.discard(folder, submitted)
         return submitted
 
-    def quote(self, operation: Operation, caller: Caller, asked: ImageRequest) -> tuple[Request, Quote]:
-        """The price of the caller's request. Nothing is bought or stored.
+    def quote(self, operation: Operation, caller: Caller, asked: ImageRequest) -> tuple[CheckedRequest, Quote]:
+        """The caller's request, checked, and its price. Nothing is bought or stored.
 
         The upper bound is what a purchase of the same request reserves.
 
@@ -116,7 +117,7 @@ class Purchases:
             InvalidRequest, ModelNotFound: the model's rules.
         """
         checked = self._resolver.check(operation, asked, _today(), caller)
-        return checked.request, _quoted(checked, asked)
+        return checked, _quoted(checked, asked)
 
     def find(self, dedupe_key: str) -> Job | None:
         """The job of an earlier request with this `SubmissionContext.dedupe_key`."""
@@ -187,7 +188,14 @@ class Purchases:
 
 
 def _quoted(checked: CheckedRequest, asked: ImageRequest) -> Quote:
-    return quote(checked.request, checked.model.rules, len(asked.sources))
+    """The price of the requested model, with the upper bound of the dearest one that can run instead."""
+    request, images = checked.request, len(asked.sources)
+    quotes = [
+        quote(request.running(choice), model.rules, images)
+        for choice, model in zip(request.choices, checked.models, strict=True)
+    ]
+    dearest = max(quotes, key=lambda each: each.upper_bound)
+    return replace(quotes[0], upper_bound=dearest.upper_bound, upper_usage=dearest.upper_usage)
 
 
 def _today() -> date:

@@ -10,6 +10,7 @@ import hashlib
 import io
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from tempfile import TemporaryFile
@@ -17,7 +18,7 @@ from tempfile import TemporaryFile
 from botocore.exceptions import BotoCoreError, ClientError
 
 from core.callers.model import Caller
-from core.catalog import Model
+from core.catalog import Inputs, Model
 from core.errors import InvalidRequest, NotFound
 from core.images import names
 from core.images.download import fetch
@@ -126,7 +127,7 @@ class InputCollector:
                 check_size(found.size, name=source.label, param=source.param)
                 if source.role == "image":
                     inspected = self._inspect(found, source)
-                    _check(inspected, model, source)
+                    _check(inspected, model, label=source.label, param=source.param)
                     first = first or inspected
                     checked = _Checked("image", found, inspected.content_type, inspected.width, inspected.height)
                 else:
@@ -138,6 +139,7 @@ class InputCollector:
                     stored[source.param] = self._keep(checked, folder)
                 else:
                     waiting[source.param] = checked
+        _check_together([*stored.values(), *(each.found for each in waiting.values())], model)
         stored |= {param: self._keep(checked, folder) for param, checked in waiting.items()}
         return tuple(stored[source.param] for source in asked.sources), tuple(warnings)
 
@@ -248,25 +250,67 @@ def _changed(found: _Found) -> InvalidRequest:
     return InvalidRequest(f"'{found.name}' was changed or deleted while it was being read.", code="upload_changed")
 
 
-def _check(inspected: Inspected, model: Model, source: NamedSource) -> None:
+def accepts(model: Model, inputs: Sequence[Input]) -> bool:
+    """Whether a model that is a fallback accepts inputs that were checked for another."""
+    try:
+        for image in inputs:
+            if image.role == "image":
+                _check(image, model, label=image.role, param=image.role)
+        _check_together(inputs, model)
+    except InvalidRequest:
+        return False
+    return True
+
+
+def _check(image: Inspected | Input, model: Model, *, label: str, param: str) -> None:
     """Check an input against what the model accepts, where that is narrower than what Easel accepts."""
-    rules, name = model.rules.inputs, source.label.capitalize()
+    rules, name = model.rules.inputs, label.capitalize()
     if rules is None:
         return
-    if inspected.content_type not in rules.formats:
+    dimensions = image.dimensions if isinstance(image, Inspected) else f"{image.width}x{image.height} pixels"
+    if image.content_type not in rules.formats:
         raise InvalidRequest(
-            f"{name} is {inspected.content_type}; '{model.name}' accepts {', '.join(rules.formats)}.",
-            param=source.param,
+            f"{name} is {image.content_type}; '{model.name}' accepts {', '.join(rules.formats)}.",
+            param=param,
             code="unsupported_image_media_type",
         )
-    if inspected.size >= rules.max_bytes:
+    if image.size >= rules.max_bytes:
         raise InvalidRequest(
-            f"{name} has {inspected.size} bytes; '{model.name}' accepts less than {rules.max_bytes}.",
-            param=source.param,
+            f"{name} has {image.size} bytes; '{model.name}' accepts less than {rules.max_bytes}.",
+            param=param,
             code="image_file_too_large",
         )
-    if rules.square and inspected.width != inspected.height:
+    if fault := _pixel_fault(image, rules):
+        raise InvalidRequest(f"{name} is {dimensions}; '{model.name}' accepts {fault}.", param=param)
+    if rules.square and image.width != image.height:
         raise InvalidRequest(
-            f"{name} is {inspected.dimensions}; '{model.name}' accepts only square images.",
-            param=source.param,
+            f"{name} is {dimensions}; '{model.name}' accepts only square images.",
+            param=param,
         )
+
+
+def _check_together(inputs: Sequence[Input | _Found], model: Model) -> None:
+    rules = model.rules.inputs
+    total = sum(each.size for each in inputs)
+    if rules and rules.max_total_bytes is not None and total > rules.max_total_bytes:
+        raise InvalidRequest(
+            f"The input images have {total} bytes together; '{model.name}' accepts at most {rules.max_total_bytes}.",
+            param="image",
+            code="image_file_too_large",
+        )
+
+
+def _pixel_fault(image: Inspected | Input, rules: Inputs) -> str | None:
+    """The limit of the pixels that an image is outside of."""
+    edges, pixels = sorted((image.width, image.height)), image.width * image.height
+    if rules.min_edge is not None and edges[0] < rules.min_edge:
+        return f"edges of at least {rules.min_edge} pixels"
+    if rules.max_edge is not None and edges[1] > rules.max_edge:
+        return f"edges of at most {rules.max_edge} pixels"
+    if rules.min_pixels is not None and pixels < rules.min_pixels:
+        return f"at least {rules.min_pixels} pixels"
+    if rules.max_pixels is not None and pixels > rules.max_pixels:
+        return f"at most {rules.max_pixels} pixels"
+    if rules.max_ratio is not None and edges[1] > rules.max_ratio * edges[0]:
+        return f"a ratio of the edges of at most {rules.max_ratio:g}:1"
+    return None

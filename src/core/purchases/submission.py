@@ -168,7 +168,8 @@ class JobSubmission:
             raise ServiceUnavailable("The job of this request has just expired.", hint=Hint.SEND_AGAIN)
         if not existing.may_be_revived_by(caller):
             return existing
-        request = replace(existing.request, inputs=job.request.inputs)
+        sent = job.request  # Its caller may have deleted the stored words.
+        request = replace(existing.request, prompt=sent.prompt, metadata=sent.metadata, inputs=sent.inputs)
         reviving = replace(existing.revived(time.time(), job.deadline), request=request)
         try:
             revived = self._write(caller, self._jobs.save, self._reserving(caller, checked, reviving))

@@ -6,7 +6,8 @@ rules       the rules of a model, one function each
 resolver    from an ImageRequest to a CheckedRequest: model, lifecycle, translation, rules
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from core.catalog import Model, Operation
@@ -40,12 +41,21 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """A model that can run a request, the parameters it would be sent, and the warnings that go with it."""
+
+    model: str
+    parameters: Parameters
+    warnings: tuple[RequestWarning, ...] = ()
+
+
+@dataclass(frozen=True)
 class Request:
     """A request that has passed all checks.
 
     `requested` has the parameters as the caller sent them, without the prompt; `model` and `parameters` are what is
-    sent to the provider. `metadata` is the caller's own, and is not sent. A caller that has deleted all images has
-    deleted prompt and metadata with them: both are empty then.
+    sent to the provider. `fallbacks` can run it instead, in this order. `metadata` is the caller's own, and is not
+    sent. A caller can delete prompt and metadata, with the last image or with the job: both are empty then.
     """
 
     operation: Operation
@@ -56,6 +66,26 @@ class Request:
     warnings: tuple[RequestWarning, ...] = ()
     inputs: tuple[Input, ...] = ()
     metadata: Metadata = field(default_factory=dict)
+    fallbacks: tuple[Choice, ...] = ()
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """All that can run it, the one whose turn it is first."""
+        return (Choice(self.model, self.parameters, self.warnings), *self.fallbacks)
+
+    def running(self, choice: Choice) -> "Request":
+        """The request as it is sent with one of its choices."""
+        return replace(self, model=choice.model, parameters=choice.parameters, warnings=choice.warnings)
+
+    def warned(self, warnings: tuple[RequestWarning, ...]) -> "Request":
+        """With more warnings, whichever choice runs."""
+        fallbacks = tuple(replace(each, warnings=each.warnings + warnings) for each in self.fallbacks)
+        return replace(self, warnings=self.warnings + warnings, fallbacks=fallbacks)
+
+    def with_next_choice(self) -> "Request":
+        """The next choice has its turn, and the present one becomes the last."""
+        present, following, *others = self.choices
+        return replace(self.running(following), fallbacks=(*others, present))
 
     @property
     def n(self) -> int:
@@ -79,6 +109,12 @@ class CheckedRequest:
     model: Model
     requested_model: Model
     fingerprint: str
+    fallback_models: tuple[Model, ...] = ()
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The models of the request's choices, in their order."""
+        return (self.model, *self.fallback_models)
 
     @property
     def priced(self) -> bool:
@@ -86,4 +122,10 @@ class CheckedRequest:
 
         The price of an unknown model is a guess, and Easel has no prices for the models that write SVGs.
         """
-        return self.model.known and "svg" not in self.request.parameters
+        return all(model.known for model in self.models) and "svg" not in self.request.parameters
+
+    def only_with(self, suits: Callable[[Model], bool]) -> "CheckedRequest":
+        """The request without the fallbacks whose models do not suit."""
+        kept = [pair for pair in zip(self.request.fallbacks, self.fallback_models, strict=True) if suits(pair[1])]
+        request = replace(self.request, fallbacks=tuple(choice for choice, _ in kept))
+        return replace(self, request=request, fallback_models=tuple(model for _, model in kept))

@@ -16,10 +16,13 @@ from core.images.stored_object import StoredObject
 from core.requests import Metadata, Parameters, Role
 from core.validation import Body, InvalidJson, load_json
 
-_EXAMPLE = '{"model": "gpt-image-2.6-flare", "prompt": "A cute baby sea otter"}'
+_EXAMPLE = '{"prompt": "A cute baby sea otter", "size": "1024x1024"}'
 
 # More than any model accepts: the model's own limit is the one that errors name.
 MAX_IMAGES = 64
+
+
+MAX_FALLBACKS = 4
 
 
 # OpenAI's limits. Source: the parameter `metadata` of its API reference.
@@ -27,6 +30,10 @@ Notes = Annotated[
     dict[Annotated[str, Field(min_length=1, max_length=64)], Annotated[str, Field(max_length=512)]],
     Field(max_length=16),
 ]
+
+
+# Values of the settings that are peculiar to a model; what it accepts, the catalog says.
+Options = Annotated[dict[Annotated[str, Field(min_length=1, max_length=64)], Any], Field(max_length=16)]
 
 
 class _MetadataFilter(Body):
@@ -40,6 +47,19 @@ def read_metadata(document: Mapping[str, Any] | str) -> Metadata:
         InvalidRequest: it is outside its limits.
     """
     return _MetadataFilter.read({"metadata": _notes(document) if isinstance(document, str) else document}).metadata
+
+
+class _OptionsOnly(Body):
+    options: Options
+
+
+def read_options(text: str) -> dict[str, Any]:
+    """Options outside of a body, as JSON text.
+
+    Raises:
+        InvalidRequest: it is not an object, or has too many names.
+    """
+    return _OptionsOnly.read({"options": _notes(text)}).options
 
 
 class Reasoning(Body):
@@ -90,13 +110,21 @@ class ImageSettings(Body):
     svg: Svg | None = None
     """Only for `output_format` `svg`."""
     style: str | None = None
-    """Only for dall-e-3."""
+    """How vivid the image is, for models that have styles."""
+    options: Options | None = None
+    """Settings that only this model has, by name: `GET /models/{name}` lists them."""
+    fallbacks: Annotated[list[str], Field(max_length=MAX_FALLBACKS)] | None = None
+    """Models that run instead, in this order, if it is certain that those before sold nothing; [] for none."""
     safety_identifier: str | None = None
     """Passed on to the provider unchanged."""
     user: str | None = None
     """Passed on to the provider unchanged."""
     metadata: Notes | None = None
     """Notes of your own, which come back wherever the job or its images are shown; never sent to the provider."""
+
+    def fallback_names(self) -> tuple[str, ...] | None:
+        """The fallbacks, if they are given."""
+        return None if self.fallbacks is None else tuple(self.fallbacks)
 
 
 class GenerationBody(ImageSettings):
@@ -113,7 +141,7 @@ class GenerationBody(ImageSettings):
 
     def parameters(self) -> dict[str, Any]:
         """The given parameters of the model, without what is about the inputs, the job or the answer."""
-        others = {"images", "mask", "markup", "easel_deadline", "response_format", "metadata"}
+        others = {"images", "mask", "markup", "easel_deadline", "response_format", "metadata", "fallbacks"}
         return self.model_dump(exclude_none=True, exclude=others)
 
 
@@ -212,8 +240,8 @@ class ImageRequest:
     """A request before it is checked against a model.
 
     `parameters` include the prompt and the model's name. With `images` it is an edit. The purchase must begin within
-    `deadline_seconds`; None is the deployment's default. `answer_form` is None if the request does not say it.
-    `metadata` is the caller's own.
+    `deadline_seconds`; None is the deployment's default. `answer_form` and `fallbacks` are None if the request does not
+    say them. `metadata` is the caller's own.
     """
 
     parameters: Parameters
@@ -223,6 +251,7 @@ class ImageRequest:
     deadline_seconds: int | None = None
     answer_form: AnswerForm | None = None
     metadata: Metadata = field(default_factory=dict)
+    fallbacks: tuple[str, ...] | None = None
 
     @property
     def images_param(self) -> str:
@@ -277,6 +306,7 @@ def generation_of_json(document: Mapping[str, Any]) -> ImageRequest:
         deadline_seconds=body.easel_deadline,
         answer_form=body.response_format,
         metadata=body.metadata or {},
+        fallbacks=body.fallback_names(),
     )
 
 
@@ -296,6 +326,7 @@ def edit_of_json(document: Mapping[str, Any]) -> ImageRequest:
         deadline_seconds=body.easel_deadline,
         answer_form=body.response_format,
         metadata=body.metadata or {},
+        fallbacks=body.fallback_names(),
     )
 
 
@@ -328,6 +359,9 @@ def edit_of_form(parts: Iterable[tuple[str, str | bytes]]) -> ImageRequest:
             continue
         if path[0] in _IMAGE_FIELDS:
             images.append((_position(name, path[1:]), part))
+        elif path[0] == "fallbacks":
+            names = document.setdefault("fallbacks", [])
+            names.extend(each.strip() for each in _text_of(part, name, "fallbacks").split(",") if each.strip())
         elif path[0] in _OVERLAY_FIELDS:
             _position(name, path[1:])
             if path[0] in overlays:
@@ -344,6 +378,7 @@ def edit_of_form(parts: Iterable[tuple[str, str | bytes]]) -> ImageRequest:
         deadline_seconds=body.easel_deadline,
         answer_form=body.response_format,
         metadata=body.metadata or {},
+        fallbacks=body.fallback_names(),
     )
 
 
@@ -402,7 +437,7 @@ def _put(document: dict[str, Any], name: str, path: list[str], text: str) -> Non
             raise _duplicate(name)
     if path[-1] in parent:
         raise _duplicate(name)
-    parent[path[-1]] = _notes(text) if path == ["metadata"] else _typed(path[0], text)
+    parent[path[-1]] = _notes(text) if path in (["metadata"], ["options"]) else _typed(path[0], text)
 
 
 def _typed(name: str, text: str) -> str | int | bool:
@@ -415,7 +450,7 @@ def _typed(name: str, text: str) -> str | int | bool:
 
 
 def _notes(text: str) -> Any:
-    """Metadata in one field, as JSON; a text that is not is refused by the body."""
+    """An object in one field, as JSON; a text that is not is refused by the body."""
     try:
         return load_json(text)
     except InvalidJson:

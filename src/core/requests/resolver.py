@@ -3,15 +3,15 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from core.callers.model import Caller
 from core.catalog import Catalog, Model, Operation, Successor
 from core.errors import InvalidRequest, ModelNotFound
-from core.requests import CheckedRequest, Parameters, Request, RequestWarning
+from core.requests import CheckedRequest, Choice, Parameters, Request, RequestWarning
 from core.requests.bodies import ImageRequest
-from core.requests.rules import check, check_inputs
+from core.requests.rules import check, check_inputs, has_parameter, options_as_numbers
 from core.settings import RetiredPolicy
 
 
@@ -20,12 +20,14 @@ class ModelPolicy:
     """How model names are resolved: the default, and what happens to retired models.
 
     `translate` runs the successor and says so, `reject` refuses and names it, `forward` sends the name unchanged.
-    `defaults` are the deployment's quality and size for requests that name none.
+    `defaults` are the deployment's quality and size for requests that name none, `fallbacks` its models that run
+    instead of one that cannot be had.
     """
 
     default_model: str
     retired: RetiredPolicy
     defaults: Mapping[str, str] = field(default_factory=dict)
+    fallbacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,11 @@ class Resolver:
         """
         given = dict(image_request.parameters)
         _refuse_streaming(given)
-        if "prompt" not in given:
-            raise InvalidRequest(
-                "Missing required parameter: 'prompt'.", param="prompt", code="missing_required_parameter"
-            )
-        prompt: str = given.pop("prompt")
+        prompt: str | None = given.pop("prompt", None)
         name: str = given.pop("model", (caller and caller.only_model) or self.policy.default_model)
         asked = self.find(name, today)
+        if "options" in given:
+            given["options"] = options_as_numbers(given["options"], asked)
         check(operation, asked, prompt, given)
         model = self._running(asked, today)
         successor = None if model is asked else asked.successor
@@ -65,28 +65,84 @@ class Resolver:
         check(operation, model, prompt, parameters)
         if operation == "edit":
             for each in (asked, model):
-                check_inputs(
-                    each,
-                    len(image_request.images),
-                    param=image_request.images_param,
-                    mask=image_request.mask is not None,
-                    markup=image_request.markup is not None,
-                    output_format=parameters.get("output_format"),
-                )
+                _check_inputs(each, image_request, parameters)
         request = Request(
             operation=operation,
-            prompt=prompt,
+            prompt=prompt or "",
             model=model.name,
             parameters=parameters,
             requested={"model": name, **given},
             warnings=(
                 *self._lifecycle_warnings(asked, model, changes, today),
                 *warnings,
-                *_provider_warnings(model, parameters),
+                *_provider_warnings(model, prompt, parameters),
             ),
             metadata=image_request.metadata,
         )
-        return CheckedRequest(request, model, asked, _fingerprint(request, image_request))
+        checked = CheckedRequest(request, model, asked, _fingerprint(request, image_request))
+        return self._with_fallbacks(checked, image_request, given, today, caller)
+
+    def _with_fallbacks(
+        self,
+        checked: CheckedRequest,
+        image_request: ImageRequest,
+        given: Parameters,
+        today: date,
+        caller: Caller | None,
+    ) -> CheckedRequest:
+        """The request with the models that can run it instead. One that cannot is left out, with a warning.
+
+        Raises:
+            ModelNotFound: the request itself names one that does not exist.
+        """
+        request = checked.request
+        names = image_request.fallbacks
+        if names is None:
+            names = (caller and caller.fallbacks) or self.policy.fallbacks
+        choices: list[Choice] = []
+        models: list[Model] = []
+        warnings: list[RequestWarning] = []
+        for name in names:
+            try:
+                model = self._running(self.find(name, today), today)
+                if model.name in (checked.model.name, *(each.name for each in models)):
+                    continue
+                choices.append(self._choice(checked, model, image_request, given, caller))
+                models.append(model)
+            except (InvalidRequest, ModelNotFound) as error:
+                if image_request.fallbacks is not None and isinstance(error, ModelNotFound):
+                    raise ModelNotFound(error.problem.message, param="fallbacks", code=error.problem.code) from None
+                text = f"'{name}' is no fallback for this request: {error.problem.message}"
+                warnings.append(RequestWarning("fallback_not_used", text, "fallbacks"))
+        request = replace(request, warnings=(*request.warnings, *warnings), fallbacks=tuple(choices))
+        return replace(checked, request=request, fallback_models=tuple(models))
+
+    def _choice(
+        self,
+        checked: CheckedRequest,
+        model: Model,
+        image_request: ImageRequest,
+        given: Parameters,
+        caller: Caller | None,
+    ) -> Choice:
+        """What a fallback is sent: what was requested, as far as it has these parameters.
+
+        Raises:
+            InvalidRequest: it cannot run the request, or the caller is not allowed to use it.
+        """
+        operation, prompt = checked.request.operation, image_request.parameters.get("prompt")
+        if caller and caller.allowed_models(model.name):
+            raise InvalidRequest(f"the key is not allowed to use '{model.name}'.")
+        parameters = {name: value for name, value in given.items() if has_parameter(operation, name, model)}
+        check(operation, model, prompt, parameters)
+        if operation == "edit":
+            _check_inputs(model, image_request, parameters)
+        parameters, _ = self._with_defaults(operation, model, prompt, parameters, caller)
+        left_out = [name for name in given if name not in parameters]
+        details = f" without {', '.join(left_out)}" if left_out else ""
+        text = f"'{checked.model.name}' was not to be had; '{model.name}' ran instead{details}."
+        warning = RequestWarning("fallback_used", text, "model")
+        return Choice(model.name, parameters, (warning, *_provider_warnings(model, prompt, parameters)))
 
     def find(self, name: str, today: date) -> Model:
         """The model with that name.
@@ -128,7 +184,7 @@ class Resolver:
         return ()
 
     def _with_defaults(
-        self, operation: Operation, model: Model, prompt: str, given: Parameters, caller: Caller | None
+        self, operation: Operation, model: Model, prompt: str | None, given: Parameters, caller: Caller | None
     ) -> tuple[Parameters, tuple[RequestWarning, ...]]:
         """The parameters with the defaults of the caller's key or the deployment, where the request names none.
 
@@ -146,6 +202,17 @@ class Resolver:
             else:
                 parameters[name] = value
         return parameters, tuple(warnings)
+
+
+def _check_inputs(model: Model, image_request: ImageRequest, parameters: Parameters) -> None:
+    check_inputs(
+        model,
+        len(image_request.images),
+        param=image_request.images_param,
+        mask=image_request.mask is not None,
+        markup=image_request.markup is not None,
+        output_format=parameters.get("output_format"),
+    )
 
 
 def _successor(model: Model) -> str:
@@ -191,12 +258,15 @@ def _set_old_defaults(successor: Successor, given: Parameters, parameters: Param
     return [f"'{name}' was set to {value}" for name, value in missing.items()]
 
 
-def _provider_warnings(model: Model, parameters: Parameters) -> tuple[RequestWarning, ...]:
-    """Warnings about what the provider may refuse."""
+def _provider_warnings(model: Model, prompt: str | None, parameters: Parameters) -> tuple[RequestWarning, ...]:
+    """Warnings about what the provider may refuse, or is not told."""
     warnings: tuple[RequestWarning, ...] = ()
     if not model.known:
         text = f"'{model.name}' is not in Easel's catalog; it was checked against the rules of {model.family_name}."
         warnings += (RequestWarning("unknown_model", text, "model"),)
+    if prompt and model.rules.prompt == "unused":
+        text = f"'{model.name}' works without a prompt; yours was not used."
+        warnings += (RequestWarning("prompt_not_used", text, "prompt"),)
     for name, values in model.rules.preview.items():
         if parameters.get(name) in values:
             text = f"{name} {parameters[name]} is a preview feature of '{model.name}'; the provider may refuse it."

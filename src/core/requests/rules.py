@@ -1,14 +1,14 @@
 """The rules of models, from the catalog's data. Each error names the parameter and what is allowed.
 
-Source: OpenAI Images API as of 2026-11-22, parameters of images.generate and images.edit and their documented
-combinations.
+Source: the Images API as of 2026-11-22, parameters of images.generate and images.edit, and how they can be combined.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from core.catalog import FlexibleSize, Gif, Model, Operation, SizeRule
+from core.catalog import FlexibleSize, Gif, Model, Operation, Option, SizeRule
 from core.errors import InvalidRequest
 
 # Passed on unchanged: they identify the caller's own user to the provider.
@@ -19,11 +19,13 @@ SVG_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Mn", "Me"})
 # Letters and symbols that are drawn as nothing: Hangul fillers and the empty Braille pattern.
 _FILLERS = "\u115f\u1160\u3164\uffa0\u2800"
+# More makes no difference to a picture, and is more than the table can hold.
+_OPTION_DECIMALS = 6
 _LOSSY = ("jpeg", "webp")
 _TRANSPARENT = ("png", "webp")
 
 
-def check(operation: Operation, model: Model, prompt: str, parameters: Mapping[str, Any]) -> None:
+def check(operation: Operation, model: Model, prompt: str | None, parameters: Mapping[str, Any]) -> None:
     """Check a request against the rules of its model.
 
     Raises:
@@ -33,12 +35,7 @@ def check(operation: Operation, model: Model, prompt: str, parameters: Mapping[s
     if operation not in rules.operations:
         able = "images.edit" if operation == "edit" else "images.generate"
         raise InvalidRequest(f"The model '{model.name}' does not support {able}.", param="model")
-    if not 1 <= len(prompt) <= rules.prompt_max:
-        raise InvalidRequest(
-            f"'prompt' has {len(prompt)} characters; '{model.name}' accepts 1 to {rules.prompt_max}.", param="prompt"
-        )
-    if _is_blank(prompt):
-        raise InvalidRequest("'prompt' is blank: it has no visible characters. Say what to draw.", param="prompt")
+    _check_prompt(prompt, model)
     for name, value in parameters.items():
         if name in _IDENTIFIERS:
             if len(value) > IDENTIFIER_MAX:
@@ -46,12 +43,97 @@ def check(operation: Operation, model: Model, prompt: str, parameters: Mapping[s
             continue
         if name == "n":
             _check_range(name, value, 1, rules.n_max, model)
-        elif name == "size":
+        elif name == "size" and rules.size and operation in rules.size.operations:
             _check_size(value, rules.size, model, gif=parameters.get("output_format") == "gif")
+        elif name == "options" and rules.options:
+            continue
         else:
             _check_parameter(operation, name, value, model)
+    _check_options(operation, parameters.get("options", {}), model)
     for combination in (_transparency, _compression, _gif, _svg):
         combination(parameters, model)
+
+
+def _check_prompt(prompt: str | None, model: Model) -> None:
+    rules = model.rules
+    if prompt is None and rules.prompt == "required":
+        raise InvalidRequest("Missing required parameter: 'prompt'.", param="prompt", code="missing_required_parameter")
+    if prompt is None or (not prompt and rules.prompt != "required"):
+        return
+    if not 1 <= len(prompt) <= rules.prompt_max:
+        raise InvalidRequest(
+            f"'prompt' has {len(prompt)} characters; '{model.name}' accepts 1 to {rules.prompt_max}.", param="prompt"
+        )
+    if _is_blank(prompt) and rules.prompt == "required":
+        raise InvalidRequest("'prompt' is blank: it has no visible characters. Say what to draw.", param="prompt")
+
+
+def _check_options(operation: Operation, given: Mapping[str, Any], model: Model) -> None:
+    rules = model.rules
+    options = {name: option for name, option in rules.options.items() if operation in option.operations}
+    for name, value in given.items():
+        option = options.get(name)
+        if option is None:
+            raise InvalidRequest(
+                f"The model '{model.name}' has no option '{name[:64]}' in images.{_verb(operation)}. Its options are: "
+                f"{', '.join(options)}.",
+                param=f"options.{name[:64]}",
+                code="unsupported_parameter",
+            )
+        _check_option(f"options.{name}", value, option, model)
+    for name, option in options.items():
+        if option.required and name not in given:
+            raise InvalidRequest(
+                f"Missing required parameter: 'options.{name}', {option.about}.",
+                param=f"options.{name}",
+                code="missing_required_parameter",
+            )
+    if rules.needs_one_of and not any(given.get(name) for name in rules.needs_one_of):
+        raise InvalidRequest(
+            f"'{model.name}' needs at least one of the options {', '.join(rules.needs_one_of)}, greater than 0.",
+            param="options",
+            code="missing_required_parameter",
+        )
+
+
+def _check_option(name: str, value: Any, option: Option, model: Model) -> None:
+    if option.kind == "text":
+        if not isinstance(value, str):
+            raise InvalidRequest(f"'{name}' must be a string.", param=name, code="invalid_type")
+        if option.values and value not in option.values:
+            raise not_allowed(name, value, option.values, model)
+        if not 1 <= len(value) <= option.max_length or _is_blank(value):
+            raise InvalidRequest(f"'{name}' must have 1 to {option.max_length} characters.", param=name)
+        return
+    whole = option.kind == "integer"
+    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+        raise InvalidRequest(
+            f"'{name}' must be {'a whole number' if whole else 'a number'}.", param=name, code="invalid_type"
+        )
+    if not option.min <= value <= option.max:
+        raise InvalidRequest(
+            f"Invalid value: {str(value)[:64]}. '{name}' must be from {option.min:g} to {option.max:.10g} for "
+            f"'{model.name}'.",
+            param=name,
+        )
+
+
+def options_as_numbers(options: Mapping[str, Any], model: Model) -> dict[str, Any]:
+    """The options with numbers where the model expects them: forms and S3 metadata can only send texts.
+
+    Equal numbers are the same afterwards, however they were spelled.
+    """
+    return {name: _as_number(value, model.rules.options.get(name)) for name, value in options.items()}
+
+
+def _as_number(value: Any, option: Option | None) -> Any:
+    if option is None or option.kind == "text":
+        return value
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,12}(\.[0-9]{1,12})?", value):
+        value = float(value) if "." in value else int(value)
+    if not isinstance(value, float) or not math.isfinite(value):
+        return value
+    return int(value) if value.is_integer() else round(value, _OPTION_DECIMALS)
 
 
 def _is_blank(text: str) -> bool:
@@ -83,6 +165,20 @@ def check_inputs(model: Model, images: int, *, param: str, mask: bool, markup: b
         raise InvalidRequest(
             f"{images} input images were sent; '{model.name}' accepts at most {rules.max_count}.", param=param
         )
+    if images < rules.min_count:
+        raise InvalidRequest(
+            f"'{model.name}' needs {rules.min_count} input images, in this order: {', '.join(rules.roles)}.",
+            param=param,
+            code="missing_required_parameter",
+        )
+    if mask and not rules.mask:
+        raise InvalidRequest(f"The model '{model.name}' does not support 'mask'.", param="mask")
+    if rules.mask_required and not mask:
+        raise InvalidRequest(
+            f"'{model.name}' needs a 'mask': a PNG of the image's size, transparent where it is edited.",
+            param="mask",
+            code="missing_required_parameter",
+        )
     if mask and markup:
         raise InvalidRequest("'mask' and 'markup' cannot be used together.", param="markup")
     if markup and not rules.markup:
@@ -97,7 +193,7 @@ def _check_parameter(operation: Operation, name: str, value: Any, model: Model) 
         supported = [known for known, rule in model.rules.parameters.items() if operation in rule.operations]
         raise InvalidRequest(
             f"The model '{model.name}' does not support '{name}' in images.{_verb(operation)}. It supports: "
-            f"{', '.join(['prompt', 'n', 'size', *supported])}.",
+            f"{', '.join(_common(operation, model) + supported)}.",
             param=name,
             code="unsupported_parameter",
         )
@@ -107,6 +203,26 @@ def _check_parameter(operation: Operation, name: str, value: Any, model: Model) 
         _check_range(name, value, parameter.min, parameter.max, model)
     if parameter.svg:
         _check_svg(value)
+
+
+def has_parameter(operation: Operation, name: str, model: Model) -> bool:
+    """Whether the model knows the parameter in this operation, whatever its value."""
+    rule = model.rules.parameters.get(name)
+    return (
+        name in _IDENTIFIERS or name in _common(operation, model) or (rule is not None and operation in rule.operations)
+    )
+
+
+def _common(operation: Operation, model: Model) -> list[str]:
+    """The parameters that are no rows of a family, as far as it has them."""
+    rules = model.rules
+    has = {
+        "prompt": rules.prompt != "unused",
+        "n": True,
+        "size": rules.size is not None and operation in rules.size.operations,
+        "options": bool(rules.options),
+    }
+    return [name for name, it_has in has.items() if it_has]
 
 
 def _check_range(name: str, value: int, minimum: int, maximum: int, model: Model) -> None:
@@ -120,8 +236,8 @@ def _check_size(size: str, rule: SizeRule, model: Model, *, gif: bool) -> None:
     if size == "auto" and rule.auto:
         return
     if rule.flexible is None:
-        if size not in rule.fixed:
-            raise not_allowed("size", size, (*rule.fixed, *(("auto",) if rule.auto else ())), model)
+        if size not in rule.listed:
+            raise not_allowed("size", size, (*rule.listed, *(("auto",) if rule.auto else ())), model)
         return
     shape = re.fullmatch(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", size)
     fault = _flexible_fault(int(shape[1]), int(shape[2]), rule.flexible, gif=gif) if shape else "it is not WIDTHxHEIGHT"

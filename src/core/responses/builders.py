@@ -1,6 +1,6 @@
 """The JSON that callers see: results, jobs, errors."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
@@ -14,6 +14,7 @@ from core.jobs.model import Job
 from core.jobs.wait_estimate import Estimate
 from core.pricing import Quote, Usage
 from core.requests import Request, RequestWarning
+from core.responses.sizes import MAX_ANSWER_BYTES, sent_size
 from core.uploads.store import StoredUpload, Upload, UploadForm
 from core.webhooks.message import Message
 
@@ -260,9 +261,11 @@ class Answers:
             "cost_micro_usd": purchase.cost if purchase else None,
         }
 
-    def image_list(self, images: list[Image], next_after: str | None) -> "schemas.Page[schemas.Image]":
+    def image_list(
+        self, images: list[Image], next_after: str | None, max_bytes: int = MAX_ANSWER_BYTES
+    ) -> "schemas.Page[schemas.Image]":
         """A page of images in OpenAI's list shape, with shortened prompts."""
-        return _page([_shortened(self.image(image)) for image in images], next_after)
+        return _page([_shortened(self.image(image)) for image in images], next_after, max_bytes)
 
     def _entry(self, image: Image) -> "schemas.ResultImage":
         signed = self._links.sign(image, self._now)
@@ -359,8 +362,12 @@ def deleted(what: "schemas.Deletion", item_id: str) -> "schemas.Deleted":
 
 
 def _page[Entry: (schemas.Job, schemas.Image, schemas.Token)](
-    entries: list[Entry], next_after: str | None
+    entries: list[Entry], next_after: str | None, max_bytes: int = MAX_ANSWER_BYTES
 ) -> "schemas.Page[Entry]":
+    """A page of these entries, or of the first ones if all would not fit into an answer."""
+    fitting = list(_fitting(entries, max_bytes))
+    if len(fitting) < len(entries):
+        entries, next_after = fitting, fitting[-1]["id"]
     return {
         "object": "list",
         "data": entries,
@@ -368,6 +375,16 @@ def _page[Entry: (schemas.Job, schemas.Image, schemas.Token)](
         "last_id": next_after or (entries[-1]["id"] if entries else None),
         "has_more": next_after is not None,
     }
+
+
+def _fitting[Entry: Mapping[str, object]](entries: Iterable[Entry], max_bytes: int) -> Iterator[Entry]:
+    """The first entries, as many as have room."""
+    room = max_bytes
+    for entry in entries:
+        room -= sent_size(entry)
+        if room < 0:
+            return
+        yield entry
 
 
 def _shortened[Entry: (schemas.Job, schemas.Image)](entry: Entry) -> Entry:

@@ -7,6 +7,7 @@ fit into an answer is refused before it is bought, as far as that can be known, 
 import base64
 import logging
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,7 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from core.errors import InvalidRequest
 from core.images.storage import ImageStore
 from core.jobs.model import Job
-from core.requests import CheckedRequest
+from core.requests import CheckedRequest, Request, RequestWarning
+from core.responses.sizes import MAX_ANSWER_BYTES, sent_size
 
 if TYPE_CHECKING:
     from core.responses import schemas
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NOT_IN_BASE64 = "not_in_base64"
+ANSWER_TOO_LARGE = "answer_too_large"
 
-# Lambda answers with 6 MB at most. Base64 takes 4 characters for 3 bytes, and the rest of the JSON some kilobytes.
+# Base64 takes 4 characters for 3 bytes, and the rest of an answer usually some kilobytes.
 MAX_INLINE_BYTES = 4_500_000
 
 # What providers usually send for each pixel, in bytes; at the default compression of 100.
@@ -38,14 +41,29 @@ def require_fit(checked: CheckedRequest) -> None:
     Raises:
         InvalidRequest: code `answer_too_large`.
     """
+    if excess := _excess(checked):
+        raise InvalidRequest(f"{excess} Nothing was bought.", param="response_format", code=ANSWER_TOO_LARGE)
+
+
+def warn_of_excess(checked: CheckedRequest) -> Request:
+    """The request to quote, with a warning if a purchase of it would be refused by `require_fit`."""
+    request, excess = checked.request, _excess(checked)
+    if excess is None:
+        return request
+    warning = RequestWarning(ANSWER_TOO_LARGE, f"A purchase will be refused. {excess}", "response_format")
+    return replace(request, warnings=(*request.warnings, warning))
+
+
+def _excess(checked: CheckedRequest) -> str | None:
+    """Why images in base64 are usually too large for one answer, and what would fit; None if they fit."""
     parameters, count = checked.request.parameters, checked.request.n
     output_format = parameters.get("output_format", _DEFAULT_FORMAT)
     if output_format not in _USUAL_BYTES:  # gif and svg: from a few kilobytes to many megabytes
-        return
+        return None
     pixels = _pixels(parameters.get("size"))
     usual = _usual_size(pixels, output_format)
     if count * usual <= MAX_INLINE_BYTES:
-        return
+        return None
     allowed = []
     if (most := int(MAX_INLINE_BYTES // usual)) >= 1:
         allowed.append(f"'n' up to {most}")
@@ -59,23 +77,24 @@ def require_fit(checked: CheckedRequest) -> None:
         allowed.append(f"'output_format' {' or '.join(map(str, fitting))}")
     allowed.append("a smaller 'size'")
     allowed.append("'response_format' url or link")
-    raise InvalidRequest(
+    return (
         f"{count} {output_format} images of {pixels} pixels each usually have {count * usual / 1e6:.1f} MB, and an "
-        f"answer in base64 can hold {MAX_INLINE_BYTES / 1e6:.1f} MB of images. Use {', or '.join(allowed)}. Nothing "
-        "was bought.",
-        param="response_format",
-        code="answer_too_large",
+        f"answer in base64 can hold {MAX_INLINE_BYTES / 1e6:.1f} MB of images. Use {', or '.join(allowed)}."
     )
 
 
-def add_base64(document: "schemas.ImagesResponse", job: Job, store: ImageStore) -> None:
+def add_base64(
+    document: "schemas.ImagesResponse", job: Job, store: ImageStore, within: "schemas.Job | None" = None
+) -> None:
     """Put the images of a job into its answer as base64; if that is impossible, a warning that says so.
 
-    The URLs stay in either case: what was paid for never ends as an error because of its form.
+    The URLs stay in either case: what was paid for never ends as an error because of its form. `within` is the answer
+    if it is more than the document: it can have a long prompt.
     """
     size = sum(image.size for image in job.images)
-    if size > MAX_INLINE_BYTES:
-        reason = f"they have {size / 1e6:.1f} MB, and an answer can hold {MAX_INLINE_BYTES / 1e6:.1f} MB of images"
+    room = min(MAX_INLINE_BYTES, (MAX_ANSWER_BYTES - sent_size(within or document)) * 3 // 4)
+    if size > room:
+        reason = f"they have {size / 1e6:.1f} MB, and this answer can hold {max(room, 0) / 1e6:.1f} MB of images"
     else:
         try:
             encoded = [base64.b64encode(store.read(image)).decode() for image in job.images]

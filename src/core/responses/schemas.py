@@ -10,7 +10,7 @@ from core.errors import Charged
 from core.jobs.model import Status
 from core.webhooks.message import State
 
-Deletion = Literal["image.deleted", "upload.deleted", "job.inputs.deleted", "token.deleted"]
+Deletion = Literal["image.deleted", "upload.deleted", "job.deleted", "job.inputs.deleted", "token.deleted"]
 
 
 class Moderation(TypedDict):
@@ -452,10 +452,28 @@ class Parameter(TypedDict):
     operations: list[Operation]
 
 
+class Option(TypedDict):
+    """A setting that only this model has: a text, one of `values`, or a number from `min` to `max`."""
+
+    type: Literal["text", "integer", "number"]
+    about: str
+    """What it does."""
+    required: bool
+    values: list[str] | None
+    max_length: int | None
+    """Characters of a text."""
+    min: float | None
+    max: float | None
+    operations: list[Operation]
+
+
 class Inputs(TypedDict):
     """The input images that a model accepts for edits."""
 
+    min_count: int
     max_count: int
+    roles: list[str]
+    """What each image is for, where their order matters."""
     max_bytes: int
     """For one image."""
     formats: list[str]
@@ -463,6 +481,7 @@ class Inputs(TypedDict):
     """Whether only square images are accepted."""
     mask: bool
     """Whether a mask can mark what to edit."""
+    mask_required: bool
     markup: bool
     """Whether a marked-up copy can show what to edit."""
 
@@ -471,13 +490,18 @@ class Capabilities(TypedDict):
     """What a model can do."""
 
     operations: list[Operation]
+    prompt: Literal["required", "optional", "unused"]
+    """Whether a request needs a prompt. One that is `unused` is accepted, but not sent to the provider."""
     prompt_max: int
     """Characters."""
     n_max: int
     """Images per request."""
-    size: Size
+    size: Size | None
+    """null for a model whose images have the size of its inputs, or one that follows from them."""
     parameters: dict[str, Parameter]
     """By name, beside `prompt`, `n` and `size`."""
+    options: dict[str, Option]
+    """What `options` accepts, by name."""
     inputs: Inputs | None
     """null for a model without edits."""
 
@@ -488,6 +512,8 @@ class TokenPrices(TypedDict):
     text_input: int
     image_input: int
     image_output: int
+    text_output: int
+    """What the model thinks or writes besides the images."""
 
 
 class Prices(TypedDict):
@@ -496,9 +522,11 @@ class Prices(TypedDict):
     currency: Literal["USD"]
     price_date: str
     """The day of the price list."""
+    source: str
+    """Where the price list is."""
     micro_usd_per_million_tokens: TokenPrices | None
     micro_usd_per_image: dict[str, dict[str, int]] | None
-    """By quality and size."""
+    """By quality and size; `any` for a model with one price."""
 
 
 class Lifecycle(TypedDict):

@@ -1,4 +1,4 @@
-"""Routes of jobs: read one, wait for one, list them, cancel one, delete its inputs."""
+"""Routes of jobs: read one, wait for one, list them, cancel one, delete what is private of it."""
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
@@ -28,7 +28,7 @@ def job(job_id: str) -> Response[str]:
         message = services().webhook_messages.get(message_id(found)) if found.webhook else None
         document = answers.job(found, message)
         if form == "b64_json" and document["result"]:
-            add_base64(document["result"], found, services().image_store)
+            add_base64(document["result"], found, services().image_store, within=document)
         return answer(200, document)
     if found.status == "queued":
         waiting = answers.queued_job(found, services().wait_estimates.of(found))
@@ -52,6 +52,14 @@ def cancel(job_id: str) -> Response[str]:
     caller = call.caller(services())
     canceled = services().cancellation.cancel(caller, job_id)
     return answer(200, call.answers(services(), caller).job(canceled))
+
+
+@routes.delete("/jobs/<job_id>")
+def delete(job_id: str) -> Response[str]:
+    """Delete the images, inputs, prompt and metadata of a finished job; its record stays until it expires."""
+    call = Call(routes.current_event)
+    services().images.delete_job(call.caller(services()), job_id)
+    return answer(200, deleted("job.deleted", job_id))
 
 
 @routes.delete("/jobs/<job_id>/inputs")

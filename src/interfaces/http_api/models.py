@@ -1,6 +1,7 @@
 """Routes of the models."""
 
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
@@ -22,7 +23,13 @@ def models() -> Response[str]:
 
 @routes.get("/models/<name>")
 def model(name: str) -> Response[str]:
-    """One model."""
+    """One model, by the `id` that the list has. A slash in it can also be sent as `%2F`."""
     call = Call(routes.current_event)
     call.caller(services())
-    return answer(200, model_named(name, services().catalog, datetime.now(UTC).date()))
+    return answer(200, model_named(unquote(name), services().catalog, datetime.now(UTC).date()))
+
+
+@routes.get("/models/<provider>/<name>")
+def model_of_provider(provider: str, name: str) -> Response[str]:
+    """One model of a provider. Where two providers have a model of the same name, this tells them apart."""
+    return model(f"{provider}/{name}")

@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from composition.services import services
 from core.callers.model import Caller
+from core.catalog import Operation
 from core.errors import EndpointRetired, JobNotFinished
 from core.images.model import AnswerForm
 from core.jobs.model import Job
@@ -18,7 +19,7 @@ from core.requests import CheckedRequest
 from core.requests.bodies import ImageRequest, edit_of_form, edit_of_json, generation_of_json, parse_json
 from core.requests.multipart import File, parse_form
 from core.responses.builders import quote_document
-from core.responses.forms import add_base64, require_fit
+from core.responses.forms import add_base64, require_fit, warn_of_excess
 from interfaces.http_api.call import Call, answer, pending
 
 routes = Router()
@@ -48,12 +49,16 @@ def quote() -> Response[str]:
     """What the same body would cost as a generation or, with images, as an edit. Nothing is bought or stored."""
     call = Call(routes.current_event)
     caller = call.caller(services())
+    operation: Operation = "edit"
     if call.is_form:
-        request, quoted = services().purchases.quote("edit", caller, _edit_of_form(call))
+        asked = _edit_of_form(call)
     elif (document := parse_json(call.body)).get("images"):
-        request, quoted = services().purchases.quote("edit", caller, edit_of_json(document))
+        asked = edit_of_json(document)
     else:
-        request, quoted = services().purchases.quote("generation", caller, generation_of_json(document))
+        operation, asked = "generation", generation_of_json(document)
+    checked, quoted = services().purchases.quote(operation, caller, asked)
+    is_base64 = (asked.answer_form or caller.answers) == "b64_json"
+    request = warn_of_excess(checked) if is_base64 else checked.request
     return answer(200, quote_document(request, quoted, services().budgets.remaining(caller)))
 
 
@@ -63,7 +68,7 @@ def vary() -> Response[str]:
     call = Call(routes.current_event)
     call.caller(services())
     raise EndpointRetired(
-        "Image variations were retired with dall-e-2. Send the image to POST /v1/images/edits with a prompt such as "
+        "OpenAI has retired image variations. Send the image to POST /v1/images/edits with a prompt such as "
         "'A variation of this image'."
     )
 

@@ -24,7 +24,7 @@ def nearest_route(method: str, path: str, *, other_methods: bool) -> str | None:
     """The documented route that is most like a path, as "POST /v1/images/generations".
 
     None if none is like it, or if the path itself is one, with other methods. What comes before a route, such as
-    /openai/deployments/gpt-image-2, is ignored.
+    the /deployments/NAME of some hosts, is ignored.
 
     Args:
         method: the method of the request. Of two routes as much alike, the one that has it is meant.

@@ -14,7 +14,7 @@ from core.images import names
 from core.images.inspection import MAX_BYTES
 from core.images.model import IMAGE_ID
 from core.jobs.model import JOB_ID
-from core.requests.bodies import Svg
+from core.requests.bodies import MAX_FALLBACKS, Svg, read_options
 from interfaces.mcp_server import lenient
 from interfaces.mcp_server.tool_schemas import Schema, input_schema
 
@@ -72,6 +72,11 @@ ImageId = Annotated[str, BeforeValidator(_image_id), Field(pattern=f"^{IMAGE_ID}
 JobId = Annotated[str, Field(pattern=f"^{JOB_ID}$")]
 
 
+def _as_json(value: Any) -> Any:
+    """An object as the text that the schema asks for: strict clients take no object of unknown properties."""
+    return json.dumps(value) if isinstance(value, dict) else value
+
+
 class _Prompt(Arguments):
     prompt: str = Field(min_length=1, max_length=32000)
     """What the image shows: subject, style, composition, light, and any text in it, in quotes."""
@@ -85,7 +90,7 @@ class _Settings(_Prompt):
     size: Size | None = None
     """WIDTHxHEIGHT in pixels, or auto. Most models take 1024x1024, 1536x1024 and 1024x1536."""
     quality: Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"] | None = None
-    """low is cheap, for drafts; high for final images. standard and hd: only dall-e-3."""
+    """low is cheap, for drafts; high for final images. standard and hd: only old models."""
     background: Literal["auto", "opaque", "transparent"] | None = None
     """transparent requires png or webp."""
     output_format: Literal["png", "jpeg", "webp", "gif", "svg"] | None = None
@@ -95,40 +100,50 @@ class _Settings(_Prompt):
     moderation: Literal["auto", "low"] | None = None
     """How strict the provider's filter is."""
     style: Literal["vivid", "natural"] | None = None
-    """Only dall-e-3."""
+    """Only some models."""
     complexity: Literal["low", "medium", "high"] | None = None
-    """Level of detail, only some models."""
+    """Level of detail."""
     frame_count: int | None = Field(default=None, ge=2, le=16)
     """Frames of a gif."""
     frame_duration_ms: int | None = Field(default=None, ge=1, le=655350)
-    """Milliseconds a frame of a gif is shown."""
+    """Milliseconds per frame of a gif."""
     svg: Svg | None = None
     """Which model writes the svg; required for output_format svg."""
+    options: Annotated[str, BeforeValidator(_as_json)] | None = None
+    """The model's own settings: a JSON object."""
+    fallbacks: list[str] | None = Field(default=None, max_length=MAX_FALLBACKS)
+    """Models to fall back on, in order."""
 
     def parameters(self) -> dict[str, Any]:
-        """The parameters as the core knows them."""
-        return self.model_dump(exclude_none=True, include=_SETTINGS)
+        """The parameters as the core knows them.
+
+        Raises:
+            InvalidRequest: the options are no JSON object.
+        """
+        parameters = self.model_dump(exclude_none=True, include=_SETTINGS)
+        if self.options is not None:
+            parameters["options"] = read_options(self.options)
+        return parameters
+
+    def fallback_names(self) -> tuple[str, ...] | None:
+        """The fallbacks, if they are given."""
+        return None if self.fallbacks is None else tuple(self.fallbacks)
 
 
-_SETTINGS = set(_Settings.model_fields) | {"input_fidelity"}
+_SETTINGS = (set(_Settings.model_fields) | {"input_fidelity"}) - {"fallbacks"}
 
 
 class _Watch(Arguments):
     wait_seconds: int = Field(default=WAIT_SECONDS, ge=0, le=MAX_WAIT_SECONDS)
-    """How long to wait for the images before returning a job to poll."""
+    """Seconds to wait before returning a job to poll."""
     preview: bool = True
-    """Add a small WebP copy of each image for you to look at: about 200 tokens each."""
-
-
-def _as_json(value: Any) -> Any:
-    """An object as the text that the schema asks for: strict clients take no object of unknown properties."""
-    return json.dumps(value) if isinstance(value, dict) else value
+    """Add a small copy of each image for you to see: about 200 tokens each."""
 
 
 class _Purchase(_Watch):
     request_id: str | None = Field(default=None, pattern=r"^[\x21-\x7e]{1,200}$")
-    """A name of your choice for this purchase, without spaces; the same name never buys twice. Without it, a call equal
-    to one of the last ten minutes returns that one's images: to buy more with the same arguments, send a new name."""
+    """A name of your choice for this purchase, without spaces; the same name never buys twice. Without one, a call
+    equal to one of the last ten minutes returns its images: to buy more with the same arguments, send a new name."""
     deadline_seconds: int | None = Field(default=None, ge=1, le=3600)
     """Give up, free of charge, if the purchase has not started by then; 3600 if omitted."""
     metadata: Annotated[str, BeforeValidator(_as_json)] | None = None

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
+from composition.models import default_model
 from composition.services import services
 from core.catalog import LifecycleState, Operation
 from core.responses import schemas
@@ -30,8 +31,12 @@ class ModelInfo(Result):
     """What `size` accepts."""
     parameters: dict[str, Any]
     """What the other arguments accept: a list of values, or a range."""
+    options: dict[str, str] = Field(default_factory=dict)
+    """What `options` accepts, by name."""
     input_images_max: int | None
     """How many images edit_image accepts."""
+    needs: list[str] = Field(default_factory=list)
+    """What edit_image needs besides one image."""
     prices: schemas.Prices
 
 
@@ -57,7 +62,7 @@ def models_result(name: str | None, today: date) -> ModelsResult:
     rows = [model_named(name, catalog, today)] if name else model_list(catalog, today)["data"]
     available = [model for model in rows if name or model["lifecycle"]["state"] != "retired"]
     return ModelsResult(
-        default_model=services().settings.default_model,
+        default_model=default_model(),
         models=[_info(model) for model in available],
         retired={model["id"]: model["lifecycle"]["successor"] for model in rows if model not in available},
     )
@@ -73,9 +78,11 @@ def _info(model: "schemas.Model") -> ModelInfo:
         successor=life["successor"],
         prompt_max=able["prompt_max"],
         n_max=able["n_max"],
-        sizes=_sizes(able["size"]),
+        sizes=_sizes(able["size"]) if able["size"] else [],
         parameters={name: _values(parameter) for name, parameter in able["parameters"].items()},
+        options={name: _option(option) for name, option in able["options"].items()},
         input_images_max=able["inputs"]["max_count"] if able["inputs"] else None,
+        needs=_needs(able["inputs"]) if able["inputs"] else [],
         prices=model["prices"],
     )
 
@@ -94,3 +101,15 @@ def _values(parameter: "schemas.Parameter") -> Any:
     if parameter["values"]:
         return parameter["values"]
     return f"{parameter['min']} to {parameter['max']}" if parameter["min"] is not None else "an object"
+
+
+def _option(option: "schemas.Option") -> str:
+    if option["type"] == "text":
+        accepts = " | ".join(option["values"] or ()) or "text"
+    else:
+        accepts = f"{option['min']:g} to {option['max']:.10g}"
+    return f"{option['about']} ({accepts}{', required' if option['required'] else ''})"
+
+
+def _needs(inputs: "schemas.Inputs") -> list[str]:
+    return [*inputs["roles"], *(["a mask"] if inputs["mask_required"] else [])]

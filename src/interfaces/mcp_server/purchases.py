@@ -26,7 +26,10 @@ _NO_SPACES = dict.fromkeys(map(ord, " \t\r\n"))
 def generate(session: Session, arguments: Generate) -> Job:
     """The job of a generation."""
     asked = ImageRequest(
-        arguments.parameters(), deadline_seconds=arguments.deadline_seconds, metadata=_metadata(arguments)
+        arguments.parameters(),
+        deadline_seconds=arguments.deadline_seconds,
+        metadata=_metadata(arguments),
+        fallbacks=arguments.fallback_names(),
     )
     return services().purchases.generate(session.caller, asked, _context(session, arguments))
 
@@ -44,9 +47,11 @@ def _metadata(arguments: Generate | Edit) -> Metadata:
 def quote(session: Session, arguments: Quote) -> tuple[Request, Price]:
     """What the same arguments would cost: as an edit if they hold images, else as a generation. Buys nothing."""
     asked = _edit(arguments, None)
-    if not asked.sources:
-        return services().purchases.quote("generation", session.caller, asked)
-    return services().purchases.quote("edit", session.caller, _with_images(asked))
+    if asked.sources:
+        checked, price = services().purchases.quote("edit", session.caller, _with_images(asked))
+    else:
+        checked, price = services().purchases.quote("generation", session.caller, asked)
+    return checked.request, price
 
 
 def _with_images(asked: ImageRequest) -> ImageRequest:
@@ -73,6 +78,7 @@ def _edit(arguments: Edit | Quote, deadline_seconds: int | None, metadata: Metad
         markup=_by_name(arguments.markup, "markup") if arguments.markup else None,
         deadline_seconds=deadline_seconds,
         metadata=metadata or {},
+        fallbacks=arguments.fallback_names(),
     )
 
 

@@ -57,7 +57,9 @@ def _plain(schema: Schema, named: Mapping[str, Schema]) -> Schema:
     if "items" in schema:
         plain["items"] = _plain(schema["items"], named)
     if "properties" in schema:
-        plain["properties"] = {name: _plain(value, named) for name, value in schema["properties"].items()}
+        # What is nested has no room for words.
+        nested = {name: _plain(value, named) for name, value in schema["properties"].items()}
+        plain["properties"] = {name: _without(value, "description") for name, value in nested.items()}
     return plain
 
 

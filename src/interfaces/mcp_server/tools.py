@@ -14,6 +14,7 @@ from core.errors import InvalidRequest
 from core.jobs.model import Job
 from core.ledger.dollars import usd
 from core.requests import Request
+from core.responses.sizes import MAX_ANSWER_BYTES
 from interfaces.mcp_server import errors, purchases
 from interfaces.mcp_server.arguments import (
     Arguments,
@@ -45,6 +46,9 @@ from interfaces.mcp_server.session import Session
 from interfaces.mcp_server.tool_schemas import input_schema, output_schema
 
 Watch = Callable[[Job], None]
+
+# A result holds a list twice, as an object and as text, whose quotes and backslashes are escaped once more.
+_MAX_LIST_BYTES = MAX_ANSWER_BYTES // 3
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,10 @@ def generate_image(session: Session, given: Generate, watch: Watch) -> CallToolR
 
 
 def edit_image(session: Session, given: Edit, watch: Watch) -> CallToolResult:
-    """Generate images from others and a prompt: change, extend or combine them. Refer to earlier images by their img_
-    id; upload a user's file with create_upload, or pass its https URL. Costs money and returns like generate_image.
+    """Generate images from others and a prompt: change, extend or combine them. Some models do one thing only: remove
+    the background, erase, replace, recolor, extend (outpaint) or upscale; list_available_models names them. Refer to
+    earlier images by their img_ id; upload a user's file with create_upload, or pass its https URL. Costs money and
+    returns like generate_image.
     """
     job = purchases.edit(session, given)
     return _watched(session, job, given, watch, buying=True)
@@ -194,10 +200,10 @@ def image_list(session: Session, limit: int, after: str | None) -> ImageList:
         NotFound: `after` is not an image of the caller.
     """
     found, more = services().images.list_of(session.caller, limit, after)
-    shown = session.answers().image_list(found, more)["data"]
+    page = session.answers().image_list(found, more, _MAX_LIST_BYTES)
     return ImageList(
-        images=[listed_image(image) for image in shown],
-        next_after=more,
+        images=[listed_image(image) for image in page["data"]],
+        next_after=page["last_id"] if page["has_more"] else None,
     )
 
 

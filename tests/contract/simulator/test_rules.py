@@ -138,7 +138,7 @@ REFUSED: list[tuple[list[str], dict[str, Any], str, str | None, str | None, str]
     (GPT, {"svg": "gpt-5"}, REQUEST, "invalid_type", "svg", "expected an object"),
     (GPT, {"svg": {"author": "x"}}, REQUEST, "unknown_parameter", "svg.author", "svg.author"),
     (GPT, {"user": 1}, REQUEST, "invalid_type", "user", "string"),
-]  # fmt: skip
+]
 
 REFUSED_26: list[tuple[dict[str, Any], str | None, str]] = [
     ({"output_format": "gif", "size": "1024x1024"}, "size", "921600"),
@@ -159,7 +159,7 @@ REFUSED_26: list[tuple[dict[str, Any], str | None, str]] = [
     (SVG | {"output_compression": 50}, "output_compression", "svg"),
     (SVG | {"svg": {"model": "gpt-5.1", "reasoning": {"effort": "minimal"}}}, "svg.reasoning.effort", "minimal"),
     (SVG | {"svg": {"model": "gpt-5", "reasoning": {"effort": "huge"}}}, "svg.reasoning.effort", "huge"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(

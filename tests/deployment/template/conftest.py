@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.template import with_all_statements
+
 ROOT = Path(__file__).parents[3]
 SAM_PYTHON = ROOT / ".venv-sam/bin/python"
 
@@ -22,6 +24,6 @@ def transformed_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def transformed(transformed_file: Path) -> dict[str, Any]:
-    """The transformed template."""
-    template: dict[str, Any] = json.loads(transformed_file.read_text())
+    """The transformed template, with every statement that a deployment can have."""
+    template: dict[str, Any] = with_all_statements(json.loads(transformed_file.read_text()))
     return template

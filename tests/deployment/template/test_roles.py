@@ -2,10 +2,12 @@
 
 import copy
 import json
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
+from core import catalog
 from tests.deployment.template.test_template import Template, as_list, of_type, roles_of_functions, statements, target
 from tests.support import permissions, template
 from tests.support.permissions import LEADING_KEYS
@@ -113,3 +115,26 @@ def test_only_alarms_of_this_account_publish_to_the_topic_of_alarms(transformed:
     assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
     assert allowed["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
     assert "alarm:*" in json.dumps(allowed["Condition"]["ArnLike"])
+
+
+def test_the_worker_may_buy_every_model_of_the_catalog_from_bedrock(transformed: Template) -> None:
+    """A model that is called through an inference profile needs the profile, and the model behind it in each region."""
+    allowed = [
+        resource["Fn::Sub"].partition("bedrock:")[2]
+        for owner, statement in statements(transformed)
+        if owner == "WorkerRole" and "bedrock:InvokeModel" in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    ]
+
+    def holds(resource: str) -> bool:
+        return any(fnmatchcase(resource, pattern) for pattern in allowed)
+
+    names = [model.sent_as for model in catalog.load("bedrock").models.values()]
+    assert names
+    for name in names:
+        if name.startswith("us."):
+            assert holds(f"${{BedrockRegion}}:${{AWS::AccountId}}:inference-profile/{name}"), name
+            for region in ("us-east-1", "us-east-2", "us-west-2"):
+                assert holds(f"{region}::foundation-model/{name.removeprefix('us.')}"), (region, name)
+        else:
+            assert holds(f"${{BedrockRegion}}::foundation-model/{name}"), name

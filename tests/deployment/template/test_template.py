@@ -203,10 +203,15 @@ def test_no_statement_allows_an_action_by_wildcard(transformed: Template) -> Non
         assert not any("*" in action for action in as_list(statement["Action"])), (owner, statement)
 
 
-def test_every_statement_names_resources_of_this_stack_or_a_parameter(transformed: Template) -> None:
+def test_every_statement_names_resources_of_this_stack_or_a_parameter_or_models(transformed: Template) -> None:
     names = {*transformed["Resources"], *transformed["Parameters"]}
+    models = re.compile(
+        r"arn:\$\{AWS::Partition\}:bedrock:[^:]+(::foundation-model|:\S+:inference-profile)/\S*stability\.\S+"
+    )
     for owner, statement in statements(transformed):
         for resource in as_list(statement["Resource"]):
+            if models.fullmatch(resource.get("Fn::Sub", "")):
+                continue
             assert target(resource) in names, (owner, statement)
             # A star may only end a path inside a bucket: ${Bucket.Arn}/images/*. In the inbox every path is its users'.
             pattern = r"[^*]*(/[\w-]+/\*)?" if target(resource) != "InboxBucket" else r"[^*]*(/\*)?"

@@ -68,7 +68,7 @@ def test_a_retired_model_runs_its_successor_and_says_so(client: Client, simulato
     response = client.generate(model="gpt-image-1", prompt="An old otter")
     (warning,) = response["extra"]["easel"]["warnings"]
     assert warning["code"] == "model_translated"
-    assert [call["model"] for call in simulator.calls()] == ["gpt-image-2"]
+    assert [call["model"] for call in simulator.calls()] == ["gpt-image-2.5-flare"]
 
 
 def test_the_models_are_listed(client: Client) -> None:

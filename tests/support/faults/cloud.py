@@ -22,13 +22,14 @@ from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 from tests.support.faults.wire import Crash, Planned, Wire, watching
 from tests.support.template import TEMPLATE
-from tests.support.world import World, deployed, simulated
+from tests.support.world import EVERY_PROVIDER, World, deployed, simulated
 from tests.support.world.http_api import Answer
 from tests.support.world.invocations import PUBLIC_URL, Context, fresh_handler, message, sample_event
 from tests.support.world.mcp_server import META
 from tests.support.world.queues import queue_url
 
-SECRET = "sk-simulated"
+# The first key of each provider that needs one.
+SECRETS = {"openai": "sk-simulated", "gemini": "AIza-simulated"}
 MINUTE = 60
 _API_SECONDS, _DIRECT_SECONDS, _DROP_SECONDS, _UPKEEP_SECONDS = 29, 900, 60, 30
 _STREAM_RETRIES = TEMPLATE["Resources"]["AnnouncerFunction"]["Properties"]["Events"]["Ends"]["Properties"][
@@ -101,16 +102,17 @@ class Cloud:
         for queue in _backend("sqs").queues.values():
             queue._messages.clear()
             queue._pending_messages.clear()
-        self.rotate(SECRET)
+        for provider, secret in SECRETS.items():
+            self.rotate(provider, secret)
         self.world.simulator.reset()
         self.wire.reset(())
         self.stuck.clear()
         self._unread.clear()
         self.restart()
 
-    def rotate(self, secret: str) -> None:
+    def rotate(self, provider: str, secret: str) -> None:
         """Put another key into Secrets Manager."""
-        boto3.client("secretsmanager").put_secret_value(SecretId="easel/openai", SecretString=secret)
+        boto3.client("secretsmanager").put_secret_value(SecretId=f"easel/{provider}", SecretString=secret)
 
     def plan(self, planned: tuple[Planned, ...]) -> None:
         """From now on count steps, and have these mishaps."""
@@ -189,7 +191,7 @@ class Cloud:
         Raises:
             Died: the message was not dealt with.
         """
-        self._invoke("worker", message("worker", job_id), self.worker_seconds)
+        self._invoke("worker", message("worker", job_id), self.worker_seconds, job_id)
 
     def fail_undeliverable(self, job_id: str) -> None:
         """Have the dead letter of a job taken.
@@ -220,8 +222,8 @@ class Cloud:
         with suppress(Died):
             self._invoke("sweep", sample_event("sweep"), _UPKEEP_SECONDS)
 
-    def _invoke(self, function: str, event: dict[str, Any], seconds: int) -> None:
-        with self.wire.process(function, seconds) as process:
+    def _invoke(self, function: str, event: dict[str, Any], seconds: int, job_id: str = "") -> None:
+        with self.wire.process(function, seconds, job_id) as process:
             context = _Remaining(process.time_left)
             try:
                 answer = fresh_handler(function)(event, context)
@@ -372,7 +374,7 @@ def clouds() -> Iterator[Cloud]:
         pytest.MonkeyPatch.context() as patch,
         simulated() as simulator,
         time_machine.travel(datetime.now(UTC), tick=False) as clock,
-        deployed(simulator) as world,
+        deployed(simulator, EVERY_PROVIDER) as world,
     ):
         patch.setenv("EASEL_PUBLIC_URL", PUBLIC_URL)
         cloud = Cloud(world, clock)

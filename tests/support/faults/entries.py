@@ -73,6 +73,13 @@ def _generate(caller: Caller) -> None:
     caller.generate()
 
 
+def _generate_by(model: str, **more: Any) -> Callable[[Caller], None]:
+    def act(caller: Caller) -> None:
+        caller.generate(model=model, quality=None, **more)
+
+    return act
+
+
 def _generate_and_wait(caller: Caller) -> None:
     caller.generate({"prefer": "wait=20"})
 
@@ -307,7 +314,16 @@ EDIT_REFUSED = Entry("edit with a wrong mask", _edit_with_a_wrong_mask)
 EDIT_BUDGET = Entry("edit twice, on a budget for one", _edit_twice_on_a_budget, _edit_budget_for_one)
 EDIT_TOOL = Entry("edit by an assistant", _edit_by_a_tool)
 BUDGET = Entry("twice, on a budget for one", _generate_twice_on_a_budget, _budget_for_one)
+GEMINI = Entry("generation by Gemini", _generate_by("gemini-3.1-flash-lite-image"))
+BEDROCK = Entry("generation by Bedrock", _generate_by("stable-image-core"))
+FALLBACKS = Entry(
+    "generation with fallbacks",
+    _generate_by("gpt-image-2.6-flare", fallbacks=["gemini-3.1-flash-lite-image", "stable-image-core"]),
+)
 DROP = Entry("drop into the inbox", _drop, _owner_of_drops)
+
+# Their jobs are accepted as all are, and performed by other adapters.
+OTHER_PROVIDERS = (GEMINI, BEDROCK, FALLBACKS)
 
 ENTRIES = (
     GENERATE,

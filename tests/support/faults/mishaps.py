@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, ReadTimeoutError
 
 from tests.support.faults.cloud import Cloud, Died
@@ -145,7 +146,8 @@ def transport(name: str, error: Callable[[httpx.Request | None], httpx.Transport
 
     def strike(cloud: Cloud, process: Process, step: Step, carry_out: CarryOut) -> Any:
         if carried_out:
-            carry_out().close()
+            answer = carry_out()
+            (answer.raw if isinstance(answer, AWSResponse) else answer).close()
         raise error(None)
 
     return Mishap(name, strike)

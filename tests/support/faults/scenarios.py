@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 
 from composition import worker
 from tests.support.faults import entries, mishaps
@@ -12,7 +13,7 @@ from tests.support.faults.mishaps import at
 from tests.support.faults.verdict import Verdict, judge
 from tests.support.faults.wire import Mishap, Planned, Step
 
-_RENEWED = "sk-renewed"
+_RENEWED = {"openai": "sk-renewed", "gemini": "AIza-renewed"}
 _READS = ("Query", "GetItem", "BatchGetItem", "GetSecretValue")
 
 
@@ -83,7 +84,7 @@ def numbered(steps: tuple[Step, ...], *functions: str) -> Iterator[tuple[int, St
 
 def all_scenarios(cloud: Cloud) -> Iterator[Scenario]:
     """Every scenario of the campaign. The cloud is used to record how runs go when nothing goes wrong."""
-    clean = {entry.name: _recorded(cloud, entry) for entry in entries.ENTRIES}
+    clean = {entry.name: _recorded(cloud, entry) for entry in (*entries.ENTRIES, *entries.OTHER_PROVIDERS)}
     yield from _clean()
     yield from _crashes(clean)
     yield from _timeouts(clean)
@@ -121,7 +122,7 @@ def _recorded(
 
 
 def _clean() -> Iterator[Scenario]:
-    for entry in entries.ENTRIES:
+    for entry in (*entries.ENTRIES, *entries.OTHER_PROVIDERS):
         yield Scenario("nothing goes wrong", entry.name, entry)
 
 
@@ -146,11 +147,13 @@ def _crashes(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
         if entry in (entries.GENERATE, entries.DROP):
             functions += ("announcer",)
         yield from _at_each("crash", entry, numbered(clean[entry.name], *functions), lambda _: both)
+    for entry in entries.OTHER_PROVIDERS:
+        yield from _at_each("crash", entry, numbered(clean[entry.name], "worker"), lambda _: both)
 
 
 def _timeouts(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
     """The function's time runs out in each of the worker's requests."""
-    for entry in (entries.GENERATE, entries.EDIT_FILES):
+    for entry in (entries.GENERATE, entries.EDIT_FILES, *entries.OTHER_PROVIDERS):
         steps = numbered(clean[entry.name], "worker")
         yield from _at_each("function time-out", entry, steps, lambda _: [mishaps.out_of_time()])
 
@@ -166,6 +169,8 @@ def _aws_errors(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
     for entry in entries.ENTRIES[1:]:
         functions = ("drop", "announcer") if entry is entries.DROP else ("api", "mcp")
         yield from _at_each("AWS error", entry, numbered(clean[entry.name], *functions), _worst_ways)
+    for entry in entries.OTHER_PROVIDERS:
+        yield from _at_each("AWS error", entry, numbered(clean[entry.name], "worker"), _worst_ways)
 
 
 def _worst_ways(step: Step) -> list[Mishap]:
@@ -206,6 +211,10 @@ def _races(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
         for name, act in mishaps.MEANWHILE:
             after = mishaps.meanwhile(name, act, "after")
             yield from _at_each("race", entry, numbered(clean[entry.name], "worker"), _always(after))
+    for entry in entries.OTHER_PROVIDERS:
+        calls = [(number, step) for number, step in numbered(clean[entry.name], "worker") if step.service == "provider"]
+        for name, act in mishaps.MEANWHILE:
+            yield from _at_each("race", entry, iter(calls), _always(mishaps.meanwhile(name, act, "after")))
 
 
 def _always(mishap: Mishap) -> Callable[[Step], list[Mishap]]:
@@ -246,39 +255,55 @@ _PROVIDER_ANSWERS: list[tuple[str, dict[str, float]]] = [
 
 def _provider_answers() -> Iterator[Scenario]:
     """The provider answers an error, or spoils what it sends."""
-    for entry in (entries.GENERATE, entries.DIRECT, entries.KEYED):
+    for entry in (entries.GENERATE, entries.DIRECT, entries.KEYED, *entries.OTHER_PROVIDERS):
         for kind, details in _PROVIDER_ANSWERS:
             said = " ".join([kind, *(f"{name}={value}" for name, value in details.items())])
             yield Scenario("provider's answer", f"{entry.name} / {said}", entry, (), _provider(kind, details))
-    for entry in (entries.GENERATE, entries.DIRECT, entries.EDIT_FILES):
-        yield Scenario("provider's key", f"{entry.name} / rotated", entry, (), _key_rotated)
-        yield Scenario("provider's key", f"{entry.name} / refused", entry, (), _key_refused)
-        yield Scenario("provider's key", f"{entry.name} / rotated while the old one is cached", entry, (), _key_cached)
+    for entry, provider in (
+        (entries.GENERATE, "openai"),
+        (entries.DIRECT, "openai"),
+        (entries.EDIT_FILES, "openai"),
+        (entries.GEMINI, "gemini"),
+        (entries.FALLBACKS, "openai"),
+    ):
+        for name, setting in (
+            ("rotated", _key_rotated(provider)),
+            ("refused", _key_refused(provider)),
+            ("rotated while the old one is cached", _key_cached(provider)),
+        ):
+            yield Scenario("provider's key", f"{entry.name} / {name}", entry, (), setting)
 
 
 def _provider(kind: str, details: dict[str, float]) -> Callable[[Cloud], None]:
     return lambda cloud: cloud.world.simulator.plan(kind, **details)
 
 
-def _key_rotated(cloud: Cloud) -> None:
-    cloud.world.simulator.accept_keys(_RENEWED)
-    cloud.rotate(_RENEWED)
+def _key_rotated(provider: str) -> Callable[[Cloud], None]:
+    def setting(cloud: Cloud) -> None:
+        cloud.world.simulator.accept_keys(_RENEWED[provider])
+        cloud.rotate(provider, _RENEWED[provider])
+
+    return setting
 
 
-def _key_refused(cloud: Cloud) -> None:
-    cloud.world.simulator.accept_keys(_RENEWED)
+def _key_refused(provider: str) -> Callable[[Cloud], None]:
+    return lambda cloud: cloud.world.simulator.accept_keys(_RENEWED[provider])
 
 
-def _key_cached(cloud: Cloud) -> None:
+def _key_cached(provider: str) -> Callable[[Cloud], None]:
     """A warm worker has read the old key."""
-    with cloud.wire.outside():
-        worker.provider("openai").prepare()
-    _key_rotated(cloud)
+
+    def setting(cloud: Cloud) -> None:
+        with cloud.wire.outside():
+            worker.provider(provider).prepare()
+        _key_rotated(provider)(cloud)
+
+    return setting
 
 
 def _provider_connections(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
     """The connection to the provider cannot be made, or breaks."""
-    for entry in (entries.GENERATE, entries.DIRECT, entries.SDK, entries.EDIT_FILES):
+    for entry in (entries.GENERATE, entries.DIRECT, entries.SDK, entries.EDIT_FILES, *entries.OTHER_PROVIDERS):
         for number, step in numbered(clean[entry.name], "worker"):
             if step.service != "provider":
                 continue
@@ -292,18 +317,24 @@ def _crashes_beside_provider_faults(cloud: Cloud) -> Iterator[Scenario]:
     faults: list[tuple[str, Callable[[Cloud], None]]] = [
         ("rate_limit", _provider("rate_limit", {"retry_after": 30})),
         ("overloaded", _provider("overloaded", {})),
-        ("rotated key", _key_cached),
+        ("rotated key", _key_cached("openai")),
         ("moderation_blocked", _provider("moderation_blocked", {})),
         ("server_error_charged", _provider("server_error_charged", {})),
         ("wrong_bytes", _provider("wrong_bytes", {})),
     ]
-    for name, setting in faults:
-        steps = _recorded(cloud, entries.GENERATE, (), setting)
+    for entry, (name, setting) in product((entries.GENERATE, *entries.OTHER_PROVIDERS), faults):
+        if entry is not entries.GENERATE and name == "rotated key":
+            continue
+        steps = _recorded(cloud, entry, (), setting)
         for number, step in numbered(steps, "worker"):
             mishap = mishaps.crash("after")
-            said = f"{name} / worker {number} {step} / {mishap.name}"
+            said = f"{_of(entry)}{name} / worker {number} {step} / {mishap.name}"
             planned = (at("worker", number, mishap),)
-            yield Scenario("crash beside a provider's fault", said, entries.GENERATE, planned, setting)
+            yield Scenario("crash beside a provider's fault", said, entry, planned, setting)
+
+
+def _of(entry: Entry) -> str:
+    return "" if entry is entries.GENERATE else f"{entry.name} / "
 
 
 def _repetitions_after_charged_ends(cloud: Cloud) -> Iterator[Scenario]:

@@ -49,15 +49,14 @@ def judge(cloud: Cloud, caller: Caller, earlier: set[str], quiet: bool, may_lose
     found += [f"stuck past its deadline: {what}" for what in sorted(cloud.stuck)]
     if len(bought) > 1:
         found.append(f"{len(bought)} purchases")
-    for call in bought:
-        if call["client_request_id"] not in {job.request_id for job in jobs}:
-            found.append("a purchase without a job")
+    if strangers := [call for call in bought if not any(call in _calls_for(cloud, job) for job in jobs)]:
+        found.append(f"{len(strangers)} purchases without a job")
     found += _drops_without_result(cloud, jobs)
     lost = 0
     for job in jobs:
-        calls = [call for call in bought if call["client_request_id"] == job.request_id]
+        calls = [call for call in bought if call in _calls_for(cloud, job)]
         found += _dishonest(caller, job, calls)
-        lost += _lost(cloud, job, calls)
+        lost += _lost(cloud, job)
     if lost and not may_lose:
         found.append(f"{lost} images lost for no good reason")
     found += _strays(cloud)
@@ -117,10 +116,16 @@ def _kept_badly(caller: Caller, job: Job, document: Any) -> list[str]:
     return found
 
 
-def _lost(cloud: Cloud, job: Job, calls: list[Any]) -> int:
-    received = {purchase.request_id for purchase in cloud.wire.purchases if purchase.received}
-    good = sum(call["n"] for call in calls if call["client_request_id"] in received and _is_good(call))
-    return max(0, good - len(job.images)) if job.finished else 0
+def _calls_for(cloud: Cloud, job: Job) -> list[Any]:
+    """What the provider recorded of what workers sent for a job."""
+    ids = {call["id"] for purchase in cloud.wire.purchases if purchase.job_id == job.id for call in purchase.calls}
+    return [call for call in cloud.world.simulator.calls() if call["id"] in ids]
+
+
+def _lost(cloud: Cloud, job: Job) -> int:
+    received = [purchase for purchase in cloud.wire.purchases if purchase.job_id == job.id and purchase.received]
+    calls = [call for purchase in received for call in purchase.calls if call["accepted"] and _is_good(call)]
+    return max(0, sum(call["n"] for call in calls) - len(job.images)) if job.finished else 0
 
 
 def _is_good(call: Any) -> bool:
@@ -183,7 +188,7 @@ def _wrong_books(cloud: Cloud, jobs: list[Job], bought: list[Any]) -> list[str]:
     for job in jobs:
         booked = [entry for entry in entries if entry.job_id == job.id]
         reserved, spent = sum(entry.reserved for entry in booked), sum(entry.spent for entry in booked)
-        charges = sum(call["charged_micro_usd"] for call in bought if call["client_request_id"] == job.request_id)
+        charges = sum(call["charged_micro_usd"] for call in _calls_for(cloud, job) if call in bought)
         if job.status == "unknown":
             if spent or reserved < charges:
                 found.append(f"an unknown purchase of {charges} holds {reserved} and spent {spent}")
@@ -195,8 +200,8 @@ def _wrong_books(cloud: Cloud, jobs: list[Job], bought: list[Any]) -> list[str]:
 
 
 def _without_count(job: Job) -> bool:
-    """Whether the provider's answer had no count of tokens: then the most that it can have cost is booked."""
-    return job.report is None or job.report.usage is None
+    """Whether the provider did not say what it cost: then the most that it can have cost is booked."""
+    return job.report is None or job.report.charge is None
 
 
 def _drops_without_result(cloud: Cloud, jobs: list[Job]) -> list[str]:

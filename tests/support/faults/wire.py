@@ -16,7 +16,15 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import time_machine
-from botocore.awsrequest import AWSPreparedRequest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import (
+    BotoCoreError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+from botocore.httpsession import URLLib3Session
 from moto.core.botocore_stubber import BotocoreStubber
 
 if TYPE_CHECKING:
@@ -54,6 +62,7 @@ class Process:
 
     function: str
     ends_at: float
+    job_id: str = ""  # of a worker
     dead: bool = False
     # Service and operation of calls that fail until the process ends, and the way they do.
     failing: "dict[tuple[str, str], Mishap]" = field(default_factory=dict)
@@ -90,9 +99,13 @@ class Planned:
 
 @dataclass
 class Purchase:
-    """A call that was answered by the provider; `received` once Easel has read the answer to its end."""
+    """What a worker sent to a provider, with the provider's own record of it.
 
-    request_id: str
+    `received` once Easel has read the answer to its end.
+    """
+
+    job_id: str
+    calls: list[Any] = field(default_factory=list)
     received: bool = False
 
 
@@ -118,9 +131,9 @@ class Wire:
         self.died: list[str] = []  # functions whose process ended on the spot
 
     @contextmanager
-    def process(self, function: str, seconds: float) -> Iterator[Process]:
-        """Inside, requests are those of one invocation of a function."""
-        process = Process(function, time.time() + seconds)
+    def process(self, function: str, seconds: float, job_id: str = "") -> Iterator[Process]:
+        """Inside, requests are those of one invocation of a function; of a worker's, for this job."""
+        process = Process(function, time.time() + seconds, job_id)
         token = self._process.set(process)
         try:
             yield process
@@ -188,20 +201,33 @@ class Wire:
         return self._meet(process, Step(process.function, *_aws_operation(request)), carry_out)
 
     def http(self, request: httpx.Request, carry_out: CarryOut) -> Any:
-        """A request to the provider."""
+        """A request to a provider on the web."""
+        return self._provider(f"{request.method} {request.url.path}", carry_out, _watched_response)
+
+    def bedrock(self, request: AWSPreparedRequest, carry_out: CarryOut) -> Any:
+        """A request to Bedrock, whose connection breaks in botocore's words."""
+        try:
+            return self._provider(f"{request.method} {urlsplit(request.url).path}", carry_out, _watched_answer)
+        except httpx.TransportError as error:
+            raise _IN_BOTOCORES_WORDS[type(error)](endpoint_url=request.url, error=error) from None
+
+    def _provider(self, operation: str, carry_out: CarryOut, watched: "Callable[[Any, Purchase], Any]") -> Any:
         process = self._process.get()
         if process is None:
             return carry_out()
-        purchase = Purchase(request.headers.get("x-client-request-id", ""))
+        purchase = Purchase(process.job_id)
 
-        def buy() -> httpx.Response:
+        def buy() -> Any:
             self.purchases.append(purchase)
-            response: httpx.Response = carry_out()
+            earlier = len(self.cloud.world.simulator.calls())
+            try:
+                answer = carry_out()
+            finally:
+                purchase.calls = self.cloud.world.simulator.calls()[earlier:]
             self.let_pass(PURCHASE_SECONDS)
-            response.stream = _Watched(response.stream, purchase)
-            return response
+            return watched(answer, purchase)
 
-        return self._meet(process, Step(process.function, "provider", f"{request.method} {request.url.path}"), buy)
+        return self._meet(process, Step(process.function, "provider", operation), buy)
 
     def _meet(self, process: Process, step: Step, carry_out: CarryOut) -> Any:
         if process.dead:
@@ -231,6 +257,22 @@ class Wire:
         return process.failing.get((step.service, step.operation))
 
 
+_IN_BOTOCORES_WORDS: dict[type[httpx.TransportError], type[BotoCoreError]] = {
+    httpx.ConnectError: EndpointConnectionError,
+    httpx.ConnectTimeout: ConnectTimeoutError,
+    httpx.WriteError: ConnectionClosedError,
+    httpx.WriteTimeout: ReadTimeoutError,
+    httpx.ReadTimeout: ReadTimeoutError,
+    httpx.ReadError: ConnectionClosedError,
+    httpx.RemoteProtocolError: ConnectionClosedError,
+}
+
+
+def _watched_response(response: httpx.Response, purchase: Purchase) -> httpx.Response:
+    response.stream = _Watched(response.stream, purchase)
+    return response
+
+
 class _Watched(httpx.SyncByteStream):
     """Notes when the last byte was read."""
 
@@ -244,6 +286,27 @@ class _Watched(httpx.SyncByteStream):
 
     def close(self) -> None:
         self._stream.close()
+
+
+def _watched_answer(answer: AWSResponse, purchase: Purchase) -> AWSResponse:
+    answer.raw = _WatchedRaw(answer.raw, purchase)
+    return answer
+
+
+class _WatchedRaw:
+    """As above, of an answer that botocore reads."""
+
+    def __init__(self, raw: Any, purchase: Purchase) -> None:
+        self._raw = raw
+        self._purchase = purchase
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+    def read(self, amt: int | None = None) -> bytes:
+        data: bytes = self._raw.read(amt)
+        self._purchase.received = self._purchase.received or not data
+        return data
 
 
 def _aws_operation(request: AWSPreparedRequest) -> tuple[str, str]:
@@ -260,19 +323,32 @@ def _aws_operation(request: AWSPreparedRequest) -> tuple[str, str]:
     return url.netloc.partition(".")[0], f"{request.method} {url.path}"
 
 
+def _is_bedrock(request: AWSPreparedRequest) -> bool:
+    return urlsplit(request.url).path.startswith("/model/")
+
+
 @contextmanager
 def watching(wire: Wire) -> Iterator[None]:
     """Meanwhile the wire stands between the functions and the network, and time.sleep is its own."""
     answer, carry = BotocoreStubber.process_request, httpx.HTTPTransport.handle_request
+    send = URLLib3Session.send
 
     def process_request(stubber: BotocoreStubber, request: AWSPreparedRequest) -> Any:
+        if _is_bedrock(request):  # The simulator plays it, not moto.
+            return None
         return wire.aws(request, lambda: answer(stubber, request))
 
     def handle_request(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
         response: httpx.Response = wire.http(request, lambda: carry(transport, request))
         return response
 
+    def send_request(session: URLLib3Session, request: AWSPreparedRequest) -> Any:
+        if not _is_bedrock(request):
+            return send(session, request)
+        return wire.bedrock(request, lambda: send(session, request))
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(URLLib3Session, "send", send_request)
         patch.setattr(BotocoreStubber, "process_request", process_request)
         patch.setattr(httpx.HTTPTransport, "handle_request", handle_request)
         patch.setattr(time, "sleep", wire.sleep)

@@ -30,6 +30,8 @@ from tests.support.world.jobs import Jobs
 from tests.support.world.provider import Provider
 from tests.support.world.roles import enforced
 
+EVERY_PROVIDER = "openai gemini bedrock"
+
 
 @dataclass
 class World:
@@ -59,8 +61,8 @@ def simulated() -> Iterator[Simulator]:
 
 
 @contextmanager
-def deployed(simulator: Simulator) -> Iterator[World]:
-    """A fresh world, gone afterwards."""
+def deployed(simulator: Simulator, providers: str = "openai") -> Iterator[World]:
+    """A fresh world with these providers, gone afterwards."""
     simulator.reset()
     with aws.played(), pytest.MonkeyPatch.context() as environment:
         variables = aws.create_resources()
@@ -68,7 +70,10 @@ def deployed(simulator: Simulator) -> Iterator[World]:
             environment.setenv(name, value)
         environment.setenv("POWERTOOLS_SERVICE_NAME", "easel")
         environment.setenv("EASEL_MAX_WAIT_SECONDS", "25")
+        environment.setenv("EASEL_PROVIDERS", providers)
         environment.setenv("PROVIDERS__OPENAI__BASE_URL", f"{simulator.url}/v1")
+        environment.setenv("PROVIDERS__GEMINI__BASE_URL", f"{simulator.url}/v1beta")
+        environment.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", simulator.url)
         process.restart()
         stack = Stack(aws.session(), None, _outputs(variables))
         key, _ = keys.create(stack, "tests", None, [], [])

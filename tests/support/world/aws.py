@@ -74,6 +74,16 @@ def played() -> Iterator[None]:
 
 
 @contextmanager
+def handled(client: Any, event: str, handler: Callable[..., Any]) -> Iterator[None]:
+    """Meanwhile a handler takes part in a client's requests, and may fail them: the first, at an event of botocore."""
+    client.meta.events.register_first(event, handler)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(event, handler)
+
+
+@contextmanager
 def without_new_handlers(clients: Iterable[Any]) -> Iterator[None]:
     """At the end of the block, clients are without the handlers of events that they were given inside it."""
     given: list[Callable[[], None]] = []
@@ -123,9 +133,9 @@ def create_resources() -> dict[str, str]:
         "EASEL_DROPS_QUEUE_URL": sqs().create_queue(QueueName="drops")["QueueUrl"],
         "EASEL_WEBHOOKS_QUEUE_URL": sqs().create_queue(QueueName="webhooks")["QueueUrl"],
         "EASEL_TOKEN_SECRET_ARN": _secret("tokens", "0" * 64),
-        "PROVIDERS__OPENAI__SECRET_ARN": secretsmanager().create_secret(
-            Name="easel/openai", SecretString="sk-simulated"
-        )["ARN"],
+        "PROVIDERS__OPENAI__SECRET_ARN": _secret("easel/openai", "sk-simulated"),
+        "PROVIDERS__GEMINI__SECRET_ARN": _secret("easel/gemini", "AIza-simulated"),
+        "PROVIDERS__BEDROCK__REGION": "us-west-2",
     }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from core import aws as clients
+from core.catalog.operator import own_providers
 from handlers import announcer, api, dead_letter, drop, mcp, models_check, sweep, webhook, worker
 from tests.support.permissions import accesses, allows, logical_name, role_of
 from tests.support.template import TEMPLATE
@@ -53,10 +54,17 @@ def _check(denied: list[str]) -> Callable[..., None]:
         role = _role.get()
         # botocore finds a signed form's endpoint as if for a CreateBucket, which it does not send.
         if role is not None and model.name != "CreateBucket":
-            needed = accesses(model.service_model.service_name, model.name, params, names)
+            service = model.service_model.service_name
+            known = names | _own_secrets() if service == "secretsmanager" else names
+            needed = accesses(service, model.name, params, known)
             denied.extend(f"{role}: {access}" for access in needed if not allows(role, access))
 
     return check
+
+
+def _own_secrets() -> dict[str, str]:
+    """The secrets that the file of the operator's own providers names, which a parameter lists for the template."""
+    return {each.secret_arn: "OwnProviderSecretArns" for each in own_providers().values() if each.secret_arn}
 
 
 def _names() -> dict[str, str]:
