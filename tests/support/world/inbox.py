@@ -24,8 +24,7 @@ class Inbox:
 
     def copy(self, source: str, key: str, **changes: Any) -> dict[str, Any]:
         """Copy an object within the inbox: the event in which S3 says so."""
-        place = {"Bucket": "inbox", "Key": source}
-        answer = aws.s3().copy_object(Bucket="inbox", Key=key, CopySource=place, **changes)
+        answer = aws.s3().copy_object(Bucket="inbox", Key=key, CopySource={"Bucket": "inbox", "Key": source}, **changes)
         written = {"ETag": answer["CopyObjectResult"]["ETag"], "VersionId": answer["VersionId"]}
         return self.event(key, written, "ObjectCreated:Copy")
 
