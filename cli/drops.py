@@ -18,6 +18,7 @@ def add_commands(commands: Any) -> None:
     map_ = group.add_parser("map", help="map a folder of the inbox to the key that pays for its drops")
     map_.add_argument("prefix", help="the folder, such as team/; / is the whole inbox")
     map_.add_argument("id", help="the caller's id, key_...")
+    map_.add_argument("--replace", action="store_true", help="even if the folder belongs to another key")
     map_.set_defaults(run=_map)
     group.add_parser("list", help="list folders and their keys").set_defaults(run=_list)
     unmap = group.add_parser("unmap", help="remove the mapping of a folder")
@@ -26,16 +27,22 @@ def add_commands(commands: Any) -> None:
     commands.add_parser("redrive", help="put dead-lettered drops back into their queue").set_defaults(run=_redrive)
 
 
-def map_prefix(stack: Stack, prefix: str, caller_id: str) -> str:
+def map_prefix(stack: Stack, prefix: str, caller_id: str, *, replace: bool = False) -> str:
     """Make a caller the owner of what is dropped under a prefix; returns the prefix in canonical form.
 
     Raises:
-        CommandError: the caller does not exist.
+        CommandError: the caller does not exist, or another one is the owner and is not to be replaced.
     """
     key_hash = stack.callers().hash_of(caller_id)
     if key_hash is None:
         raise no_such_caller(caller_id)
     mapping = OwnedPrefix(_canonical(prefix), caller_id, key_hash)
+    owner = _owner_of(stack, mapping.prefix)
+    if owner not in (None, caller_id) and not replace:
+        raise CommandError(
+            f"'{mapping.prefix or '/'}' belongs to {owner}, which pays for what is dropped there; use --replace to let "
+            f"{caller_id} pay from now on"
+        )
     _prefixes(stack).put(mapping)
     return mapping.prefix
 
@@ -86,9 +93,16 @@ def _prefixes(stack: Stack) -> PrefixStore:
     return PrefixStore(stack.client("dynamodb"), stack.output("CallersTableName"))
 
 
+def _owner_of(stack: Stack, prefix: str) -> str | None:
+    """The caller that a prefix in canonical form is mapped to; None if it is not."""
+    return next((each.caller_id for each in _prefixes(stack).list_all() if each.prefix == prefix), None)
+
+
 def _map(stack: Stack, options: argparse.Namespace) -> None:
-    prefix = map_prefix(stack, options.prefix, options.id)
-    show(f"What is dropped under '{prefix or '/'}' now belongs to {options.id}.")
+    before = _owner_of(stack, _canonical(options.prefix))
+    prefix = map_prefix(stack, options.prefix, options.id, replace=options.replace)
+    instead = f", and no longer to {before}" if before not in (None, options.id) else ""
+    show(f"What is dropped under '{prefix or '/'}' now belongs to {options.id}{instead}.")
 
 
 def _list(stack: Stack, _: argparse.Namespace) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote_plus
 
 import pytest
 from PIL import Image
@@ -70,7 +69,7 @@ class Campaign:
         key = f"{self.root}/{key}"
         version = dropping.drop(self.stack, key, data, **metadata)
         kind.expected[result_folders(key)[0].removeprefix(RESULTS).removesuffix("/")] = outcome
-        self.notices.append(notice(self.stack, key, version))
+        self.notices.append(dropping.notification(self.stack, key, version))
 
     def beside(self, key: str, document: Any) -> None:
         """Put a recipe or a sidecar."""
@@ -90,18 +89,6 @@ class Campaign:
                 folder, _, name = key.removeprefix(RESULTS).rpartition("/")
                 folders.setdefault(folder, []).append(name)
         return folders
-
-
-def notice(stack: Stack, key: str, version: str) -> str:
-    """A notice as S3 sends it."""
-    found = {"key": quote_plus(key, safe="/"), "versionId": version}
-    record = {
-        "eventVersion": "2.6",
-        "eventSource": "aws:s3",
-        "eventName": "ObjectCreated:Put",
-        "s3": {"bucket": {"name": stack.inbox_bucket}, "object": found},
-    }
-    return json.dumps({"Records": [record]})
 
 
 def multipart(stack: Stack, key: str, parts: list[bytes], **metadata: str) -> str:
@@ -138,7 +125,7 @@ def drop_good(campaign: Campaign, photo: bytes, images: int) -> None:
     padded = photo + bytes(MAX_BYTES - 1 - len(photo))
     version = multipart(campaign.stack, key, [padded[:30_000_000], padded[30_000_000:]], **RECIPE)
     by_parts.expected[stem_of(key)] = "result"
-    campaign.notices.append(notice(campaign.stack, key, version))
+    campaign.notices.append(dropping.notification(campaign.stack, key, version))
     for number in range(images - len(ODD_KEYS) - 1):
         match number % 3:
             case 0:

@@ -398,12 +398,23 @@ def a_newer_drop_takes_the_place_of_an_older(stack: Stack, key: Key, _: Simulato
     folder = dropped_folder(stack, key, b"text")
     dropping.manifest(stack, folder, 12)
     dropping.drop(stack, f"{folder}.png", dropping.picture(), prompt="an otter", quality="low")
-    until = time.monotonic() + 12
-    while time.monotonic() < until:
-        if f"drops/{folder}/error.json" not in dropping.results(stack, folder):
-            return True
-        time.sleep(0.3)
-    return False
+    return dropping.left_within(stack, folder, ["photo.png", "result.json"], 12)
+
+
+def an_older_result_makes_room_for_an_error(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    folder = dropped_folder(stack, key, dropping.picture(), prompt="an otter", quality="low")
+    dropping.manifest(stack, folder, 12)
+    dropping.drop(stack, f"{folder}.png", b"text")
+    return dropping.left_within(stack, folder, ["error.json"], 12)
+
+
+def a_repeated_notification_brings_a_result_back(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    folder = dropped_folder(stack, key, dropping.picture(), prompt="an otter", quality="low")
+    dropping.manifest(stack, folder, 12)
+    version = dropping.lose_results(stack, folder)
+    body = dropping.notification(stack, f"{folder}.png", version)
+    stack.client("sqs").send_message(QueueUrl=stack.drops_queue_url, MessageBody=body)
+    return dropping.left_within(stack, folder, ["photo.png", "result.json"], 12)
 
 
 def waiting_drop(stack: Stack, key: Key) -> str | None:
@@ -665,8 +676,12 @@ CHECKS: dict[str, Check] = {
     "ReplaceResultsOfDrops": a_newer_drop_takes_the_place_of_an_older,
     "FindImagesOfSidecars": a_late_sidecar_is_followed,
     "LetDropsWait": a_drop_without_a_recipe_waits,
+    "FindResultsToReplace": a_drop_becomes_a_result,
+    "OrderDrops": a_newer_drop_takes_the_place_of_an_older,
     "LeaveErrors": a_broken_drop_leaves_an_error,
-    "ClearOlderResults": a_broken_drop_leaves_an_error,
+    "FindOlderResults": a_broken_drop_leaves_an_error,
+    "ClearOlderResults": an_older_result_makes_room_for_an_error,
+    "CopyImagesOfEndedDrops": a_repeated_notification_brings_a_result_back,
     "PublishRefusals": a_refused_drop_leaves_the_queue,
     "WithdrawDrops": a_drop_that_cannot_be_queued_leaves_no_job,
 }

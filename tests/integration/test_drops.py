@@ -10,8 +10,12 @@ import boto3
 import pytest
 
 from cli import drops, keys
+from cli.errors import CommandError
+from cli.main import main
+from cli.stack import Stack
 from core import aws
 from core.drops.intake import PATIENCE_SECONDS
+from core.dynamodb import to_item
 from core.images.inspection import MAX_BYTES
 from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
@@ -208,11 +212,26 @@ def test_any_key_will_do(world: World, key: str) -> None:
     assert len(jobs(world)) == 1
 
 
+def test_a_folder_changes_its_owner_only_on_purpose_and_the_command_says_who_paid_before(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Stack, "find", lambda *_, **__: world.stack)  # as CloudFormation would
+    _, other = keys.create(world.stack, "another", None, [], [])
+    (first,) = [line.split()[0] for line in keys.table(world.stack) if " tests " in line]
+    with pytest.raises(CommandError, match=f"belongs to {first}.*--replace"):
+        drops.map_prefix(world.stack, "team", other.id)
+    assert first in "\n".join(drops.table(world.stack))
+    drops.map_prefix(world.stack, "team", first)
+    assert main(["drops", "map", "team", other.id]) == 1
+    assert main(["drops", "map", "team", other.id, "--replace"]) == 0
+    assert f"now belongs to {other.id}, and no longer to {first}." in capsys.readouterr().out
+
+
 def test_a_drop_is_bought_once_though_its_prefix_goes_to_another_key_meanwhile(world: World) -> None:
     notification = world.inbox.put("team/photo.png", picture(), prompt="x")
     world.inbox.deliver(notification)
     _, other = keys.create(world.stack, "other", None, [], [])
-    drops.map_prefix(world.stack, "team", other.id)
+    drops.map_prefix(world.stack, "team", other.id, replace=True)
     assert world.inbox.deliver(notification) == []
     world.jobs.work()
     assert world.provider.bought() == 1
@@ -243,7 +262,7 @@ def test_a_drop_that_failed_is_not_bought_for_another_key_or_by_another_recipe(w
     sidecar = world.inbox.put("team/photo.json", json.dumps({"prompt": "make it day"}).encode())
     assert world.inbox.deliver(sidecar) == []
     _, other = keys.create(world.stack, "other", None, [], [])
-    drops.map_prefix(world.stack, "team", other.id)
+    drops.map_prefix(world.stack, "team", other.id, replace=True)
     assert world.inbox.deliver(notification) == []
     world.jobs.work()
     assert (len(jobs(world)), world.provider.bought(), left_behind()) == (1, 0, [])
@@ -295,7 +314,6 @@ def test_a_drop_waits_while_buying_is_stopped_and_not_forever(world: World) -> N
     ("data", "code"),
     [
         (b"some text", "invalid_image_file"),
-        (b"", "empty_image_file"),
         (b"GIF89a" + bytes(64), "unsupported_image_media_type"),
         (picture()[:20], "invalid_image_file"),
     ],
@@ -473,7 +491,7 @@ def test_a_manifest_shows_the_remaining_budget_of_its_owner(world: World) -> Non
 def test_a_manifest_hides_the_budget_of_a_new_owner(world: World) -> None:
     world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"))
     _, other = keys.create(world.stack, "other", None, [], [], budget=Budget(day=2_000_000))
-    drops.map_prefix(world.stack, "team", other.id)
+    drops.map_prefix(world.stack, "team", other.id, replace=True)
     finish(world)
     assert result_of("team/photo")["easel"]["cost"]["budget_left_micro_usd"] is None
 
@@ -510,17 +528,15 @@ def test_a_folder_shows_only_the_newest_drop(world: World) -> None:
     assert left_behind() == ["drops/team/photo/photo.png", "drops/team/photo/result.json"]
 
 
-def test_an_older_drop_that_ends_later_leaves_nothing(world: World) -> None:
+@pytest.mark.parametrize(("newer_by", "left"), [(60, []), (-60, ["photo.png", "result.json"])])
+def test_a_claim_of_an_older_release_is_understood(world: World, newer_by: int, left: list[str]) -> None:
     world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"))
-    newer = {"id": {"S": "folder#drops/team/photo/"}}
-    boto3.client("dynamodb").update_item(
-        TableName="jobs",
-        Key=newer,
-        UpdateExpression="SET newest = newest + :later",
-        ExpressionAttributeValues={":later": {"N": "60"}},
-    )
+    claim = {"id": "folder#drops/team/photo/", "key": "team/photo.png", "newest": int(time.time()) + newer_by}
+    boto3.client("dynamodb").put_item(TableName="jobs", Item=to_item(claim))
     finish(world)
-    assert left_behind() == []
+    assert left_behind() == [f"drops/team/photo/{name}" for name in left]
+    world.inbox.deliver(world.inbox.put("team/photo.png", b"text"))
+    assert left_behind() == ([] if newer_by > 0 else ["drops/team/photo/error.json"])
 
 
 def test_a_result_is_written_again_as_it_was(world: World) -> None:

@@ -5,6 +5,7 @@ import json
 import time
 from functools import cache
 from typing import Any
+from urllib.parse import quote_plus
 
 from PIL import Image
 
@@ -58,6 +59,37 @@ def manifest(stack: Stack, folder: str, seconds: float = 30) -> Any:
                 return json.loads(read(stack, key))
         time.sleep(0.3)
     return None
+
+
+def left_within(stack: Stack, folder: str, names: list[str], seconds: float) -> bool:
+    """Whether a folder of results holds these files, and no others, before the time is over."""
+    until = time.monotonic() + seconds
+    expected = sorted(f"drops/{folder}/{name}" for name in names)
+    while (found := results(stack, f"{folder}/")) != expected and time.monotonic() < until:
+        time.sleep(0.3)
+    return found == expected
+
+
+def lose_results(stack: Stack, folder: str) -> str:
+    """Delete what is in a folder of results: the version of the drop that they came from."""
+    version = str(json.loads(read(stack, f"drops/{folder}/result.json"))["source"]["version_id"])
+    for key in results(stack, f"{folder}/"):
+        _client(stack, "s3").delete_object(Bucket=stack.images_bucket, Key=key)
+    return version
+
+
+def notification(stack: Stack, key: str, version: str) -> str:
+    """A notification as S3 sends it."""
+    record = {
+        "eventVersion": "2.6",
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        "s3": {
+            "bucket": {"name": stack.inbox_bucket},
+            "object": {"key": quote_plus(key, safe="/"), "versionId": version},
+        },
+    }
+    return json.dumps({"Records": [record]})
 
 
 def depth(stack: Stack, queue_url: str) -> dict[str, int]:

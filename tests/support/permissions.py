@@ -1,8 +1,8 @@
 """What the roles of the template can do: AWS's evaluation of their policies, as far as they use it.
 
 Resources are named as in the template: `JobsTable`, `JobsTable/index/by_owner`, `ImagesBucket/images/…`. Condition keys
-are those that AWS supplies: `dynamodb:LeadingKeys` holds the partition keys of a request. A transaction is several
-accesses, each item's by its own action.
+are those that AWS supplies: `dynamodb:LeadingKeys` holds the partition keys of a request, `s3:prefix` that of a list.
+A transaction is several accesses, each item's by its own action.
 """
 
 import re
@@ -30,6 +30,7 @@ _S3_ACTIONS = {
     "CopyObject": "s3:PutObject",
     "DeleteObject": "s3:DeleteObject",
 }
+_S3_LISTS = {"ListObjectsV2": "s3:ListBucket", "ListObjectVersions": "s3:ListBucketVersions"}
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,9 @@ def _holds(operator: str, found: tuple[str, ...] | None, values: list[str]) -> b
     match operator:
         case "Null":
             return (found is None) == (values == ["true"])
-        case "ForAllValues:StringLike":
+        case "StringLike" if found is None:
+            return False
+        case "StringLike" | "ForAllValues:StringLike":
             return all(any(_like(each, pattern) for pattern in values) for each in found or ())
     raise LookupError(operator)
 
@@ -152,8 +155,8 @@ def _partition_key(table: str, item: Mapping[str, Any]) -> str:
 
 
 def _s3(operation: str, parameters: Parameters, named: Naming) -> Iterator[Access]:
-    if operation == "ListObjectsV2":
-        yield Access("s3:ListBucket", named(parameters["Bucket"]))
+    if operation in _S3_LISTS:
+        yield Access(_S3_LISTS[operation], named(parameters["Bucket"]), {"s3:prefix": (parameters["Prefix"],)})
         return
     yield _object_access(_S3_ACTIONS[operation], parameters, named)
     if operation == "CopyObject":

@@ -12,14 +12,15 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from core.callers.audit import note_caller, note_refusal
 from core.drops import naming, recipes
 from core.drops.inbox import Dropped, Inbox
 from core.drops.notifications import Notification
 from core.drops.owners import Owner, Owners
-from core.drops.recipes import FoundRecipe
-from core.drops.results import DROP_HINTS, Results
+from core.drops.recipes import FoundRecipe, NotARecipe
+from core.drops.results import DROP_HINTS, IsNewer, Results
 from core.errors import BuyingStopped, Conflict, EaselError, InvalidRequest, NotFound, PermissionDenied
 from core.event_bus import EventBus
 from core.images.inspection import HeaderIncomplete, check_size, inspect
@@ -74,6 +75,8 @@ class DropIntake:
         """Process a notification. Safe to call any number of times."""
         if notification.bucket != self._inbox.bucket:
             log.error("a notification of another bucket", extra={"bucket": notification.bucket})
+        elif naming.is_unfinished(notification.key):
+            _log("a name of a file that is not finished, or of another program", notification)
         elif naming.is_recipe(notification.key):
             _log("a recipe changes nothing by itself", notification)
         elif naming.is_json(notification.key):
@@ -104,8 +107,8 @@ class DropIntake:
         if dropped is None:
             _log("the drop is gone", notification)
             return
-        if notification.key.endswith("/") and not dropped.stored.size:
-            _log("a folder", notification)
+        if why := self._is_no_wish(notification, dropped):
+            _log(why, notification)
             return
         try:
             self._take_owned(self._owners.owner_of(notification.key), notification, dropped, request_id)
@@ -128,10 +131,43 @@ class DropIntake:
                 raise
             self._wait(owner, notification, error.retry_after or _DEFAULT_RETRY_SECONDS)
 
+    def _is_no_wish(self, notification: Notification, dropped: Dropped) -> str | None:
+        """Why S3 has an object that nobody dropped; None if somebody did."""
+        key, metadata, empty = notification.key, dropped.metadata, not dropped.stored.size
+        if key.endswith("/") and empty:
+            return "a folder"
+        if naming.is_hidden(key) and "prompt" not in recipes.of_recipe(metadata):
+            return "a hidden file without a prompt of its own"
+        if empty and (current := self._inbox.find(key)) and current.stored.name != dropped.stored.name:
+            return "an empty file that was written since"
+        if self._is_touched(notification, dropped):
+            return "the same image, whose metadata or storage class has changed"
+        return None
+
+    def _is_touched(self, notification: Notification, dropped: Dropped) -> bool:
+        """Whether a program only changed what S3 knows of an object, which makes a new version of it.
+
+        Such a program copies the object onto itself, or is one that mirrors files and writes it again.
+        """
+        is_mirrored = notification.copied or recipes.is_written_by_a_mirror(dropped.metadata)
+        if not is_mirrored and not dropped.came_in_parts:
+            return False
+        before = self._inbox.before(dropped)
+        return (
+            before is not None
+            and (is_mirrored or before.storage_class != dropped.storage_class)
+            and self._is_same(before, dropped)
+        )
+
+    def _is_same(self, one: Dropped, other: Dropped) -> bool:
+        """Whether two versions of an object are the same image, with the same recipe of its own."""
+        same_recipe = recipes.of_recipe(one.metadata) == recipes.of_recipe(other.metadata)
+        return same_recipe and self._inbox.same_bytes(one.stored, other.stored)
+
     def _refuse(self, notification: Notification, dropped: Dropped, error: EaselError, request_id: str) -> None:
         note_refusal(error)
         _log("refused", notification)
-        origin = self._results.refuse(self._origin(dropped, None), error, request_id)
+        origin = self._results.refuse(self._origin(dropped, None), self._is_newer(dropped), error, request_id)
         detail = {"drop": origin.to_event(), "error": error_document(error, request_id, DROP_HINTS)["error"]}
         self._bus.put(DROP_REFUSED, detail, int(time.time()))
 
@@ -140,35 +176,58 @@ class DropIntake:
         current = self._inbox.find(notification.key)
         if current is None:
             return None
+        if notification.is_of_no_version:
+            return self._dropped_version(current)
         if notification.version in (None, "null", current.stored.version):
             replaced = notification.etag is not None and notification.etag != current.stored.etag.strip('"')
             return None if replaced else current
         return self._inbox.find(notification.key, notification.version)
 
+    def _dropped_version(self, current: Dropped) -> Dropped:
+        """The version of an image that its sidecar is for: the one that was dropped, of several that are the same.
+
+        The others may be those of programs that only touched the object. Nobody knows which: a sidecar comes before or
+        after the notifications of all. One that was refused is meant in any case, else one that has a job.
+        """
+        same = [current]
+        while (before := self._inbox.before(same[-1])) and self._is_same(before, current):
+            same.append(before)
+        if len(same) == 1:
+            return current
+        refused = self._results.refused_version(current.stored.key)
+        bought = (each for each in same if self._purchases.find(_dedupe_key(each)))
+        return next((each for each in same if each.stored.version == refused), None) or next(bought, same[-1])
+
     def _accept(self, owner: Owner, notification: Notification, dropped: Dropped, request_id: str) -> None:
         note_caller(owner.caller.id)
-        dedupe_key = f"drop {dropped.stored.name}"
+        dedupe_key = _dedupe_key(dropped)
         known = self._purchases.find(dedupe_key)
         if known is not None and not known.may_be_revived_by(owner.caller):
             _log("the drop has its job", notification, job_id=known.id)
+            self._results.accept(known, self._is_newer(dropped))
             return
+        if not dropped.stored.size:
+            self._wait_for_the_rest(notification)  # A mount may write the image after its name.
         self._check(dropped)
         found = self._recipe_of(dropped, owner)
-        self._check_patience(found, notification)
-        if found is None:
-            raise _no_recipe(notification.key, owner)
+        if isinstance(found, InvalidRequest):
+            self._wait_for_the_rest(notification)
+            raise found
+        self._wait_for_sidecar(found, notification)
         if found.is_for_others:
             _log("material for others", notification)
             return
         context = SubmissionContext(request_id, dedupe_key=dedupe_key, webhook=found.recipe.webhook)
         asked = self._image_request(owner, dropped, found, notification, context)
-        context = replace(context, origin=self._results.claim(self._origin(dropped, found)))
+        is_newer = self._is_newer(dropped)
+        context = replace(context, origin=self._results.claim(self._origin(dropped, found), is_newer))
         try:
             job = self._purchases.edit(owner.caller, asked, context)
         except Conflict:
             _log("the drop has its job, by another recipe", notification)
             return
         _log("accepted", notification, job_id=job.id)
+        self._results.accept(job, is_newer)
 
     def _check(self, dropped: Dropped) -> None:
         """Refuse what is not an image before waiting for anything."""
@@ -183,24 +242,43 @@ class DropIntake:
         except HeaderIncomplete:
             return  # Its purchase reads more of it.
 
-    def _recipe_of(self, dropped: Dropped, owner: Owner) -> FoundRecipe | None:
-        """The first recipe of the owner's: what others put above the image neither buys nor hides anything."""
-        key = dropped.stored.key
-        if recipe := recipes.of_metadata(dropped.metadata):
-            return FoundRecipe(recipes.METADATA, recipe, key)
-        for place in filter(owner.owns, naming.places_of_recipes(key)):
-            if (text := self._inbox.text(place, recipes.MAX_RECIPE_BYTES + 1)) is not None:
-                return FoundRecipe(place, recipes.of_json(text, place), key)
-        return None
+    def _recipe_of(self, dropped: Dropped, owner: Owner) -> FoundRecipe | InvalidRequest:
+        """The first recipe of the owner's: what others put above the image neither buys nor hides anything.
 
-    def _check_patience(self, found: FoundRecipe | None, notification: Notification) -> None:
-        """A sidecar may arrive after its image."""
-        if found is None:
-            patience = self._wait_seconds
-        else:
-            patience = (found.recipe.wait_for_sidecar or 0) if naming.is_recipe(found.place) else 0
+        If there is none yet, the error for the case that none arrives.
+
+        Raises:
+            InvalidRequest: the first one can never be used.
+        """
+        key = dropped.stored.key
+        unused: InvalidRequest | None = None
+        try:
+            if recipe := recipes.of_metadata(dropped.metadata):
+                return FoundRecipe(recipes.METADATA, recipe, key)
+        except NotARecipe as error:
+            unused = error
+        for place in filter(owner.owns, naming.places_of_recipes(key)):
+            text = self._inbox.text(place, recipes.MAX_RECIPE_BYTES + 1)
+            if text is None:
+                continue
+            if not text:
+                return recipes.empty(place)
+            try:
+                return FoundRecipe(place, recipes.of_json(text, place), key)
+            except NotARecipe as error:
+                unused = unused or error
+        return unused or _no_recipe(key, owner)
+
+    def _wait_for_sidecar(self, found: FoundRecipe, notification: Notification) -> None:
+        """A sidecar may arrive after its image, in folders whose recipe says so."""
+        patience = (found.recipe.wait_for_sidecar or 0) if naming.is_recipe(found.place) else 0
         if notification.waited < patience:
             raise _NotYet(patience)
+
+    def _wait_for_the_rest(self, notification: Notification) -> None:
+        """What is missing may still arrive."""
+        if notification.waited < self._wait_seconds:
+            raise _NotYet(self._wait_seconds)
 
     def _image_request(
         self,
@@ -218,8 +296,8 @@ class DropIntake:
 
     def _source(self, key: str, param: str, notification: Notification) -> ImageSource:
         found = self._inbox.find(key)
-        if found is None and notification.waited < self._wait_seconds:
-            raise _NotYet(self._wait_seconds)
+        if found is None or not found.stored.size:
+            self._wait_for_the_rest(notification)
         if found is None:
             raise NotFound(
                 f"'{param}' names '{key}', which is not in the inbox. Keys are relative to the root of the inbox or, "
@@ -234,6 +312,9 @@ class DropIntake:
         self._queue.send(notification.after(seconds).message(), seconds, group=owner.caller.id)
         _log("the drop waits", notification, seconds=seconds)
 
+    def _is_newer(self, dropped: Dropped) -> IsNewer:
+        return partial(self._inbox.is_newer, dropped.stored.key)
+
     def _origin(self, dropped: Dropped, found: FoundRecipe | None) -> Origin:
         return Origin(
             bucket=self._inbox.bucket,
@@ -244,6 +325,11 @@ class DropIntake:
             recipe_from=found.place if found else None,
             recipe=found.recipe.stated() if found else None,
         )
+
+
+def _dedupe_key(dropped: Dropped) -> str:
+    """Each version is bought once."""
+    return f"drop {dropped.stored.name}"
 
 
 def _asked(dropped: Dropped, found: FoundRecipe, source: Callable[[str, str], ImageSource]) -> ImageRequest:

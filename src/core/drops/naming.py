@@ -18,6 +18,20 @@ _LONGEST_NAME = 300
 _UNSAFE = re.compile(r"(^|/)\.{0,2}(/|$)|[\\\x00-\x1f\x7f]")
 _EXTENSION = re.compile(r"(?<=[^/])\.[A-Za-z0-9]{1,8}$")
 
+# What programs call a file that they have not finished, keep as a backup, or have locked, and rename or delete later:
+# browsers, file managers, FTP clients, mounts, editors. Also the folder markers of Hadoop.
+_UNFINISHED = re.compile(
+    r"(\.(part|partial|filepart|tmp|temp|crdownload|download|opdownload|uploading|incomplete|inprogress|aria2"
+    r"|swp|swo|swx|lock|bak)([._-]?\d+)?|\.(tmp|temp|partial)\.[a-z0-9]{1,8}|\.!..|~|_\$folder\$)$",
+    re.IGNORECASE,
+)
+_LOCK = re.compile(r"^(~|#.*#$)")
+# What programs put beside pictures for themselves: settings of raw converters, and of file managers.
+_OF_OTHER_PROGRAMS = re.compile(
+    r"(\.(xmp|aae|thm|pp3|dop|cos|on1|nksc)|^(thumbs\.db|ehthumbs\.db|desktop\.ini))$", re.IGNORECASE
+)
+_HIDDEN = re.compile(r"^(\.+[^.]|(@eadir|#recycle|\$recycle\.bin|__macosx|lost\+found)$)", re.IGNORECASE)
+
 
 def is_json(key: str) -> bool:
     """Whether an object is a recipe or a sidecar, never an image to work on."""
@@ -27,6 +41,17 @@ def is_json(key: str) -> bool:
 def is_recipe(key: str) -> bool:
     """Whether an object is the recipe of its folder."""
     return key.rpartition("/")[2] == RECIPE_NAME
+
+
+def is_unfinished(key: str) -> bool:
+    """Whether the name says that the object is not a file that somebody dropped, whatever it holds."""
+    name = key.rpartition("/")[2]
+    return bool(_UNFINISHED.search(name) or _LOCK.search(name) or _OF_OTHER_PROGRAMS.search(name))
+
+
+def is_hidden(key: str) -> bool:
+    """Whether the name, or that of a folder above it, begins with a dot or belongs to a file manager."""
+    return any(_HIDDEN.search(name) for name in key.split("/"))
 
 
 def stem_of(key: str) -> str:

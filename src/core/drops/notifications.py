@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
 _CREATED = "ObjectCreated:"
+_COPIED = "ObjectCreated:Copy"
 # Our own field, in a notification that was sent again to be processed later.
 _WAITED = "easelWaitedSeconds"
 
@@ -17,13 +18,22 @@ class NotANotice(Exception):
 
 @dataclass(frozen=True)
 class Notification:
-    """An object was created. `waited`: the seconds it has waited for a recipe, its owner's limits or a service."""
+    """An object was created, perhaps as a copy of one in S3.
+
+    `waited`: the seconds it has waited for a recipe, its owner's limits or a service.
+    """
 
     bucket: str
     key: str
     etag: str | None = None
     version: str | None = None
     waited: int = 0
+    copied: bool = False
+
+    @property
+    def is_of_no_version(self) -> bool:
+        """Whether it means the object as it is, as one that comes from its sidecar does."""
+        return self.version is None and self.etag is None
 
     def after(self, seconds: int) -> "Notification":
         """The same notification after waiting for more seconds."""
@@ -34,7 +44,7 @@ class Notification:
         found = {"key": quote_plus(self.key, safe="/"), "eTag": self.etag, "versionId": self.version}
         record = {
             "eventSource": "aws:s3",
-            "eventName": "ObjectCreated:Put",
+            "eventName": _COPIED if self.copied else f"{_CREATED}Put",
             "s3": {
                 "bucket": {"name": self.bucket},
                 "object": {name: value for name, value in found.items() if value is not None},
@@ -60,7 +70,8 @@ def read_notifications(message: str) -> list[Notification]:
 
 
 def _created(record: dict[str, Any]) -> Iterator[Notification]:
-    if not record["eventName"].removeprefix("s3:").startswith(_CREATED):
+    event = record["eventName"].removeprefix("s3:")
+    if not event.startswith(_CREATED):
         return
     found = record["s3"]["object"]
     yield Notification(
@@ -69,4 +80,5 @@ def _created(record: dict[str, Any]) -> Iterator[Notification]:
         etag=found.get("eTag"),
         version=found.get("versionId"),
         waited=int(record.get(_WAITED, 0)),
+        copied=event == _COPIED,
     )

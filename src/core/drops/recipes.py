@@ -7,12 +7,14 @@ import binascii
 import email.errors
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from email.header import decode_header
 from typing import Annotated, Any, get_args
 from urllib.parse import unquote
 
 from pydantic import FailFast, Field
 
+from core.catalog import is_model_name
 from core.drops import naming
 from core.errors import InvalidRequest
 from core.requests.bodies import ImageSettings
@@ -22,7 +24,15 @@ METADATA = "metadata"
 MAX_RECIPE_BYTES = 256 * 1024
 MAX_WAIT_SECONDS = 900
 MAX_REFERENCES = 16  # No model takes more input images.
+# Where rclone, s3fs, AWS DataSync and Storage Gateway, s3cmd and mc note the times of files.
+_NOTES_OF_MIRRORS = frozenset({"mtime", "ctime", "file-mtime", "s3cmd-attrs", "mc-attrs"})
+# With neither, a document does not say what to do.
+_ESSENTIAL = ("prompt", "material")
 _EXAMPLE = '{"prompt": "as a watercolour", "quality": "low"}'
+
+
+class NotARecipe(InvalidRequest):
+    """It belongs to another program, which uses the same place or name: the search for a recipe goes on."""
 
 
 class Recipe(ImageSettings):
@@ -105,20 +115,38 @@ def of_metadata(metadata: Mapping[str, str]) -> Recipe | None:
     Values are percent-encoded, since S3 accepts only ASCII. Names that are not part of a recipe belong to other tools.
 
     Raises:
-        InvalidRequest: a value cannot be read, or there is neither a prompt nor a model that may need none.
+        NotARecipe: there is neither a prompt nor a model that may need none, so that names such as `size` may be those
+            of a camera.
+        InvalidRequest: a value cannot be read, or the prompt is empty.
     """
-    document: dict[str, Any] = {}
-    for name, value in metadata.items():
-        field = name.lower().replace("-", "_")
-        if field in Recipe.model_fields:
-            document[field] = _typed(field, _unwrapped(value))
-    return _read(document, "the metadata") if document else None
+    values = of_recipe(metadata)
+    if not values:
+        return None
+    if (
+        "prompt" not in values
+        and values.get("material") not in ("true", "false")
+        and not is_model_name(values.get("model", ""))
+    ):
+        raise _wrong("the metadata", f"it has {', '.join(sorted(values))}, but no prompt", "prompt", kind=NotARecipe)
+    return _read({field: _typed(field, value) for field, value in values.items()}, "the metadata")
+
+
+def of_recipe(metadata: Mapping[str, str]) -> dict[str, str]:
+    """What an object's metadata says in the names of a recipe, by field."""
+    named = {name.lower().replace("-", "_"): value for name, value in metadata.items()}
+    return {field: _unwrapped(value) for field, value in named.items() if field in Recipe.model_fields}
+
+
+def is_written_by_a_mirror(metadata: Mapping[str, str]) -> bool:
+    """Whether a program that keeps a bucket like a folder has noted the times of a file."""
+    return not _NOTES_OF_MIRRORS.isdisjoint(name.lower() for name in metadata)
 
 
 def of_json(data: bytes, place: str) -> Recipe:
     """The recipe in a JSON file.
 
     Raises:
+        NotARecipe: it is a sidecar, and its fields are those of another program.
         InvalidRequest: it is not JSON, does not fit the schema, or has neither a prompt nor a model.
     """
     where = f"the recipe '{place}'"
@@ -128,10 +156,29 @@ def of_json(data: bytes, place: str) -> Recipe:
         document = load_json(data)
     except InvalidJson as error:
         raise _wrong(where, f"it {error}", None) from None
+    of_others = not naming.is_recipe(place) and _is_of_others(document)
     if not isinstance(document, dict):
-        raise _wrong(where, "it is not a JSON object", None)
+        raise _wrong(where, "it is not a JSON object", None, kind=NotARecipe if of_others else InvalidRequest)
     document.pop("$schema", None)
+    if of_others:
+        raise _wrong(where, "it has no prompt, and fields that no recipe has", "prompt", kind=NotARecipe)
     return _read(document, where)
+
+
+def empty(place: str) -> InvalidRequest:
+    """The error for a JSON file without bytes, which a mount may still be writing."""
+    return _wrong(f"the recipe '{place}'", "it is empty", None)
+
+
+def _is_of_others(document: Any) -> bool:
+    """Whether a sidecar says nothing that a recipe must say, but what no recipe says; a misspelt name is a mistake."""
+    if not isinstance(document, dict):
+        return True
+    unknown = [str(name) for name in document if name not in Recipe.model_fields and name != "$schema"]
+    misspelt = any(get_close_matches(name.lower(), _ESSENTIAL, cutoff=0.75) for name in unknown)
+    return (
+        bool(unknown) and not misspelt and "prompt" not in document and not isinstance(document.get("material"), bool)
+    )
 
 
 def _read(document: dict[str, Any], where: str) -> Recipe:
@@ -144,8 +191,8 @@ def _read(document: dict[str, Any], where: str) -> Recipe:
     return recipe
 
 
-def _wrong(where: str, fault: str, param: str | None) -> InvalidRequest:
-    return InvalidRequest(
+def _wrong(where: str, fault: str, param: str | None, kind: type[InvalidRequest] = InvalidRequest) -> InvalidRequest:
+    return kind(
         f"Easel cannot use {where}: {fault.rstrip('.')}. For example, write {_EXAMPLE}; all fields are described in "
         "docs/recipe.schema.json.",
         param=param,

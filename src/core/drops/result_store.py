@@ -1,12 +1,11 @@
-"""The results of drops, under drops/ in the images bucket, and which key each folder there belongs to."""
+"""The results of drops, under drops/ in the images bucket, and which drop each folder there shows."""
 
-import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from core.dynamodb import from_item, to_item
+from core.dynamodb import from_item, to_item, unchanged_since
 from core.images.model import Image
 from core.objects import exists, is_missing
 
@@ -22,23 +21,16 @@ class ResultBucket:
         self._client = client
         self.bucket = bucket
 
-    def put(self, key: str, document: Mapping[str, object]) -> None:
+    def put(self, key: str, manifest: str) -> None:
         """Write a manifest."""
-        body = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
         self._client.put_object(
-            Bucket=self.bucket, Key=key, Body=body.encode(), ContentType="application/json; charset=utf-8"
+            Bucket=self.bucket, Key=key, Body=manifest.encode(), ContentType="application/json; charset=utf-8"
         )
 
-    def get(self, key: str) -> dict[str, Any] | None:
-        """A manifest; None if it does not exist."""
-        try:
-            body = self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-        except ClientError as error:
-            if is_missing(error):
-                return None
-            raise
-        document: dict[str, Any] = json.loads(body)
-        return document
+    def names(self, folder: str) -> list[str]:
+        """The keys in a folder, without those of the folders in it. There are at most a dozen."""
+        page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=folder, Delimiter="/")
+        return [entry["Key"] for entry in page.get("Contents", [])]
 
     def copy(self, image: Image, key: str) -> bool:
         """Copy an image, its bytes unchanged; False if its caller has deleted it."""
@@ -66,36 +58,48 @@ class ResultBucket:
         self._client.delete_object(Bucket=self.bucket, Key=key)
 
 
+@dataclass(frozen=True)
+class Claim:
+    """Which drop a folder of results shows: one version of one key, and what became of it.
+
+    `job_id` is its job, `error` the text of its error.json; both are None until one of them is known. `version` counts
+    the writes of this record. In records of older releases it is 0, and only `key` and `newest`, when the drop was
+    dropped (Unix seconds), are known.
+    """
+
+    key: str
+    drop: str | None = None
+    job_id: str | None = None
+    error: str | None = None
+    newest: int = 0
+    version: int = 0
+
+
 class FolderClaims:
-    """Which key's drops each folder of results belongs to, in the jobs table."""
+    """Which drop each folder of results shows, in the jobs table."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
 
-    def claim(self, folder: str, key: str, dropped_at: int, expires_at: int) -> bool:
-        """Claim a folder for the drops of a key; False if it belongs to another key. Times are Unix seconds."""
-        document = {"id": _id(folder), "key": key, "newest": dropped_at, "expires_at": expires_at}
-        try:
-            self._client.put_item(
-                TableName=self._table,
-                Item=to_item(document),
-                ConditionExpression="attribute_not_exists(id) OR (#key = :key AND newest <= :dropped_at)",
-                ExpressionAttributeNames={"#key": "key"},
-                ExpressionAttributeValues={":key": {"S": key}, ":dropped_at": {"N": str(dropped_at)}},
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            # A newer drop of the same key may have claimed it already: notifications arrive in no particular order.
-            return self._held(folder).get("key") == key
-        return True
-
-    def newest(self, folder: str) -> int:
-        """When the newest drop of a folder was dropped (Unix seconds)."""
-        return int(self._held(folder).get("newest", 0))
-
-    def _held(self, folder: str) -> dict[str, Any]:
+    def read(self, folder: str) -> Claim | None:
+        """The claim of a folder; None if it has none."""
         answer = self._client.get_item(TableName=self._table, Key={"id": {"S": _id(folder)}}, ConsistentRead=True)
-        return from_item(answer.get("Item", {}))
+        if "Item" not in answer:
+            return None
+        document = from_item(answer["Item"])
+        return Claim(**{each.name: document[each.name] for each in fields(Claim) if each.name in document})
+
+    def replace(self, folder: str, held: Claim | None, claim: Claim, expires_at: int) -> bool:
+        """Write a claim in place of the one that was read; False if there is another by now."""
+        version = held.version if held else 0
+        document = {"id": _id(folder), **asdict(claim), "version": version + 1, "expires_at": expires_at}
+        condition = unchanged_since(version) if version else {"ConditionExpression": "attribute_not_exists(version)"}
+        try:
+            self._client.put_item(TableName=self._table, Item=to_item(document), **condition)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
 
 def _id(folder: str) -> str:

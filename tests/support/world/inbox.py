@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Mapping
 from html import unescape
 from typing import Any
 from urllib.parse import quote_plus
@@ -19,12 +20,21 @@ class Inbox:
 
     def put(self, key: str, data: bytes, **metadata: str) -> dict[str, Any]:
         """Put an object into the inbox: the event in which S3 says so."""
-        answer = aws.s3().put_object(Bucket="inbox", Key=key, Body=data, Metadata=metadata)
+        return self.event(key, aws.s3().put_object(Bucket="inbox", Key=key, Body=data, Metadata=metadata))
+
+    def copy(self, source: str, key: str, **changes: Any) -> dict[str, Any]:
+        """Copy an object within the inbox: the event in which S3 says so."""
+        answer = aws.s3().copy_object(Bucket="inbox", Key=key, CopySource={"Bucket": "inbox", "Key": source}, **changes)
+        written = {"ETag": answer["CopyObjectResult"]["ETag"], "VersionId": answer["VersionId"]}
+        return self.event(key, written, "ObjectCreated:Copy")
+
+    def event(self, key: str, answer: Mapping[str, Any], name: str = "ObjectCreated:Put") -> dict[str, Any]:
+        """The event in which S3 says that an object was written; `answer` is what it said to the writer."""
         event = sample_event("drop")
         body = json.loads(event["Records"][0]["body"])
+        body["Records"][0]["eventName"] = name
         body["Records"][0]["s3"]["object"] = {
             "key": quote_plus(key, safe="/"),
-            "size": len(data),
             "eTag": answer["ETag"].strip('"'),
             "versionId": answer["VersionId"],
             "sequencer": "0055AED6DCD90281E5",

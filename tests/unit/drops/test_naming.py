@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.drops.naming import image_names, recipes_above, resolve, result_folders, sidecars_of, stem_of
+from core.drops.naming import (
+    image_names,
+    is_hidden,
+    is_unfinished,
+    recipes_above,
+    resolve,
+    result_folders,
+    sidecars_of,
+    stem_of,
+)
 
 KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=1024).filter(lambda key: len(key.encode()) <= 1024)
 
@@ -21,6 +30,34 @@ KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=1024).filter(l
 )
 def test_the_extension_is_what_one_takes_for_it(key: str, stem: str) -> None:
     assert stem_of(key) == stem
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "photo.png",
+        "a.party.png",
+        "template.png",
+        "temp/photo.png",
+        "part.png",
+        "photo.part1.png",
+        "tmp",
+        "download.png",
+        "my.download/photo.png",
+        "lock.jpg",
+        "photo~1.png",
+        "a/./photo.png",
+        "a/../photo.png",
+        "a/..",
+        "a//photo.png",
+        "no-extension",
+        "#1.png",
+        "xmp",
+    ],
+)
+def test_a_name_that_only_looks_unfinished_or_hidden_is_a_drop(key: str) -> None:
+    assert not is_unfinished(key)
+    assert not is_hidden(key)
 
 
 def test_sidecars_stand_beside_their_image() -> None:

@@ -1,0 +1,44 @@
+"""Every order in which the versions of a drop, S3's notifications, the work and the ends of jobs can come."""
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from cli import drops, keys
+from tests.support.drop_orders import BLOCKED, EMPTY, PICTURE, TEXT, Versions, orders, play_with_pause
+from tests.support.world import World, deployed, simulated
+
+KINDS = (EMPTY, TEXT, PICTURE, BLOCKED)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A deployment whose folder team/ has an owner."""
+    with simulated() as simulator, deployed(simulator) as world:
+        (line,) = [line for line in keys.table(world.stack) if " tests " in line]
+        drops.map_prefix(world.stack, "team", line.split()[0])
+        yield world
+
+
+@pytest.mark.parametrize("kinds", [*itertools.product(KINDS, (TEXT, PICTURE, BLOCKED))], ids=" then ".join)
+def test_two_versions_in_every_order_leave_the_newer_one(world: World, kinds: tuple[str, ...]) -> None:
+    for number, steps in enumerate(orders(2)):
+        Versions(world, f"team/{number}", kinds).play(steps)
+
+
+@pytest.mark.parametrize("repeated", ["n", "a"], ids=["notifications", "ends"])
+def test_what_comes_twice_leaves_the_newer_version_too(world: World, repeated: str) -> None:
+    for number, steps in enumerate(orders(2, repeated)):
+        Versions(world, f"team/{number}", (PICTURE, PICTURE)).play(steps)
+
+
+@pytest.mark.parametrize("kinds", [*itertools.product((TEXT, PICTURE), (TEXT, PICTURE))], ids=" then ".join)
+@pytest.mark.parametrize("services", [("s3",), ("dynamodb",)], ids=["s3", "dynamodb"])
+def test_everything_of_a_newer_version_between_any_two_calls_of_the_writer_of_an_older_one(
+    world: World, services: tuple[str, ...], kinds: tuple[str, ...]
+) -> None:
+    for pause in itertools.count(1):
+        if not play_with_pause(Versions(world, f"team/{pause}", kinds), pause, *services):
+            assert pause > 2
+            break
