@@ -45,9 +45,10 @@ class ModelSettings(Settings):
     """For every function that knows the models: the names of the providers, and the model for requests that name none.
 
     The operator's own providers come in addition, from their file; without a default model, it is the first provider's.
+    While 0.1.0 is being upgraded, new code may run without the variable: then all providers that Easel knows count.
     """
 
-    providers: str = Field(alias="EASEL_PROVIDERS")
+    providers: str | None = Field(alias="EASEL_PROVIDERS", default=None)
     default_model: str = Field(alias="EASEL_DEFAULT_MODEL", default="")
 
 
