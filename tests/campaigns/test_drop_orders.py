@@ -27,7 +27,7 @@ def test_two_versions_in_every_order_leave_the_newer_one(world: World, kinds: tu
         Versions(world, f"team/{number}", kinds).play(steps)
 
 
-@pytest.mark.parametrize("repeated", ["n", "a"], ids=["notifications", "ends"])
+@pytest.mark.parametrize("repeated", ["n0", "n1", "a0", "a1"])
 def test_what_comes_twice_leaves_the_newer_version_too(world: World, repeated: str) -> None:
     for number, steps in enumerate(orders(2, repeated)):
         Versions(world, f"team/{number}", (PICTURE, PICTURE)).play(steps)

@@ -20,13 +20,13 @@ OUTCOMES = {EMPTY: "empty_image_file", TEXT: "invalid_image_file", PICTURE: "res
 _STEPS = "pnwa"
 
 
-def orders(versions: int, repeated: str = "") -> Iterator[tuple[str, ...]]:
+def orders(versions: int, *repeated: str) -> Iterator[tuple[str, ...]]:
     """Every order of the steps of so many versions, which are put in turn.
 
-    A version's steps come in their own order. Each step of the kinds in `repeated` comes once more, at any later time.
+    A version's steps come in their own order. Each of the `repeated` steps comes once more, at any later time.
     """
     lines = [[f"{step}{number}" for step in _STEPS] for number in range(versions)]
-    again = [[f"{step}{number}"] for step in repeated for number in range(versions)]
+    again = [[step] for step in repeated]
     yield from _merged([*lines, *again], len(lines), ())
 
 
