@@ -98,12 +98,19 @@ def invoke(function: str, template: dict[str, Any], code: Path) -> Any:
 
 
 def variables(template: dict[str, Any], properties: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The function's environment variables; a parameter is replaced by its default, a resource by its name."""
+    """The function's environment variables; a parameter is replaced by its default, a resource by its name.
+
+    The providers are all that a deployment can have.
+    """
     own = properties.get("Environment", {}).get("Variables", {})
     for name, value in (template["Globals"]["Function"]["Environment"]["Variables"] | own).items():
         match value:
+            case {"Ref": str(secret)} if name.endswith("__SECRET_ARN"):
+                yield name, secret
             case {"Ref": reference}:
                 yield name, str(template["Parameters"].get(reference, {}).get("Default", reference))
+            case {"Fn::Join": [str(separator), list(parts)]}:
+                yield name, separator.join(part["Fn::If"][1] for part in parts)
             case _:
                 yield name, str(value)
 

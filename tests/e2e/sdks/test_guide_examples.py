@@ -78,9 +78,9 @@ def test_the_curl_examples_answer_a_url_and_name_the_successor(
     downloaded(image).verify()
     (warning,) = answer["easel"]["warnings"]
     assert warning["code"] == "model_translated"
-    assert "'gpt-image-2' ran instead" in warning["message"]
+    assert "'gpt-image-2.5-flare' ran instead" in warning["message"]
     (call,) = simulator.calls()
-    assert (call["model"], call["input_images"]) == ("gpt-image-2", inputs)
+    assert (call["model"], call["input_images"]) == ("gpt-image-2.5-flare", inputs)
 
 
 @pytest.mark.parametrize("python", PYTHONS)
