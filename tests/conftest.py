@@ -58,7 +58,8 @@ def _control(stack: Stack) -> Iterator[SimulatorControl]:
 
 @pytest.fixture
 def simulator(stack: Stack, _control: SimulatorControl) -> Iterator[SimulatorControl]:
-    """The provider's control plane: nothing is left from another test, neither calls, faults nor unfinished jobs."""
+    """The provider's control plane: nothing is left from another test: no calls, faults, drops or jobs."""
+    _forget_drops(stack)
     _forget_unfinished_jobs(stack)
     _forget_failures(stack)
     _control.reset()
@@ -82,6 +83,11 @@ def make_key(stack: Stack) -> MakeKey:
 def key(make_key: MakeKey) -> Key:
     """A key without limits, shared by tests that need no caller of their own."""
     return make_key()
+
+
+def _forget_drops(stack: Stack) -> None:
+    """Withdraw the drops that wait to be delivered again, minutes after the test that left them."""
+    stack.client("sqs").purge_queue(QueueUrl=stack.drops_queue_url)
 
 
 def _forget_failures(stack: Stack) -> None:
