@@ -217,7 +217,7 @@ def test_an_object_that_s3_does_not_hand_out_is_refused_at_once(world: World, st
     boto3.client("s3").put_object(
         Bucket="inbox",
         Key=archived,
-        Body=picture(colour="red"),
+        Body=picture(),
         StorageClass=storage_class,
         Metadata={"prompt": "x", "references": "./style.png"},
     )

@@ -91,7 +91,7 @@ class DropIntake:
             _log("a sidecar without an owner", sidecar)
             return
         for number, key in enumerate(self._images_of(sidecar.key)):
-            image = Notification(sidecar.bucket, key)
+            image = Notification(sidecar.bucket, key, by_sidecar=True)
             if number < _TOGETHER:
                 self._take_image(image, request_id)
             else:
@@ -176,7 +176,7 @@ class DropIntake:
         current = self._inbox.find(notification.key)
         if current is None:
             return None
-        if notification.is_of_no_version:
+        if notification.by_sidecar:
             return self._dropped_version(current)
         if notification.version in (None, "null", current.stored.version):
             replaced = notification.etag is not None and notification.etag != current.stored.etag.strip('"')

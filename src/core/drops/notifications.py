@@ -8,8 +8,9 @@ from urllib.parse import quote_plus, unquote_plus
 
 _CREATED = "ObjectCreated:"
 _COPIED = "ObjectCreated:Copy"
-# Our own field, in a notification that was sent again to be processed later.
+# Our own fields, in a notification that was sent again to be processed later.
 _WAITED = "easelWaitedSeconds"
+_BY_SIDECAR = "easelBySidecar"
 
 
 class NotANotice(Exception):
@@ -18,7 +19,7 @@ class NotANotice(Exception):
 
 @dataclass(frozen=True)
 class Notification:
-    """An object was created, perhaps as a copy of one in S3.
+    """An object was created, perhaps `copied` within S3; or its sidecar was, which names no version of it.
 
     `waited`: the seconds it has waited for a recipe, its owner's limits or a service.
     """
@@ -29,11 +30,7 @@ class Notification:
     version: str | None = None
     waited: int = 0
     copied: bool = False
-
-    @property
-    def is_of_no_version(self) -> bool:
-        """Whether it means the object as it is, as one that comes from its sidecar does."""
-        return self.version is None and self.etag is None
+    by_sidecar: bool = False
 
     def after(self, seconds: int) -> "Notification":
         """The same notification after waiting for more seconds."""
@@ -50,6 +47,7 @@ class Notification:
                 "object": {name: value for name, value in found.items() if value is not None},
             },
             _WAITED: self.waited,
+            _BY_SIDECAR: self.by_sidecar,
         }
         return json.dumps({"Records": [record]})
 
@@ -81,4 +79,5 @@ def _created(record: dict[str, Any]) -> Iterator[Notification]:
         version=found.get("versionId"),
         waited=int(record.get(_WAITED, 0)),
         copied=event == _COPIED,
+        by_sidecar=bool(record.get(_BY_SIDECAR)),
     )
