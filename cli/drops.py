@@ -31,7 +31,8 @@ def map_prefix(stack: Stack, prefix: str, caller_id: str, *, replace: bool = Fal
     """Make a caller the owner of what is dropped under a prefix; returns the prefix in canonical form.
 
     Raises:
-        CommandError: the caller does not exist, or another one is the owner and is not to be replaced.
+        CommandError: the prefix is empty, the caller does not exist, or another one is the owner and is not to be
+            replaced.
     """
     key_hash = stack.callers().hash_of(caller_id)
     if key_hash is None:
@@ -48,7 +49,11 @@ def map_prefix(stack: Stack, prefix: str, caller_id: str, *, replace: bool = Fal
 
 
 def unmap_prefix(stack: Stack, prefix: str) -> bool:
-    """Remove the mapping of a prefix; False if there was none."""
+    """Remove the mapping of a prefix; False if there was none.
+
+    Raises:
+        CommandError: the prefix is empty.
+    """
     return _prefixes(stack).remove(_canonical(prefix))
 
 
@@ -84,7 +89,13 @@ def redrive(stack: Stack) -> int:
 
 
 def _canonical(prefix: str) -> str:
-    """A prefix as it is stored: a folder with a trailing slash, empty for the whole inbox."""
+    """A prefix as it is stored: a folder with a trailing slash, empty for the whole inbox.
+
+    Raises:
+        CommandError: the prefix is empty, as a shell variable without a value is.
+    """
+    if not prefix.strip():
+        raise CommandError("the folder is empty; use a name such as team/, or / for the whole inbox")
     folder = prefix.strip("/")
     return f"{folder}/" if folder else ""
 

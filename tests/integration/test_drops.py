@@ -375,6 +375,16 @@ def test_a_prefix_may_be_the_whole_inbox_and_be_taken_back(world: World, caller_
     assert error_of("photo")["error"]["code"] == "drop_without_owner"
 
 
+@pytest.mark.parametrize("prefix", ["", "  "])
+def test_the_whole_inbox_is_mapped_and_unmapped_by_its_slash_alone(world: World, caller_id: str, prefix: str) -> None:
+    before = drops.table(world.stack)
+    with pytest.raises(CommandError, match="/ for the whole inbox"):
+        drops.map_prefix(world.stack, prefix, caller_id)
+    with pytest.raises(CommandError, match="/ for the whole inbox"):
+        drops.unmap_prefix(world.stack, prefix)
+    assert drops.table(world.stack) == before
+
+
 def test_drops_of_a_revoked_key_are_refused(world: World, caller_id: str) -> None:
     world.stack.callers().revoke(caller_id, int(time.time()))
     world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"))
