@@ -157,7 +157,7 @@ def test_a_large_object_that_is_copied_in_parts_into_another_storage_class_is_no
         Bucket="inbox",
         Key="team/photo.png",
         UploadId=upload,
-        MultipartUpload={"Parts": parts},  # type: ignore[typeddict-item]
+        MultipartUpload={"Parts": parts},  # type: ignore[typeddict-item] # the parts are plain dicts
     )
     copied = world.inbox.event("team/photo.png", answer, "ObjectCreated:CompleteMultipartUpload")
     world.inbox.deliver(copied, first)

@@ -8,6 +8,7 @@ import base64
 import io
 import json
 import random
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -63,7 +64,7 @@ class Count:
     disagreements: list[Any] = field(default_factory=list)
 
 
-class Api:
+class Api(ABC):
     """A provider as Easel and as others see it.
 
     Easel wants a prompt with every edit, as OpenAI does, also of a model that `draws_without_a_prompt`.
@@ -91,9 +92,9 @@ class Api:
                 count.disagreements.append((_shown(wish), said))
         return count
 
+    @abstractmethod
     def takes(self, wish: Wish) -> bool:
         """Whether the provider takes a request in its own words."""
-        raise NotImplementedError
 
     def _judge(self, wish: Wish) -> tuple[bool, str]:
         """Whether both judge alike, and what Easel said."""

@@ -197,14 +197,16 @@ def test_the_last_image_is_the_picture_whatever_it_is_marked_as(
         (counted(candidatesTokensDetails=None), 1134 * 1.5 + 1680 * 30 + 214 * 7.5),
         (counted(candidatesTokensDetails=[]), 1134 * 1.5 + 1680 * 30 + 214 * 7.5),
         # Details that add up to more than the sum.
-        (counted(prompt=0, prompt_images=0, promptTokensDetails=[{"modality": "IMAGE", "tokenCount": 1120}]),
-         1120 * 1.5 + 1680 * 30 + 214 * 7.5),
+        (
+            counted(prompt=0, prompt_images=0, promptTokensDetails=[{"modality": "IMAGE", "tokenCount": 1120}]),
+            1120 * 1.5 + 1680 * 30 + 214 * 7.5,
+        ),
         # What cannot be a number of tokens counts for nothing.
         (counted(thoughts=0, thoughtsTokenCount=-5, promptTokensDetails="?"), 1134 * 1.5 + 1680 * 30),
         (counted(thoughts=0, thoughtsTokenCount=True), 1134 * 1.5 + 1680 * 30),
         (counted(thoughts=0, thoughtsTokenCount="many"), 1134 * 1.5 + 1680 * 30),
     ],
-)  # fmt: skip
+)
 @respx.mock
 def test_drafts_and_thoughts_are_in_the_cost(http: httpx.Client, usage: dict[str, Any], micro_usd: float) -> None:
     order = wish(MODEL)

@@ -58,11 +58,25 @@ _GROW = {"grow_mask": _number(0, 20, whole=True)}
 _ONE = ("image",)
 _PRESETS = Field(
     values=(
-        "enhance", "anime", "photographic", "digital-art", "comic-book", "fantasy-art", "line-art", "analog-film",
-        "neon-punk", "isometric", "low-poly", "origami", "modeling-compound", "cinematic", "3d-model", "pixel-art",
+        "enhance",
+        "anime",
+        "photographic",
+        "digital-art",
+        "comic-book",
+        "fantasy-art",
+        "line-art",
+        "analog-film",
+        "neon-punk",
+        "isometric",
+        "low-poly",
+        "origami",
+        "modeling-compound",
+        "cinematic",
+        "3d-model",
+        "pixel-art",
         "tile-texture",
     )
-)  # fmt: skip
+)
 
 MODELS = {
     "stability.stable-image-core-v1:1": BedrockModel(

@@ -116,8 +116,18 @@ def wish_of(model: str, document: Any) -> Wish:
 
 
 def _size(model: str, rules: GeminiModel, config: Any, images: list[Image.Image]) -> tuple[tuple[int, int], str]:
-    known = ("responseModalities", "imageConfig", "candidateCount", "temperature", "topP", "topK", "seed",
-             "maxOutputTokens", "thinkingConfig", "responseMimeType")  # fmt: skip
+    known = (
+        "responseModalities",
+        "imageConfig",
+        "candidateCount",
+        "temperature",
+        "topP",
+        "topK",
+        "seed",
+        "maxOutputTokens",
+        "thinkingConfig",
+        "responseMimeType",
+    )
     _only("generation_config", config, known)
     if config.get("candidateCount", 1) != 1:
         raise Invalid("Multiple candidates is not enabled for this model")
