@@ -12,9 +12,8 @@ import pytest
 from cli import keys
 from core.images.model import ANSWER_FORMS, AnswerForm
 from core.responses import forms
+from tests.support.pictures import picture
 from tests.support.world import World
-
-from .test_edits import picture
 
 BODY = {"model": "gpt-image-2", "prompt": "an otter", "quality": "low", "size": "1024x1024"}
 

@@ -1,6 +1,5 @@
 """An event of S3 is not a wish: what nobody dropped buys nothing, and what somebody dropped is bought once."""
 
-import io
 import json
 from typing import Any
 
@@ -9,10 +8,10 @@ import pytest
 from PIL import Image
 
 from cli import drops, keys
+from tests.support.pictures import encoded, overlay, picture
 from tests.support.world import World
 
 from .test_drops import error_of, jobs, left_behind, result_of
-from .test_edits import mask, picture
 
 NIGHT = b'{"prompt": "make it night", "quality": "low"}'
 # What mirrors add to an object.
@@ -137,9 +136,7 @@ def test_a_mirror_that_writes_a_file_again_unchanged_buys_nothing(world: World) 
 
 
 def in_parts(size: int) -> bytes:
-    noise = io.BytesIO()
-    Image.new("RGB", (64, 48)).save(noise, "PNG")
-    return noise.getvalue() + bytes(size)
+    return encoded(Image.new("RGB", (64, 48))) + bytes(size)
 
 
 def test_a_large_object_that_is_copied_in_parts_into_another_storage_class_is_not_bought_again(world: World) -> None:
@@ -230,13 +227,13 @@ def test_what_a_drop_needs_may_be_empty_at_first(world: World, part: str) -> Non
     """Neither the recipe above nor an error takes the place of what is still being written."""
     world.inbox.put("recipe.json", b'{"prompt": "wrong"}')
     written = {
-        "team/hole.png": mask(),
+        "team/hole.png": overlay(),
         "team/style.png": picture(),
         part: json.dumps({"prompt": "right"}).encode(),
     }
     image = {"prompt": "right", "mask": "./hole.png", "references": "./style.png"} if "png" in part else {}
     if "png" in part:
-        written |= {"team/hole.png": mask(), "team/style.png": picture()}
+        written |= {"team/hole.png": overlay(), "team/style.png": picture()}
     for key in ("team/hole.png", "team/style.png", part):
         world.inbox.put(key, b"" if key == part else written[key], material="true")
     world.inbox.deliver(world.inbox.put("team/photo.png", picture(), **image))

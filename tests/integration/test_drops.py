@@ -19,10 +19,9 @@ from core.dynamodb import to_item
 from core.images.inspection import MAX_BYTES
 from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
+from tests.support.pictures import overlay, picture
 from tests.support.world import World
 from tests.support.world.invocations import PUBLIC_URL, sample_event
-
-from .test_edits import mask, picture
 
 NIGHT = json.dumps({"prompt": "make it night", "quality": "low"}).encode()
 
@@ -81,7 +80,7 @@ def test_a_mask_and_references_are_taken_from_the_inbox(world: World) -> None:
     recipe = {"prompt": "blend", "model": "gpt-image-2", "mask": "./hole.png", "references": ["team/style.png"]}
     world.inbox.put("team/a/recipe.json", json.dumps(recipe).encode())
     world.inbox.put("team/style.png", picture(colour="red"))
-    notice_of_mask = world.inbox.put("team/a/hole.png", mask())
+    notice_of_mask = world.inbox.put("team/a/hole.png", overlay())
     world.inbox.deliver(world.inbox.put("team/a/photo.png", picture()), notice_of_mask)
     world.jobs.work()
     (call,) = world.simulator.calls()
@@ -101,7 +100,7 @@ def test_metadata_may_name_any_key_even_its_own(world: World, reference: str) ->
 
 def test_material_is_not_edited(world: World) -> None:
     world.inbox.put("team/masks/recipe.json", b'{"material": true}')
-    assert world.inbox.deliver(world.inbox.put("team/masks/hole.png", mask())) == []
+    assert world.inbox.deliver(world.inbox.put("team/masks/hole.png", overlay())) == []
     assert (jobs(world), left_behind()) == ([], [])
 
 

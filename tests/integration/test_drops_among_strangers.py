@@ -19,12 +19,12 @@ from cli import drops, keys
 from core import aws
 from core.callers.model import Caller
 from core.drops.recipes import MAX_REFERENCES
+from tests.support.pictures import overlay, picture
 from tests.support.template import TEMPLATE
 from tests.support.world import World
 from tests.support.world.aws import handled
 
 from .test_drops import error_of, left_behind
-from .test_edits import mask, picture
 
 PROMPT = {"prompt": "make it night"}
 
@@ -122,7 +122,7 @@ def test_a_recipe_counts_under_all_prefixes_of_its_owner(world: World) -> None:
 def test_a_recipe_reaches_no_object_of_another_owner(world: World, field: str, where: str, reference: str) -> None:
     owner(world, "studio", "studio/")
     client, _ = owner(world, "client", "/", "studio/client/")
-    world.inbox.put("studio/secret.png", mask())
+    world.inbox.put("studio/secret.png", overlay())
     value = [reference] if field == "references" else reference
     match where:
         case "metadata":

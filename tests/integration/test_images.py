@@ -14,12 +14,11 @@ from core import aws
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 from core.settings import ApiSettings
+from tests.support.pictures import picture
 from tests.support.template import TEMPLATE
 from tests.support.world import World
 from tests.support.world.aws import handled
 from tests.support.world.mcp_server import McpDoor
-
-from .test_edits import picture
 
 
 def made(world: World, n: int = 1, **body: Any) -> list[Any]:

@@ -30,6 +30,7 @@ from core.ledger.store import LedgerStore
 from interfaces.mcp_server import app, arguments, completions, prompts, resources
 from interfaces.mcp_server.tools import TOOLS
 from tests.support.moved_time import Clock
+from tests.support.pictures import encoded
 from tests.support.world import World
 from tests.support.world.aws import handled
 from tests.support.world.mcp_server import META, Era, McpDoor, Raw
@@ -54,9 +55,7 @@ def failing_table(table: str) -> Iterator[None]:
 
 def picture(size: tuple[int, int] = (1024, 1024)) -> str:
     """A small PNG as base64."""
-    written = io.BytesIO()
-    Image.new("RGB", size, "linen").save(written, "PNG")
-    return base64.b64encode(written.getvalue()).decode()
+    return base64.b64encode(encoded(Image.new("RGB", size, "linen"))).decode()
 
 
 # ---------------------------------------------------------------- tools
@@ -128,9 +127,7 @@ def test_the_wait_counts_from_the_gateways_clock_so_that_a_cold_start_is_part_of
 
 
 def test_pictures_are_edited_by_id_by_value_and_with_a_mask(world: World, door: McpDoor) -> None:
-    opened = io.BytesIO()
-    Image.new("RGBA", (1024, 1024), (0, 0, 0, 0)).save(opened, "PNG")
-    mask = base64.b64encode(opened.getvalue()).decode()
+    mask = base64.b64encode(encoded(Image.new("RGBA", (1024, 1024), (0, 0, 0, 0)))).decode()
     with world.jobs.working():
         first = door.call("generate_image", **WISH).result["structuredContent"]["images"][0]["id"]
         ways: list[dict[str, Any]] = [

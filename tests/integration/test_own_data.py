@@ -9,11 +9,11 @@ import pytest
 
 from core import aws as functions
 from tests.support.moved_time import Clock
+from tests.support.pictures import picture
 from tests.support.world import World, aws
 from tests.support.world.mcp_server import McpDoor
 
 from .test_browser_tokens import SHOP, mint
-from .test_edits import picture
 
 METADATA = {"order": "17", "user.id[x]": "Zoë", "empty": ""}
 MARKER = "marker-4711"

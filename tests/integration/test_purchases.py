@@ -41,10 +41,9 @@ from tests.support.edits import (
     Outcome,
     Way,
     new_buyer,
-    overlay,
-    picture,
 )
 from tests.support.moved_time import Clock
+from tests.support.pictures import overlay, picture
 from tests.support.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
 from tests.support.world import World
 from tests.support.world.queues import queue_url

@@ -9,8 +9,8 @@ import boto3
 import pytest
 
 from cli import keys
-from tests.support.edits import picture
 from tests.support.moved_time import Clock
+from tests.support.pictures import picture
 from tests.support.world import World
 from tests.support.world.queues import queue_url
 

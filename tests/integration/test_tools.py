@@ -8,8 +8,8 @@ import boto3
 import pytest
 
 from cli import drops, keys
-from tests.support.edits import picture
 from tests.support.pages import Block, blocks
+from tests.support.pictures import picture
 from tests.support.world import World
 from tests.support.world.mcp_server import McpDoor
 

@@ -1,7 +1,6 @@
 """One edit, asked for at any entry point and with its images given in any way; what was answered, in one form."""
 
 import base64
-import io
 import itertools
 import json
 from collections.abc import Iterator
@@ -9,33 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import boto3
-from PIL import Image
 
 from cli import drops, keys
+from tests.support.pictures import picture
 from tests.support.tls_server import SERVER_ADDRESS, Server
 from tests.support.world import World
 from tests.support.world.http_api import Answer
 from tests.support.world.mcp_server import McpDoor
-
-SIZE = (64, 64)
-
-
-def picture(colour: Any = "teal", size: tuple[int, int] = SIZE) -> bytes:
-    """A PNG; another colour makes other bytes."""
-    return _png(Image.new("RGB", size, colour))
-
-
-def overlay(size: tuple[int, int] = SIZE) -> bytes:
-    """A PNG that can be a mask and a markup: a part of it is transparent."""
-    image = Image.new("RGBA", size, (0, 0, 0, 255))
-    image.paste((0, 0, 0, 0), (8, 8, 24, 24))
-    return _png(image)
-
-
-def _png(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
 
 
 @dataclass(frozen=True)
