@@ -18,6 +18,8 @@ from local.cloud import running_stack
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
 
+pytest_plugins = ["tests.support.chromium"]
+
 
 @dataclass(frozen=True)
 class Key:
