@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from core import __version__
-from interfaces.http_api.service import preflight
 from openapi.errors import ErrorCode, errors_of
 from openapi.examples import examples
 from openapi.operations import (
@@ -15,6 +14,7 @@ from openapi.operations import (
     PARAMETERS,
     PATH_PARAMETERS,
     ROUTERS,
+    UNDESCRIBED,
     Answer,
     Operation,
 )
@@ -34,6 +34,7 @@ _TAGS = {
     "Browser tokens": "A web page gets a token instead of a key: short-lived, for a few images, from its own origin.",
     "Models": "The values of `model`: what each model accepts, what it costs, and when it is shut down.",
     "Usage": "What a key spent, and what remains of its budgets.",
+    "Pages": "This description, the playground, and the JavaScript client for pages of your own.",
     "Service": "About the deployment itself.",
 }
 
@@ -96,7 +97,7 @@ def _paths(failures: "_Failures") -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for tag, router in ROUTERS.items():
         for (rule, methods, *_), handler in router._routes.items():
-            if handler is preflight:
+            if handler in UNDESCRIBED:
                 continue
             path = re.sub(r"<(\w+)>", r"{\1}", re.sub(r"\(\?!.*\$\)", "", rule))
             for method in methods:

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.images.model import ANSWER_FORMS
 from core.jobs.filters import STATUSES
-from interfaces.http_api import images, jobs, models, purchases, service, tokens, uploads, usage
+from interfaces.http_api import files, images, jobs, models, purchases, service, tokens, uploads, usage
 from openapi import errors
 from openapi.examples import IMAGE_ID, JOB_ID, MODEL, PROMPT, PROVIDER, TOKEN_ID, UPLOAD_ID
 from openapi.schemas import Schema, reference
@@ -19,8 +19,12 @@ ROUTERS = {
     "Browser tokens": tokens.routes,
     "Models": models.routes,
     "Usage": usage.routes,
+    "Pages": files.routes,
     "Service": service.routes,
 }
+
+# The answer to preflight requests, and what pages consist of.
+UNDESCRIBED = {service.preflight, files.docs_file, files.playground_file}
 
 
 @dataclass(frozen=True)
@@ -201,6 +205,7 @@ HEADERS: dict[str, Schema] = {
         "schema": {"type": "string", "enum": ["true", "false"]},
     },
     "Allow": {"description": "The methods that the path accepts.", "schema": {"type": "string"}},
+    "ETag": {"description": "The version of the file, for `If-None-Match`.", "schema": {"type": "string"}},
     "Cache-Control": {"description": "Who may cache the answer.", "schema": {"type": "string"}},
 }
 
@@ -222,6 +227,8 @@ _OF_UPLOAD = {name: {"upload_id": _ID} for name in ("retrieveUpload", "deleteUpl
 _OF_TOKEN = {name: {"token_id": _ID} for name in ("retrieveToken", "revokeToken")}
 _DONE = Answer("The images.", "ImagesResponse", "ImagesResponse", links=_OF_IMAGE)
 _NOT_YET = Answer("Not finished yet: the job to poll.", "Job", "QueuedJob", headers=_POLL, links=_OF_JOB)
+_CACHED = ("Cache-Control", "ETag")
+_ELSEWHERE = Answer("Redirects to the page.", media_type="text/plain", headers=("Location",))
 _FORM = {"multipart/form-data": reference("EditForm")}
 _EASEL = '"$EASEL_URL'
 _KEY = '-H "Authorization: Bearer $EASEL_KEY"'
@@ -427,18 +434,46 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
         curl=f"""curl {_EASEL}/health\"""",
         needs_key=False,
     ),
-    service.description: Operation(
+    files.description: Operation(
         id="openapi",
         summary="This description as OpenAPI",
-        answers={"200": Answer("An OpenAPI 3.1 document.", headers=("Cache-Control",))},
+        answers={"200": Answer("An OpenAPI 3.1 document.", headers=_CACHED)},
         curl=f"""curl {_EASEL}/openapi.json\"""",
         needs_key=False,
     ),
-    service.page: Operation(
+    files.root: Operation(
+        id="root",
+        summary="The base URL leads to this description",
+        answers={"302": _ELSEWHERE},
+        curl=f"""curl -L {_EASEL}/\"""",
+        needs_key=False,
+    ),
+    files.docs: Operation(
         id="docs",
         summary="This description as a page",
-        answers={"200": Answer("A page.", media_type="text/html", headers=("Cache-Control",))},
+        answers={"200": Answer("A page.", media_type="text/html", headers=_CACHED), "302": _ELSEWHERE},
         curl=f"""curl {_EASEL}/docs\"""",
+        needs_key=False,
+    ),
+    files.playground: Operation(
+        id="playground",
+        summary="The playground",
+        answers={"200": Answer("A page.", media_type="text/html", headers=_CACHED), "302": _ELSEWHERE},
+        curl=f"""curl -L {_EASEL}/playground\"""",
+        needs_key=False,
+    ),
+    files.client: Operation(
+        id="javascriptClient",
+        summary="The JavaScript client",
+        answers={"200": Answer("An ES module.", media_type="text/javascript", headers=_CACHED)},
+        curl=f"""curl {_EASEL}/easel.js" -o easel.js""",
+        needs_key=False,
+    ),
+    files.client_types: Operation(
+        id="javascriptClientTypes",
+        summary="The types of the JavaScript client",
+        answers={"200": Answer("Declarations for TypeScript.", media_type="text/plain", headers=_CACHED)},
+        curl=f"""curl {_EASEL}/easel.d.ts" -o easel.d.ts""",
         needs_key=False,
     ),
 }
