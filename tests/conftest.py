@@ -22,12 +22,7 @@ pytest_plugins = ["tests.support.chromium"]
 
 
 # Tests of these folders share one deployed stack, so that it is deployed and started cold once.
-_ONE_STACK = {
-    "tests/e2e": "e2e",
-    "tests/e2e/sdks": "clients",
-    "tests/clients": "clients",
-    "tests/browser": "clients",
-}
+_ONE_STACK = {"tests/e2e": "e2e", "tests/e2e/sdks": "clients", "tests/browser": "clients", "tests/clients": "clients"}
 
 
 @pytest.hookimpl(tryfirst=True)
