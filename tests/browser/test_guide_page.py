@@ -1,7 +1,6 @@
 """The server and the page of docs/web-front-ends.md, as they are printed there, with a visitor who clicks."""
 
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -19,26 +18,22 @@ from local.simulator_control import SimulatorControl
 from local.stack import Stack
 from tests.conftest import Key
 from tests.support.chromium import OpenPage
+from tests.support.pages import program_in
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
 
-GUIDE = (Path(__file__).parents[2] / "docs/web-front-ends.md").read_text()
+GUIDE = "web-front-ends.md"
 UNAVAILABLE = "No pictures can be drawn at the moment."
-
-
-def printed(language: str) -> str:
-    """The first block of that language in the guide."""
-    return str(re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)[0])
 
 
 @contextmanager
 def guide_site(folder: Path, stack: Stack, key: str) -> Iterator[str]:
     """The guide's server, on a free port; yields its origin."""
-    (folder / "page.html").write_text(printed("html"))
+    (folder / "page.html").write_text(program_in(GUIDE, "html", "page.html"))
     with httpx.Client(trust_env=False) as client:
         port = _free_port()
-        (folder / "server.py").write_text(printed("python").replace("8000", str(port)))
+        (folder / "server.py").write_text(program_in(GUIDE, "python", "server.py").replace("8000", str(port)))
         environment = os.environ | {"EASEL_URL": stack.api_url, "EASEL_KEY": key, "NO_PROXY": "*"}
         server = subprocess.Popen([sys.executable, "server.py"], cwd=folder, env=environment, stderr=subprocess.DEVNULL)
         origin = f"http://localhost:{port}"
