@@ -100,7 +100,7 @@ down: ## stop what `make up` started
 .PHONY: test test-fast test-clients test-campaigns test-all coverage faults check prices bench format
 # Two processes, each with its own stack, since end-to-end tests mostly wait. The order of the folders puts the longest
 # files first; pytest-xdist's own order, by number of tests, would run the longest last.
-LAYERS := tests/e2e tests/clients tests/contract tests/deployment tests/integration tests/unit
+LAYERS := tests/e2e tests/browser tests/clients tests/contract tests/deployment tests/integration tests/unit
 test: ## run every layer of tests except the campaigns and the nightly ones
 	$(call need,dev sam ministack checkov lambda openai-1 openai-2 litellm node-client client-programs mcp-programs)
 	@$(BIN)/pytest $(LAYERS) -m "not nightly" -n 2 --dist loadfile --no-loadscope-reorder

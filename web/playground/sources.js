@@ -1,0 +1,156 @@
+/**
+ * The pictures to edit: earlier ones by their id, files as uploads that begin at once. And the mask over the first.
+ *
+ * @typedef {{id?: string, url: string, name: string, progress?: number, error?: any, upload?: AbortController}} Source
+ */
+
+import { announce, byId, element } from "./dom.js"
+import { size } from "./format.js"
+import { paint } from "./mask.js"
+import { problem } from "./problems.js"
+
+const MAX_BYTES = 50 * 1024 * 1024
+
+export class Sources {
+  /** @type {Source[]} */
+  list = []
+  /** @type {import("./mask.js").Mask | null} */
+  mask = null
+
+  /**
+   * @param {import("./session.js").Session} session
+   * @param {() => void} onChange
+   */
+  constructor(session, onChange) {
+    this.session = session
+    this.onChange = onChange
+    byId("file").addEventListener("change", () => {
+      for (const file of byId("file").files) this.#add(file)
+      byId("file").value = ""
+    })
+    byId("paint").addEventListener("click", () => this.#paint())
+    byId("inputs").addEventListener("dragover", (/** @type {DragEvent} */ event) => event.preventDefault())
+    byId("inputs").addEventListener("drop", (/** @type {DragEvent} */ event) => {
+      event.preventDefault()
+      for (const file of event.dataTransfer?.files ?? []) this.#add(file)
+    })
+  }
+
+  /**
+   * Edit this earlier picture, and nothing else.
+   * @param {{id: string, url: string, prompt?: string | null}} picture
+   */
+  replace({ id, url, prompt }) {
+    for (const source of this.list) source.upload?.abort()
+    this.list = [{ id, url, name: prompt || id }]
+    this.mask = null
+    this.#changed()
+  }
+
+  /**
+   * Show what the model can take.
+   * @param {any} inputs `capabilities.inputs` of the model
+   */
+  limit(inputs) {
+    this.inputs = inputs
+    this.#draw()
+  }
+
+  /** The mask, if the model takes one. */
+  get usedMask() {
+    return this.inputs?.mask && this.list.length ? this.mask : null
+  }
+
+  /** @param {File} file */
+  async #add(file) {
+    /** @type {Source} */
+    const source = { url: URL.createObjectURL(file), name: file.name, progress: 0, upload: new AbortController() }
+    if (this.inputs?.max_count === 1) this.list.splice(0)
+    this.list.push(source)
+    this.#changed()
+    const refusal = this.#refuse(file)
+    try {
+      if (refusal) throw refusal
+      source.id = await this.session.client.upload(file, {
+        signal: source.upload?.signal,
+        onProgress: (/** @type {{loaded: number, total: number}} */ { loaded, total }) => {
+          source.progress = loaded / total
+          this.#draw()
+        },
+      })
+      announce(`${file.name} is uploaded.`)
+    } catch (error) {
+      source.error = error
+    }
+    this.#changed()
+  }
+
+  /** What the deployment would refuse only after the upload. */
+  #refuse(/** @type {File} */ file) {
+    const most = Math.min(MAX_BYTES, this.inputs?.max_bytes ?? MAX_BYTES)
+    return file.size > most ? { status: 400, code: "image_file_too_large", message: `${file.name} has ${size(file.size)}, and ${size(most)} are allowed.` } : null
+  }
+
+  /** @param {Source} source */
+  #remove(source) {
+    source.upload?.abort()
+    if (source === this.list[0]) this.mask = null
+    this.list = this.list.filter((each) => each !== source)
+    this.#changed()
+    byId("file").focus()
+  }
+
+  async #paint() {
+    const [first] = this.list
+    try {
+      const mask = await paint(first.url, this.mask?.operations ?? [])
+      if (mask) this.mask = mask
+      this.#changed()
+      byId("paint").focus()
+    } catch (error) {
+      byId("refusal").replaceChildren(problem(error))
+    }
+  }
+
+  #changed() {
+    this.#draw()
+    this.onChange()
+  }
+
+  #draw() {
+    const { inputs, list } = this
+    byId("sources").replaceChildren(...list.map((source, index) => this.#item(source, index)))
+    byId("paint").disabled = !inputs?.mask || !list.length || Boolean(list[0].error)
+    byId("paint").textContent = this.usedMask ? "Change the mask" : "Paint a mask"
+    byId("inputs-hint").textContent = this.#hint()
+  }
+
+  #hint() {
+    const { inputs, list } = this
+    if (!inputs) return ""
+    const roles = inputs.roles.map((/** @type {string} */ role, /** @type {number} */ index) => `${index + 1}: ${role}`).join("; ")
+    if (!list.length) return roles || `Upload a picture, or choose “Edit” beside one of yours.${inputs.mask_required ? " This tool needs a mask." : ""}`
+    if (list.length > inputs.max_count) return `This model takes ${inputs.max_count} at most.`
+    return roles || (this.usedMask ? "Only what you painted changes." : inputs.mask ? "Without a mask, the whole picture can change." : "This model takes no mask.")
+  }
+
+  /** @param {Source} source @param {number} index */
+  #item(source, index) {
+    const { name } = source
+    const mask = index === 0 && this.usedMask
+    const remove = element("button", { type: "button", className: "remove", "aria-label": `Remove ${name}` }, "×")
+    remove.addEventListener("click", () => this.#remove(source))
+    const picture = element("img", { alt: name, crossOrigin: "anonymous", src: source.url })
+    const uploading = !source.id && !source.error
+    return element(
+      "li",
+      {},
+      picture,
+      mask && mask.thumbnail,
+      remove,
+      uploading && element("progress", { max: 1, value: source.progress, "aria-label": `Upload of ${name}` }),
+      uploading && element("p", {}, source.progress === 1 ? "Almost there" : `${Math.round((source.progress ?? 0) * 100)} %`),
+      source.error && problem(source.error),
+    )
+  }
+}
