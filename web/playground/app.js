@@ -8,7 +8,7 @@ import { Card } from "./jobs.js"
 import { BASE_URL, Session } from "./session.js"
 import { Stage } from "./stage.js"
 
-const session = new Session(() => connect())
+const session = new Session((isNew) => (isNew ? connect() : showSpend()))
 const composer = new Composer(session, buy)
 const stage = new Stage(session, { onEdit: (/** @type {any} */ picture) => composer.edit(picture), onDelete: discard })
 const history = new History(session, open)
@@ -22,21 +22,19 @@ showNetwork()
 stage.welcome()
 composer.show([], "")
 if (session.connected) connect()
-else byId("connection").textContent = session.label
 
 /** Read what this key can use and has made. */
 async function connect() {
-  byId("connection").textContent = session.label
+  stage.welcome()
+  history.clear()
   try {
     const [models, preferred] = await Promise.all([session.client.models(), defaultModel()])
     composer.show(models.data, preferred)
   } catch (error) {
-    byId("connection").textContent = session.label
     return session.open(error)
   }
   await Promise.all([history.load(), showSpend()])
   if (!stage.picture && history.pictures.length) open(history.pictures[0], { focus: false })
-  else if (!stage.picture) stage.welcome()
   for (const job of history.jobs.filter(({ status }) => ["queued", "running"].includes(status))) resume(job)
 }
 
@@ -57,7 +55,11 @@ async function defaultModel() {
 async function buy(request) {
   const { client } = session
   const stop = new AbortController()
-  const card = new Card(request.prompt || request.body.model, () => cancel(client, card, stop), history.expected(request.body))
+  const card = new Card(
+    request.prompt || request.body.model,
+    () => cancel(client, card, stop),
+    history.expected(request.body),
+  )
   try {
     const body = await complete(request)
     const onProgress = (/** @type {any} */ now) => {
@@ -76,9 +78,20 @@ async function buy(request) {
 
 /** @param {any} result @param {any} job undefined if the answer came at once @param {any} request */
 function arrived(result, job, request) {
-  const known = { operation: request.operation, parameters: { ...request.body }, images: request.images, hasMask: Boolean(request.mask), mask: request.mask }
+  const known = {
+    operation: request.operation,
+    parameters: { ...request.body },
+    images: request.images,
+    hasMask: Boolean(request.mask),
+    mask: request.mask,
+  }
   delete known.parameters.metadata
-  const pictures = picturesOf(result, job, request.prompt).map((/** @type {any} */ picture) => ({ ...picture, request: known, before: request.before, metadata: request.body.metadata ?? {} }))
+  const pictures = picturesOf(result, job, request.prompt).map((/** @type {any} */ picture) => ({
+    ...picture,
+    request: known,
+    before: request.before,
+    metadata: request.body.metadata ?? {},
+  }))
   present(pictures, job)
 }
 
@@ -94,7 +107,17 @@ function present(pictures, job) {
 function picturesOf(result, job, prompt) {
   const { applied, cost, job_id } = result.easel
   const share = cost.actual_micro_usd === null ? null : Math.round(cost.actual_micro_usd / result.data.length)
-  const shared = { prompt, job, job_id, model: job?.model ?? applied.model, quality: result.quality ?? applied.quality, cost_micro_usd: share, created_at: job?.created_at ?? result.created, kept_until: job?.expires_at, metadata: job?.metadata ?? {} }
+  const shared = {
+    prompt,
+    job,
+    job_id,
+    model: job?.model ?? applied.model,
+    quality: result.quality ?? applied.quality,
+    cost_micro_usd: share,
+    created_at: job?.created_at ?? result.created,
+    kept_until: job?.expires_at,
+    metadata: job?.metadata ?? {},
+  }
   return result.data.map((/** @type {any} */ image) => ({ ...shared, ...image }))
 }
 
@@ -159,10 +182,7 @@ async function discard(picture) {
     announce("Deleted.")
     const [next] = history.pictures
     if (next) open(next)
-    else {
-      stage.picture = null
-      stage.welcome()
-    }
+    else stage.welcome()
   } catch (error) {
     stage.fail(error)
   }
@@ -173,10 +193,21 @@ async function showSpend() {
   try {
     const usage = await session.client.usage()
     const limited = usage.budgets.filter((/** @type {any} */ budget) => budget.left_micro_usd !== null)
-    const tightest = limited.sort((/** @type {any} */ a, /** @type {any} */ b) => a.left_micro_usd - b.left_micro_usd)[0]
+    const tightest = limited.sort(
+      (/** @type {any} */ a, /** @type {any} */ b) => a.left_micro_usd - b.left_micro_usd,
+    )[0]
     const period = { day: "today", month: "this month", total: "in total" }
-    byId("spend").replaceChildren(element("b", {}, dollars(usage.spent_micro_usd)), " spent this month",
-      ...(tightest ? [" · ", element("b", {}, dollars(tightest.left_micro_usd ?? 0)), ` left ${period[/** @type {"day"} */ (tightest.period)]}`] : []))
+    byId("spend").replaceChildren(
+      element("b", {}, dollars(usage.spent_micro_usd)),
+      " spent this month",
+      ...(tightest
+        ? [
+            " · ",
+            element("b", {}, dollars(tightest.left_micro_usd ?? 0)),
+            ` left ${period[/** @type {"day"} */ (tightest.period)]}`,
+          ]
+        : []),
+    )
     byId("spend").hidden = false
   } catch {
     byId("spend").hidden = true
@@ -185,5 +216,7 @@ async function showSpend() {
 
 function showNetwork() {
   byId("notice").hidden = navigator.onLine
-  byId("notice").textContent = navigator.onLine ? "" : "You are offline. Running jobs go on; the page catches up when the network is back."
+  byId("notice").textContent = navigator.onLine
+    ? ""
+    : "You are offline. Running jobs go on; the page catches up when the network is back."
 }

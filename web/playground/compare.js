@@ -7,7 +7,13 @@ import { element } from "./dom.js"
  * @param {string} after URL
  */
 export function comparison(before, after) {
-  const slider = element("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": "Before and after: where the seam is, in percent from the left" })
+  const slider = element("input", {
+    type: "range",
+    min: 0,
+    max: 100,
+    value: 50,
+    "aria-label": "Before and after: where the seam is, in percent from the left",
+  })
   const box = element(
     "div",
     { className: "compare" },

@@ -1,12 +1,12 @@
 /** The form: what can be asked for, what it costs, and the request that it makes. */
 
 import { byId, element } from "./dom.js"
-import { dollars } from "./format.js"
-import { problem, words } from "./problems.js"
+import { field, number, option } from "./fields.js"
+import { Price } from "./price.js"
+import { problem } from "./problems.js"
 import * as rules from "./rules.js"
 import { Sources } from "./sources.js"
 
-const QUOTE_AFTER_MILLISECONDS = 350
 const CUSTOM = "custom"
 /** What a first picture is made with: the price of a try. */
 const FIRST_CHOICE = /** @type {Record<string, string>} */ ({ quality: "low", size: "1024x1024" })
@@ -17,8 +17,7 @@ export class Composer {
   models = []
   #values = { ...FIRST_CHOICE }
   #options = /** @type {Record<string, any>} */ ({})
-  #quoting = 0
-  #timer = 0
+  price = new Price()
 
   /**
    * @param {import("./session.js").Session} session
@@ -82,7 +81,9 @@ export class Composer {
     const choices = rules.modelsFor(this.models, this.mode, byId("provider").value)
     const groups = Map.groupBy(choices, ({ model }) => model.owned_by)
     const made = [...groups].map(([provider, group]) => {
-      const options = group.map(({ model, reason }) => option(model.id, reason ? `${model.id} (${reason})` : model.id, Boolean(reason)))
+      const options = group.map(({ model, reason }) =>
+        option(model.id, reason ? `${model.id} (${reason})` : model.id, Boolean(reason)),
+      )
       return element("optgroup", { label: provider }, ...options)
     })
     byId("model").replaceChildren(...made)
@@ -95,7 +96,11 @@ export class Composer {
 
   #showSettings() {
     const { model, mode } = this
-    byId("model-hint").textContent = model ? lifecycle(model) : this.models.length ? "This provider has no model for this." : ""
+    byId("model-hint").textContent = model
+      ? lifecycle(model)
+      : this.models.length
+        ? "This provider has no model for this."
+        : ""
     byId("settings").replaceChildren()
     byId("more-settings").replaceChildren()
     if (model) {
@@ -117,13 +122,19 @@ export class Composer {
       ...all.filter((each) => !lacking.includes(each)).map(([name, label]) => this.#field(name, label)),
     )
     const names = lacking.map(([, label]) => label.toLowerCase()).join(", ")
-    if (names) byId("more-settings").append(element("p", { className: "hint broad" }, `${model.id} has no setting for: ${names}.`))
+    if (names)
+      byId("more-settings").append(
+        element("p", { className: "hint broad" }, `${model.id} has no setting for: ${names}.`),
+      )
   }
 
   #showPrompt(/** @type {any} */ model) {
     const { prompt } = model.capabilities
     byId("prompt").disabled = prompt === "unused"
-    byId("prompt-hint").textContent = { required: "", optional: "This model also works without one.", unused: "This tool needs no prompt." }[/** @type {string} */ (prompt)] ?? ""
+    byId("prompt-hint").textContent =
+      { required: "", optional: "This model also works without one.", unused: "This tool needs no prompt." }[
+        /** @type {string} */ (prompt)
+      ] ?? ""
   }
 
   /** A setting that the API has for every model. @param {string} name @param {string} label */
@@ -136,8 +147,17 @@ export class Composer {
       else if (name === "size") this.#refresh(control.id)
       else this.#requote()
     })
-    if (control.type === "number") control.addEventListener("input", () => { this.#values[name] = control.value; this.#requote() })
-    const custom = name === "size" && setting.enabled && this.#values.size === CUSTOM && this.model.capabilities.size.flexible && this.#customSize()
+    if (control.type === "number")
+      control.addEventListener("input", () => {
+        this.#values[name] = control.value
+        this.#requote()
+      })
+    const custom =
+      name === "size" &&
+      setting.enabled &&
+      this.#values.size === CUSTOM &&
+      this.model.capabilities.size.flexible &&
+      this.#customSize()
     return field(name, label, control, setting.reason, custom)
   }
 
@@ -164,8 +184,12 @@ export class Composer {
 
   #customSize() {
     const [width, height] = (this.#values.custom ??= "1280x1280").split("x")
-    const inputs = [["Width", width], ["Height", height]].map(([label, value]) =>
-      element("input", { type: "number", value, min: 1, step: 16, "aria-label": `${label} in pixels` }))
+    const inputs = [
+      ["Width", width],
+      ["Height", height],
+    ].map(([label, value]) =>
+      element("input", { type: "number", value, min: 1, step: 16, "aria-label": `${label} in pixels` }),
+    )
     for (const input of inputs)
       input.addEventListener("input", () => {
         this.#values.custom = inputs.map((each) => each.value).join("x")
@@ -178,13 +202,20 @@ export class Composer {
   #optionField(name, setting) {
     const control = setting.values
       ? element("select", {}, option("", "Default"), ...setting.values.map((value) => option(value, value)))
-      : setting.type === "text" ? element("input", { type: "text" }) : number(setting)
+      : setting.type === "text"
+        ? element("input", { type: "text" })
+        : number(setting)
     control.value = this.#options[name] ?? ""
     control.addEventListener("input", () => {
       this.#options[name] = control.value
       this.#requote()
     })
-    return field(`option-${name}`, rules.title(name) + (setting.required ? " (required)" : ""), control, setting.about ?? "")
+    return field(
+      `option-${name}`,
+      rules.title(name) + (setting.required ? " (required)" : ""),
+      control,
+      setting.about ?? "",
+    )
   }
 
   /** The request as the API takes it. Without a prompt, a quote is for any. */
@@ -192,7 +223,8 @@ export class Composer {
     const { model, mode } = this
     const prompt = byId("prompt").value
     const body = /** @type {Record<string, any>} */ ({ model: model.id })
-    if (model.capabilities.prompt !== "unused" && (prompt.trim() || model.capabilities.prompt === "required")) body.prompt = prompt.trim() ? prompt : "a picture"
+    if (model.capabilities.prompt !== "unused" && (prompt.trim() || model.capabilities.prompt === "required"))
+      body.prompt = prompt.trim() ? prompt : "a picture"
     for (const name of Object.keys({ ...rules.SETTINGS, ...rules.MORE_SETTINGS })) {
       const value = this.#value(name)
       if (value !== undefined) body[name] = value
@@ -202,7 +234,14 @@ export class Composer {
     if (mode === "generate") return { operation: "generation", body, prompt }
     const { list, usedMask } = this.sources
     if (list[0]?.id?.startsWith("img_")) body.metadata = { edited_from: list[0].id }
-    return { operation: "edit", body, prompt, images: list.map(({ id }) => id), mask: usedMask?.file ?? null, before: list[0]?.url }
+    return {
+      operation: "edit",
+      body,
+      prompt,
+      images: list.map(({ id }) => id),
+      mask: usedMask?.file ?? null,
+      before: list[0]?.url,
+    }
   }
 
   /** @param {string} name */
@@ -211,13 +250,16 @@ export class Composer {
     let value = this.#values[name]
     if (!setting.enabled || !value) return undefined
     if (!setting.values) return Number(value)
-    if (name === "size" && value === CUSTOM) return this.model.capabilities.size.flexible ? this.#values.custom : undefined
+    if (name === "size" && value === CUSTOM)
+      return this.model.capabilities.size.flexible ? this.#values.custom : undefined
     return setting.values.includes(value) && !rules.valueProblem(name, value, this.#values) ? value : undefined
   }
 
   #givenOptions() {
     const given = rules.optionsOf(this.model, this.mode).filter(([name]) => this.#options[name])
-    return Object.fromEntries(given.map(([name, { type }]) => [name, type === "text" ? this.#options[name] : Number(this.#options[name])]))
+    return Object.fromEntries(
+      given.map(([name, { type }]) => [name, type === "text" ? this.#options[name] : Number(this.#options[name])]),
+    )
   }
 
   /** Why the request cannot be sent; "" if it can. */
@@ -229,33 +271,22 @@ export class Composer {
       const wrong = rules.sizeProblem(model.capabilities.size, this.#values.custom)
       if (wrong) return wrong
     }
-    return rules.missing(model, mode, { prompt: byId("prompt").value, sources: sources.list, mask: sources.usedMask, options: this.#givenOptions() })
+    return rules.missing(model, mode, {
+      prompt: byId("prompt").value,
+      sources: sources.list,
+      mask: sources.usedMask,
+      options: this.#givenOptions(),
+    })
   }
 
+  /** Ask for the price again, now that something has changed. */
   #requote() {
-    clearTimeout(this.#timer)
-    byId("price").classList.add("stale")
     byId("refusal").replaceChildren()
-    this.#timer = setTimeout(() => this.#quote(), QUOTE_AFTER_MILLISECONDS)
-  }
-
-  async #quote() {
-    const number = ++this.#quoting
-    const show = (/** @type {any[]} */ ...content) => {
-      if (number !== this.#quoting) return
-      byId("price").classList.remove("stale")
-      byId("price").replaceChildren(...content)
-    }
-    const obstacle = this.#obstacle()
-    if (obstacle && obstacle !== "Write a prompt.") return show(obstacle)
-    try {
-      const request = this.#request()
-      const quote = await this.session.client.quote(await complete(request))
-      show(element("b", {}, `≈ ${dollars(quote.quote_micro_usd)}`), `  at most ${dollars(quote.upper_bound_micro_usd)}`, ...remarks(quote))
-    } catch (/** @type {any} */ error) {
-      const [title] = words(error)
-      show(`${title}${error.code ? `: ${error.message}` : ""}`)
-    }
+    this.price.change(async () => {
+      const obstacle = this.#obstacle()
+      if (obstacle && obstacle !== rules.NO_PROMPT) return obstacle
+      return this.session.client.quote(await complete(this.#request()))
+    })
   }
 
   /** @param {(request: any) => Promise<void>} onBuy */
@@ -265,7 +296,7 @@ export class Composer {
     const obstacle = this.#obstacle()
     if (obstacle) {
       byId("refusal").replaceChildren(element("p", { className: "problem" }, obstacle))
-      if (obstacle === "Write a prompt.") byId("prompt").focus()
+      if (obstacle === rules.NO_PROMPT) byId("prompt").focus()
       return
     }
     await onBuy(this.#request())
@@ -291,36 +322,8 @@ function dataURL(blob) {
   })
 }
 
-/** @param {any} quote */
-function remarks(quote) {
-  const left = quote.budget_left_micro_usd
-  const texts = quote.easel.warnings.map((/** @type {any} */ warning) => warning.message)
-  if (left !== null && left < quote.upper_bound_micro_usd) texts.unshift(`Only ${dollars(left)} of the budget is left, so this would be refused. Choose a lower quality or a smaller size.`)
-  else if (quote.upper_bound_micro_usd > 4 * quote.quote_micro_usd) texts.unshift("Name quality and size to narrow it.")
-  return texts.map((/** @type {string} */ text) => element("span", { className: "hint" }, element("br"), text))
-}
-
 /** @param {any} model */
 function lifecycle(model) {
   const { state, days_left, successor } = model.lifecycle
   return state === "retiring" ? `Ends in ${days_left} days.${successor ? ` Its successor is ${successor}.` : ""}` : ""
-}
-
-/** @param {rules.Setting} setting @param {string} [value] */
-function number(setting, value = "") {
-  const range = setting.enabled && setting.min !== undefined && setting.min !== null ? { min: setting.min, max: setting.max, placeholder: `${setting.min} to ${setting.max}` } : {}
-  return element("input", { type: "number", step: setting.type === "number" ? "any" : 1, disabled: !setting.enabled, value, ...range })
-}
-
-/** @param {string} value @param {string} label */
-function option(value, label, disabled = false) {
-  return element("option", { value, disabled }, label)
-}
-
-/** @param {string} name @param {string} label @param {any} control @param {string} hint @param {any} [extra] */
-function field(name, label, control, hint, extra) {
-  const id = `setting-${name}`
-  control.id = id
-  if (hint) control.setAttribute("aria-describedby", `${id}-hint`)
-  return element("div", { className: "field" }, element("label", { for: id }, label), control, extra, element("p", { className: "hint", id: `${id}-hint` }, hint))
 }

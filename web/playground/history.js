@@ -13,6 +13,8 @@ export class History {
   /** @type {any[]} */
   jobs = []
   #more = { pictures: false, jobs: false }
+  /** @type {WeakMap<any, HTMLElement>} kept, since a picture that is drawn anew is asked for anew */
+  #tiles = new WeakMap()
 
   /**
    * @param {import("./session.js").Session} session
@@ -22,23 +24,39 @@ export class History {
     this.session = session
     this.onOpen = onOpen
     byId("older").addEventListener("click", () => this.#older())
-    for (const input of document.querySelectorAll("input[name=view]")) input.addEventListener("change", () => this.draw())
+    for (const input of document.querySelectorAll("input[name=view]"))
+      input.addEventListener("change", () => this.draw())
   }
 
   get view() {
-    return /** @type {"pictures" | "jobs"} */ (/** @type {HTMLInputElement} */ (document.querySelector("input[name=view]:checked")).value)
+    return /** @type {"pictures" | "jobs"} */ (
+      /** @type {HTMLInputElement} */ (document.querySelector("input[name=view]:checked")).value
+    )
+  }
+
+  /** Forget what another key has made. */
+  clear() {
+    this.pictures = []
+    this.jobs = []
+    this.draw()
   }
 
   /** Read the first pages anew; a browser token may not, and keeps what was made in this visit. */
   async load() {
     try {
-      const [pictures, jobs] = await Promise.all([this.session.client.images({ limit: PAGE }), this.session.client.jobs({ limit: PAGE })])
+      const [pictures, jobs] = await Promise.all([
+        this.session.client.images({ limit: PAGE }),
+        this.session.client.jobs({ limit: PAGE }),
+      ])
       this.pictures = pictures.data
       this.jobs = jobs.data
       this.#more = { pictures: pictures.has_more, jobs: jobs.has_more }
       this.hint = ""
     } catch (/** @type {any} */ error) {
-      this.hint = error.code === "token_not_allowed" ? "A browser token cannot list what was made earlier. Pictures of this visit appear here." : words(error).join(". ")
+      this.hint =
+        error.code === "token_not_allowed"
+          ? "A browser token cannot list what was made earlier. Pictures of this visit appear here."
+          : words(error).join(". ")
     }
     this.draw()
   }
@@ -70,8 +88,11 @@ export class History {
 
   /** @param {string} id of the picture on the stage */
   mark(id) {
-    this.current = id
-    this.draw()
+    for (const picture of this.pictures)
+      this.#tiles
+        .get(picture)
+        ?.querySelector("button")
+        ?.setAttribute("aria-current", String(picture.id === id))
   }
 
   draw() {
@@ -81,7 +102,7 @@ export class History {
     byId("older").hidden = !this.#more[view]
     const empty = this[view].length ? "" : "Nothing yet."
     byId("history-hint").textContent = this.hint || (this.session.connected ? empty : "")
-    if (view === "pictures") byId("pictures").replaceChildren(...this.pictures.map((picture) => this.#tile(picture)))
+    if (view === "pictures") byId("pictures").replaceChildren(...this.pictures.map((picture) => this.#tileOf(picture)))
     else byId("job-list").replaceChildren(...(this.jobs.length ? [table(this.jobs)] : []))
   }
 
@@ -99,18 +120,41 @@ export class History {
   }
 
   /** @param {any} picture */
+  #tileOf(picture) {
+    const made = this.#tiles.get(picture) ?? this.#tile(picture)
+    this.#tiles.set(picture, made)
+    return made
+  }
+
+  /** @param {any} picture */
   #tile(picture) {
-    const button = element("button", { type: "button", "aria-current": String(picture.id === this.current) }, image(picture))
+    const button = element("button", { type: "button" }, image(picture))
     button.addEventListener("click", () => this.onOpen(picture))
-    const cost = picture.cost_micro_usd === null || picture.cost_micro_usd === undefined ? "" : dollars(picture.cost_micro_usd)
-    return element("li", {}, button, element("p", { "aria-hidden": "true" }, element("span", {}, picture.prompt || picture.model), element("span", {}, cost)))
+    const cost =
+      picture.cost_micro_usd === null || picture.cost_micro_usd === undefined ? "" : dollars(picture.cost_micro_usd)
+    return element(
+      "li",
+      {},
+      button,
+      element(
+        "p",
+        { "aria-hidden": "true" },
+        element("span", {}, picture.prompt || picture.model),
+        element("span", {}, cost),
+      ),
+    )
   }
 }
 
 /** @param {any[]} jobs */
 function table(jobs) {
   const heads = ["Created", "Status", "Model", "Prompt", "Cost", "Took"]
-  return element("table", {}, element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))), element("tbody", {}, ...jobs.map(row)))
+  return element(
+    "table",
+    {},
+    element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))),
+    element("tbody", {}, ...jobs.map(row)),
+  )
 }
 
 /** @param {any} job */

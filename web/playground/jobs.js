@@ -22,7 +22,14 @@ export class Card {
     this.bar = element("progress", { max: 1, "aria-label": "Expected progress" })
     this.cancelButton = element("button", { type: "button" }, "Cancel")
     this.cancelButton.addEventListener("click", onCancel)
-    this.box = element("article", { className: "job", "aria-label": what }, element("p", { className: "what", title: what }, what), this.cancelButton, this.bar, this.state)
+    this.box = element(
+      "article",
+      { className: "job", "aria-label": what },
+      element("p", { className: "what", title: what }, what),
+      this.cancelButton,
+      this.bar,
+      this.state,
+    )
     byId("jobs").prepend(this.box)
     this.box.scrollIntoView({ block: "nearest" })
   }
@@ -49,7 +56,10 @@ export class Card {
     const dismiss = element("button", { type: "button" }, "Dismiss")
     dismiss.addEventListener("click", () => this.box.remove())
     const again = onRetry ? element("button", { type: "button" }, "Try again") : null
-    again?.addEventListener("click", () => { this.box.remove(); onRetry?.() })
+    again?.addEventListener("click", () => {
+      this.box.remove()
+      onRetry?.()
+    })
     this.box.replaceChildren(this.box.firstChild, element("span"), problem(error, again, dismiss))
     announce(`Failed. ${this.box.querySelector("strong")?.textContent}.`)
   }
@@ -78,7 +88,8 @@ export class Card {
 
   /** @param {number} elapsed seconds */
   #status(elapsed) {
-    if (!this.job) return elapsed < 5 ? "Sending the request …" : `Waiting for the deployment, ${duration(elapsed)} so far.`
+    if (!this.job)
+      return elapsed < 5 ? "Sending the request …" : `Waiting for the deployment, ${duration(elapsed)} so far.`
     if (this.job.status === "queued") return queued(this.job.queue, elapsed)
     const usual = this.expected
     const late = usual && elapsed > 2 * usual + 5

@@ -17,12 +17,12 @@ const STEP = 0.02
 
 /**
  * Lets a person paint; null if they cancel. The file is a PNG of the picture's size, transparent where it changes.
- * @param {string} url of the picture
+ * @param {Blob | string} source the picture, or its URL
  * @param {Operation[]} operations of an earlier mask
  * @returns {Promise<Mask | null>}
  */
-export async function paint(url, operations) {
-  const picture = await load(url)
+export async function paint(source, operations) {
+  const picture = await load(source)
   const editor = new Editor(picture, operations)
   const dialog = byId("masking")
   dialog.showModal()
@@ -30,13 +30,17 @@ export async function paint(url, operations) {
   const wanted = await editor.finished
   dialog.close()
   if (!wanted || editor.isEmpty) return null
-  return { operations: editor.operations, file: await file(picture, editor.operations), thumbnail: thumbnail(picture, editor.operations) }
+  return {
+    operations: editor.operations,
+    file: await file(picture, editor.operations),
+    thumbnail: thumbnail(picture, editor.operations),
+  }
 }
 
 /** As it is stored: an EXIF orientation turns a photo only when it is shown, and a mask must fit the stored one. */
-async function load(/** @type {string} */ url) {
-  const response = await fetch(url)
-  return createImageBitmap(await response.blob(), { imageOrientation: "none" })
+async function load(/** @type {Blob | string} */ source) {
+  const blob = typeof source === "string" ? await (await fetch(source)).blob() : source
+  return createImageBitmap(blob, { imageOrientation: "none" })
 }
 
 class Editor {
@@ -78,7 +82,11 @@ class Editor {
     on(this.canvas, "pointerup", () => this.#end())
     on(this.canvas, "pointercancel", () => this.#end())
     on(this.canvas, "keydown", (/** @type {KeyboardEvent} */ event) => this.#press(event))
-    on(this.canvas, "blur", () => { this.#byKeyboard = false; this.#end(); this.#draw() })
+    on(this.canvas, "blur", () => {
+      this.#byKeyboard = false
+      this.#end()
+      this.#draw()
+    })
     on(byId("undo"), "click", () => this.#undo())
     on(byId("clear"), "click", () => this.#add({ kind: "clear" }, "Cleared."))
     on(byId("invert"), "click", () => this.#add({ kind: "invert" }, "Inverted."))
@@ -126,7 +134,10 @@ class Editor {
   /** @param {KeyboardEvent} event */
   #press(event) {
     const moves = /** @type {Record<string, [number, number]>} */ ({
-      ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP],
+      ArrowLeft: [-STEP, 0],
+      ArrowRight: [STEP, 0],
+      ArrowUp: [0, -STEP],
+      ArrowDown: [0, STEP],
     })
     const move = moves[event.key]
     if (move) this.#step(move)
@@ -138,7 +149,9 @@ class Editor {
     this.#byKeyboard = true
     this.#draw()
     const [x, y] = this.#brush.map((part) => Math.round(part * 100))
-    this.#say(`${this.#stroke ? "Painting" : "Brush"} at ${x} % from the left, ${y} % from the top, size ${byId("brush").value}.`)
+    this.#say(
+      `${this.#stroke ? "Painting" : "Brush"} at ${x} % from the left, ${y} % from the top, size ${byId("brush").value}.`,
+    )
   }
 
   /** @param {[number, number]} move */
@@ -187,9 +200,16 @@ class Editor {
 }
 
 /** A ring that is seen on light and on dark. */
-function drawBrush(/** @type {CanvasRenderingContext2D} */ context, /** @type {number[]} */ [x, y], /** @type {number} */ radius) {
+function drawBrush(
+  /** @type {CanvasRenderingContext2D} */ context,
+  /** @type {number[]} */ [x, y],
+  /** @type {number} */ radius,
+) {
   const { width, height } = context.canvas
-  for (const [color, line] of /** @type {[string, number][]} */ ([["#000", 5], ["#fff", 2]])) {
+  for (const [color, line] of /** @type {[string, number][]} */ ([
+    ["#000", 5],
+    ["#fff", 2],
+  ])) {
     context.beginPath()
     context.arc(x * width, y * height, Math.max(4, radius * Math.max(width, height)), 0, 2 * Math.PI)
     context.strokeStyle = color
@@ -212,7 +232,8 @@ function painted(width, height, operations) {
   for (const each of operations) {
     context.globalCompositeOperation = "source-over"
     if (each.kind === "clear") context.clearRect(0, 0, width, height)
-    else if (each.kind === "rectangle") context.fillRect(each.left * width, each.top * height, each.width * width, each.height * height)
+    else if (each.kind === "rectangle")
+      context.fillRect(each.left * width, each.top * height, each.width * width, each.height * height)
     else if (each.kind === "invert") {
       context.globalCompositeOperation = "source-out"
       context.fillRect(0, 0, width, height)

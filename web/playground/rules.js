@@ -8,7 +8,13 @@
  */
 
 /** The settings that every form shows, and those under "More settings". */
-export const SETTINGS = { size: "Size", quality: "Quality", background: "Background", output_format: "Format", n: "Pictures" }
+export const SETTINGS = {
+  size: "Size",
+  quality: "Quality",
+  background: "Background",
+  output_format: "Format",
+  n: "Pictures",
+}
 export const MORE_SETTINGS = {
   output_compression: "Compression",
   moderation: "Moderation",
@@ -18,6 +24,8 @@ export const MORE_SETTINGS = {
   input_fidelity: "Fidelity to the input",
   style: "Style",
 }
+/** What keeps nobody from knowing the price. */
+export const NO_PROMPT = "Write a prompt."
 /** Settings that go with certain formats only. */
 const WITH_FORMATS = { output_compression: ["jpeg", "webp"], frame_count: ["gif"], frame_duration_ms: ["gif"] }
 const USUAL_SIZES = ["1024x1024", "1536x1024", "1024x1536", "2048x2048", "2048x1152", "3840x2160", "2160x3840"]
@@ -137,7 +145,7 @@ export function missing(model, mode, { prompt, sources, mask, options }) {
     if (sources.some((source) => !source.id)) return "Wait until the upload is finished."
     if (capabilities.inputs.mask_required && !mask) return "Paint a mask: this tool needs one."
   }
-  if (capabilities.prompt === "required" && !prompt.trim()) return "Write a prompt."
+  if (capabilities.prompt === "required" && !prompt.trim()) return NO_PROMPT
   const lacking = optionsOf(model, mode).find(([name, option]) => option.required && !(name in options))
   return lacking ? `Fill in “${title(lacking[0])}”.` : ""
 }

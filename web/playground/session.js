@@ -5,13 +5,26 @@ import { byId } from "./dom.js"
 import { problem } from "./problems.js"
 
 /** What a new key or token can mend. */
-const REFUSALS = ["invalid_api_key", "invalid_token", "token_expired", "token_revoked", "token_not_active", "token_used_up"]
+const REFUSALS = [
+  "invalid_api_key",
+  "invalid_token",
+  "token_expired",
+  "token_revoked",
+  "token_not_active",
+  "token_used_up",
+]
 
 /** The deployment that serves this file, unless the page names another. */
 export const BASE_URL = (() => {
   const named = document.querySelector("meta[name=easel-api]")?.getAttribute("content")
   return (named || new URL("..", import.meta.url).href).replace(/\/+$/, "")
 })()
+
+/**
+ * Where an image always is, unlike its signed URL; here and not where `link` points, which can be the other base URL.
+ * @param {string} id
+ */
+export const permalink = (id) => `${BASE_URL}/i/${id}`
 
 export class Session {
   #credential = ""
@@ -22,11 +35,12 @@ export class Session {
   /** @type {Easel} */
   #client
 
-  /** @param {() => void} onConnect called when somebody has connected anew */
+  /** @param {(isNew: boolean) => void} onConnect called with whether it is not just a successor of what was refused */
   constructor(onConnect) {
     this.onConnect = onConnect
     this.#credential = handedOver()
     this.#client = this.#newClient()
+    this.#showState()
     byId("connect-form").addEventListener("submit", (/** @type {Event} */ event) => {
       event.preventDefault()
       this.#accept(byId("key").value.trim())
@@ -44,9 +58,8 @@ export class Session {
     return Boolean(this.#credential) && !this.#refusal
   }
 
-  /** What the button in the header says. */
-  get label() {
-    return this.connected ? `Connected · …${this.#credential.slice(-4)}` : "Connect"
+  #showState() {
+    byId("connection").textContent = this.connected ? `Key …${this.#credential.slice(-4)}` : "Connect"
   }
 
   /**
@@ -70,7 +83,8 @@ export class Session {
     byId("connect").close()
     if (asking) asking.resolve(credential)
     else this.#client = this.#newClient()
-    this.onConnect()
+    this.#showState()
+    this.onConnect(!asking)
   }
 
   #giveUp() {
@@ -97,6 +111,7 @@ export class Session {
     if ((response.status === 401 || response.status === 402) && used === this.#credential) {
       const { error } = await response.clone().json()
       if (REFUSALS.includes(error.code)) this.#refusal = error
+      this.#showState()
     }
     return response
   }

@@ -6,7 +6,19 @@
  */
 
 /** What OpenAI's Python client knows by name; the rest is sent as `extra_body`. */
-const OPENAI_NAMES = ["model", "prompt", "n", "size", "quality", "background", "output_format", "output_compression", "moderation", "style", "user"]
+const OPENAI_NAMES = [
+  "model",
+  "prompt",
+  "n",
+  "size",
+  "quality",
+  "background",
+  "output_format",
+  "output_compression",
+  "moderation",
+  "style",
+  "user",
+]
 
 /**
  * @param {Request} request
@@ -104,5 +116,7 @@ function literal(value) {
   if (typeof value === "boolean") return value ? "True" : "False"
   if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`
   if (typeof value !== "object") return JSON.stringify(value)
-  return `{${Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}: ${literal(each)}`).join(", ")}}`
+  return `{${Object.entries(value)
+    .map(([name, each]) => `${JSON.stringify(name)}: ${literal(each)}`)
+    .join(", ")}}`
 }

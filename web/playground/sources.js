@@ -1,13 +1,15 @@
 /**
  * The pictures to edit: earlier ones by their id, files as uploads that begin at once. And the mask over the first.
  *
- * @typedef {{id?: string, url: string, name: string, progress?: number, error?: any, upload?: AbortController}} Source
+ * @typedef {{id?: string, url: string, file?: File, name: string, progress?: number, error?: any, upload?: AbortController,
+ *           image?: any, bar?: any, share?: any}} Source the last three are its elements
  */
 
 import { announce, byId, element } from "./dom.js"
 import { size } from "./format.js"
 import { paint } from "./mask.js"
 import { problem } from "./problems.js"
+import { permalink } from "./session.js"
 
 const MAX_BYTES = 50 * 1024 * 1024
 
@@ -38,11 +40,11 @@ export class Sources {
 
   /**
    * Edit this earlier picture, and nothing else.
-   * @param {{id: string, url: string, prompt?: string | null}} picture
+   * @param {{id: string, prompt?: string | null}} picture
    */
-  replace({ id, url, prompt }) {
+  replace({ id, prompt }) {
     for (const source of this.list) source.upload?.abort()
-    this.list = [{ id, url, name: prompt || id }]
+    this.list = [{ id, url: permalink(id), name: prompt || id }]
     this.mask = null
     this.#changed()
   }
@@ -64,7 +66,7 @@ export class Sources {
   /** @param {File} file */
   async #add(file) {
     /** @type {Source} */
-    const source = { url: URL.createObjectURL(file), name: file.name, progress: 0, upload: new AbortController() }
+    const source = { url: URL.createObjectURL(file), file, name: file.name, progress: 0, upload: new AbortController() }
     if (this.inputs?.max_count === 1) this.list.splice(0)
     this.list.push(source)
     this.#changed()
@@ -75,7 +77,7 @@ export class Sources {
         signal: source.upload?.signal,
         onProgress: (/** @type {{loaded: number, total: number}} */ { loaded, total }) => {
           source.progress = loaded / total
-          this.#draw()
+          showProgress(source)
         },
       })
       announce(`${file.name} is uploaded.`)
@@ -88,7 +90,13 @@ export class Sources {
   /** What the deployment would refuse only after the upload. */
   #refuse(/** @type {File} */ file) {
     const most = Math.min(MAX_BYTES, this.inputs?.max_bytes ?? MAX_BYTES)
-    return file.size > most ? { status: 400, code: "image_file_too_large", message: `${file.name} has ${size(file.size)}, and ${size(most)} are allowed.` } : null
+    return file.size > most
+      ? {
+          status: 400,
+          code: "image_file_too_large",
+          message: `${file.name} has ${size(file.size)}, and ${size(most)} are allowed.`,
+        }
+      : null
   }
 
   /** @param {Source} source */
@@ -103,7 +111,7 @@ export class Sources {
   async #paint() {
     const [first] = this.list
     try {
-      const mask = await paint(first.url, this.mask?.operations ?? [])
+      const mask = await paint(first.file ?? first.url, this.mask?.operations ?? [])
       if (mask) this.mask = mask
       this.#changed()
       byId("paint").focus()
@@ -128,10 +136,23 @@ export class Sources {
   #hint() {
     const { inputs, list } = this
     if (!inputs) return ""
-    const roles = inputs.roles.map((/** @type {string} */ role, /** @type {number} */ index) => `${index + 1}: ${role}`).join("; ")
-    if (!list.length) return roles || `Upload a picture, or choose “Edit” beside one of yours.${inputs.mask_required ? " This tool needs a mask." : ""}`
+    const roles = inputs.roles
+      .map((/** @type {string} */ role, /** @type {number} */ index) => `${index + 1}: ${role}`)
+      .join("; ")
+    if (!list.length)
+      return (
+        roles ||
+        `Upload a picture, or choose “Edit” beside one of yours.${inputs.mask_required ? " This tool needs a mask." : ""}`
+      )
     if (list.length > inputs.max_count) return `This model takes ${inputs.max_count} at most.`
-    return roles || (this.usedMask ? "Only what you painted changes." : inputs.mask ? "Without a mask, the whole picture can change." : "This model takes no mask.")
+    return (
+      roles ||
+      (this.usedMask
+        ? "Only what you painted changes."
+        : inputs.mask
+          ? "Without a mask, the whole picture can change."
+          : "This model takes no mask.")
+    )
   }
 
   /** @param {Source} source @param {number} index */
@@ -140,17 +161,16 @@ export class Sources {
     const mask = index === 0 && this.usedMask
     const remove = element("button", { type: "button", className: "remove", "aria-label": `Remove ${name}` }, "×")
     remove.addEventListener("click", () => this.#remove(source))
-    const picture = element("img", { alt: name, crossOrigin: "anonymous", src: source.url })
-    const uploading = !source.id && !source.error
-    return element(
-      "li",
-      {},
-      picture,
-      mask && mask.thumbnail,
-      remove,
-      uploading && element("progress", { max: 1, value: source.progress, "aria-label": `Upload of ${name}` }),
-      uploading && element("p", {}, source.progress === 1 ? "Almost there" : `${Math.round((source.progress ?? 0) * 100)} %`),
-      source.error && problem(source.error),
-    )
+    source.image ??= element("img", { alt: name, crossOrigin: "anonymous", src: source.url })
+    source.bar ??= element("progress", { max: 1, value: 0, "aria-label": `Upload of ${name}` })
+    source.share ??= element("p", {}, "0 %")
+    const below = source.error ? [problem(source.error)] : source.id ? [] : [source.bar, source.share]
+    return element("li", {}, source.image, mask && mask.thumbnail, remove, ...below)
   }
+}
+
+/** @param {Source} source */
+function showProgress({ progress = 0, bar, share }) {
+  if (bar) bar.value = progress
+  if (share) share.textContent = progress === 1 ? "Almost there" : `${Math.round(progress * 100)} %`
 }

@@ -4,10 +4,14 @@ import { announce, byId, element } from "./dom.js"
 import { comparison } from "./compare.js"
 import { dollars, duration, moment, size } from "./format.js"
 import { problem } from "./problems.js"
-import { BASE_URL } from "./session.js"
+import { BASE_URL, permalink } from "./session.js"
 import * as snippets from "./snippets.js"
 
-const LANGUAGES = /** @type {const} */ ([["curl", snippets.curl], ["Python", snippets.python], ["JavaScript", snippets.javascript]])
+const LANGUAGES = /** @type {const} */ ([
+  ["curl", snippets.curl],
+  ["Python", snippets.python],
+  ["JavaScript", snippets.javascript],
+])
 
 export class Stage {
   /** @type {any} */
@@ -26,6 +30,7 @@ export class Stage {
 
   /** Before the first picture. */
   welcome() {
+    this.picture = null
     const connect = element("button", { type: "button", className: "primary" }, "Connect with a key")
     connect.addEventListener("click", () => this.session.open())
     const { connected } = this.session
@@ -34,7 +39,13 @@ export class Stage {
         "div",
         { className: "welcome" },
         element("h2", {}, connected ? "Your first picture goes here" : "Make pictures, and see what they cost"),
-        element("p", {}, connected ? "Write what you would like to see. The price is shown before you buy; the code to do the same from your program comes with the picture." : "The playground calls this deployment as your own program would, with your key. The key stays in the memory of this tab."),
+        element(
+          "p",
+          {},
+          connected
+            ? "Write what you would like to see. The price is shown before you buy; the code to do the same from your program comes with the picture."
+            : "The playground calls this deployment as your own program would, with your key. The key stays in the memory of this tab.",
+        ),
         !connected && connect,
       ),
     )
@@ -55,7 +66,7 @@ export class Stage {
     if (picture.job || !this.session.connected) return
     try {
       picture.job = await this.session.client.job(picture.job_id)
-      if (this.picture === picture) this.#draw()
+      if (this.picture === picture) this.#describe()
     } catch {
       // The picture is shown all the same, with what its entry says.
     }
@@ -64,22 +75,30 @@ export class Stage {
   #draw() {
     const { picture } = this
     const shown = this.#comparing ? comparison(before(picture), picture.url) : image(picture)
+    this.beside = element("div", { className: "facts" })
+    this.below = element("section", { className: "code", "aria-label": "The code behind it" })
     byId("stage").replaceChildren(
-      element("div", { className: "picture" }, element("div", { className: "canvas" }, shown), this.#facts(picture)),
-      this.#code(picture),
+      element("div", { className: "picture" }, element("div", { className: "canvas" }, shown), this.beside),
+      this.below,
     )
+    this.#describe()
+  }
+
+  /** All but the picture itself. */
+  #describe() {
+    this.beside.replaceChildren(...this.#facts(this.picture))
+    this.below.replaceChildren(...this.#code(this.picture))
   }
 
   /** @param {any} picture */
   #facts(picture) {
     const prompt = picture.job?.prompt ?? picture.prompt
-    return element(
-      "div",
-      { className: "facts" },
+    const rows = facts(picture).flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])
+    return [
       element("p", { className: "prompt" }, prompt || "No prompt"),
       this.#buttons(picture),
-      element("dl", {}, ...facts(picture).flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])),
-    )
+      element("dl", {}, ...rows),
+    ]
   }
 
   /** @param {any} picture */
@@ -111,32 +130,48 @@ export class Stage {
     if (button.dataset.asked) return this.actions.onDelete(this.picture)
     button.dataset.asked = "yes"
     button.textContent = "Delete for good?"
-    button.addEventListener("blur", () => { delete button.dataset.asked; button.textContent = "Delete" }, { once: true })
+    button.addEventListener(
+      "blur",
+      () => {
+        delete button.dataset.asked
+        button.textContent = "Delete"
+      },
+      { once: true },
+    )
   }
 
   /** @param {any} picture */
   #code(picture) {
     const request = picture.request ?? asked(picture)
     const made = LANGUAGES.find(([name]) => name === this.language)?.[1](request, BASE_URL) ?? ""
-    const text = element("code", {}, made)
     const tabs = LANGUAGES.map(([name]) => {
       const input = element("input", { type: "radio", name: "language", value: name, checked: name === this.language })
       input.addEventListener("change", () => {
         this.language = name
-        this.#draw()
+        this.#describe()
         byId("stage").querySelector(`input[value="${name}"]`)?.focus()
       })
       return element("label", {}, input, element("span", {}, name))
     })
     const copyButton = element("button", { type: "button" }, "Copy code")
     copyButton.addEventListener("click", () => copy(made, copyButton))
-    const mask = request.mask && element("a", { className: "button", href: URL.createObjectURL(request.mask), download: "mask.png" }, "Save mask.png")
-    return element(
-      "section",
-      { className: "code", "aria-label": "The code behind it" },
-      element("div", { className: "row" }, element("fieldset", { className: "modes small" }, element("legend", { className: "for-ears" }, "Language"), ...tabs), element("span", { className: "row" }, mask, copyButton)),
-      element("pre", { tabIndex: 0, role: "region", "aria-label": "Code" }, text),
-    )
+    const mask =
+      request.mask &&
+      element(
+        "a",
+        { className: "button", href: URL.createObjectURL(request.mask), download: "mask.png" },
+        "Save mask.png",
+      )
+    const legend = element("legend", { className: "for-ears" }, "Language")
+    return [
+      element(
+        "div",
+        { className: "row" },
+        element("fieldset", { className: "modes small" }, legend, ...tabs),
+        element("span", { className: "row" }, mask, copyButton),
+      ),
+      element("pre", { tabIndex: 0, role: "region", "aria-label": "Code" }, element("code", {}, made)),
+    ]
   }
 
   /** @param {any} error */
@@ -147,8 +182,20 @@ export class Stage {
 
 /** A picture, again by its permalink if its signed URL has expired. @param {any} picture */
 export function image(picture) {
-  const made = element("img", { alt: picture.prompt || "A picture without a prompt", crossOrigin: "anonymous", width: picture.width, height: picture.height, decoding: "async" })
-  made.addEventListener("error", () => { made.src = picture.link }, { once: true })
+  const made = element("img", {
+    alt: picture.prompt || "A picture without a prompt",
+    crossOrigin: "anonymous",
+    width: picture.width,
+    height: picture.height,
+    decoding: "async",
+  })
+  made.addEventListener(
+    "error",
+    () => {
+      made.src = permalink(picture.id)
+    },
+    { once: true },
+  )
   made.src = picture.url
   return made
 }
@@ -156,7 +203,7 @@ export function image(picture) {
 /** What it was made from, if that is known. @param {any} picture */
 function before(picture) {
   const source = picture.metadata?.edited_from
-  return picture.before ?? (source ? `${BASE_URL}/i/${source}` : null)
+  return picture.before ?? (source ? permalink(source) : null)
 }
 
 /** @param {any} picture @returns {[string, string][]} */
@@ -165,7 +212,10 @@ function facts(picture) {
   const took = job?.finished_at && job.started_at ? job.finished_at - job.started_at : null
   const notes = Object.entries(picture.metadata ?? {}).filter(([name]) => name !== "edited_from")
   return /** @type {[string, string | null][]} */ ([
-    ["Cost", picture.cost_micro_usd === null || picture.cost_micro_usd === undefined ? null : dollars(picture.cost_micro_usd)],
+    [
+      "Cost",
+      picture.cost_micro_usd === null || picture.cost_micro_usd === undefined ? null : dollars(picture.cost_micro_usd),
+    ],
     ["Model", picture.model],
     ["Quality", picture.quality],
     ["Pixels", `${picture.width} × ${picture.height}`],
@@ -197,5 +247,7 @@ async function copy(text, button) {
   } catch {
     button.textContent = "The browser does not allow it"
   }
-  setTimeout(() => { button.textContent = label }, 2000)
+  setTimeout(() => {
+    button.textContent = label
+  }, 2000)
 }

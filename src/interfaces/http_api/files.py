@@ -57,7 +57,7 @@ def docs() -> Response[str]:
     """The description of this API, as a page that can be searched, and where each call can be tried."""
     if Call(routes.current_event).sent_path.endswith("/"):
         return redirect("../docs")
-    return _page("docs")
+    return _page("docs", "style-src-attr 'unsafe-inline'; ")
 
 
 @routes.get("/docs/<file>")
@@ -92,12 +92,12 @@ def client_types() -> Response[str]:
     return _answer("easel.d.ts")
 
 
-def _page(folder: str) -> Response[str]:
+def _page(folder: str, also_allowed: str = "") -> Response[str]:
     """The page of a folder. It can load and call only this deployment and its bucket."""
     bucket = services().image_links.origin
     policy = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; "
-        f"img-src 'self' data: blob: {bucket}; connect-src 'self' {bucket}; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; "
+        f"{also_allowed}img-src 'self' data: blob: {bucket}; connect-src 'self' {bucket}; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     response = _answer(f"{folder}/index.html")
