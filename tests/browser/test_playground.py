@@ -277,7 +277,7 @@ def test_the_history_has_prompts_costs_and_notes_and_a_picture_can_be_deleted(
     page.locator("#pictures").get_by_role("button", name="an otter").click()
     for text in ("an otter", "no. 0", "gpt-image-2", "$0.00"):
         expect(page.locator("#stage .facts")).to_contain_text(text)
-    assert '"model":"gpt-image-2"' in page.locator("#stage pre").inner_text()
+    assert '"model": "gpt-image-2"' in page.locator("#stage pre").inner_text()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
     assert re.fullmatch(r"img_\w{32}\.png", download.value.suggested_filename)

@@ -94,7 +94,7 @@ export class Card {
     const usual = this.expected
     const late = usual && elapsed > 2 * usual + 5
     const hint = late ? " Longer than usual; nothing is lost, and the picture will also appear in the history." : ""
-    return `Making the picture, ${duration(elapsed)}${usual ? ` of about ${duration(usual)}` : ""}.${hint}`
+    return `Making the picture, ${duration(elapsed)} so far${usual ? `; usually about ${duration(usual)}` : ""}.${hint}`
   }
 }
 

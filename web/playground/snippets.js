@@ -27,7 +27,7 @@ const OPENAI_NAMES = [
 export function curl({ operation, parameters, images = [], hasMask }, baseURL) {
   const start = (/** @type {string} */ path) => `curl -sS ${baseURL}${path} \\\n  -H "Authorization: Bearer $EASEL_KEY"`
   if (operation === "generation")
-    return `${start("/images/generations")} \\\n  -H "Content-Type: application/json" \\\n  -d ${quoted(JSON.stringify(parameters))}`
+    return `${start("/images/generations")} \\\n  -H "Content-Type: application/json" \\\n  -d ${quoted(JSON.stringify(parameters, null, 2).replaceAll("\n", "\n  "))}`
   const fields = formFields({ parameters, images }).map(([name, value]) => `-F ${quoted(`${name}=${value}`)}`)
   return [start("/images/edits"), ...fields, ...(hasMask ? ["-F mask=@mask.png"] : [])].join(" \\\n  ")
 }

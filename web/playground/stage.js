@@ -103,8 +103,8 @@ export class Stage {
 
   /** @param {any} picture */
   #buttons(picture) {
-    const button = (/** @type {string} */ label, /** @type {(button: any) => any} */ act) => {
-      const made = element("button", { type: "button" }, label)
+    const button = (/** @type {string} */ label, /** @type {(button: any) => any} */ act, className = "") => {
+      const made = element("button", { type: "button", className }, label)
       made.addEventListener("click", () => act(made))
       return made
     }
@@ -121,7 +121,7 @@ export class Stage {
       button("Edit", () => this.actions.onEdit(picture)),
       before(picture) && compare,
       button("Copy link", (made) => copy(picture.link, made)),
-      button("Delete", (made) => this.#confirmDelete(made)),
+      button("Delete", (made) => this.#confirmDelete(made), "quiet"),
     )
   }
 
