@@ -8,6 +8,7 @@ schemas       JSON schemas of what is sent and answered
 errors        every error code, as docs/http-api.md has them
 examples      sample answers, built by the code that answers
 operations    what the code does not say about its routes: their parameters, statuses and samples
+samples       the same calls in curl, Python and JavaScript
 description   the OpenAPI document
 typescript    the types of the JavaScript client, of client.d.ts and the schemas
 changes       what breaks clients of the last release

@@ -18,6 +18,7 @@ from openapi.operations import (
     Answer,
     Operation,
 )
+from openapi.samples import SampleCall, samples
 from openapi.schemas import Schema, reference, schemas
 
 _ABOUT = """\
@@ -127,8 +128,20 @@ def _operation(tag: str, path: str, method: str, handler: Callable[..., Any], fa
     if not of.needs_key:
         described["security"] = []
     if not head:
-        described["x-codeSamples"] = [{"lang": "Shell", "label": "curl", "source": of.curl}]
+        described["x-codeSamples"] = samples(_sample_call(method, path, of))
     return described
+
+
+def _sample_call(method: str, path: str, of: Operation) -> SampleCall:
+    values = {name: PATH_PARAMETERS[name]["examples"][0] for name in _names(path)}
+    return SampleCall(
+        method=method,
+        path=path.format(**values) + (f"?{of.query}" if of.query else ""),
+        needs_key=of.needs_key,
+        body=None if of.form else of.example,
+        form=of.form,
+        saved_as=of.saved_as,
+    )
 
 
 def _names(path: str) -> list[str]:

@@ -45,13 +45,18 @@ class Script:
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self._replies: dict[str, list[Reply]] = defaultdict(list)
+        self._otherwise: list[Reply] = []
 
     def on(self, route: str, *replies: Reply) -> None:
         self._replies[route] = list(replies)
 
+    def otherwise(self, reply: Reply) -> None:
+        """Answer every other route with it."""
+        self._otherwise = [reply]
+
     def next(self, request: Request) -> Reply:
         self.requests.append(request)
-        replies = self._replies[request.route]
+        replies = self._replies[request.route] or self._otherwise
         assert replies, f"unexpected: {request.route}"
         return replies.pop(0) if len(replies) > 1 else replies[0]
 

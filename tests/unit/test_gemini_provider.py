@@ -4,6 +4,7 @@ import base64
 import json
 import logging
 from datetime import date
+from itertools import repeat
 from typing import Any
 
 import httpx
@@ -25,7 +26,7 @@ from core.providers import (
     connect,
 )
 from core.settings import SettingsError
-from tests.support.purchases import PIXEL, given, meaning, outcome_of, wish
+from tests.support.purchases import BROKEN_CONNECTIONS, PIXEL, given, meaning, outcome_of, wish
 from tests.support.world import aws
 
 API = "https://gemini.test/v1beta"
@@ -353,11 +354,7 @@ def test_another_provider_is_asked_only_if_this_one_sells_nothing_to_anybody(
         (httpx.Response(200, json=[]), InDoubt, None, None),
         (answer({"inlineData": {"mimeType": "image/jpeg", "data": "%%%"}}), InDoubt, None, None),
         (answer({"inlineData": {"mimeType": "image/jpeg"}}, "not a part"), Refused, "provider_result_empty", False),  # type: ignore[arg-type] # what it must never be
-        (httpx.ConnectError("refused"), NotBought, "provider_unreachable", False),
-        (httpx.ConnectTimeout("slow"), NotBought, "provider_unreachable", False),
-        (httpx.ReadTimeout("slow"), InDoubt, None, None),
-        (httpx.WriteError("cut"), InDoubt, None, None),
-        (httpx.RemoteProtocolError("cut"), InDoubt, None, None),
+        *BROKEN_CONNECTIONS,
     ],
 )
 @respx.mock
@@ -368,10 +365,7 @@ def test_every_answer_has_its_meaning_for_the_money(
     code: str | None,
     charged: bool | None,
 ) -> None:
-    if isinstance(reply, httpx.Response):
-        respx.post(CALL).mock(return_value=reply)
-    else:
-        respx.post(CALL).mock(side_effect=reply)
+    respx.post(CALL).mock(side_effect=repeat(reply))
     assert meaning(outcome_of(shop(http), wish(MODEL))) == (outcome, code, charged)
 
 
@@ -469,10 +463,10 @@ def test_its_address_is_https(http: httpx.Client, url: str) -> None:
 
 
 @respx.mock
-def test_shutdown_dates_are_those_of_the_list_of_models(http: httpx.Client) -> None:
+def test_models_and_their_shutdown_dates_are_those_of_the_list(http: httpx.Client) -> None:
     stays, goes = {"name": "models/stays"}, {"modelStatus": {"retirementTime": "2027-03-15T00:00:00Z"}}
     respx.get(f"{API}/models").respond(json={"models": [stays, {"name": "models/goes", **goes}]})
-    assert shop(http).shutdown_dates() == {"goes": date(2027, 3, 15)}
+    assert shop(http).models() == {"stays": None, "goes": date(2027, 3, 15)}
     assert respx.calls.last.request.headers["x-goog-api-key"] == "AIza-simulated"
     assert "AIza" not in str(respx.calls.last.request.url)
 
@@ -492,7 +486,7 @@ def test_shutdown_dates_are_those_of_the_list_of_models(http: httpx.Client) -> N
 def test_a_list_that_cannot_be_read_is_said_to_be(http: httpx.Client, reply: httpx.Response) -> None:
     respx.get(f"{API}/models").mock(return_value=reply)
     with pytest.raises(ListUnavailable):
-        shop(http).shutdown_dates()
+        shop(http).models()
 
 
 def test_every_size_of_the_catalog_has_one_ratio_and_scale() -> None:

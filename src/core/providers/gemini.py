@@ -18,8 +18,6 @@ from core.pricing import ProviderReport, Usage
 from core.providers import (
     InDoubt,
     InputFile,
-    ListUnavailable,
-    NotBought,
     Order,
     ProviderResult,
     ProviderSettings,
@@ -32,6 +30,7 @@ from core.providers.http import (
     KeyRefused,
     cut_off_at,
     error_document,
+    list_errors_named,
     timeouts,
     transport_errors_named,
     usable_base_url,
@@ -109,9 +108,9 @@ class GeminiProvider:
         content = json.dumps(_content(order), separators=(",", ":")).encode()
         return with_key(self._key, lambda key: self._post(order, content, key, until))
 
-    def shutdown_dates(self) -> dict[str, date]:
-        """GET /models, whose rows may have a `retirementTime`. See ImageProvider.shutdown_dates."""
-        try:
+    def models(self) -> dict[str, date | None]:
+        """GET /models, whose rows may have a `retirementTime`. See ImageProvider.models."""
+        with list_errors_named():
             answer = self._http.get(
                 f"{self._settings.base_url}/models",
                 params={"pageSize": _MODELS_PER_PAGE},
@@ -122,11 +121,7 @@ class GeminiProvider:
             ends = {
                 row["name"].removeprefix("models/"): row.get("modelStatus", {}).get("retirementTime") for row in rows
             }
-            return {name: datetime.fromisoformat(end).date() for name, end in ends.items() if end}
-        except (NotBought, Refused) as error:
-            raise ListUnavailable(error.problem.code) from error
-        except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ListUnavailable(type(error).__name__) from error
+            return {name: datetime.fromisoformat(end).date() if end else None for name, end in ends.items()}
 
     def _post(self, order: Order, content: bytes, key: str, until: float) -> ProviderResult:
         call = self._http.stream(
