@@ -40,7 +40,7 @@ EVERYTHING_STORED = """async () => [
 def playground(stack: Stack, simulator: SimulatorControl, open_page: OpenPage) -> OpenPlayground:
     """Opens the playground with a key or token; it may call its deployment and the bucket, and nothing else."""
 
-    def open_it(credential: str = "", base_url: str = f"{stack.api_url}/playground/", **options: Any) -> "Page":
+    def open_it(credential: str = "", base_url: str = f"{stack.api_url}/playground", **options: Any) -> "Page":
         url = f"{base_url}#key={credential}" if credential else base_url
         page = open_page(url, allowed=[stack.api_url, stack.aws_endpoint_url], **options)
         if credential:
@@ -187,7 +187,7 @@ def test_a_token_that_ended_is_replaced_without_losing_the_picture(
     expect(page.locator("#history-hint")).to_contain_text("cannot list")
     generate(page, "an otter")
     if reason == "expired":
-        page = playground(base_url=f"{stack.api_url}/playground/")
+        page = playground(base_url=f"{stack.api_url}/playground")
         connect(page, forged(stack, token, exp=int(time.time()) - 60))
     else:
         page.locator("#buy").click()
