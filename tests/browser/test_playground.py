@@ -152,11 +152,13 @@ def test_a_file_of_20_mb_is_uploaded_with_progress_and_edited_by_a_tool(
     expect(page.locator("#inputs")).to_contain_text("HEIC has to be converted")
 
 
-def test_a_tool_takes_its_own_options(playground: OpenPlayground, make_key: MakeKey) -> None:
+def test_a_tool_takes_its_own_options_and_inputs(playground: OpenPlayground, make_key: MakeKey) -> None:
     page = playground(make_key().key)
     generate(page, "a tree")
     page.get_by_role("radio", name="Tools").check()
-    page.get_by_role("button", name="Edit", exact=True).first.click()
+    page.get_by_label("Model").select_option("stable-style-transfer")
+    page.get_by_role("button", name="Add the shown picture").click()
+    expect(page.locator("#price")).to_contain_text("Add 2 pictures.")
     page.get_by_label("Model").select_option("stable-outpaint")
     page.get_by_text("More settings").click()
     page.get_by_label("Left").first.fill("128")
@@ -316,6 +318,7 @@ def test_people_with_a_keyboard_a_screen_reader_or_a_phone_can_use_it(
     page.get_by_text("More settings").click()
     generate(page, "an otter")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.get_by_role("radio", name="Jobs").check()
     assert_accessible(page)
     page.get_by_role("button", name="Edit", exact=True).first.click()
     page.get_by_role("button", name="Paint a mask").click()

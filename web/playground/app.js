@@ -9,7 +9,7 @@ import { BASE_URL, Session } from "./session.js"
 import { Stage } from "./stage.js"
 
 const session = new Session((isNew) => (isNew ? connect() : showSpend()))
-const composer = new Composer(session, buy)
+const composer = new Composer(session, () => stage.picture, buy)
 const stage = new Stage(session, { onEdit: (/** @type {any} */ picture) => composer.edit(picture), onDelete: discard })
 const history = new History(session, open)
 /** The ids of jobs that have a card. */

@@ -21,11 +21,12 @@ export class Composer {
 
   /**
    * @param {import("./session.js").Session} session
+   * @param {() => any} shown answers the picture on the stage, if there is one
    * @param {(request: any) => Promise<void>} onBuy
    */
-  constructor(session, onBuy) {
+  constructor(session, shown, onBuy) {
     this.session = session
-    this.sources = new Sources(session, () => this.#requote())
+    this.sources = new Sources(session, shown, () => this.#requote())
     const form = byId("composer")
     form.addEventListener("submit", (/** @type {Event} */ event) => {
       event.preventDefault()

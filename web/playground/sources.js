@@ -21,16 +21,19 @@ export class Sources {
 
   /**
    * @param {import("./session.js").Session} session
+   * @param {() => any} shown answers the picture on the stage, if there is one
    * @param {() => void} onChange
    */
-  constructor(session, onChange) {
+  constructor(session, shown, onChange) {
     this.session = session
+    this.shown = shown
     this.onChange = onChange
     byId("file").addEventListener("change", () => {
       for (const file of byId("file").files) this.#add(file)
       byId("file").value = ""
     })
     byId("paint").addEventListener("click", () => this.#paint())
+    byId("add-shown").addEventListener("click", () => this.#addShown())
     byId("inputs").addEventListener("dragover", (/** @type {DragEvent} */ event) => event.preventDefault())
     byId("inputs").addEventListener("drop", (/** @type {DragEvent} */ event) => {
       event.preventDefault()
@@ -56,6 +59,14 @@ export class Sources {
   limit(inputs) {
     this.inputs = inputs
     this.#draw()
+  }
+
+  /** Add the picture on the stage, for models that take several. */
+  #addShown() {
+    const shown = this.shown()
+    if (!shown || this.list.some(({ id }) => id === shown.id)) return
+    this.list.push({ id: shown.id, url: permalink(shown.id), name: shown.prompt || shown.id })
+    this.#changed()
   }
 
   /** The mask, if the model takes one. */
@@ -128,6 +139,7 @@ export class Sources {
   #draw() {
     const { inputs, list } = this
     byId("sources").replaceChildren(...list.map((source, index) => this.#item(source, index)))
+    byId("add-shown").hidden = !inputs || inputs.max_count < 2
     byId("paint").disabled = !inputs?.mask || !list.length || Boolean(list[0].error)
     byId("paint").textContent = this.usedMask ? "Change the mask" : "Paint a mask"
     byId("inputs-hint").textContent = this.#hint()
