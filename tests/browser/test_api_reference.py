@@ -10,23 +10,16 @@ from tests.conftest import Key
 from tests.support.chromium import OpenPage
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Page
 
 DOORS = pytest.mark.parametrize("door", ["api_url", "direct_url"])
 
 
-def opened(open_page: OpenPage, url: str, **options: Any) -> "Page":
-    page = open_page(f"{url}/docs", **options)
-    page.get_by_role("heading", name="Easel").first.wait_for()
+def opened(open_page: OpenPage, url: str, part: str = "", **options: Any) -> "Page":
+    """The page, at a part of it."""
+    page = open_page(f"{url}/docs#{part}", **options)
+    page.get_by_text("Authentication").first.wait_for()
     return page
-
-
-def call(page: "Page", path: str) -> "Locator":
-    """The description of a call, once the page shows it."""
-    page.evaluate("(hash) => { location.hash = hash }", path)
-    found = page.locator(f"[id='{path}']")
-    found.wait_for()
-    return found
 
 
 @DOORS
@@ -34,23 +27,22 @@ def test_a_call_is_tried_with_a_key(
     stack: Stack, key: Key, simulator: SimulatorControl, open_page: OpenPage, door: str
 ) -> None:
     url = getattr(stack, door)
-    page = opened(open_page, url)
-    page.evaluate("() => { location.hash = 'auth' }")
+    page = opened(open_page, url, "auth")
     page.get_by_placeholder("api-token").fill(key.key)
     page.get_by_role("button", name="SET").click()
-    generate = call(page, "post-/images/generations")
+    page.locator("[id='link-post-/images/generations']").click()
     with page.expect_response(f"{url}/images/generations") as answer:
-        generate.get_by_role("button", name="TRY").click()
+        page.get_by_role("button", name="TRY").click()
     assert answer.value.status == 200
     assert [each["model"] for each in simulator.calls()] == ["gpt-image-2"]
     assert key.key not in page.evaluate("JSON.stringify([{ ...localStorage }, { ...sessionStorage }])")
 
 
 def test_samples_have_the_address_of_the_deployment(stack: Stack, open_page: OpenPage) -> None:
-    generate = call(opened(open_page, stack.api_url), "post-/images/generations")
+    page = opened(open_page, stack.api_url, "post-/images/generations")
     for language in ("curl", "Python", "JavaScript"):
-        generate.get_by_role("button", name=language, exact=True).click()
-        sample = generate.locator("pre:visible").first.inner_text()
+        page.get_by_role("button", name=language, exact=True).click()
+        sample = page.locator("pre:visible").first.inner_text()
         assert f"{stack.api_url}/images/generations" in sample
         assert "EASEL_URL" not in sample
 
@@ -59,7 +51,8 @@ def test_a_call_is_found_by_a_word(stack: Stack, open_page: OpenPage) -> None:
     page = opened(open_page, stack.api_url)
     page.get_by_placeholder("Filter").fill("permalink")
     page.keyboard.press("Enter")
-    assert page.locator(".nav-bar-path:visible").all_inner_texts() == ["GET Open an image by its permalink"]
+    page.get_by_text("Generate images").wait_for(state="hidden")
+    assert page.get_by_text("Open an image by its permalink").is_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,6 +1,5 @@
 """easel.js against a deployed stack, in a page on another origin that holds a browser token."""
 
-import io
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from local.stack import Stack
 from tests.conftest import Key, MakeKey
 from tests.support import wire
 from tests.support.chromium import OpenPage, serving
+from tests.support.pictures import encoded, overlay
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -70,9 +70,8 @@ def shop(stack: Stack, make_key: MakeKey, simulator: SimulatorControl, open_page
 
 def noise(side: int) -> bytes:
     """A PNG of about three bytes a pixel."""
-    written = io.BytesIO()
-    Image.frombytes("RGB", (side, side), os.urandom(3 * side * side)).save(written, "png", compress_level=0)
-    return written.getvalue()
+    pixels = Image.frombytes("RGB", (side, side), os.urandom(3 * side * side))
+    return encoded(pixels, compress_level=0)
 
 
 def choose(page: "Page", name: str, content: bytes) -> None:
@@ -115,9 +114,7 @@ def test_a_large_file_of_a_visitor_is_uploaded_and_edited(shop: Shop) -> None:
 
 
 def test_a_small_file_goes_along_with_its_mask(shop: Shop) -> None:
-    written = io.BytesIO()
-    Image.new("RGBA", (64, 64), (0, 0, 0, 0)).save(written, "png")
-    choose(shop.page, "mask.png", written.getvalue())
+    choose(shop.page, "mask.png", overlay())
     found = shop.run("easel.edit({ ...argument, image: chosen, mask: chosen })", WISH)
     assert len(found["data"]) == 1
     again = shop.run("easel.edit({ ...argument[0], image: argument[1] })", [WISH, found["data"][0]["id"]])
