@@ -32,17 +32,22 @@ class _Entry(NamedTuple):
 
 
 COMMANDS = {
-    "keys": _Entry("cli.keys", _KEYS, "Create, list, change and revoke API keys."),
-    "tokens": _Entry("cli.tokens", _KEYS, "Rotate the secret of browser tokens."),
-    "webhooks": _Entry("cli.webhooks", _KEYS, "Show signing secrets, and send webhooks again."),
+    "keys": _Entry("cli.keys", _KEYS, "Create, list, change, rotate and revoke API keys."),
+    "tokens": _Entry("cli.tokens", _KEYS, "List and revoke browser tokens, and rotate their secret."),
+    "webhooks": _Entry("cli.webhooks", _KEYS, "List, test and send webhooks again, and show signing secrets."),
     "drops": _Entry("cli.drops", _KEYS, "Map folders of the inbox to the keys that pay for them."),
-    "usage": _Entry("cli.spending", _MONEY, "Show what was spent, by day, key and model."),
+    "usage": _Entry("cli.spending", _MONEY, "Show what was spent, by day, key, model or browser token."),
     "budget": _Entry("cli.spending", _MONEY, "Show or change the deployment's budget."),
     "stop": _Entry("cli.spending", _MONEY, "Stop all purchases; waiting jobs wait until their deadline."),
     "resume": _Entry("cli.spending", _MONEY, "Resume purchases."),
     "ledger": _Entry("cli.spending", _MONEY, "Verify the ledger."),
-    "jobs": _Entry("cli.jobs", _WORK, "List and show jobs, and resolve those of unknown outcome."),
+    "jobs": _Entry("cli.jobs", _WORK, "List and show jobs and their log lines, and resolve those of unknown outcome."),
+    "images": _Entry("cli.images", _WORK, "List, show and delete stored images."),
+    "generate": _Entry("cli.purchases", _WORK, "Generate images through the API of the deployment, and save them."),
+    "edit": _Entry("cli.purchases", _WORK, "Edit images through the API of the deployment, and save the results."),
+    "models": _Entry("cli.models", _WORK, "List the models, with the price of one image, and their lifecycle."),
     "redrive": _Entry("cli.drops", _WORK, "Put dead-lettered drops back into their queue."),
+    "export": _Entry("cli.export", _DEPLOYMENT, "Export jobs, usage or images of all keys, as JSON lines or CSV."),
     "restore": _Entry("cli.restoring", _DEPLOYMENT, "Make a table equal to one that was restored from a backup."),
     "remove": _Entry("cli.removal", _DEPLOYMENT, "Delete this deployment and everything in it."),
 }
