@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import boto3
 import pytest
 
 from cli.stack import Stack
@@ -16,7 +15,7 @@ from core.catalog import operator
 from local.simulator import Simulator
 from tests.support.command_line import Easel
 from tests.support.moved_time import Clock, moved_time
-from tests.support.world import World, deployed, simulated
+from tests.support.world import World, aws, deployed, simulated
 from tests.support.world.mcp_server import McpDoor
 
 
@@ -77,7 +76,7 @@ def door(world: World, monkeypatch: pytest.MonkeyPatch) -> McpDoor:
 def easel(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Easel:
     """The operator's command for this world."""
     bucket = {"ImagesBucketName": os.environ["EASEL_IMAGES_BUCKET"], "ApiUrl": "https://api.example/v1"}
-    secret = boto3.client("secretsmanager").describe_secret(SecretId="tokens")["ARN"]
+    secret = aws.secretsmanager().describe_secret(SecretId="tokens")["ARN"]
     stack = replace(world.stack, outputs=world.stack.outputs | bucket | {"TokenSecretArn": secret}, name="easel-dev")
     monkeypatch.setattr(Stack, "find", lambda *_, **__: stack)  # as CloudFormation would
     return Easel(capsys)

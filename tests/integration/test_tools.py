@@ -4,13 +4,12 @@ import base64
 import json
 from typing import Any
 
-import boto3
 import pytest
 
 from cli import drops
-from tests.support.pages import Block, blocks
+from tests.support.pages import Fence, files
 from tests.support.pictures import picture
-from tests.support.world import World
+from tests.support.world import World, aws
 from tests.support.world.mcp_server import McpDoor
 
 
@@ -54,8 +53,8 @@ def test_an_assistant_uses_a_tool_and_learns_that_its_prompt_was_not_used(tools:
     assert any("works without a prompt" in warning for warning in told["warnings"])
 
 
-@pytest.mark.parametrize("printed", blocks("s3-drop.md"), ids=lambda block: block.file)
-def test_a_printed_recipe_uses_a_tool(tools: World, printed: Block) -> None:
+@pytest.mark.parametrize("printed", files("s3-drop.md"), ids=lambda fence: fence.file)
+def test_a_printed_recipe_uses_a_tool(tools: World, printed: Fence) -> None:
     tools.inbox.put(printed.file, printed.text.encode())
     folder = printed.file.removesuffix("recipe.json")
     tools.inbox.deliver(tools.inbox.put(f"{folder}mug.png", picture(size=(64, 64))))
@@ -82,7 +81,7 @@ def test_options_in_metadata_are_json(tools: World) -> None:
 def test_a_recipe_that_lacks_what_its_model_needs_says_what(tools: World, model: str) -> None:
     tools.inbox.put("team/recipe.json", json.dumps({"model": model}).encode())
     tools.inbox.deliver(tools.inbox.put("team/mug.png", picture(size=(64, 64))))
-    written = boto3.client("s3").get_object(Bucket="images", Key="drops/team/mug/error.json")["Body"].read()
+    written = aws.s3().get_object(Bucket="images", Key="drops/team/mug/error.json")["Body"].read()
     error = json.loads(written)["error"]
     assert error["code"] == "missing_required_parameter"
     assert error["param"] in ("prompt", "options")
