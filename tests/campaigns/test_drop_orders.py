@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from cli import drops, keys
+from cli import drops
 from local.simulator import Simulator
 from tests.support.drop_orders import BLOCKED, EMPTY, PICTURE, TEXT, Versions, orders, play_with_pause
 from tests.support.world import World, deployed, simulated
@@ -22,8 +22,7 @@ _ORDERS_IN_A_WORLD = 10
 def owned(simulator: Simulator) -> Iterator[World]:
     """A deployment whose folder team/ has an owner."""
     with deployed(simulator) as world:
-        (line,) = [line for line in keys.table(world.stack) if " tests " in line]
-        drops.map_prefix(world.stack, "team", line.split()[0])
+        drops.map_prefix(world.stack, "team", world.caller_id)
         yield world
 
 
