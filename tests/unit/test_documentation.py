@@ -1,6 +1,6 @@
 """What documents, build files and comments name exists, and what documents print is valid.
 
-The fences that can be run are, against a stack: see tests/campaigns/test_documentation.py.
+The fences that can be run are, against a stack: see tests/e2e/test_documentation.py.
 """
 
 import json
