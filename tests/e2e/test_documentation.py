@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -36,9 +37,13 @@ NOT_RUN = [fence for fence in FENCES if fence.not_run or fence.run_by]
 @pytest.fixture
 def reader(stack: Stack, make_key: MakeKey, tmp_path: Path) -> Reader:
     key, other = make_key(), make_key()
-    body = {"prompt": "an otter", "quality": "low"}
-    bought = wire.post(f"{stack.direct_url}/images/generations", json=body, headers=key.headers, timeout=60)
-    return Reader(tmp_path, stack, key, other, bought.json()["data"][0]["id"])
+    image = ask(stack, key, "/images/generations", prompt="an otter", quality="low")["data"][0]
+    token = ask(stack, key, "/tokens", images=1, origins=["https://shop.example"])
+    return Reader(tmp_path, stack, key, other, image["id"], token["id"])
+
+
+def ask(stack: Stack, key: Key, path: str, **body: Any) -> Any:
+    return wire.post(f"{stack.direct_url}{path}", json=body, headers=key.headers, timeout=60).raise_for_status().json()
 
 
 @pytest.mark.parametrize("page", FOLLOWED)
