@@ -20,6 +20,7 @@ from local.simulator_control import SimulatorControl
 from local.stack import Stack
 from tests.conftest import Key, MakeKey
 from tests.support import dropping
+from tests.support.pictures import picture
 from tests.support.powers import FORBIDDEN
 from tests.support.probe import probing
 
@@ -223,7 +224,7 @@ def test_every_drop_leaves_what_it_should_and_is_bought_once(
 ) -> None:
     campaign = Campaign(stack, f"campaign-{secrets.token_hex(4)}")
     dropping.own(stack, campaign.root, make_key().id)
-    photo = dropping.picture()
+    photo = picture()
     started = time.monotonic()
 
     broken = drop_broken(campaign, photo, make_key)
@@ -316,7 +317,7 @@ def test_drops_that_fail_for_no_fault_of_their_own_are_put_back_by_the_operator(
     dropping.own(stack, folder, key.id)
     with impatient(stack):
         with stack.without_statement("ReadDrops"):
-            dropping.drop(stack, f"{folder}/photo.png", dropping.picture(), **RECIPE)
+            dropping.drop(stack, f"{folder}/photo.png", picture(), **RECIPE)
             assert until(lambda: dead(stack) == 1, 180)
             assert dropping.results(stack, folder) == []
         stack.restart_functions()

@@ -23,6 +23,7 @@ from local.stack import Stack
 from tests.conftest import Key
 from tests.support import dropping, wire
 from tests.support.assistant import ask
+from tests.support.pictures import picture
 from tests.support.powers import ALL, FORBIDDEN, Attempt
 from tests.support.probe import Probe, probing
 
@@ -389,7 +390,7 @@ def dropped_folder(stack: Stack, key: Key, data: bytes, **metadata: str) -> str:
 
 
 def a_drop_becomes_a_result(stack: Stack, key: Key, _: SimulatorControl) -> bool:
-    folder = dropped_folder(stack, key, dropping.picture(), prompt="an otter", quality="low")
+    folder = dropped_folder(stack, key, picture(), prompt="an otter", quality="low")
     found = dropping.manifest(stack, folder, 12)
     return bool(found and found["object"] == "drop.result" and found["images"])
 
@@ -397,19 +398,19 @@ def a_drop_becomes_a_result(stack: Stack, key: Key, _: SimulatorControl) -> bool
 def a_newer_drop_takes_the_place_of_an_older(stack: Stack, key: Key, _: SimulatorControl) -> bool:
     folder = dropped_folder(stack, key, b"text")
     dropping.manifest(stack, folder, 12)
-    dropping.drop(stack, f"{folder}.png", dropping.picture(), prompt="an otter", quality="low")
+    dropping.drop(stack, f"{folder}.png", picture(), prompt="an otter", quality="low")
     return dropping.left_within(stack, folder, ["photo.png", "result.json"], 12)
 
 
 def an_older_result_makes_room_for_an_error(stack: Stack, key: Key, _: SimulatorControl) -> bool:
-    folder = dropped_folder(stack, key, dropping.picture(), prompt="an otter", quality="low")
+    folder = dropped_folder(stack, key, picture(), prompt="an otter", quality="low")
     dropping.manifest(stack, folder, 12)
     dropping.drop(stack, f"{folder}.png", b"text")
     return dropping.left_within(stack, folder, ["error.json"], 12)
 
 
 def a_repeated_notification_brings_a_result_back(stack: Stack, key: Key, _: SimulatorControl) -> bool:
-    folder = dropped_folder(stack, key, dropping.picture(), prompt="an otter", quality="low")
+    folder = dropped_folder(stack, key, picture(), prompt="an otter", quality="low")
     dropping.manifest(stack, folder, 12)
     version = dropping.lose_results(stack, folder)
     body = dropping.notification(stack, f"{folder}.png", version)
@@ -420,7 +421,7 @@ def a_repeated_notification_brings_a_result_back(stack: Stack, key: Key, _: Simu
 def waiting_drop(stack: Stack, key: Key) -> str | None:
     """The folder of a drop that waits for its recipe; None if it does not."""
     before = dropping.depth(stack, stack.drops_queue_url)["Delayed"]
-    folder = dropped_folder(stack, key, dropping.picture())
+    folder = dropped_folder(stack, key, picture())
     until = time.monotonic() + 12
     while time.monotonic() < until:
         if dropping.depth(stack, stack.drops_queue_url)["Delayed"] > before:
@@ -457,7 +458,7 @@ def a_refused_drop_leaves_the_queue(stack: Stack, key: Key, _: SimulatorControl)
 def a_drop_that_cannot_be_queued_leaves_no_job(stack: Stack, key: Key, _: SimulatorControl) -> bool:
     caller = json.loads(stack.easel("keys", "create", "--name", "withdrawn", "--json"))
     with stack.without_statement("EnqueueDrops"):
-        dropped_folder(stack, Key(caller["key"], caller["id"]), dropping.picture(), prompt="an otter")
+        dropped_folder(stack, Key(caller["key"], caller["id"]), picture(), prompt="an otter")
         time.sleep(6)
         answer = wire.get(f"{stack.api_url}/jobs", headers={"Authorization": f"Bearer {caller['key']}"})
     return bool(answer.json()["data"] == [])
@@ -472,7 +473,7 @@ def stored_inputs(stack: Stack) -> set[str]:
 def a_drop_that_cannot_be_queued_leaves_no_inputs(stack: Stack, key: Key, _: SimulatorControl) -> bool:
     before = stored_inputs(stack)
     with stack.without_statement("EnqueueDrops"):
-        dropped_folder(stack, key, dropping.picture(), prompt="an otter")
+        dropped_folder(stack, key, picture(), prompt="an otter")
         time.sleep(6)
         # It is tried again every few seconds: between two visits there is nothing.
         for _look in range(5):

@@ -13,8 +13,8 @@ import pytest
 
 from cli import drops, keys
 from local.simulator import Simulator
-from tests.support.dropping import picture
 from tests.support.event_sources import EventSources, event_sources
+from tests.support.pictures import picture
 from tests.support.template import TEMPLATE
 from tests.support.virtual_time import VirtualTime, virtual_time
 from tests.support.world import World, deployed, simulated

@@ -9,6 +9,7 @@ from local.simulator_control import SimulatorControl
 from local.stack import Stack
 from tests.conftest import Key
 from tests.support import dropping, wire
+from tests.support.pictures import picture
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def folder(stack: Stack, key: Key) -> str:
 def test_a_drop_becomes_an_image_and_a_manifest(
     stack: Stack, key: Key, simulator: SimulatorControl, folder: str
 ) -> None:
-    version = dropping.drop(stack, f"{folder}/my photo+ü.png", dropping.picture(), prompt="gr%C3%BCn", quality="low")
+    version = dropping.drop(stack, f"{folder}/my photo+ü.png", picture(), prompt="gr%C3%BCn", quality="low")
     result = dropping.manifest(stack, f"{folder}/my photo+ü")
     assert (result["object"], result["recipe"]["prompt"]) == ("drop.result", "grün")
     assert (result["source"]["key"], result["source"]["version_id"]) == (f"{folder}/my photo+ü.png", version)
@@ -34,7 +35,7 @@ def test_a_drop_becomes_an_image_and_a_manifest(
 
 
 def test_a_sidecar_may_come_later(stack: Stack, simulator: SimulatorControl, folder: str) -> None:
-    dropping.drop(stack, f"{folder}/photo.png", dropping.picture())
+    dropping.drop(stack, f"{folder}/photo.png", picture())
     dropping.drop(stack, f"{folder}/photo.json", json.dumps({"prompt": "an otter", "quality": "low"}).encode())
     assert dropping.manifest(stack, f"{folder}/photo")["recipe"]["from"] == f"{folder}/photo.json"
     assert len(simulator.calls()) == 1

@@ -15,6 +15,7 @@ from local.simulator_control import SimulatorControl
 from local.stack import Stack
 from tests.conftest import Key
 from tests.support import wire
+from tests.support.pictures import encoded
 from tests.support.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
 
 FIELDS = {"model": "gpt-image-2.6-flare", "prompt": "Give the otter a hat", "quality": "low"}
@@ -24,9 +25,7 @@ def png(size: tuple[int, int] = (300, 200), hole: bool = False) -> bytes:
     image = Image.new("RGBA", size, (20, 120, 140, 255))
     if hole:
         image.paste((0, 0, 0, 0), (10, 10, 60, 60))
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
+    return encoded(image)
 
 
 def edit(door: str, key: Key, **content: Any) -> httpx.Response:

@@ -14,6 +14,7 @@ from local.stack import Stack
 from tests.conftest import Key, MakeKey
 from tests.support import dropping, wire
 from tests.support.assistant import use
+from tests.support.pictures import encoded
 
 # A model of each provider, and where the provider is called for a new image.
 MODELS: dict[str, tuple[dict[str, str], str]] = {
@@ -36,20 +37,14 @@ def picture() -> bytes:
     """A red square on teal."""
     image = Image.new("RGB", SIZE, "teal")
     image.paste("red", (96, 96, 160, 160))
-    return _png(image)
+    return encoded(image)
 
 
 def mask() -> bytes:
     """Transparent where the picture is to be edited, as in OpenAI's API."""
     image = Image.new("RGBA", SIZE, (0, 0, 0, 255))
     image.paste((0, 0, 0, 0), MASKED)
-    return _png(image)
-
-
-def _png(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
+    return encoded(image)
 
 
 def opened(url: str) -> Image.Image:

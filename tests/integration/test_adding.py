@@ -19,10 +19,10 @@ from core import aws as clients
 from core import catalog
 from local.simulator import Simulator
 from tests.integration.conftest import OwnProviders
-from tests.support.edits import picture
 from tests.support.moved_time import Clock
 from tests.support.pages import Fence, file_in
 from tests.support.permissions import statements_of
+from tests.support.pictures import picture
 from tests.support.template import TEMPLATE, read
 from tests.support.world import World, deployed
 

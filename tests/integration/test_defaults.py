@@ -10,11 +10,10 @@ from cli import drops, keys
 from cli.main import main
 from cli.stack import Stack
 from core.ledger.model import Budget
+from tests.support.pictures import picture
 from tests.support.world import World
 from tests.support.world.http_api import Answer
 from tests.support.world.mcp_server import McpDoor
-
-from .test_edits import picture
 
 HALF_A_DOLLAR = 500_000
 LOW = {"quality": "low", "size": "1024x1024"}

@@ -1,18 +1,16 @@
 """An event of S3 is not a wish: what nobody dropped buys nothing, and what somebody dropped is bought once."""
 
-import io
 import json
 from typing import Any
 
-import boto3
 import pytest
 from PIL import Image
 
 from cli import drops, keys
-from tests.support.world import World
+from tests.support.pictures import encoded, overlay, picture
+from tests.support.world import World, aws
 
 from .test_drops import error_of, jobs, left_behind, result_of
-from .test_edits import mask, picture
 
 NIGHT = b'{"prompt": "make it night", "quality": "low"}'
 # What mirrors add to an object.
@@ -83,7 +81,7 @@ def test_an_upload_that_is_renamed_when_it_is_complete_is_bought_once(world: Wor
     world.inbox.put("team/recipe.json", NIGHT)
     first = world.inbox.put(f"team/{temporary}", picture())
     renamed = world.inbox.copy(f"team/{temporary}", "team/photo.png")
-    boto3.client("s3").delete_object(Bucket="inbox", Key=f"team/{temporary}")
+    aws.s3().delete_object(Bucket="inbox", Key=f"team/{temporary}")
     world.inbox.deliver(renamed, first)
     finish(world)
     assert left_behind() == ["drops/team/photo/photo.png", "drops/team/photo/result.json"]
@@ -137,14 +135,12 @@ def test_a_mirror_that_writes_a_file_again_unchanged_buys_nothing(world: World) 
 
 
 def in_parts(size: int) -> bytes:
-    noise = io.BytesIO()
-    Image.new("RGB", (64, 48)).save(noise, "PNG")
-    return noise.getvalue() + bytes(size)
+    return encoded(Image.new("RGB", (64, 48))) + bytes(size)
 
 
 def test_a_large_object_that_is_copied_in_parts_into_another_storage_class_is_not_bought_again(world: World) -> None:
     """S3 says of such a copy what it says of an upload, and its ETag is another one."""
-    s3, data = boto3.client("s3"), in_parts(6 * 1024 * 1024)
+    s3, data = aws.s3(), in_parts(6 * 1024 * 1024)
     first = world.inbox.put("team/photo.png", data, prompt="night")
     upload = s3.create_multipart_upload(
         Bucket="inbox", Key="team/photo.png", Metadata={"prompt": "night"}, StorageClass="STANDARD_IA"
@@ -176,7 +172,7 @@ def test_what_is_dropped_on_purpose_is_bought(world: World, how: str) -> None:
             )
         case "deleted and copied back":
             world.inbox.copy("team/photo.png", "archive/photo.png")
-            boto3.client("s3").delete_object(Bucket="inbox", Key="team/photo.png")
+            aws.s3().delete_object(Bucket="inbox", Key="team/photo.png")
             event = world.inbox.copy("archive/photo.png", "team/photo.png")
         case "another picture":
             world.inbox.put("archive/photo.png", picture(colour="red"), prompt="night")
@@ -230,13 +226,13 @@ def test_what_a_drop_needs_may_be_empty_at_first(world: World, part: str) -> Non
     """Neither the recipe above nor an error takes the place of what is still being written."""
     world.inbox.put("recipe.json", b'{"prompt": "wrong"}')
     written = {
-        "team/hole.png": mask(),
+        "team/hole.png": overlay(),
         "team/style.png": picture(),
         part: json.dumps({"prompt": "right"}).encode(),
     }
     image = {"prompt": "right", "mask": "./hole.png", "references": "./style.png"} if "png" in part else {}
     if "png" in part:
-        written |= {"team/hole.png": mask(), "team/style.png": picture()}
+        written |= {"team/hole.png": overlay(), "team/style.png": picture()}
     for key in ("team/hole.png", "team/style.png", part):
         world.inbox.put(key, b"" if key == part else written[key], material="true")
     world.inbox.deliver(world.inbox.put("team/photo.png", picture(), **image))

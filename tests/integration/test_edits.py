@@ -1,33 +1,17 @@
 """Images made from others: every way to give them, and what is refused before money."""
 
 import base64
-import io
 import json
 import struct
 import zlib
 from typing import Any
 
-import boto3
 import pytest
 from PIL import Image
 
 from cli import keys
-from tests.support.world import World
-
-
-def picture(mode: str = "RGB", size: tuple[int, int] = (64, 48), colour: Any = "teal", kind: str = "PNG") -> bytes:
-    file = io.BytesIO()
-    Image.new(mode, size, colour).save(file, kind)
-    return file.getvalue()
-
-
-def mask(size: tuple[int, int] = (64, 48)) -> bytes:
-    image = Image.new("RGBA", size, (0, 0, 0, 255))
-    image.paste((0, 0, 0, 0), (8, 8, 24, 24))
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
-
+from tests.support.pictures import encoded, overlay, picture
+from tests.support.world import World, aws
 
 FIELDS = {"model": "gpt-image-2", "prompt": "make it night", "quality": "low"}
 
@@ -44,9 +28,9 @@ def edited(world: World, answer: Any) -> Any:
     "files",
     [
         [("image", ("photo.png", picture(), "image/png"))],
-        [("image", ("upload", picture(kind="JPEG"), "application/octet-stream"))],
-        [("image[]", ("a.png", picture(), "image/png")), ("image[]", ("b.webp", picture(kind="WEBP"), "image/webp"))],
-        [("image", ("photo.png", picture(), "image/png")), ("mask", ("mask.png", mask(), "image/png"))],
+        [("image", ("upload", picture(format="JPEG"), "application/octet-stream"))],
+        [("image[]", ("a.png", picture(), "image/png")), ("image[]", ("b.webp", picture(format="WEBP"), "image/webp"))],
+        [("image", ("photo.png", picture(), "image/png")), ("mask", ("mask.png", overlay(), "image/png"))],
     ],
     ids=["one file", "raw bytes", "several files", "a mask"],
 )
@@ -76,7 +60,7 @@ def test_a_data_url_is_edited(world: World) -> None:
 
 def test_an_upload_is_edited(world: World) -> None:
     made = world.api.call("POST", "/uploads", {"content_type": "image/png"}).json()
-    boto3.client("s3").put_object(Bucket="images", Key=made["fields"]["key"], Body=picture(), ContentType="image/png")
+    aws.s3().put_object(Bucket="images", Key=made["fields"]["key"], Body=picture(), ContentType="image/png")
     body = {"model": "gpt-image-2", "prompt": "add a hat", "images": [{"file_id": made["id"]}]}
     edited(world, world.api.call("POST", "/images/edits", body, headers={"prefer": "respond-async"}))
 
@@ -86,7 +70,8 @@ def test_a_text_field_may_hold_an_id(world: World) -> None:
     world.jobs.work()
     image_id = world.api.job(first)["result"]["data"][0]["id"]
     edited(
-        world, world.api.form("/images/edits", FIELDS | {"image": image_id}, [("mask", ("m.png", mask((1024, 1024))))])
+        world,
+        world.api.form("/images/edits", FIELDS | {"image": image_id}, [("mask", ("m.png", overlay((1024, 1024))))]),
     )
 
 
@@ -104,7 +89,7 @@ def test_inputs_that_were_deleted_end_the_job_free_of_charge(world: World) -> No
     answer = world.api.form("/images/edits", FIELDS, [("image", ("photo.png", picture()))])
     job_id = answer.json()["id"]
     assert world.api.call("DELETE", f"/jobs/{job_id}/inputs").status in (200, 409)
-    s3 = boto3.client("s3")
+    s3 = aws.s3()
     for found in s3.list_objects_v2(Bucket="images", Prefix="inputs/").get("Contents", []):
         s3.delete_object(Bucket="images", Key=found["Key"])
     world.jobs.work()
@@ -114,17 +99,15 @@ def test_inputs_that_were_deleted_end_the_job_free_of_charge(world: World) -> No
 
 
 def test_a_black_and_white_mask_is_converted_with_a_warning(world: World) -> None:
-    bw = Image.new("L", (64, 48), 255)
+    bw = Image.new("L", (64, 64), 255)
     bw.paste(0, (8, 8, 24, 24))
-    file = io.BytesIO()
-    bw.save(file, "PNG")
-    files = [("image", ("p.png", picture())), ("mask", ("m.png", file.getvalue()))]
+    files = [("image", ("p.png", picture())), ("mask", ("m.png", encoded(bw)))]
     job = edited(world, world.api.form("/images/edits", FIELDS, files))
     assert [warning["code"] for warning in job["easel"]["warnings"]] == ["mask_converted"]
 
 
 def test_a_markup_is_sent_to_models_that_know_it(world: World) -> None:
-    files = [("image", ("p.png", picture())), ("markup", ("m.png", mask()))]
+    files = [("image", ("p.png", picture())), ("markup", ("m.png", overlay()))]
     edited(world, world.api.form("/images/edits", FIELDS | {"model": "gpt-image-2.5-flare"}, files))
     refused = world.api.form("/images/edits", FIELDS, files)
     assert (refused.status, refused.json()["error"]["param"]) == (400, "markup")
@@ -151,8 +134,8 @@ def huge_png() -> bytes:
         ({}, [("image", ("a.txt", b"just text"))], "invalid_image_file"),
         ({}, [("image", ("a.png", huge_png()))], "image_too_large"),
         ({}, [("image", ("a.png", b""))], "empty_image_file"),
-        ({}, [("image", ("a.gif", picture(kind="GIF")))], "unsupported_image_media_type"),
-        ({}, [("image", ("a.png", picture())), ("mask", ("m.png", mask((10, 10))))], "invalid_mask_image_format"),
+        ({}, [("image", ("a.gif", picture(format="GIF")))], "unsupported_image_media_type"),
+        ({}, [("image", ("a.png", picture())), ("mask", ("m.png", overlay((10, 10))))], "invalid_mask_image_format"),
         ({}, [("image", ("a.png", picture())), ("mask", ("m.png", picture()))], "invalid_mask_image_format"),
         ({}, [("image[]", (f"{n}.png", picture())) for n in range(17)], "invalid_value"),
         ({"image": "https://169.254.169.254/latest/meta-data"}, [], "invalid_image_url"),

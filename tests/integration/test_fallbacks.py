@@ -12,8 +12,8 @@ from cli.audit import audit
 from core import aws
 from core.jobs.breaker import PAUSE_SECONDS, THRESHOLD
 from local.simulator import faults
-from tests.support.edits import picture
 from tests.support.moved_time import Clock
+from tests.support.pictures import picture
 from tests.support.world import World
 
 FIRST, SECOND, THIRD = "gpt-image-2", "gemini-3.1-flash-lite-image", "stable-image-core"

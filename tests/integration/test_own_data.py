@@ -4,16 +4,15 @@ import json
 import string
 from typing import Any
 
-import boto3
 import pytest
 
 from core import aws as functions
 from tests.support.moved_time import Clock
+from tests.support.pictures import picture
 from tests.support.world import World, aws
 from tests.support.world.mcp_server import McpDoor
 
 from .test_browser_tokens import SHOP, mint
-from .test_edits import picture
 
 METADATA = {"order": "17", "user.id[x]": "Zoë", "empty": ""}
 MARKER = "marker-4711"
@@ -29,7 +28,7 @@ def bought(world: World, **body: Any) -> Any:
 def everything_stored() -> str:
     """All items of all tables and all objects of all buckets."""
     found = []
-    dynamodb, s3 = boto3.client("dynamodb"), boto3.client("s3")
+    dynamodb, s3 = aws.dynamodb(), aws.s3()
     for table in dynamodb.list_tables()["TableNames"]:
         found += [json.dumps(item, default=str) for item in dynamodb.scan(TableName=table)["Items"]]
     for bucket in s3.list_buckets()["Buckets"]:

@@ -9,8 +9,8 @@ import respx
 
 from core import aws as clients
 from tests.integration.conftest import OwnProviders
-from tests.support.edits import picture
 from tests.support.pages import file_in
+from tests.support.pictures import picture
 from tests.support.world import World
 
 PRINTED: dict[str, Any] = json.loads(file_in("providers.md", "Providers of your own").text)

@@ -12,7 +12,7 @@ from PIL import Image
 from cli import drops
 from core import aws
 from local.simulator import Simulator
-from tests.support.edits import overlay, picture
+from tests.support.pictures import encoded, overlay, picture
 from tests.support.world import EVERY_PROVIDER, World, deployed
 from tests.support.world.http_api import Answer
 from tests.support.world.mcp_server import McpDoor
@@ -95,9 +95,7 @@ def test_only_the_masked_part_is_edited(world: World) -> None:
 def test_a_background_is_removed_by_a_form_without_a_prompt(world: World) -> None:
     image = Image.new("RGB", (64, 64), "white")
     image.paste((200, 0, 0), (16, 16, 48, 48))
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    job = done(world, world.api.form("/images/edits", {"model": "stable-remove-background"}, files(file.getvalue())))
+    job = done(world, world.api.form("/images/edits", {"model": "stable-remove-background"}, files(encoded(image))))
     made = stored(job)
     assert made.mode == "RGBA"
     assert [made.getchannel("A").getpixel(place) for place in ((0, 0), (32, 32))] == [0, 255]

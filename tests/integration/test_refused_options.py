@@ -13,7 +13,7 @@ import pytest
 from cli import drops
 from core import aws
 from local.simulator import Simulator
-from tests.support.edits import picture
+from tests.support.pictures import picture
 from tests.support.world import EVERY_PROVIDER, World, deployed
 from tests.support.world.mcp_server import McpDoor
 

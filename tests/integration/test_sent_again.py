@@ -19,9 +19,9 @@ from core.jobs.store import JobStore
 from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
 from local.simulator import faults
-from tests.support.edits import picture
 from tests.support.gateway import listening
 from tests.support.moved_time import Clock
+from tests.support.pictures import picture
 from tests.support.world import World
 from tests.support.world.aws import handled
 from tests.support.world.http_api import Answer

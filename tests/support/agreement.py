@@ -14,13 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
 from typing import Any
 
 import httpx
 import pytest
 from botocore.exceptions import ClientError
-from PIL import Image
 
 from core import aws, catalog
 from core.catalog import Model, Option
@@ -34,6 +32,7 @@ from local.simulator import Simulator
 from local.simulator.bedrock.models import MODELS as BEDROCK
 from local.simulator.bedrock.models import RATIOS
 from local.simulator.gemini.rules import MODELS as GEMINI
+from tests.support.pictures import overlay, picture
 from tests.support.world import aws as fake
 
 TODAY = date(2026, 11, 27)
@@ -137,7 +136,7 @@ class Api(ABC):
             "model": model.name,
             "prompt": "an otter",
             "images": [picture()] * count,
-            "mask": mask() if inputs and inputs.mask and edits else None,
+            "mask": overlay() if inputs and inputs.mask and edits else None,
         }
         if rules.size and chance.random() < 0.6:
             wish["size"] = _size(chance, model)
@@ -180,7 +179,7 @@ class Api(ABC):
             case "images":
                 wish["images"] = [picture()] * chance.choice(self._unlike["images"])
             case "mask" if wish["images"]:
-                wish["mask"] = None if wish["mask"] else mask()
+                wish["mask"] = None if wish["mask"] else overlay()
             case "format":
                 wish["output_format"] = chance.choice(self._unlike["output_format"])
 
@@ -293,26 +292,6 @@ def _own_words(options: Wish) -> Wish:
 
 def _simulator() -> Simulator:
     return Simulator(plain=True, today=TODAY, serve_retired=True)
-
-
-@cache
-def picture() -> bytes:
-    """A small PNG."""
-    return _png(Image.new("RGB", (64, 64), "teal"))
-
-
-@cache
-def mask() -> bytes:
-    """A PNG of the same size with a transparent part."""
-    image = Image.new("RGBA", (64, 64), "white")
-    image.paste((0, 0, 0, 0), (8, 8, 24, 24))
-    return _png(image)
-
-
-def _png(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
 
 
 def _data_url(data: bytes) -> str:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core import aws as aws_clients
-from tests.support.dropping import MANIFESTS, picture
+from tests.support.dropping import MANIFESTS
+from tests.support.pictures import picture
 from tests.support.world import World, aws
 from tests.support.world.invocations import sample_event
 

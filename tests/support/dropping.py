@@ -1,13 +1,10 @@
 """Drops on a deployed stack, as a pipeline makes them and waits for what they leave behind."""
 
-import io
 import json
 import time
 from functools import cache
 from typing import Any
 from urllib.parse import quote_plus
-
-from PIL import Image
 
 from local.stack import Stack
 
@@ -17,13 +14,6 @@ MANIFESTS = ("result.json", "error.json")
 @cache
 def _client(stack: Stack, service: str) -> Any:
     return stack.client(service)
-
-
-def picture(colour: str = "teal", size: tuple[int, int] = (48, 32), kind: str = "PNG") -> bytes:
-    """A small picture."""
-    file = io.BytesIO()
-    Image.new("RGB", size, colour).save(file, kind)
-    return file.getvalue()
 
 
 def own(stack: Stack, prefix: str, caller_id: str) -> None:

@@ -4,6 +4,7 @@ import base64
 import io
 from typing import Any, Literal
 
+import httpx
 import pytest
 
 from core import catalog
@@ -15,6 +16,15 @@ PIXEL = base64.b64decode(
 )
 
 Outcome = NotBought | Refused | InDoubt
+
+# How a call can break, and what that means for the money, as `meaning` says it.
+BROKEN_CONNECTIONS = [
+    (httpx.ConnectError("refused"), NotBought, "provider_unreachable", False),
+    (httpx.ConnectTimeout("slow"), NotBought, "provider_unreachable", False),
+    (httpx.ReadTimeout("slow"), InDoubt, None, None),
+    (httpx.WriteError("cut"), InDoubt, None, None),
+    (httpx.RemoteProtocolError("cut"), InDoubt, None, None),
+]
 
 
 def order_of(request: Request, *inputs: InputFile, timeout: float = 5) -> Order:

@@ -10,8 +10,8 @@ from pathlib import Path
 from local.processes import ROOT
 from local.stack import Stack
 from tests.conftest import Key
-from tests.support import dropping
 from tests.support.pages import PROGRAMS, SHELL, Fence, fences
+from tests.support.pictures import picture
 
 PICTURES = ("photo.png", "mug.png", "body-lotion.png", "bath-bomb.png")
 
@@ -105,7 +105,7 @@ class Reader:
 
     def _prepare(self) -> None:
         for name in PICTURES:
-            (self.folder / name).write_bytes(dropping.picture())
+            (self.folder / name).write_bytes(picture(size=(256, 256)))
         self._write("out/stack.json", json.dumps(asdict(self.stack)))
         self._write("out/stack.env", "".join(f"export {n}='{v}'\n" for n, v in self.stack.variables.items()))
         (self.folder / ".venv").symlink_to(ROOT / ".venv")

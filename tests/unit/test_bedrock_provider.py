@@ -19,6 +19,7 @@ from core import catalog
 from core.errors import Moderation
 from core.providers import ImageProvider, InDoubt, NotBought, Refused, connect
 from core.settings import SettingsError
+from tests.support.pictures import encoded
 from tests.support.purchases import PIXEL, given, meaning, outcome_of, wish
 from tests.support.tls_server import SERVER_ADDRESS, Reply, Server, make_certificate, serving
 from tests.support.world import aws
@@ -150,10 +151,8 @@ def test_a_mask_is_sent_white_where_the_image_is_edited(server: Server, model: s
     mask = Image.new("RGBA", MASK_SIZE, (255, 255, 255, 255))
     mask.paste((255, 255, 255, 0), (0, 0, 16, 32))  # edited: transparent, whatever its colour
     mask.paste((0, 0, 0, 128), (16, 0, 32, 32))  # half
-    file = io.BytesIO()
-    mask.save(file, "PNG")
     server.replies.append(PICTURE)
-    shop().buy(wish(model, "a hat", given(b"1"), given(file.getvalue(), "mask")))
+    shop().buy(wish(model, "a hat", given(b"1"), given(encoded(mask), "mask")))
     converted = Image.open(io.BytesIO(base64.b64decode(sent(server)["mask"])))
     assert (converted.mode, converted.size) == ("L", MASK_SIZE)
     assert [converted.getpixel((x, 9)) for x in (0, 15, 16, 31, 32, 63)] == [255, 255, 127, 127, 0, 0]

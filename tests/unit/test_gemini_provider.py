@@ -4,6 +4,7 @@ import base64
 import json
 import logging
 from datetime import date
+from itertools import repeat
 from typing import Any
 
 import httpx
@@ -25,7 +26,7 @@ from core.providers import (
     connect,
 )
 from core.settings import SettingsError
-from tests.support.purchases import PIXEL, given, meaning, outcome_of, wish
+from tests.support.purchases import BROKEN_CONNECTIONS, PIXEL, given, meaning, outcome_of, wish
 from tests.support.world import aws
 
 API = "https://gemini.test/v1beta"
@@ -353,11 +354,7 @@ def test_another_provider_is_asked_only_if_this_one_sells_nothing_to_anybody(
         (httpx.Response(200, json=[]), InDoubt, None, None),
         (answer({"inlineData": {"mimeType": "image/jpeg", "data": "%%%"}}), InDoubt, None, None),
         (answer({"inlineData": {"mimeType": "image/jpeg"}}, "not a part"), Refused, "provider_result_empty", False),  # type: ignore[arg-type] # what it must never be
-        (httpx.ConnectError("refused"), NotBought, "provider_unreachable", False),
-        (httpx.ConnectTimeout("slow"), NotBought, "provider_unreachable", False),
-        (httpx.ReadTimeout("slow"), InDoubt, None, None),
-        (httpx.WriteError("cut"), InDoubt, None, None),
-        (httpx.RemoteProtocolError("cut"), InDoubt, None, None),
+        *BROKEN_CONNECTIONS,
     ],
 )
 @respx.mock
@@ -368,10 +365,7 @@ def test_every_answer_has_its_meaning_for_the_money(
     code: str | None,
     charged: bool | None,
 ) -> None:
-    if isinstance(reply, httpx.Response):
-        respx.post(CALL).mock(return_value=reply)
-    else:
-        respx.post(CALL).mock(side_effect=reply)
+    respx.post(CALL).mock(side_effect=repeat(reply))
     assert meaning(outcome_of(shop(http), wish(MODEL))) == (outcome, code, charged)
 
 

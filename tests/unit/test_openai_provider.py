@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import socket
+from itertools import repeat
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ from core.errors import Moderation
 from core.providers import InDoubt, InputFile, NotBought, ProviderResult, Refused, Tools, connect
 from core.requests import Request
 from local.simulator import Simulator
-from tests.support.purchases import PIXEL, meaning, order_of, outcome_of
+from tests.support.purchases import BROKEN_CONNECTIONS, PIXEL, meaning, order_of, outcome_of
 from tests.support.world import aws
 
 ANSWER = {
@@ -149,11 +150,7 @@ def test_a_disabled_provider_is_never_called(http: httpx.Client) -> None:
         (httpx.Response(200, json={"created": 1, "data": []}), InDoubt, None, None),
         (httpx.Response(200, json=ANSWER | {"data": []}), Refused, "provider_result_empty", True),
         (httpx.Response(200, text="{"), InDoubt, None, None),
-        (httpx.ConnectError("refused"), NotBought, "provider_unreachable", False),
-        (httpx.ConnectTimeout("slow"), NotBought, "provider_unreachable", False),
-        (httpx.ReadTimeout("slow"), InDoubt, None, None),
-        (httpx.WriteError("cut"), InDoubt, None, None),
-        (httpx.RemoteProtocolError("cut"), InDoubt, None, None),
+        *BROKEN_CONNECTIONS,
     ],
 )
 @respx.mock
@@ -164,11 +161,7 @@ def test_every_answer_has_its_meaning_for_the_money(
     code: str | None,
     charged: bool | None,
 ) -> None:
-    route = respx.post("https://provider.test/v1/images/generations")
-    if isinstance(answer, httpx.Response):
-        route.mock(return_value=answer)
-    else:
-        route.mock(side_effect=answer)
+    respx.post("https://provider.test/v1/images/generations").mock(side_effect=repeat(answer))
     assert meaning(outcome_of(Shop(http).adapter, order_of(GENERATION))) == (outcome, code, charged)
 
 

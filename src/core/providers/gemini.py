@@ -18,8 +18,6 @@ from core.pricing import ProviderReport, Usage
 from core.providers import (
     InDoubt,
     InputFile,
-    ListUnavailable,
-    NotBought,
     Order,
     ProviderResult,
     ProviderSettings,
@@ -32,6 +30,7 @@ from core.providers.http import (
     KeyRefused,
     cut_off_at,
     error_document,
+    list_errors_named,
     timeouts,
     transport_errors_named,
     usable_base_url,
@@ -111,7 +110,7 @@ class GeminiProvider:
 
     def shutdown_dates(self) -> dict[str, date]:
         """GET /models, whose rows may have a `retirementTime`. See ImageProvider.shutdown_dates."""
-        try:
+        with list_errors_named():
             answer = self._http.get(
                 f"{self._settings.base_url}/models",
                 params={"pageSize": _MODELS_PER_PAGE},
@@ -123,10 +122,6 @@ class GeminiProvider:
                 row["name"].removeprefix("models/"): row.get("modelStatus", {}).get("retirementTime") for row in rows
             }
             return {name: datetime.fromisoformat(end).date() for name, end in ends.items() if end}
-        except (NotBought, Refused) as error:
-            raise ListUnavailable(error.problem.code) from error
-        except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ListUnavailable(type(error).__name__) from error
 
     def _post(self, order: Order, content: bytes, key: str, until: float) -> ProviderResult:
         call = self._http.stream(

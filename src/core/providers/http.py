@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from core.providers import InDoubt, ProviderResult, Refused
+from core.providers import InDoubt, ListUnavailable, NotBought, ProviderResult, Refused
 from core.providers.api_key import ProviderKey
 from core.providers.outcomes import problem, unreachable
 
@@ -84,6 +84,17 @@ def transport_errors_named() -> Iterator[None]:
         ) from error
     except httpx.TransportError as error:
         raise InDoubt("The connection to the provider broke after the request was sent.") from error
+
+
+@contextmanager
+def list_errors_named() -> Iterator[None]:
+    """Raise ListUnavailable for whatever keeps a provider's list of models from being read."""
+    try:
+        yield
+    except (NotBought, Refused) as error:
+        raise ListUnavailable(error.problem.code) from error
+    except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ListUnavailable(type(error).__name__) from error
 
 
 def timeouts(until: float) -> httpx.Timeout:

@@ -18,8 +18,6 @@ from core.errors import Moderation, Problem
 from core.pricing import ProviderReport, Usage
 from core.providers import (
     InDoubt,
-    ListUnavailable,
-    NotBought,
     Order,
     ProviderResult,
     ProviderSettings,
@@ -32,6 +30,7 @@ from core.providers.http import (
     KeyRefused,
     cut_off_at,
     error_document,
+    list_errors_named,
     timeouts,
     transport_errors_named,
     usable_base_url,
@@ -123,16 +122,12 @@ class OpenAIProvider:
 
     def shutdown_dates(self) -> dict[str, date]:
         """GET /models, whose rows may have a `shutdown_date`. See ImageProvider.shutdown_dates."""
-        try:
+        with list_errors_named():
             url = f"{self._settings.base_url}/models"
             answer = self._http.get(url, headers=self._headers(self._key.read(), "model-check"), timeout=LIST_SECONDS)
             answer.raise_for_status()
             rows = answer.json()["data"]
             return {row["id"]: date.fromisoformat(row["shutdown_date"]) for row in rows if row.get("shutdown_date")}
-        except (NotBought, Refused) as error:
-            raise ListUnavailable(error.problem.code) from error
-        except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ListUnavailable(type(error).__name__) from error
 
     def _post(self, order: Order, key: str, until: float) -> ProviderResult:
         for image in order.inputs:

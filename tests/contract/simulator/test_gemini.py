@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from local.simulator import Simulator
-from tests.support.agreement import picture
+from tests.support.pictures import picture
 
 MODEL = "gemini-nano-banana-2.1"
 KEY = {"x-goog-api-key": "AIza-simulated"}

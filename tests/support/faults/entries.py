@@ -1,19 +1,17 @@
 """What callers do: each entry asks for one purchase, in the way of one kind of client."""
 
 import base64
-import io
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
-from PIL import Image
-
 from cli import drops, keys
 from core.jobs.model import AGAIN_SECONDS, Job
 from core.ledger.model import Budget
 from tests.support.faults.cloud import Cloud
+from tests.support.pictures import overlay, picture
+from tests.support.world import aws
 from tests.support.world.http_api import Answer
 
 WISH = {"model": "gpt-image-2.6-flare", "prompt": "an otter in danger", "quality": "low"}
@@ -156,7 +154,7 @@ def _edit_files(caller: Caller) -> None:
 def _files(mask: bytes | None = None, colour: str = "teal") -> list[tuple[str, Any]]:
     return [
         ("image", ("photo.png", picture(colour), "image/png")),
-        ("mask", ("mask.png", mask or _mask(), "image/png")),
+        ("mask", ("mask.png", mask or overlay(), "image/png")),
     ]
 
 
@@ -241,7 +239,7 @@ def _upload(cloud: Cloud) -> str:
     assert answer is not None
     made = answer.json()
     with cloud.wire.outside():
-        boto3.client("s3").put_object(Bucket="images", Key=made["fields"]["key"], Body=picture())
+        aws.s3().put_object(Bucket="images", Key=made["fields"]["key"], Body=picture())
     return str(made["id"])
 
 
@@ -263,23 +261,6 @@ def _repeating(send: Callable[[Caller], None]) -> Callable[[Caller], None]:
             send(caller)
 
     return act
-
-
-def picture(colour: str = "teal") -> bytes:
-    """A small photograph."""
-    return _png(Image.new("RGB", (64, 48), colour))
-
-
-def _mask() -> bytes:
-    image = Image.new("RGBA", (64, 48), (0, 0, 0, 255))
-    image.paste((0, 0, 0, 0), (8, 8, 24, 24))
-    return _png(image)
-
-
-def _png(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
 
 
 def _owner_of_drops(cloud: Cloud) -> str:

@@ -1,6 +1,5 @@
 """Small pictures in all shapes, and pieces of PNG files that no encoder writes."""
 
-import io
 import struct
 import zlib
 from collections.abc import Mapping
@@ -8,13 +7,9 @@ from typing import Any
 
 from PIL import Image
 
+from tests.support.pictures import encoded
+
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-
-
-def encoded(image: Image.Image, format: str = "PNG", **options: Any) -> bytes:
-    file = io.BytesIO()
-    image.save(file, format, **options)
-    return file.getvalue()
 
 
 def picture(format: str = "PNG", size: tuple[int, int] = (40, 20), orientation: int | None = None) -> bytes:

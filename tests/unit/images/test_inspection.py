@@ -17,7 +17,8 @@ from core.images.inspection import (
     Inspected,
     inspect,
 )
-from tests.unit.images.pictures import PNG_SIGNATURE, chunk, encoded, picture, png_header
+from tests.support.pictures import encoded
+from tests.unit.images.pictures import PNG_SIGNATURE, chunk, picture, png_header
 
 
 def inspected(data: bytes, size: int | None = None) -> Inspected:

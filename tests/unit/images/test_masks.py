@@ -11,7 +11,8 @@ from core.errors import InvalidRequest
 from core.images import masks
 from core.images.inspection import Inspected
 from core.images.masks import MAX_MASK_BYTES, check_markup, prepare_mask
-from tests.unit.images.pictures import PNG_SIGNATURE, chunk, encoded, picture, png_header
+from tests.support.pictures import encoded
+from tests.unit.images.pictures import PNG_SIGNATURE, chunk, picture, png_header
 
 SIZE = (40, 20)
 BOX = (10, 5, 29, 14)
