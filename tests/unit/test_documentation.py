@@ -212,3 +212,10 @@ def is_call_of_aws(session: botocore.session.Session, service: str, waits: str, 
     shape = model.operation_model(found[0]).input_shape
     known = {xform_name(name, "-") for name in (shape.members if shape else ())} | OF_EVERY_CALL
     return {name.removeprefix("no-") for name in re.findall(r"(?:^| )--([a-z-]+)", options)} <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_is_in_a_list_is_indented_as_the_site_needs_it(page: Path) -> None:
+    """By four spaces: GitHub takes two or three as well, and the site would end the list there."""
+    text = re.sub(r"^( *)```.*?^\1```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    assert re.findall(r"^ {1,3}\S.*$", text, re.MULTILINE) == []
