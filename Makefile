@@ -109,7 +109,7 @@ webhooks: ## receive the webhooks of that deployment and print them, until Ctrl-
 .PHONY: test test-fast test-clients test-campaigns test-all coverage faults check docs prices bench format
 # Three processes for two cores, since those with a deployed stack, the first two, mostly wait (tests/conftest.py). The
 # order of the folders puts the longest first; pytest-xdist's own order, by number of tests, would run the longest last.
-LAYERS := tests/e2e tests/clients tests/contract tests/deployment tests/integration tests/unit
+LAYERS := tests/e2e tests/browser tests/clients tests/contract tests/deployment tests/integration tests/unit
 test: ## run every layer of tests except the campaigns and the nightly ones
 	$(call need,dev sam ministack checkov docs lambda openai-1 openai-2 litellm node-client client-programs mcp-programs)
 	@$(BIN)/pytest $(LAYERS) -m "not nightly" -n 3 --dist loadgroup --no-loadscope-reorder

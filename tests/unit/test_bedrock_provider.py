@@ -315,7 +315,7 @@ def test_any_region_can_be_chosen(region: str) -> None:
 
 
 def test_it_announces_no_shutdown() -> None:
-    assert shop().shutdown_dates() == {}
+    assert shop().models() == {}
 
 
 def test_every_model_has_a_name_for_each_image_that_it_takes() -> None:

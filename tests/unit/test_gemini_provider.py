@@ -463,10 +463,10 @@ def test_its_address_is_https(http: httpx.Client, url: str) -> None:
 
 
 @respx.mock
-def test_shutdown_dates_are_those_of_the_list_of_models(http: httpx.Client) -> None:
+def test_models_and_their_shutdown_dates_are_those_of_the_list(http: httpx.Client) -> None:
     stays, goes = {"name": "models/stays"}, {"modelStatus": {"retirementTime": "2027-03-15T00:00:00Z"}}
     respx.get(f"{API}/models").respond(json={"models": [stays, {"name": "models/goes", **goes}]})
-    assert shop(http).shutdown_dates() == {"goes": date(2027, 3, 15)}
+    assert shop(http).models() == {"stays": None, "goes": date(2027, 3, 15)}
     assert respx.calls.last.request.headers["x-goog-api-key"] == "AIza-simulated"
     assert "AIza" not in str(respx.calls.last.request.url)
 
@@ -486,7 +486,7 @@ def test_shutdown_dates_are_those_of_the_list_of_models(http: httpx.Client) -> N
 def test_a_list_that_cannot_be_read_is_said_to_be(http: httpx.Client, reply: httpx.Response) -> None:
     respx.get(f"{API}/models").mock(return_value=reply)
     with pytest.raises(ListUnavailable):
-        shop(http).shutdown_dates()
+        shop(http).models()
 
 
 def test_every_size_of_the_catalog_has_one_ratio_and_scale() -> None:

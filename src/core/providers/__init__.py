@@ -116,8 +116,10 @@ class ImageProvider(Protocol):
             NotBought, Refused, InDoubt.
         """
 
-    def shutdown_dates(self) -> dict[str, date]:
-        """The shutdown dates of models, by the provider's names, as announced by the provider.
+    def models(self) -> dict[str, date | None]:
+        """The models that the provider lists, by its own names, each with the shutdown date that it announces, if any.
+
+        Empty if the provider has no list that can be read with what the adapter has.
 
         Raises:
             ListUnavailable: the list cannot be read.

@@ -101,8 +101,8 @@ class BedrockProvider:
             )
             return _result(read_images(_chunks(answer["body"], until), _IMAGES))
 
-    def shutdown_dates(self) -> dict[str, date]:
-        """None: Bedrock tells them only to those who may list its models, which the worker may not."""
+    def models(self) -> dict[str, date | None]:
+        """None: Bedrock shows them only to those who may list its models, which the worker may not."""
         return {}
 
 

@@ -108,8 +108,8 @@ class GeminiProvider:
         content = json.dumps(_content(order), separators=(",", ":")).encode()
         return with_key(self._key, lambda key: self._post(order, content, key, until))
 
-    def shutdown_dates(self) -> dict[str, date]:
-        """GET /models, whose rows may have a `retirementTime`. See ImageProvider.shutdown_dates."""
+    def models(self) -> dict[str, date | None]:
+        """GET /models, whose rows may have a `retirementTime`. See ImageProvider.models."""
         with list_errors_named():
             answer = self._http.get(
                 f"{self._settings.base_url}/models",
@@ -121,7 +121,7 @@ class GeminiProvider:
             ends = {
                 row["name"].removeprefix("models/"): row.get("modelStatus", {}).get("retirementTime") for row in rows
             }
-            return {name: datetime.fromisoformat(end).date() for name, end in ends.items() if end}
+            return {name: datetime.fromisoformat(end).date() if end else None for name, end in ends.items()}
 
     def _post(self, order: Order, content: bytes, key: str, until: float) -> ProviderResult:
         call = self._http.stream(

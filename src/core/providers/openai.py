@@ -120,14 +120,15 @@ class OpenAIProvider:
         until = time.monotonic() + order.timeout
         return with_key(self._key, lambda key: self._post(order, key, until))
 
-    def shutdown_dates(self) -> dict[str, date]:
-        """GET /models, whose rows may have a `shutdown_date`. See ImageProvider.shutdown_dates."""
+    def models(self) -> dict[str, date | None]:
+        """GET /models, whose rows may have a `shutdown_date`. See ImageProvider.models."""
         with list_errors_named():
             url = f"{self._settings.base_url}/models"
             answer = self._http.get(url, headers=self._headers(self._key.read(), "model-check"), timeout=LIST_SECONDS)
             answer.raise_for_status()
             rows = answer.json()["data"]
-            return {row["id"]: date.fromisoformat(row["shutdown_date"]) for row in rows if row.get("shutdown_date")}
+            ends = {row["id"]: row.get("shutdown_date") for row in rows}
+            return {name: date.fromisoformat(end) if end else None for name, end in ends.items()}
 
     def _post(self, order: Order, key: str, until: float) -> ProviderResult:
         for image in order.inputs:

@@ -69,9 +69,9 @@ class ModelCheck:
         found: dict[str, date] = {}
         for name in sorted({model.provider for model in models}):
             try:
-                dates = self._provider(name).shutdown_dates()
+                dates = self._provider(name).models()
                 found |= {
-                    each.name: dates[each.sent_as] for each in models if each.provider == name and each.sent_as in dates
+                    each.name: day for each in models if each.provider == name and (day := dates.get(each.sent_as))
                 }
             except ListUnavailable as error:
                 log.error("the provider's list of models cannot be read", extra={"provider": name, "why": str(error)})

@@ -48,8 +48,35 @@ def test_every_parameter_is_described_with_its_default(transformed: Template) ->
     assert len(table("Parameters", "parameter")) == len(deployed), "a parameter is described twice"
 
 
-def test_every_alarm_is_described(transformed: Template) -> None:
-    assert sorted(names("Alarms", "alarm")) == sorted(of_type(transformed, "AWS::CloudWatch::Alarm"))
+def test_every_alarm_says_what_the_table_says_and_links_to_its_section_of_the_runbook(transformed: Template) -> None:
+    described = {}
+    for name, text in table("Alarms", "alarm"):
+        found = re.fullmatch(r"\[`(\w+)`\]\(runbook\.md#(\w+)\)", name)
+        assert found, f"a row is about one alarm, which links to its section, not about: {name}"
+        described[found[1]] = f"{text} What to do: ${{RunbookUrl}}#{found[2]}"
+    assert described == {
+        name: alarm["AlarmDescription"]["Fn::Sub"]
+        for name, alarm in of_type(transformed, "AWS::CloudWatch::Alarm").items()
+    }
+    assert max(map(len, described.values())) < 300, "a mail or a phone shows the whole text"
+
+
+def test_every_alarm_has_a_section_of_the_runbook_that_says_how_to_look_what_to_do_and_when_it_ends(
+    transformed: Template,
+) -> None:
+    _, *parts = re.split(r"^## ", (ROOT / "docs/runbook.md").read_text(), flags=re.MULTILINE)
+    sections = {title: text for title, _, text in (part.partition("\n") for part in parts)}
+    assert set(sections) == {"Reading logs", *of_type(transformed, "AWS::CloudWatch::Alarm")}
+    assert len(parts) == len(sections), "an alarm has two sections"
+    for name in set(sections) - {"Reading logs"}:
+        said = [word for word in ("Means", "Look", "do", "Ends") if f"**{word}" in sections[name].replace("Do.", "do.")]
+        assert said == ["Means", "Look", "do", "Ends"], name
+
+
+def test_the_runbook_names_log_groups_of_the_template(transformed: Template) -> None:
+    named = set(re.findall(r"`(\w+Logs)`", (ROOT / "docs/runbook.md").read_text()))
+    assert len(named) > 5
+    assert named <= set(of_type(transformed, "AWS::Logs::LogGroup"))
 
 
 def test_every_log_group_is_described(transformed: Template) -> None:

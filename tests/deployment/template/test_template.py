@@ -430,7 +430,7 @@ def test_texts_count_deliveries_as_the_queues_do(transformed: Template) -> None:
         if "RedrivePolicy" in queue
     }
     assert limits == {5}
-    texts = [alarm["AlarmDescription"] for alarm in of_type(transformed, "AWS::CloudWatch::Alarm").values()]
+    texts = [alarm["AlarmDescription"]["Fn::Sub"] for alarm in of_type(transformed, "AWS::CloudWatch::Alarm").values()]
     texts += [output["Description"] for output in transformed["Outputs"].values()]
     texts += (Path(__file__).parents[3] / "docs/operations.md").read_text().splitlines()
     counted = [text for text in texts if re.search(r"(message|drop|worker|function|job)\b.* failed\b.* times", text)]
