@@ -91,7 +91,7 @@ demo: ## make images with the real template on this machine, without an AWS acco
 	$(call need,dev sam ministack)
 	@$(BIN)/python -m local.demo
 
-up: ## start a local deployment and leave it running; its URLs and a key are in out/stack.json
+up: ## start a local deployment, leave it running and open its playground; its URLs and a key are in out/stack.json
 	$(call need,dev sam ministack)
 	@$(BIN)/python -m local.up
 
