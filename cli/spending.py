@@ -13,7 +13,7 @@ from cli.options import day, dollar_limit
 from cli.output import show, show_json
 from cli.stack import Stack
 from core.budgets import Budgets, Spent
-from core.ledger.dollars import micro_usd, usd
+from core.ledger.dollars import usd
 from core.ledger.model import DEPLOYMENT, Balance, Budget, Period, account_of, renewal
 
 # The audit reads while purchases go on: a difference is real if it is found each time.
@@ -113,7 +113,7 @@ def _show_budget(stack: Stack, _: argparse.Namespace) -> None:
     now = time.time()
     accounts = {period: account_of(DEPLOYMENT, period, now) for period in _DEPLOYED}
     control, balances = stack.ledger().control_and_balances(accounts.values())
-    budget = control.budget(_deployed_budget(stack))
+    budget = control.budget(stack.deployed_budget())
     line = "{:8}{:>14}{:>14}{:>14}{:>14}  {:22}{}".format
     show(line("PERIOD", "LIMIT", "SPENT", "RESERVED", "LEFT", "RENEWS", "SET BY"))
     for period, account in accounts.items():
@@ -172,8 +172,3 @@ def _check(stack: Stack, _: argparse.Namespace) -> None:
 
 def _count(jobs: Sized) -> str:
     return f"{len(jobs)} job{'' if len(jobs) == 1 else 's'}"
-
-
-def _deployed_budget(stack: Stack) -> Budget:
-    per_day, per_month = (stack.parameters.get(name, "") for name in _DEPLOYED.values())
-    return Budget(day=micro_usd(per_day) if per_day else None, month=micro_usd(per_month) if per_month else None)

@@ -13,6 +13,8 @@ from core import catalog
 from core.callers.store import CallerStore
 from core.catalog import Catalog
 from core.jobs.store import JobStore
+from core.ledger.dollars import micro_usd
+from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
 
 LOCAL_STACK_FILE = Path("out/stack.json")
@@ -73,6 +75,11 @@ class Stack:
     def catalog(self) -> Catalog:
         """The models of its providers."""
         return catalog.load(self.outputs.get("Providers") or None)
+
+    def deployed_budget(self) -> Budget:
+        """The budget that it was deployed with; the operator can override it (see ledger.store.Control)."""
+        day, month = (self.parameters.get(name, "") for name in ("DailyBudgetUsd", "MonthlyBudgetUsd"))
+        return Budget(day=micro_usd(day) if day else None, month=micro_usd(month) if month else None)
 
     def client(self, service: str) -> Any:
         """A boto3 client for the account and region of the stack."""

@@ -1,0 +1,132 @@
+"""easel doctor: looks for what is broken in a deployment, and names what mends it.
+
+A check is a function that reads what it needs of a Deployment and yields findings. It changes nothing and buys nothing.
+
+account     credentials, clock, the stack's state, concurrency
+providers   secrets, keys, models, access to them
+storage     tables and buckets
+flow        time limits, connections, functions, dead letters
+reach       the entry points from outside
+watching    alarms and their subscribers
+money       the stop switch and budgets
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cli.doctor import account, flow, money, providers, reach, storage, watching
+from cli.doctor.deployment import Deployment
+from cli.doctor.findings import Finding, Severity, broken, unknown, worst
+from cli.errors import CommandError
+
+Check = Callable[[Deployment], Iterable[Finding]]
+
+# By the name that is shown, in the order of the report.
+CHECKS: dict[str, Check] = {
+    "identity": account.identity,
+    "clock": account.clock,
+    "stack": account.stack_state,
+    "concurrency": account.concurrency,
+    "HTTP API": reach.http_api,
+    "MCP server": reach.mcp_server,
+    "CORS of the API": reach.api_cors,
+    "CORS of images": storage.image_cors,
+    "provider secrets": providers.secrets,
+    "provider access": providers.access,
+    "models": providers.models,
+    "OpenAI organization": providers.organization,
+    "Bedrock access": providers.bedrock,
+    "buying": money.buying,
+    "budgets": money.budgets,
+    "functions": flow.functions,
+    "connections": flow.connections,
+    "time limits": flow.time_limits,
+    "dead letters": flow.dead_letters,
+    "tables": storage.tables,
+    "expiry of records": storage.expiry,
+    "privacy of buckets": storage.privacy,
+    "expiry of images": storage.lifecycle,
+    "inbox": storage.inbox,
+    "alarms": watching.alarms,
+    "alarm subscriber": watching.subscriber,
+}
+_AT_ONCE = 8
+
+# Source: the error codes of the services that are asked.
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation", "403"})
+_GONE = frozenset(
+    {
+        "404",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "NoSuchBucket",
+        "NotFound",
+        "NotFoundException",
+        "QueueDoesNotExist",
+        "ResourceNotFoundException",
+        "TableNotFoundException",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A check, and what it has found."""
+
+    check: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def severity(self) -> Severity:
+        """The worst of what it has found; `ok` if it has found nothing."""
+        return worst(self.findings)
+
+
+def examine(deployment: Deployment, progress: Callable[[int, int], None]) -> list[Examined]:
+    """Run all checks, several at a time, and return what they found, in their order.
+
+    Args:
+        deployment: what is examined.
+        progress: called after each check, with how many are done, and how many there are.
+    """
+    deployment.resources  # noqa: B018 - all need it, so it is read before they start
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        running = {pool.submit(_examined, name, check, deployment): name for name, check in CHECKS.items()}
+        done = {}
+        for future in as_completed(running):
+            done[running[future]] = future.result()
+            progress(len(done), len(running))
+    return [done[name] for name in CHECKS]
+
+
+def _examined(name: str, check: Check, deployment: Deployment) -> Examined:
+    found = []
+    try:
+        for finding in check(deployment):
+            found.append(finding)
+    except (BotoCoreError, ClientError, CommandError) as error:
+        found.append(_unfinished(error))
+    return Examined(name, tuple(found))
+
+
+def _unfinished(error: Exception) -> Finding:
+    """Why a check could not go on."""
+    if isinstance(error, ClientError):
+        code, action = error.response["Error"]["Code"], error.operation_name
+        if code in _DENIED:
+            return unknown(f"you may not call {action}", f"ask again as someone who may call {action}")
+        if code in _GONE:
+            return broken(
+                f"a resource of the stack no longer exists ({action}: {error.response['Error'].get('Message', code)})",
+                "see docs/operations.md, Restoring data; a table or bucket cannot be deployed again over a stack",
+            )
+    return unknown(f"this could not be checked: {error}", "ask again; if it stays so, report it")
+
+
+def counts(examined: Iterable[Examined]) -> Iterator[tuple[Severity, int]]:
+    """How many checks ended with each severity."""
+    all_severities = [each.severity for each in examined]
+    for severity in ("broken", "warning", "unknown", "ok"):
+        yield severity, all_severities.count(severity)
