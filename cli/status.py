@@ -41,6 +41,7 @@ def status(stack: Stack, now: float) -> Document:
         "queues": {name: _queue(stack, output, _DEAD.get(name)) for name, output in _QUEUES.items()},
         "providers": [_provider(stack, name) for name in stack.catalog().providers],
         "alarms": _alarms(stack),
+        "runbook": stack.parameters.get("RunbookUrl") or "docs/runbook.md",
         **_metrics(stack, now),
     }
 
@@ -69,7 +70,7 @@ def lines(found: Document) -> Iterator[str]:
     yield f"TODAY     {_ended(found)}"
     for title, period in (("LAST HOUR", "last_hour"), ("LAST DAY", "last_day")):
         yield f"{title:10}{_errors(found['errors'], period)}"
-    yield f"ALARMS    {_going_off(found['alarms'])}"
+    yield f"ALARMS    {_going_off(found)}"
 
 
 def _money(stack: Stack, now: float) -> Document:
@@ -270,7 +271,7 @@ def _errors(errors: Document | None, period: str) -> str:
     return ", ".join(f"{count} {code}" for code, count in errors[period].items()) or "no errors of jobs"
 
 
-def _going_off(alarms: list[str] | None) -> str:
-    if alarms is None:
+def _going_off(found: Document) -> str:
+    if found["alarms"] is None:
         return _UNKNOWN
-    return f"{', '.join(alarms)}; see docs/runbook.md" if alarms else "none"
+    return f"{', '.join(found['alarms'])}; see {found['runbook']}" if found["alarms"] else "none"

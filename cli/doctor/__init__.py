@@ -11,7 +11,7 @@ watching    alarms and their subscribers
 money       the stop switch and budgets
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
@@ -53,6 +53,17 @@ CHECKS: dict[str, Check] = {
     "alarms": watching.alarms,
     "alarm subscriber": watching.subscriber,
 }
+# About what the cloud on this machine does not have.
+_ON_AWS_ONLY = frozenset(
+    {
+        "identity",
+        "Bedrock access",
+        "tables",
+        "expiry of records",
+        "expiry of images",
+        "alarm subscriber",
+    }
+)
 _AT_ONCE = 8
 
 # Source: the error codes of the services that are asked.
@@ -84,21 +95,22 @@ class Examined:
         return worst(self.findings)
 
 
-def examine(deployment: Deployment, progress: Callable[[int, int], None]) -> list[Examined]:
+def examine(deployment: Deployment, progress: Callable[[int], None]) -> list[Examined]:
     """Run all checks, several at a time, and return what they found, in their order.
 
     Args:
         deployment: what is examined.
-        progress: called after each check, with how many are done, and how many there are.
+        progress: called after each check, with how many are done.
     """
     deployment.resources  # noqa: B018 - all need it, so it is read before they start
+    checks = [name for name in CHECKS if not (deployment.is_on_this_machine and name in _ON_AWS_ONLY)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        running = {pool.submit(_examined, name, check, deployment): name for name, check in CHECKS.items()}
+        running = {pool.submit(_examined, name, CHECKS[name], deployment): name for name in checks}
         done = {}
         for future in as_completed(running):
             done[running[future]] = future.result()
-            progress(len(done), len(running))
-    return [done[name] for name in CHECKS]
+            progress(len(done))
+    return [done[name] for name in checks]
 
 
 def _examined(name: str, check: Check, deployment: Deployment) -> Examined:
@@ -123,10 +135,3 @@ def _unfinished(error: Exception) -> Finding:
                 "see docs/operations.md, Restoring data; a table or bucket cannot be deployed again over a stack",
             )
     return unknown(f"this could not be checked: {error}", "ask again; if it stays so, report it")
-
-
-def counts(examined: Iterable[Examined]) -> Iterator[tuple[Severity, int]]:
-    """How many checks ended with each severity."""
-    all_severities = [each.severity for each in examined]
-    for severity in ("broken", "warning", "unknown", "ok"):
-        yield severity, all_severities.count(severity)

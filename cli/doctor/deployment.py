@@ -30,6 +30,11 @@ class Deployment:
         self._lock = threading.Lock()
 
     @property
+    def is_on_this_machine(self) -> bool:
+        """Whether it is the one that `make up` started, whose cloud lacks some of what AWS has."""
+        return self.stack.endpoint_url is not None
+
+    @property
     def region(self) -> str:
         """The region of the stack."""
         return str(self.stack.session.region_name)

@@ -29,8 +29,8 @@ def budgets(deployment: Deployment) -> Iterator[Finding]:
     ]
     if unlimited:
         yield warning(
-            f"nothing limits what {len(unlimited)} keys can spend: neither a budget of their own nor one of the "
-            "deployment",
+            f"neither a budget of the deployment nor one of their own limits what {len(unlimited)} "
+            f"key{'' if len(unlimited) == 1 else 's'} can spend",
             "easel budget set --day 20 --month 300",
         )
     else:

@@ -249,13 +249,8 @@ def bedrock(deployment: Deployment) -> Iterator[Finding]:
     for model in deployment.catalog.models.values():
         if model.provider != "bedrock":
             continue
-        found = client.get_foundation_model_availability(modelId=re.sub(r"^us\.", "", model.sent_as))
-        if (
-            found["regionAvailability"] != "AVAILABLE"
-            or found["authorizationStatus"] != "AUTHORIZED"
-            or found["entitlementAvailability"] != "AVAILABLE"
-            or found["agreementAvailability"]["status"] != "AVAILABLE"
-        ):
+        # A profile such as us.stability.… is for the model of the name after its first part.
+        if not _is_open(client, re.sub(r"^us\.", "", model.sent_as)):
             closed.append(model.name)
     if closed:
         yield broken(
@@ -265,3 +260,17 @@ def bedrock(deployment: Deployment) -> Iterator[Finding]:
         )
     else:
         yield fine(f"all models can be used in {region}")
+
+
+def _is_open(client: Any, model_id: str) -> bool:
+    """Whether the account can use a model in the region of the client, which may not have it at all."""
+    try:
+        found = client.get_foundation_model_availability(modelId=model_id)
+    except client.exceptions.ResourceNotFoundException:
+        return False
+    return bool(
+        found["regionAvailability"] == "AVAILABLE"
+        and found["authorizationStatus"] == "AUTHORIZED"
+        and found["entitlementAvailability"] == "AVAILABLE"
+        and found["agreementAvailability"]["status"] == "AVAILABLE"
+    )

@@ -13,6 +13,7 @@ def alarms(deployment: Deployment) -> Iterator[Finding]:
     """Whether every alarm of the stack exists, is switched on, reports to the topic, and is quiet."""
     named = {name: logical for logical, name in deployment.resources.items() if logical.endswith("Alarm")}
     topic = deployment.physical("AlarmTopic")
+    runbook = deployment.parameter("RunbookUrl") or "docs/runbook.md"
     client = deployment.client("cloudwatch")
     names = sorted(named)
     found: dict[str, Any] = {}
@@ -32,7 +33,7 @@ def alarms(deployment: Deployment) -> Iterator[Finding]:
         if topic not in alarm.get("AlarmActions", []):
             yield broken(f"{logical_id} tells nobody: AlarmTopic is not among its actions", "make deploy")
         if alarm["StateValue"] == "ALARM":
-            yield warning(f"{logical_id} is in ALARM", f"docs/runbook.md#{logical_id.lower()}")
+            yield warning(f"{logical_id} is in ALARM", f"{runbook}#{logical_id.lower()}")
 
 
 def subscriber(deployment: Deployment) -> Iterator[Finding]:

@@ -1,8 +1,9 @@
 """easel doctor finds each planted fault in a deployment, and names what mends it."""
 
+import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -20,6 +21,7 @@ from core import __version__
 from core.callers.model import Caller
 from core.ledger.model import Budget
 from core.providers.openai import OPENAI_URL
+from local.processes import ROOT
 from tests.support.deployed_account import ACCOUNT, MAPPING, SECRET, TOPIC, Account, queue_arn
 
 OPENAI, API, DIRECT, MCP = "api.openai.com", "api.example", "direct.example", "mcp.example"
@@ -69,7 +71,7 @@ class Patient:
     web: Web = field(default_factory=Web)
 
     def examined(self) -> list[Examined]:
-        return examine(self._deployment(), lambda _done, _total: None)
+        return examine(self._deployment(), lambda _done: None)
 
     def found_by(self, check: str) -> tuple[Finding, ...]:
         return tuple(CHECKS[check](self._deployment()))
@@ -309,6 +311,16 @@ FAULTS: dict[str, tuple[Plant, str, Severity, str, str]] = {
         "in us-west-2",
         "#/model-catalog",
     ),
+    "Bedrock's region does not have the models": (
+        both(
+            lambda p: p.account.outputs.update(Providers="openai bedrock"),
+            lambda p: p.account.refuse("bedrock:GetFoundationModelAvailability", "ResourceNotFoundException"),
+        ),
+        "Bedrock access",
+        "broken",
+        "stable-image-core",
+        "#/model-catalog",
+    ),
     "all buying is stopped": (
         lambda p: p.account.ledger.append(
             {"owner": "control", "name": "deployment", "stopped_at": 1795348800, "reason": "audit"}
@@ -322,7 +334,7 @@ FAULTS: dict[str, tuple[Plant, str, Severity, str, str]] = {
         both(lambda p: p.set(DailyBudgetUsd=""), lambda p: p.caller()),
         "budgets",
         "warning",
-        "nothing limits what 1 keys",
+        "limits what 1 key can spend",
         "easel budget set",
     ),
     "only keys have budgets": (
@@ -740,3 +752,18 @@ def test_why_aws_cannot_be_asked_is_named_with_its_mend(error: Exception, what: 
     assert found is not None
     assert what in found[0]
     assert mend in found[1]
+
+
+def test_the_guide_describes_every_check_in_the_order_of_the_report() -> None:
+    table = (ROOT / "docs/doctor.md").read_text().partition("| check |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE) == list(CHECKS)
+
+
+def test_on_the_laptop_cloud_only_what_it_has_is_examined(patient: Patient) -> None:
+    stack = replace(patient.account.stack(), endpoint_url="http://127.0.0.1:4566")
+    examined = examine(Deployment(stack, httpx.Client(transport=httpx.MockTransport(patient.web))), lambda _done: None)
+    left_out = set(CHECKS) - {each.check for each in examined}
+    assert left_out == set(
+        re.findall(r"`([^`]+)`", (ROOT / "docs/doctor.md").read_text().partition("are left out:")[2].partition("\n")[0])
+    )
+    assert len(left_out) == 6
