@@ -98,12 +98,12 @@ down: ## stop what `make up` started
 # Tests and checks.
 
 .PHONY: test test-fast test-clients test-campaigns test-all coverage faults check prices bench format
-# Two processes, each with its own stack, since end-to-end tests mostly wait. The order of the folders puts the longest
-# files first; pytest-xdist's own order, by number of tests, would run the longest last.
+# Three processes for two cores, since those with a deployed stack, the first two, mostly wait (tests/conftest.py). The
+# order of the folders puts the longest first; pytest-xdist's own order, by number of tests, would run the longest last.
 LAYERS := tests/e2e tests/clients tests/contract tests/deployment tests/integration tests/unit
 test: ## run every layer of tests except the campaigns and the nightly ones
 	$(call need,dev sam ministack checkov lambda openai-1 openai-2 litellm node-client client-programs mcp-programs)
-	@$(BIN)/pytest $(LAYERS) -m "not nightly" -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest $(LAYERS) -m "not nightly" -n 3 --dist loadgroup --no-loadscope-reorder
 
 test-campaigns: ## run the long tests: every permission, every crash, every fault
 	$(call need,dev sam ministack mcp-programs)

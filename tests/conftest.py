@@ -19,6 +19,18 @@ from local.simulator_control import SimulatorControl
 from local.stack import Stack
 
 
+# Tests of these folders share one deployed stack, so that it is deployed and started cold once.
+_ONE_STACK = {"tests/e2e": "e2e", "tests/e2e/sdks": "clients", "tests/clients": "clients"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let one process run all that shares a deployed stack, and all tests of any other file (`--dist loadgroup`)."""
+    for item in items:
+        folder = str(item.path.parent.relative_to(config.rootpath))
+        item.add_marker(pytest.mark.xdist_group(_ONE_STACK.get(folder, item.path.stem)))
+
+
 @dataclass(frozen=True)
 class Key:
     """A caller's API key and the caller's id."""

@@ -3,7 +3,6 @@
 import threading
 import time
 
-import boto3
 import pytest
 
 from core import aws
@@ -11,6 +10,7 @@ from core.jobs.model import Job
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 from tests.support.world import World
+from tests.support.world import aws as moto
 from tests.support.world.aws import handled
 
 
@@ -150,4 +150,4 @@ def test_a_dead_letter_ends_a_job_that_was_never_claimed(world: World) -> None:
 
 def test_a_dead_letter_of_an_unknown_job_is_nothing(world: World) -> None:
     assert world.jobs.fail_undeliverable("job_00000000000000000000000000000000") == {"batchItemFailures": []}
-    assert boto3.client("dynamodb").scan(TableName="jobs")["Items"] == []
+    assert moto.dynamodb().scan(TableName="jobs")["Items"] == []

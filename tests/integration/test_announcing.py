@@ -2,7 +2,6 @@
 
 import time
 
-import boto3
 import pytest
 
 from core import aws
@@ -12,6 +11,7 @@ from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 from core.pricing import ProviderReport
 from tests.support.world import World
+from tests.support.world import aws as moto
 from tests.support.world.aws import handled
 from tests.support.world.invocations import PUBLIC_URL, sample_event
 
@@ -151,7 +151,7 @@ def test_the_sweep_brings_an_end_again_less_and_less_often(world: World) -> None
 
 def test_one_end_that_fails_keeps_no_other_from_being_announced(world: World) -> None:
     lost, kept = ended(world), ended(world)
-    boto3.client("dynamodb").update_item(
+    moto.dynamodb().update_item(
         TableName="jobs",
         Key={"id": {"S": lost}},
         UpdateExpression="SET #status = :odd",

@@ -6,14 +6,13 @@ import json
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
 import pytest
 
 from cli import keys
 from core.images.model import ANSWER_FORMS, AnswerForm
 from core.responses import forms
 from tests.support.pictures import picture
-from tests.support.world import World
+from tests.support.world import World, aws
 
 BODY = {"model": "gpt-image-2", "prompt": "an otter", "quality": "low", "size": "1024x1024"}
 
@@ -161,12 +160,12 @@ def test_what_was_paid_never_ends_as_an_error_because_of_its_form(
     elif trouble == "too much beside it":
         monkeypatch.setattr(forms, "MAX_ANSWER_BYTES", 450_000)  # The prompt alone takes 448,000.
     elif trouble == "gone":
-        for stored in boto3.client("s3").list_objects_v2(Bucket="images", Prefix="images/")["Contents"]:
-            boto3.client("s3").delete_object(Bucket="images", Key=stored["Key"])
+        for stored in aws.s3().list_objects_v2(Bucket="images", Prefix="images/")["Contents"]:
+            aws.s3().delete_object(Bucket="images", Key=stored["Key"])
     else:
         deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::images/*"}
         policy = {"Version": "2012-10-17", "Statement": [deny]}
-        boto3.client("s3").put_bucket_policy(Bucket="images", Policy=json.dumps(policy))
+        aws.s3().put_bucket_policy(Bucket="images", Policy=json.dumps(policy))
     answer = world.api.call("GET", f"/jobs/{job_id}?response_format=b64_json")
     result = answer.json()["result"]
     assert answer.status == 200

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import boto3
 import jwt
 import pytest
 
@@ -19,7 +18,7 @@ from core.jobs.store import JobStore
 from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
 from tests.support.moved_time import Clock
-from tests.support.world import World
+from tests.support.world import World, aws
 from tests.support.world.http_api import Answer
 
 SHOP = "https://shop.example"
@@ -366,7 +365,7 @@ def test_revoking_the_key_ends_its_tokens_at_once(world: World) -> None:
 @pytest.fixture
 def signing_stack(world: World) -> Any:
     """The stack as the CLI sees it, with the secret's ARN among its outputs."""
-    world.stack.outputs["TokenSecretArn"] = boto3.client("secretsmanager").describe_secret(SecretId="tokens")["ARN"]
+    world.stack.outputs["TokenSecretArn"] = aws.secretsmanager().describe_secret(SecretId="tokens")["ARN"]
     return world.stack
 
 
@@ -383,7 +382,7 @@ def test_a_new_secret_is_believed_before_the_old_one_is_forgotten(
 ) -> None:
     mint(world)
     tokens.rotate(signing_stack, end_all=False)
-    version = boto3.client("secretsmanager").get_secret_value(SecretId="tokens")
+    version = aws.secretsmanager().get_secret_value(SecretId="tokens")
     header, claims = parts(mint(world)["token"])
     assert header["kid"] != version["VersionId"]
     clock.forward(11)
@@ -411,7 +410,7 @@ def test_an_old_secret_is_worth_nothing_after_the_longest_life_of_a_token(
 def test_a_secret_that_is_out_of_reach_refuses_tokens_but_not_keys(world: World) -> None:
     token = mint(world)["token"]
     world.restart()
-    boto3.client("secretsmanager").delete_secret(SecretId="tokens", ForceDeleteWithoutRecovery=True)
+    aws.secretsmanager().delete_secret(SecretId="tokens", ForceDeleteWithoutRecovery=True)
     answer = buy(world, token)
     assert (answer.status, answer.json()["error"]["retryable"]) == (503, True)
     assert world.api.generate().status == 202
@@ -429,7 +428,7 @@ def test_a_door_loads_what_only_tokens_need_when_one_comes() -> None:
 def test_the_provider_can_tell_apart_the_visitors_of_a_page_without_knowing_them(world: World) -> None:
     tokens_ = [mint(world), mint(world)]
     jobs = [buy(world, token["token"]).json()["id"] for token in (tokens_[0], tokens_[0], tokens_[1])]
-    store = JobStore(boto3.client("dynamodb"), "jobs", LedgerStore(boto3.client("dynamodb"), "ledger"))
+    store = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger"))
     first, again, other = [job.pseudonym for job_id in jobs if (job := store.get(job_id))]
     assert first == again != other
     assert tokens_[0]["id"].removeprefix("tok_") not in first
@@ -487,7 +486,7 @@ def test_an_account_of_an_older_version_counts_from_now_on(world: World) -> None
     token = mint(world, images=1)
     canceled(world, token["token"])
     key = {"owner": {"S": token["id"]}, "name": {"S": "total"}}
-    boto3.client("dynamodb").update_item(TableName="ledger", Key=key, UpdateExpression="REMOVE attempts")
+    aws.dynamodb().update_item(TableName="ledger", Key=key, UpdateExpression="REMOVE attempts")
     assert [canceled(world, token["token"]).status for _ in range(7)] == [202] * 6 + [402]
 
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-import boto3
 import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
@@ -17,6 +16,7 @@ from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 from core.requests import Input
 from tests.support.world import World
+from tests.support.world import aws as moto
 from tests.support.world.http_api import Answer
 
 
@@ -103,7 +103,7 @@ def test_a_worker_writes_no_failure_over_a_cancellation(world: World) -> None:
     def cancel_now(**_: object) -> None:
         assert cancel(world, job_id).status == 200
 
-    boto3.client("secretsmanager").delete_secret(SecretId="easel/openai", ForceDeleteWithoutRecovery=True)
+    moto.secretsmanager().delete_secret(SecretId="easel/openai", ForceDeleteWithoutRecovery=True)
     aws.secretsmanager().meta.events.register("before-call.secrets-manager.GetSecretValue", cancel_now)
     with contextlib.suppress(BatchProcessingError):
         world.jobs.deliver(job_id)
@@ -202,17 +202,17 @@ def job_with_inputs(world: World, *object_keys: str) -> str:
     inputs = tuple(Input("image", key, "image/png", 1, 1, 1) for key in object_keys)
     store.save(replace(job, request=replace(job.request, inputs=inputs)))
     for key in object_keys:
-        boto3.client("s3").put_object(Bucket="images", Key=key, Body=b"x")
+        moto.s3().put_object(Bucket="images", Key=key, Body=b"x")
     return job_id
 
 
 def objects() -> list[str]:
-    return [found["Key"] for found in boto3.client("s3").list_objects_v2(Bucket="images").get("Contents", [])]
+    return [found["Key"] for found in moto.s3().list_objects_v2(Bucket="images").get("Contents", [])]
 
 
 def test_the_inputs_of_a_finished_job_can_be_deleted(world: World) -> None:
     job_id = job_with_inputs(world, "inputs/job/one", "inputs/job/two")
-    boto3.client("s3").put_object(Bucket="images", Key="images/img_1.png", Body=b"x")
+    moto.s3().put_object(Bucket="images", Key="images/img_1.png", Body=b"x")
     answer = world.api.call("DELETE", f"/jobs/{job_id}/inputs")
     assert (answer.status, answer.json()["error"]["code"]) == (409, "job_not_finished")
     assert len(objects()) == 3

@@ -17,7 +17,7 @@ from cli import drops, keys, output
 from cli.main import _parser, main
 from core.ledger.store import LedgerStore
 from local.processes import ROOT
-from tests.support.world import World
+from tests.support.world import World, aws
 
 # It clears the screen, forges a line, reorders the line and hides in it.
 HOSTILE = "a\x1b[2J\r\nkey_0 \u202eb\u200bc\x7fd\x9be\u2028f\u3164g\ufe0fh\U000e0001i\x00"
@@ -38,11 +38,11 @@ def stack(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """A deployment full of hostile text, as the command finds it in CloudFormation."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    sqs = boto3.client("sqs")
+    sqs = aws.sqs()
     outputs = world.stack.outputs | {
         "DropsQueueUrl": sqs.get_queue_url(QueueName="drops")["QueueUrl"],
         "DropsDeadLetterQueueUrl": sqs.create_queue(QueueName="dead-drops")["QueueUrl"],
-        "TokenSecretArn": boto3.client("secretsmanager").describe_secret(SecretId="tokens")["ARN"],
+        "TokenSecretArn": aws.secretsmanager().describe_secret(SecretId="tokens")["ARN"],
     }
     template = {
         "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
@@ -51,9 +51,9 @@ def stack(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     boto3.client("cloudformation").create_stack(StackName="easel-dev", TemplateBody=json.dumps(template))
     _, caller = keys.create(world.stack, HOSTILE, None, [f"gpt-image-{HOSTILE}"], [f"https://{HOSTILE}"])
     drops.map_prefix(world.stack, HOSTILE, caller.id)
-    ledger = LedgerStore(boto3.client("dynamodb"), "ledger")
+    ledger = LedgerStore(aws.dynamodb(), "ledger")
     ledger.stop(HOSTILE, int(time.time()))
-    table = boto3.client("dynamodb")
+    table = aws.dynamodb()
     day = time.strftime("%Y-%m-%d", time.gmtime())
     for owner, name in ((f"usage#{day}", f"{caller.id}#gpt-image-{HOSTILE}"), (HOSTILE, HOSTILE)):
         item = {"owner": {"S": owner}, "name": {"S": name}, "spent": {"N": "5"}, "images": {"N": "1"}}

@@ -3,13 +3,12 @@
 import json
 from typing import Any
 
-import boto3
 import pytest
 from PIL import Image
 
 from cli import drops, keys
 from tests.support.pictures import encoded, overlay, picture
-from tests.support.world import World
+from tests.support.world import World, aws
 
 from .test_drops import error_of, jobs, left_behind, result_of
 
@@ -82,7 +81,7 @@ def test_an_upload_that_is_renamed_when_it_is_complete_is_bought_once(world: Wor
     world.inbox.put("team/recipe.json", NIGHT)
     first = world.inbox.put(f"team/{temporary}", picture())
     renamed = world.inbox.copy(f"team/{temporary}", "team/photo.png")
-    boto3.client("s3").delete_object(Bucket="inbox", Key=f"team/{temporary}")
+    aws.s3().delete_object(Bucket="inbox", Key=f"team/{temporary}")
     world.inbox.deliver(renamed, first)
     finish(world)
     assert left_behind() == ["drops/team/photo/photo.png", "drops/team/photo/result.json"]
@@ -141,7 +140,7 @@ def in_parts(size: int) -> bytes:
 
 def test_a_large_object_that_is_copied_in_parts_into_another_storage_class_is_not_bought_again(world: World) -> None:
     """S3 says of such a copy what it says of an upload, and its ETag is another one."""
-    s3, data = boto3.client("s3"), in_parts(6 * 1024 * 1024)
+    s3, data = aws.s3(), in_parts(6 * 1024 * 1024)
     first = world.inbox.put("team/photo.png", data, prompt="night")
     upload = s3.create_multipart_upload(
         Bucket="inbox", Key="team/photo.png", Metadata={"prompt": "night"}, StorageClass="STANDARD_IA"
@@ -173,7 +172,7 @@ def test_what_is_dropped_on_purpose_is_bought(world: World, how: str) -> None:
             )
         case "deleted and copied back":
             world.inbox.copy("team/photo.png", "archive/photo.png")
-            boto3.client("s3").delete_object(Bucket="inbox", Key="team/photo.png")
+            aws.s3().delete_object(Bucket="inbox", Key="team/photo.png")
             event = world.inbox.copy("archive/photo.png", "team/photo.png")
         case "another picture":
             world.inbox.put("archive/photo.png", picture(colour="red"), prompt="night")

@@ -6,7 +6,6 @@ import time
 from typing import Any
 from urllib.parse import quote
 
-import boto3
 import pytest
 
 from cli import drops, keys
@@ -21,6 +20,7 @@ from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
 from tests.support.pictures import overlay, picture
 from tests.support.world import World
+from tests.support.world import aws as moto
 from tests.support.world.invocations import PUBLIC_URL, sample_event
 
 NIGHT = json.dumps({"prompt": "make it night", "quality": "low"}).encode()
@@ -40,12 +40,12 @@ def jobs(world: World) -> list[dict[str, Any]]:
 
 
 def left_behind() -> list[str]:
-    listed = boto3.client("s3").list_objects_v2(Bucket="images", Prefix="drops/")
+    listed = moto.s3().list_objects_v2(Bucket="images", Prefix="drops/")
     return [entry["Key"] for entry in listed.get("Contents", [])]
 
 
 def error_of(name: str) -> Any:
-    body = boto3.client("s3").get_object(Bucket="images", Key=f"drops/{name}/error.json")["Body"]
+    body = moto.s3().get_object(Bucket="images", Key=f"drops/{name}/error.json")["Body"]
     return json.loads(body.read())
 
 
@@ -200,7 +200,7 @@ def test_duplicates_and_disorder_buy_once_for_each_version(world: World) -> None
 
 def test_a_deleted_drop_is_not_wanted(world: World) -> None:
     notification = world.inbox.put("team/photo.png", picture(), prompt="x")
-    boto3.client("s3").delete_object(Bucket="inbox", Key="team/photo.png")
+    moto.s3().delete_object(Bucket="inbox", Key="team/photo.png")
     assert world.inbox.deliver(notification) == []
     assert (jobs(world), left_behind()) == ([], [])
 
@@ -285,7 +285,7 @@ def test_an_unknown_message_is_redelivered_until_it_is_dead_lettered(world: Worl
 
 
 def test_what_may_pass_is_delivered_again(world: World) -> None:
-    boto3.client("dynamodb").delete_table(TableName="callers")
+    moto.dynamodb().delete_table(TableName="callers")
     assert world.inbox.deliver(
         world.inbox.put("folder/", b""), world.inbox.put("team/photo.png", picture(), prompt="x")
     ) == ["message-1"]
@@ -295,7 +295,7 @@ def test_what_may_pass_is_delivered_again(world: World) -> None:
 def test_a_drop_waits_while_buying_is_stopped_and_not_forever(world: World) -> None:
     notification = world.inbox.put("team/photo.png", picture(), prompt="x")
     control = {"owner": {"S": "control"}, "name": {"S": "deployment"}, "stopped_at": {"N": "1"}}
-    boto3.client("dynamodb").put_item(TableName="ledger", Item=control)
+    moto.dynamodb().put_item(TableName="ledger", Item=control)
     assert world.inbox.deliver(notification) == []
     (waiting,) = world.inbox.delayed()
     assert (left_behind(), jobs(world)) == ([], [])
@@ -325,7 +325,7 @@ def test_what_is_no_image_is_refused_by_its_bytes(world: World, data: bytes, cod
 
 
 def test_a_huge_object_is_refused_without_being_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    s3 = boto3.client("s3")
+    s3 = moto.s3()
     upload = s3.create_multipart_upload(Bucket="inbox", Key="team/huge.png", Metadata={"prompt": "x"})["UploadId"]
     part = bytes(5 * 1024 * 1024)
     parts: list[Any] = []
@@ -402,7 +402,7 @@ def test_a_drop_beyond_a_budget_gets_an_error_that_says_what_is_left(world: Worl
     _, caller = keys.create(world.stack, "thrifty", None, [], [], budget=Budget(day=10) if whose == "key" else Budget())
     drops.map_prefix(world.stack, "thrifty", caller.id)
     if whose == "deployment":
-        LedgerStore(boto3.client("dynamodb"), "ledger").set_budget("day", 10)
+        LedgerStore(moto.dynamodb(), "ledger").set_budget("day", 10)
     world.inbox.deliver(world.inbox.put("thrifty/photo.png", picture(), prompt="x", quality="low"))
     error = error_of("thrifty/photo")["error"]
     assert (error["code"], error["charged"], error["retryable"]) == ("budget_exceeded", False, False)
@@ -438,7 +438,7 @@ def finish(world: World) -> None:
 
 
 def result_of(name: str) -> Any:
-    body = boto3.client("s3").get_object(Bucket="images", Key=f"drops/{name}/result.json")["Body"]
+    body = moto.s3().get_object(Bucket="images", Key=f"drops/{name}/result.json")["Body"]
     return json.loads(body.read())
 
 
@@ -469,7 +469,7 @@ def test_an_image_and_a_manifest_are_left(world: World) -> None:
     result = result_of("team/my photo")
     (job,) = jobs(world)
     (image,) = result["images"]
-    stored = boto3.client("s3").get_object(Bucket="images", Key=image["key"])
+    stored = moto.s3().get_object(Bucket="images", Key=image["key"])
     assert hashlib.sha256(stored["Body"].read()).hexdigest() == image["sha256"]
     assert stored["ContentType"] == image["content_type"] == "image/png"
     assert "CacheControl" not in stored, "a newer drop writes the same key"
@@ -541,7 +541,7 @@ def test_a_folder_shows_only_the_newest_drop(world: World) -> None:
 def test_a_claim_of_an_older_release_is_understood(world: World, newer_by: int, left: list[str]) -> None:
     world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"))
     claim = {"id": "folder#drops/team/photo/", "key": "team/photo.png", "newest": int(time.time()) + newer_by}
-    boto3.client("dynamodb").put_item(TableName="jobs", Item=to_item(claim))
+    moto.dynamodb().put_item(TableName="jobs", Item=to_item(claim))
     finish(world)
     assert left_behind() == [f"drops/team/photo/{name}" for name in left]
     world.inbox.deliver(world.inbox.put("team/photo.png", b"text"))
@@ -555,7 +555,7 @@ def test_a_result_is_written_again_as_it_was(world: World) -> None:
     (job,) = jobs(world)
     world.ends.deliver(records)
     first = (left_behind(), result_of("team/photo"))
-    boto3.client("dynamodb").update_item(
+    moto.dynamodb().update_item(
         TableName="jobs",
         Key={"id": {"S": job["id"]}},
         UpdateExpression="SET #open = :mark, check_at = :now",

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-import boto3
 import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from botocore.awsrequest import AWSResponse
@@ -22,6 +21,7 @@ from core.drops.recipes import MAX_REFERENCES
 from tests.support.pictures import overlay, picture
 from tests.support.template import TEMPLATE
 from tests.support.world import World
+from tests.support.world import aws as moto
 from tests.support.world.aws import handled
 
 from .test_drops import error_of, left_behind
@@ -214,7 +214,7 @@ def test_an_object_that_s3_does_not_hand_out_is_refused_at_once(world: World, st
     owner(world, "team", "team/")
     event = world.inbox.put("team/photo.png", picture(), prompt="x", references="./style.png")
     archived = "team/photo.png" if which == "the drop" else "team/style.png"
-    boto3.client("s3").put_object(
+    moto.s3().put_object(
         Bucket="inbox",
         Key=archived,
         Body=picture(),
@@ -322,7 +322,7 @@ def test_tags_of_images_stay_where_they_are(world: World) -> None:
     owner(world, "team", "team/")
     world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"))
     world.jobs.work()
-    s3 = boto3.client("s3")
+    s3 = moto.s3()
     (image,) = s3.list_objects_v2(Bucket="images", Prefix="images/")["Contents"]
     s3.put_object_tagging(
         Bucket="images", Key=image["Key"], Tagging={"TagSet": [{"Key": "GuardDutyMalwareScanStatus", "Value": "ok"}]}
@@ -358,5 +358,5 @@ def test_results_can_be_copied_to_a_disk_whatever_their_drop_is_called(world: Wo
         assert "\\" not in name
         assert name.isprintable()
     manifest = next(name for name in found if name.endswith("result.json"))
-    body = boto3.client("s3").get_object(Bucket="images", Key=manifest)["Body"].read()
+    body = moto.s3().get_object(Bucket="images", Key=manifest)["Body"].read()
     assert json.loads(body)["source"]["key"] == key

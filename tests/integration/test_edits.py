@@ -6,13 +6,12 @@ import struct
 import zlib
 from typing import Any
 
-import boto3
 import pytest
 from PIL import Image
 
 from cli import keys
 from tests.support.pictures import encoded, overlay, picture
-from tests.support.world import World
+from tests.support.world import World, aws
 
 FIELDS = {"model": "gpt-image-2", "prompt": "make it night", "quality": "low"}
 
@@ -61,7 +60,7 @@ def test_a_data_url_is_edited(world: World) -> None:
 
 def test_an_upload_is_edited(world: World) -> None:
     made = world.api.call("POST", "/uploads", {"content_type": "image/png"}).json()
-    boto3.client("s3").put_object(Bucket="images", Key=made["fields"]["key"], Body=picture(), ContentType="image/png")
+    aws.s3().put_object(Bucket="images", Key=made["fields"]["key"], Body=picture(), ContentType="image/png")
     body = {"model": "gpt-image-2", "prompt": "add a hat", "images": [{"file_id": made["id"]}]}
     edited(world, world.api.call("POST", "/images/edits", body, headers={"prefer": "respond-async"}))
 
@@ -90,7 +89,7 @@ def test_inputs_that_were_deleted_end_the_job_free_of_charge(world: World) -> No
     answer = world.api.form("/images/edits", FIELDS, [("image", ("photo.png", picture()))])
     job_id = answer.json()["id"]
     assert world.api.call("DELETE", f"/jobs/{job_id}/inputs").status in (200, 409)
-    s3 = boto3.client("s3")
+    s3 = aws.s3()
     for found in s3.list_objects_v2(Bucket="images", Prefix="inputs/").get("Contents", []):
         s3.delete_object(Bucket="images", Key=found["Key"])
     world.jobs.work()

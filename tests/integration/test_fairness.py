@@ -3,14 +3,13 @@
 import time
 from typing import Any
 
-import boto3
 import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sqs.models import sqs_backends
 
 from cli import keys
 from tests.support.moved_time import Clock
-from tests.support.world import World
+from tests.support.world import World, aws
 from tests.support.world.queues import queue_url
 
 
@@ -23,7 +22,7 @@ def two_turns(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 def take_turns(caller_id: str, *job_ids: str, until: float) -> None:
     running = {"M": {job_id: {"N": str(int(until))} for job_id in job_ids}}
     item: dict[str, Any] = {"id": {"S": f"turns#{caller_id}"}, "running": running, "version": {"N": "1"}}
-    boto3.client("dynamodb").put_item(TableName="jobs", Item=item)
+    aws.dynamodb().put_item(TableName="jobs", Item=item)
 
 
 def turns(caller_id: str) -> set[str]:
@@ -32,7 +31,7 @@ def turns(caller_id: str) -> set[str]:
 
 def item_of(caller_id: str) -> dict[str, Any]:
     key = {"id": {"S": f"turns#{caller_id}"}}
-    return boto3.client("dynamodb").get_item(TableName="jobs", Key=key)["Item"]
+    return aws.dynamodb().get_item(TableName="jobs", Key=key)["Item"]
 
 
 def caller_of(world: World, job_id: str) -> str:
@@ -124,12 +123,12 @@ def test_without_a_limit_nothing_is_counted(world: World) -> None:
     job_id = world.api.accepted()
     world.jobs.deliver(job_id)
     key = {"id": {"S": f"turns#{caller_of(world, job_id)}"}}
-    assert "Item" not in boto3.client("dynamodb").get_item(TableName="jobs", Key=key)
+    assert "Item" not in aws.dynamodb().get_item(TableName="jobs", Key=key)
 
 
 def test_messages_carry_their_caller_so_that_the_queue_can_be_fair(world: World) -> None:
     job_id = world.api.accepted()
-    received = boto3.client("sqs").receive_message(QueueUrl=queue_url("jobs"), AttributeNames=["MessageGroupId"])
+    received = aws.sqs().receive_message(QueueUrl=queue_url("jobs"), AttributeNames=["MessageGroupId"])
     assert received["Messages"][0]["Attributes"]["MessageGroupId"] == caller_of(world, job_id)
 
 

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
 
 from cli import keys
-from tests.support.world import World
+from tests.support.world import World, aws
 from tests.support.world.http_api import HttpApi
 from tests.support.world.mcp_server import McpDoor
 
@@ -91,7 +90,7 @@ def test_the_name_of_another_callers_image_is_not_found(world: World, door: McpD
 
 
 def test_a_deleted_image_is_not_found_by_any_name(world: World, door: McpDoor, image: dict[str, Any]) -> None:
-    boto3.client("s3").delete_object(Bucket="images", Key=f"images/{image['id']}.png")
+    aws.s3().delete_object(Bucket="images", Key=f"images/{image['id']}.png")
     for name in names_of(image):
         assert by_http(world.api, name).json()["error"]["code"] == "not_found", name
 

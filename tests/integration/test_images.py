@@ -6,7 +6,6 @@ import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
 import pytest
 
 from cli import drops, keys
@@ -17,6 +16,7 @@ from core.settings import ApiSettings
 from tests.support.pictures import picture
 from tests.support.template import TEMPLATE
 from tests.support.world import World
+from tests.support.world import aws as moto
 from tests.support.world.aws import handled
 from tests.support.world.mcp_server import McpDoor
 
@@ -33,12 +33,12 @@ def other_key(world: World) -> str:
 
 
 def stored(image_id: str) -> bool:
-    objects = boto3.client("s3").list_objects_v2(Bucket="images", Prefix=f"images/{image_id}")
+    objects = moto.s3().list_objects_v2(Bucket="images", Prefix=f"images/{image_id}")
     return bool(objects["KeyCount"])
 
 
 def recorded(image_id: str) -> bool:
-    return "Item" in boto3.client("dynamodb").get_item(TableName="jobs", Key={"id": {"S": image_id}})
+    return "Item" in moto.dynamodb().get_item(TableName="jobs", Key={"id": {"S": image_id}})
 
 
 def test_an_image_is_shown_with_its_job_and_a_freshly_signed_url(world: World) -> None:
@@ -58,10 +58,10 @@ def test_an_image_is_shown_with_its_job_and_a_freshly_signed_url(world: World) -
 def test_images_are_listed_newest_first_page_by_page(world: World) -> None:
     images = [image["id"] for _ in range(2) for image in made(world, n=2)]
     for seconds, image_id in enumerate(images):  # Images of one second have no order among themselves.
-        item = boto3.client("dynamodb").get_item(TableName="jobs", Key={"id": {"S": image_id}})["Item"]
+        item = moto.dynamodb().get_item(TableName="jobs", Key={"id": {"S": image_id}})["Item"]
         created = int(item["created_at"]["N"]) + seconds
         item |= {"created_at": {"N": str(created)}, "created": {"S": f"{created:010d}#{image_id}"}}
-        boto3.client("dynamodb").put_item(TableName="jobs", Item=item)
+        moto.dynamodb().put_item(TableName="jobs", Item=item)
     first = world.api.call("GET", "/images?limit=3").json()
     assert [image["id"] for image in first["data"]] == images[:0:-1]
     assert (first["object"], first["has_more"], first["last_id"]) == ("list", True, images[1])
@@ -139,7 +139,7 @@ def test_an_image_outlives_the_record_of_its_job(world: World) -> None:
     """TTL deletes both within days of their expiry, in no certain order."""
     (image,) = made(world)
     job_id = world.api.call("GET", f"/images/{image['id']}").json()["job_id"]
-    boto3.client("dynamodb").delete_item(TableName="jobs", Key={"id": {"S": job_id}})
+    moto.dynamodb().delete_item(TableName="jobs", Key={"id": {"S": job_id}})
     assert world.api.call("DELETE", f"/images/{image['id']}").status == 200
     assert not stored(image["id"])
 
@@ -229,8 +229,8 @@ def dispositions(world: World, image: Any) -> set[str]:
 def test_what_can_run_scripts_is_saved_and_not_opened(world: World, body: dict[str, Any], disposition: str) -> None:
     (image,) = made(world, **body)
     assert dispositions(world, image) == {disposition}
-    (stored,) = boto3.client("s3").list_objects_v2(Bucket="images", Prefix="images/")["Contents"]
-    head = boto3.client("s3").head_object(Bucket="images", Key=stored["Key"])
+    (stored,) = moto.s3().list_objects_v2(Bucket="images", Prefix="images/")["Contents"]
+    head = moto.s3().head_object(Bucket="images", Key=stored["Key"])
     assert head["ContentDisposition"] == disposition, "whoever else serves the bucket"
 
 
@@ -241,7 +241,7 @@ def test_a_copied_svg_is_saved_and_not_opened(world: World) -> None:
     world.inbox.deliver(world.inbox.put("team/photo.png", picture()))
     world.jobs.work()
     world.ends.announce()
-    head = boto3.client("s3").head_object(Bucket="images", Key="drops/team/photo/photo.svg")
+    head = moto.s3().head_object(Bucket="images", Key="drops/team/photo/photo.svg")
     assert (head["ContentType"], head["ContentDisposition"]) == ("image/svg+xml", "attachment")
 
 

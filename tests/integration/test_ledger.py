@@ -3,7 +3,6 @@
 import time
 from typing import Any
 
-import boto3
 import pytest
 
 from cli import keys
@@ -11,6 +10,7 @@ from core import aws
 from core.ledger.dollars import usd
 from core.ledger.model import Budget
 from tests.support.world import World
+from tests.support.world import aws as moto
 from tests.support.world.http_api import Answer
 from tests.support.world.mcp_server import McpDoor
 from tests.support.world.queues import queue_url
@@ -35,19 +35,19 @@ def upper_bound(world: World, **body: Any) -> int:
 def total(caller_id: str) -> dict[str, int]:
     """The balance of everything that a key ever spent."""
     key = {"owner": {"S": caller_id}, "name": {"S": "total"}}
-    item = boto3.client("dynamodb").get_item(TableName="ledger", Key=key).get("Item", {})
+    item = moto.dynamodb().get_item(TableName="ledger", Key=key).get("Item", {})
     return {name: int(item.get(name, {"N": "0"})["N"]) for name in ("committed", "reserved", "spent", "images")}
 
 
 def stop(world: World) -> None:
     key = {"owner": {"S": "control"}, "name": {"S": "deployment"}}
     item = key | {"stopped_at": {"N": "1"}, "reason": {"S": "an audit"}}
-    boto3.client("dynamodb").put_item(TableName="ledger", Item=item)
+    moto.dynamodb().put_item(TableName="ledger", Item=item)
 
 
 def resume(world: World) -> None:
     key = {"owner": {"S": "control"}, "name": {"S": "deployment"}}
-    boto3.client("dynamodb").delete_item(TableName="ledger", Key=key)
+    moto.dynamodb().delete_item(TableName="ledger", Key=key)
 
 
 def test_the_upper_bound_is_reserved_and_the_charge_booked(world: World) -> None:
@@ -178,7 +178,7 @@ def test_a_job_past_its_deadline_gives_its_money_back(world: World) -> None:
 
 def test_a_withdrawn_job_gives_its_money_back_and_may_come_again(world: World) -> None:
     key, caller_id = caller_with(world, Budget())
-    sqs = boto3.client("sqs")
+    sqs = moto.sqs()
     sqs.delete_queue(QueueUrl=queue_url("jobs"))
     headers = {"idempotency-key": "order-7"}
     assert ask(world, key, headers=headers).status == 503

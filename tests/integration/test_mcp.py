@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Any, Literal, cast
 
 import anyio.to_thread
-import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
@@ -32,6 +31,7 @@ from interfaces.mcp_server.tools import TOOLS
 from tests.support.moved_time import Clock
 from tests.support.pictures import encoded
 from tests.support.world import World
+from tests.support.world import aws as moto
 from tests.support.world.aws import handled
 from tests.support.world.mcp_server import META, Era, McpDoor, Raw
 
@@ -155,7 +155,7 @@ def test_an_upload_is_edited(world: World, door: McpDoor) -> None:
 
 def world_upload(key: str, content: bytes) -> None:
     """What posting the form does; moto takes no forms."""
-    boto3.client("s3").put_object(Bucket="images", Key=key, Body=content, ContentType="image/png")
+    moto.s3().put_object(Bucket="images", Key=key, Body=content, ContentType="image/png")
 
 
 def test_a_quote_buys_nothing(world: World, door: McpDoor) -> None:
@@ -256,7 +256,7 @@ def test_a_result_has_a_small_preview_of_each_image_unless_it_is_switched_off(wo
 def test_a_preview_that_cannot_be_made_leaves_the_result_as_it_is(world: World, door: McpDoor) -> None:
     with world.jobs.working():
         (image,) = door.call("generate_image", **WISH).result["structuredContent"]["images"]
-    bucket = boto3.client("s3")
+    bucket = moto.s3()
     for broken in (b"no image", b"\x89PNG\r\n\x1a\n" + b"cut off", None):
         if broken is None:
             bucket.delete_object(Bucket="images", Key=f"images/{image['id']}.png")

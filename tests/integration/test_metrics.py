@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
 
 from cli import keys, webhooks
@@ -16,6 +15,7 @@ from core.ledger.store import LedgerStore
 from core.metrics import METRICS, measure
 from core.webhooks.message import message_id
 from tests.support.world import World
+from tests.support.world import aws as moto
 
 Measured = Callable[[], dict[str, list[Any]]]
 
@@ -77,7 +77,7 @@ def test_a_failure_is_measured_by_its_code(world: World, measured: Measured, fau
 
 
 def test_a_key_that_cannot_be_read_is_measured(world: World, measured: Measured) -> None:
-    boto3.client("secretsmanager").delete_secret(SecretId="easel/openai", ForceDeleteWithoutRecovery=True)
+    moto.secretsmanager().delete_secret(SecretId="easel/openai", ForceDeleteWithoutRecovery=True)
     world.api.accepted()
     world.jobs.work()
     world.ends.announce()
@@ -153,7 +153,7 @@ def test_late_announcements_are_measured(world: World, measured: Measured) -> No
 
 
 def test_webhooks_that_fail_for_a_day_are_measured(world: World, measured: Measured) -> None:
-    caller = next(item["id"]["S"] for item in boto3.client("dynamodb").scan(TableName="callers")["Items"])
+    caller = next(item["id"]["S"] for item in moto.dynamodb().scan(TableName="callers")["Items"])
     webhooks.secret(world.stack, caller, rotate=False, overlap_seconds=0)
     job_id = world.api.generate(headers={"easel-webhook": "https://localhost/"}).json()["id"]
     world.jobs.work()

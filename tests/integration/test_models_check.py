@@ -4,14 +4,13 @@ import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 import respx
 
 from core.logs import logger
 from core.metrics import NAMESPACE
 from tests.support.moved_time import Clock
-from tests.support.world import World
+from tests.support.world import World, aws
 
 LIST = "https://provider.example/v1/models"
 
@@ -82,6 +81,6 @@ def test_without_the_providers_list_the_catalog_counts(
 
 
 def test_a_key_that_cannot_be_read_is_no_crash(world: World, written: io.StringIO) -> None:
-    boto3.client("secretsmanager").delete_secret(SecretId="easel/openai", ForceDeleteWithoutRecovery=True)
+    aws.secretsmanager().delete_secret(SecretId="easel/openai", ForceDeleteWithoutRecovery=True)
     assert world.provider.check_models() == []
     assert "provider_key_unavailable" in written.getvalue()

@@ -3,14 +3,13 @@
 import json
 from typing import Any
 
-import boto3
 import pytest
 
 from cli import keys
 from cli import main as cli
 from cli.stack import Stack
 from tests.support.moved_time import Clock
-from tests.support.world import World
+from tests.support.world import World, aws
 
 PRIVATE = "an otter nobody may read of"
 
@@ -101,7 +100,7 @@ def test_jobs_of_older_versions_are_listed_and_shown(
     world: World, listed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = unknown(world)
-    boto3.client("dynamodb").update_item(
+    aws.dynamodb().update_item(
         TableName="jobs",
         Key={"id": {"S": job_id}},
         UpdateExpression="REMOVE #request.metadata, deadline_seconds",

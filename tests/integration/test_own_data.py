@@ -4,7 +4,6 @@ import json
 import string
 from typing import Any
 
-import boto3
 import pytest
 
 from core import aws as functions
@@ -29,7 +28,7 @@ def bought(world: World, **body: Any) -> Any:
 def everything_stored() -> str:
     """All items of all tables and all objects of all buckets."""
     found = []
-    dynamodb, s3 = boto3.client("dynamodb"), boto3.client("s3")
+    dynamodb, s3 = aws.dynamodb(), aws.s3()
     for table in dynamodb.list_tables()["TableNames"]:
         found += [json.dumps(item, default=str) for item in dynamodb.scan(TableName=table)["Items"]]
     for bucket in s3.list_buckets()["Buckets"]:

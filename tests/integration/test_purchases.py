@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 from botocore.awsrequest import AWSPreparedRequest
@@ -46,6 +45,7 @@ from tests.support.moved_time import Clock
 from tests.support.pictures import overlay, picture
 from tests.support.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
 from tests.support.world import World
+from tests.support.world import aws as moto
 from tests.support.world.queues import queue_url
 
 SHOP = "https://shop.example"
@@ -87,12 +87,12 @@ def buyer(world: World) -> Buyer:
 
 def stored(prefix: str = "inputs/") -> dict[str, str]:
     """Keys of the images bucket, with what tells their contents apart."""
-    pages = boto3.client("s3").get_paginator("list_objects_v2").paginate(Bucket="images", Prefix=prefix)
+    pages = moto.s3().get_paginator("list_objects_v2").paginate(Bucket="images", Prefix=prefix)
     return {entry["Key"]: entry["ETag"] for page in pages for entry in page.get("Contents", [])}
 
 
 def items(table: str) -> list[dict[str, Any]]:
-    return sorted(boto3.client("dynamodb").scan(TableName=table)["Items"], key=json.dumps)
+    return sorted(moto.dynamodb().scan(TableName=table)["Items"], key=json.dumps)
 
 
 def belongings() -> dict[str, Any]:
@@ -123,7 +123,7 @@ def delete_inputs(world: World, job_id: str, buyer: Buyer) -> None:
 def reserved(buyer: Buyer) -> int:
     """Micro-dollars that are reserved for all jobs of a key."""
     key = {"owner": {"S": buyer.id}, "name": {"S": "total"}}
-    item = boto3.client("dynamodb").get_item(TableName="ledger", Key=key).get("Item", {})
+    item = moto.dynamodb().get_item(TableName="ledger", Key=key).get("Item", {})
     return int(item.get("reserved", {"N": "0"})["N"])
 
 
@@ -225,12 +225,12 @@ class Refusal:
 
 def _stop_buying(world: World, monkeypatch: pytest.MonkeyPatch, buyer: Buyer) -> None:
     item = {"owner": {"S": "control"}, "name": {"S": "deployment"}, "stopped_at": {"N": "1"}}
-    boto3.client("dynamodb").put_item(TableName="ledger", Item=item)
+    moto.dynamodb().put_item(TableName="ledger", Item=item)
 
 
 def _resume_buying() -> None:
     key = {"owner": {"S": "control"}, "name": {"S": "deployment"}}
-    boto3.client("dynamodb").delete_item(TableName="ledger", Key=key)
+    moto.dynamodb().delete_item(TableName="ledger", Key=key)
 
 
 def _small_budget_of_the_deployment(world: World, monkeypatch: pytest.MonkeyPatch, buyer: Buyer) -> None:
@@ -400,7 +400,7 @@ def test_a_job_that_cannot_be_queued_takes_its_inputs_with_it(
 ) -> None:
     request = entries.prepared(way, Edit(), buyer)
     before = belongings()["objects"]
-    boto3.client("sqs").delete_queue(QueueUrl=queue_url("jobs"))
+    moto.sqs().delete_queue(QueueUrl=queue_url("jobs"))
     outcome = entries.send(way, Edit(), buyer, request)
     assert (outcome.code, outcome.charged) == ("unavailable", False)
     assert belongings()["objects"] == before

@@ -6,7 +6,6 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -22,6 +21,7 @@ from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
 from tests.support.moved_time import Clock
 from tests.support.world import World
+from tests.support.world import aws as moto
 
 REQUEST = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low", "size": "1024x1024"}
 
@@ -177,7 +177,7 @@ def test_settings_of_an_older_version_apply_until_they_are_changed(
     """They were in another place of the ledger, which the functions can write."""
     former = {"owner": {"S": "deployment"}, "name": {"S": "control"}}
     settings = {"stopped_at": {"N": "1"}, "reason": {"S": "an audit"}, "day_budget": {"N": "7000000"}}
-    dynamodb = boto3.client("dynamodb")
+    dynamodb = moto.dynamodb()
     dynamodb.put_item(TableName="ledger", Item=former | settings | {"month_budget": {"NULL": True}})
     accepted_before = world.api.generate()
     assert (accepted_before.status, accepted_before.json()["error"]["code"]) == (503, "buying_stopped")
@@ -225,7 +225,7 @@ def test_the_check_passes_on_a_correct_ledger(
 
 
 def forge_a_balance(world: World, job_id: str) -> None:
-    boto3.client("dynamodb").update_item(
+    moto.dynamodb().update_item(
         TableName="ledger",
         Key={"owner": {"S": "deployment"}, "name": {"S": f"month#{datetime.now(UTC):%Y-%m}"}},
         UpdateExpression="ADD spent :one",
@@ -234,19 +234,17 @@ def forge_a_balance(world: World, job_id: str) -> None:
 
 
 def lose_an_entry(world: World, job_id: str) -> None:
-    table = boto3.client("dynamodb")
+    table = moto.dynamodb()
     entry = next(item for item in table.scan(TableName="ledger")["Items"] if "kind" in item)
     table.delete_item(TableName="ledger", Key={key: entry[key] for key in ("owner", "name")})
 
 
 def lose_a_job(world: World, job_id: str) -> None:
-    boto3.client("dynamodb").delete_item(TableName="jobs", Key={"id": {"S": job_id}})
+    moto.dynamodb().delete_item(TableName="jobs", Key={"id": {"S": job_id}})
 
 
 def let_a_job_forget(world: World, job_id: str) -> None:
-    boto3.client("dynamodb").update_item(
-        TableName="jobs", Key={"id": {"S": job_id}}, UpdateExpression="REMOVE reservation"
-    )
+    moto.dynamodb().update_item(TableName="jobs", Key={"id": {"S": job_id}}, UpdateExpression="REMOVE reservation")
 
 
 @pytest.mark.parametrize("damage", [forge_a_balance, lose_an_entry, lose_a_job, let_a_job_forget])

@@ -5,13 +5,12 @@ import threading
 import time
 from typing import Any
 
-import boto3
 import pytest
 
 from cli import keys
 from tests.support.moved_time import Clock
 from tests.support.pictures import picture
-from tests.support.world import World
+from tests.support.world import World, aws
 from tests.support.world.queues import queue_url
 
 
@@ -108,7 +107,7 @@ def test_a_rotated_key_is_picked_up_without_a_failed_job(world: World) -> None:
     first = world.api.accepted()
     world.jobs.deliver(first)
     world.simulator.accept_keys("sk-renewed")
-    boto3.client("secretsmanager").put_secret_value(SecretId="easel/openai", SecretString='{"api_key": "sk-renewed"}')
+    aws.secretsmanager().put_secret_value(SecretId="easel/openai", SecretString='{"api_key": "sk-renewed"}')
     second = world.api.accepted()
     world.jobs.deliver(second)
     assert world.api.job(second)["status"] == "succeeded"
@@ -124,7 +123,7 @@ def test_a_refused_key_is_the_operators_problem(world: World) -> None:
 
 
 def test_an_unreadable_secret_fails_the_job_before_buying(world: World) -> None:
-    boto3.client("secretsmanager").delete_secret(SecretId="easel/openai", ForceDeleteWithoutRecovery=True)
+    aws.secretsmanager().delete_secret(SecretId="easel/openai", ForceDeleteWithoutRecovery=True)
     job_id = world.api.accepted()
     world.jobs.deliver(job_id)
     assert world.api.job(job_id)["error"]["code"] == "provider_key_unavailable"
@@ -164,11 +163,11 @@ def test_the_same_wish_twice_on_purpose_is_two_jobs(world: World) -> None:
 
 
 def test_a_failed_enqueue_leaves_nothing_behind(world: World) -> None:
-    boto3.client("sqs").delete_queue(QueueUrl=queue_url("jobs"))
+    aws.sqs().delete_queue(QueueUrl=queue_url("jobs"))
     answer = world.api.generate()
     assert (answer.status, answer.json()["error"]["retryable"]) == (503, True)
     assert answer.headers["x-should-retry"] == "true"
-    assert boto3.client("dynamodb").scan(TableName="jobs")["Items"] == []
+    assert aws.dynamodb().scan(TableName="jobs")["Items"] == []
 
 
 @pytest.mark.parametrize("door", ["generations", "edits"])

@@ -4,13 +4,12 @@ import base64
 import json
 from typing import Any
 
-import boto3
 import pytest
 
 from cli import drops, keys
 from tests.support.pages import Block, blocks
 from tests.support.pictures import picture
-from tests.support.world import World
+from tests.support.world import World, aws
 from tests.support.world.mcp_server import McpDoor
 
 
@@ -83,7 +82,7 @@ def test_options_in_metadata_are_json(tools: World) -> None:
 def test_a_recipe_that_lacks_what_its_model_needs_says_what(tools: World, model: str) -> None:
     tools.inbox.put("team/recipe.json", json.dumps({"model": model}).encode())
     tools.inbox.deliver(tools.inbox.put("team/mug.png", picture(size=(64, 64))))
-    written = boto3.client("s3").get_object(Bucket="images", Key="drops/team/mug/error.json")["Body"].read()
+    written = aws.s3().get_object(Bucket="images", Key="drops/team/mug/error.json")["Body"].read()
     error = json.loads(written)["error"]
     assert error["code"] == "missing_required_parameter"
     assert error["param"] in ("prompt", "options")

@@ -5,14 +5,13 @@ import json
 import time
 from typing import Any
 
-import boto3
 import pytest
 
 from cli import keys
 from composition.services import services
 from core.callers.model import Caller
 from core.errors import InvalidRequest, NotFound
-from tests.support.world import World
+from tests.support.world import World, aws
 
 MAX_BYTES = 52_428_800
 
@@ -29,7 +28,7 @@ def policy(upload: Any) -> Any:
 
 def arrive(upload: Any, data: bytes = b"first") -> None:
     """What the bucket does with a form that fits its policy."""
-    boto3.client("s3").put_object(
+    aws.s3().put_object(
         Bucket="images", Key=upload["fields"]["key"], Body=data, ContentType=upload["fields"]["Content-Type"]
     )
 
@@ -131,7 +130,7 @@ def test_a_deleted_upload_is_gone(world: World) -> None:
     arrive(upload)
     answer = world.api.call("DELETE", f"/uploads/{upload['id']}")
     assert answer.json() == {"id": upload["id"], "object": "upload.deleted", "deleted": True}
-    assert boto3.client("s3").list_objects_v2(Bucket="images")["KeyCount"] == 0
+    assert aws.s3().list_objects_v2(Bucket="images")["KeyCount"] == 0
     assert world.api.call("GET", f"/uploads/{upload['id']}").status == 404
     assert world.api.call("DELETE", f"/uploads/{upload['id']}").status == 404
 
@@ -145,7 +144,7 @@ def test_an_upload_is_opened_by_its_owner_once_it_is_there(world: World) -> None
     arrive(upload)
     opened = services().uploads.open(caller_of(world), upload["id"])
     assert (opened.key, opened.size, opened.content_type) == (upload["fields"]["key"], 5, "image/png")
-    found = boto3.client("s3").get_object(Bucket="images", Key=opened.key, IfMatch=opened.etag)
+    found = aws.s3().get_object(Bucket="images", Key=opened.key, IfMatch=opened.etag)
     assert found["Body"].read() == b"first"
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -24,6 +23,7 @@ from core.webhooks.message import PAUSES_SECONDS, Message, message_id
 from core.webhooks.store import MessageStore
 from tests.support.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
 from tests.support.world import World
+from tests.support.world import aws as moto
 from tests.support.world.invocations import PUBLIC_URL
 
 OK = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -59,7 +59,7 @@ def secret_of(world: World, *, rotate: bool = False, overlap_seconds: int = 3600
 
 
 def caller_id() -> str:
-    items = boto3.client("dynamodb").scan(TableName="callers")["Items"]
+    items = moto.dynamodb().scan(TableName="callers")["Items"]
     return next(item["id"]["S"] for item in items if "id" in item)
 
 
@@ -181,7 +181,7 @@ def test_an_end_that_is_announced_twice_sends_one_message(world: World, receiver
     world.webhooks.deliver()
     job = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger")).get(job_id)
     assert job
-    boto3.client("dynamodb").update_item(
+    moto.dynamodb().update_item(
         TableName="jobs",
         Key={"id": {"S": job_id}},
         UpdateExpression="SET #open = :mark, check_at = :past",
@@ -218,8 +218,8 @@ def test_a_failed_message_is_retried_with_the_same_id(world: World, receiver: Se
 def test_an_attempt_that_was_lost_is_found_by_the_sweep(world: World, receiver: Server, secret: str) -> None:
     receiver.replies = [OK]
     job_id = ended(world, url_of(receiver))
-    queue_url = boto3.client("sqs").get_queue_url(QueueName="webhooks")["QueueUrl"]
-    boto3.client("sqs").purge_queue(QueueUrl=queue_url)
+    queue_url = moto.sqs().get_queue_url(QueueName="webhooks")["QueueUrl"]
+    moto.sqs().purge_queue(QueueUrl=queue_url)
     assert world.jobs.sweep() == {}
     pass_time(world, job_id)
     assert world.jobs.sweep() == {"webhooks": 1}
@@ -326,8 +326,8 @@ def test_a_key_of_an_older_version_is_not_refused_before_its_secret_is_looked_fo
     """Its record does not say whether there is a secret, and whoever takes requests cannot read secrets."""
     if has_secret:
         secret_of(world)
-    key = boto3.client("dynamodb").scan(TableName="callers", FilterExpression="attribute_exists(id)")["Items"][0]
-    boto3.client("dynamodb").put_item(
+    key = moto.dynamodb().scan(TableName="callers", FilterExpression="attribute_exists(id)")["Items"][0]
+    moto.dynamodb().put_item(
         TableName="callers", Item={name: value for name, value in key.items() if name != "signs_webhooks"}
     )
     receiver.replies = [OK]

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import boto3
-
 from cli import drops, keys
 from tests.support.pictures import picture
 from tests.support.tls_server import SERVER_ADDRESS, Server
-from tests.support.world import World
+from tests.support.world import World, aws
 from tests.support.world.http_api import Answer
 from tests.support.world.mcp_server import McpDoor
 
@@ -181,8 +179,8 @@ class Entries:
         for job_id in _job_ids() - before:
             return Outcome(job_id)
         try:
-            body = boto3.client("s3").get_object(Bucket="images", Key=f"drops/{request['folder']}/photo/error.json")
-        except boto3.client("s3").exceptions.NoSuchKey:
+            body = aws.s3().get_object(Bucket="images", Key=f"drops/{request['folder']}/photo/error.json")
+        except aws.s3().exceptions.NoSuchKey:
             return Outcome()
         error = json.loads(body["Body"].read())["error"]
         return Outcome(code=error["code"], charged=error["charged"])
@@ -205,7 +203,7 @@ class Entries:
         headers = {name: value for name, value in edit.headers.items() if name == "origin"}
         answer = self._world.api.call("POST", "/uploads", {"content_type": "image/png"}, key=buyer.key, headers=headers)
         made = answer.json()
-        boto3.client("s3").put_object(Bucket="images", Key=made["fields"]["key"], Body=data, ContentType="image/png")
+        aws.s3().put_object(Bucket="images", Key=made["fields"]["key"], Body=data, ContentType="image/png")
         return str(made["id"])
 
     def _earlier_image(self, buyer: Buyer) -> str:
@@ -249,5 +247,5 @@ def _of_tool(result: Any) -> Outcome:
 
 
 def _job_ids() -> set[str]:
-    items = boto3.client("dynamodb").scan(TableName="jobs")["Items"]
+    items = aws.dynamodb().scan(TableName="jobs")["Items"]
     return {item["id"]["S"] for item in items if item["id"]["S"].startswith("job_")}

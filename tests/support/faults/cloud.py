@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
 import time_machine
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
@@ -23,6 +22,7 @@ from core.ledger.store import LedgerStore
 from tests.support.faults.wire import Crash, Planned, Wire, watching
 from tests.support.template import TEMPLATE
 from tests.support.world import EVERY_PROVIDER, World, deployed, simulated
+from tests.support.world import aws as moto
 from tests.support.world.http_api import Answer
 from tests.support.world.invocations import PUBLIC_URL, Context, fresh_handler, message, sample_event
 from tests.support.world.mcp_server import META
@@ -57,7 +57,7 @@ class Cloud:
         self._unread: dict[str, int] = {}
         timeout = TEMPLATE["Parameters"]["WorkerTimeout"]["Default"]
         self.worker_seconds = int(timeout)
-        self._sqs = boto3.client("sqs")
+        self._sqs = moto.sqs()
         visibility = TEMPLATE["Mappings"]["WorkerTimeouts"][timeout]["Visibility"]
         jobs, inbox = queue_url("jobs"), queue_url("drops")
         # Queues with what takes their messages, as the event source mappings of the template do.
@@ -112,7 +112,7 @@ class Cloud:
 
     def rotate(self, provider: str, secret: str) -> None:
         """Put another key into Secrets Manager."""
-        boto3.client("secretsmanager").put_secret_value(SecretId=f"easel/{provider}", SecretString=secret)
+        moto.secretsmanager().put_secret_value(SecretId=f"easel/{provider}", SecretString=secret)
 
     def plan(self, planned: tuple[Planned, ...]) -> None:
         """From now on count steps, and have these mishaps."""

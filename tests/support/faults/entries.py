@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
-
 from cli import drops, keys
 from core.jobs.model import AGAIN_SECONDS, Job
 from core.ledger.model import Budget
 from tests.support.faults.cloud import Cloud
 from tests.support.pictures import overlay, picture
+from tests.support.world import aws
 from tests.support.world.http_api import Answer
 
 WISH = {"model": "gpt-image-2.6-flare", "prompt": "an otter in danger", "quality": "low"}
@@ -240,7 +239,7 @@ def _upload(cloud: Cloud) -> str:
     assert answer is not None
     made = answer.json()
     with cloud.wire.outside():
-        boto3.client("s3").put_object(Bucket="images", Key=made["fields"]["key"], Body=picture())
+        aws.s3().put_object(Bucket="images", Key=made["fields"]["key"], Body=picture())
     return str(made["id"])
 
 
