@@ -106,11 +106,6 @@ _ACCESS: tuple[tuple[frozenset[str], str, str], ...] = (
         "log in with `aws login` or `aws sso login`, or name a profile: easel --profile NAME doctor",
     ),
     (
-        frozenset({"ProfileNotFound"}),
-        "{message}",
-        "list the profiles with `aws configure list-profiles`, and name one with --profile",
-    ),
-    (
         frozenset(
             {
                 "ExpiredToken",

@@ -50,7 +50,7 @@ def mcp_server(deployment: Deployment) -> Iterator[Finding]:
     headers = {"Accept": "application/json, text/event-stream"}
     try:
         answer = deployment.http.post(url, json=_INITIALIZE, headers=headers, timeout=_SECONDS)
-        if answer.status_code == 401 and "www-authenticate" in answer.headers:
+        if answer.status_code == 401:
             yield fine("McpUrl answers, and asks for a key")
             return
         answer.raise_for_status()

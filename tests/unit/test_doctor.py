@@ -42,7 +42,7 @@ class Web:
         if host == OPENAI:
             return listed("gpt-image-2.6-flare", "gpt-image-2", "gpt-image-1")
         if host == MCP:
-            return httpx.Response(401, headers={"www-authenticate": "Bearer"})
+            return httpx.Response(401)
         if request.method == "OPTIONS":
             return httpx.Response(204, headers={"access-control-allow-origin": "*"})
         assert request.url.path == "/v1/health"
