@@ -1,13 +1,16 @@
 """easel keys: create, list, change and revoke the API keys of callers."""
 
-import argparse
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from cli.errors import CommandError, no_such_caller
+import typer
+
+from cli.errors import no_such_key
 from cli.options import (
+    Choice,
+    Limit,
     default_quality,
     default_size,
     dollar_limit,
@@ -18,12 +21,13 @@ from cli.options import (
     rate_limit,
     web_origin,
 )
-from cli.output import show, show_json, show_warning
-from cli.stack import Stack
+from cli.output import Result, Table, show_note, show_warning
+from cli.session import Context
+from cli.stack import Stack, deployment
 from core.callers.model import DEFAULT_NAMES, RATE_NAMES, Caller, Rates, new_caller_id, new_key
 from core.catalog import Catalog
 from core.errors import InvalidRequest
-from core.images.model import ANSWER_FORMS, AnswerForm
+from core.images.model import AnswerForm
 from core.ledger.dollars import usd
 from core.ledger.model import PERIODS, Budget, Period
 from core.pricing import quote
@@ -35,108 +39,193 @@ from core.requests.resolver import ModelPolicy, Resolver
 _USUAL_PROMPT = 300
 _BUDGETS: dict[Period, str] = {"day": "daily budget", "month": "monthly budget", "total": "total budget"}
 
+app = typer.Typer()
+_keys = typer.Typer(no_args_is_help=True)
+app.add_typer(_keys, name="keys")
 
-def add_commands(commands: Any) -> None:
-    """Add `easel keys`."""
-    group = commands.add_parser("keys", help="create, list, change and revoke API keys").add_subparsers(required=True)
-
-    make = group.add_parser("create", help="create a key and print it, once")
-    make.add_argument("--name", type=key_name, required=True, help="who or what the key is for")
-    make.add_argument("--expires", type=duration, metavar="DURATION", help="such as 12h, 90d or 4w (default: never)")
-    make.add_argument(
-        "--model", type=model_name, action="append", default=[], help="allow only this model to run; repeat for several"
-    )
-    make.add_argument(
-        "--origin", type=web_origin, action="append", default=[], help="allow only this web origin; repeat for several"
-    )
-    _add_limits(make)
-    _add_defaults(make)
-    _add_fallbacks(make)
-    _add_visibility(make)
-    _add_answers(make)
-    make.add_argument("--json", action="store_true", help="print JSON, for scripts")
-    make.set_defaults(run=_create)
-
-    group.add_parser("list", help="list keys, without their secret part").set_defaults(run=_list)
-
-    change = group.add_parser("set", help="change the limits and defaults of a key")
-    change.add_argument("id", help="the caller's id, key_...")
-    _add_limits(change)
-    _add_defaults(change)
-    _add_fallbacks(change)
-    _add_visibility(change)
-    _add_answers(change)
-    change.set_defaults(run=_set)
-
-    end = group.add_parser("revoke", help="revoke a key, effective immediately")
-    end.add_argument("id", help="the caller's id, key_...")
-    end.set_defaults(run=_revoke)
+_Id = Annotated[str, typer.Argument(metavar="KEY", help="The key's id, key_...")]
 
 
-def _add_limits(parser: argparse.ArgumentParser) -> None:
-    """Options for limits; one that is not given is not in the namespace."""
-    for period, text in (("day", "per UTC day"), ("month", "per UTC month"), ("total", "in total")):
-        parser.add_argument(
-            f"--budget-{period}",
-            type=dollar_limit,
-            metavar="USD",
-            default=argparse.SUPPRESS,
-            help=f"most that the key can spend {text}, in dollars, or `none`",
-        )
-    for name, text in (("images", "images per minute"), ("requests", "requests per minute to each function instance")):
-        parser.add_argument(
-            f"--{name}-per-minute",
-            type=rate_limit,
-            metavar="N",
-            default=argparse.SUPPRESS,
-            help=f"{text}, or `none`",
-        )
+def _budget_option(period: str) -> Any:
+    text = f"Most that the key can spend {period}, in dollars; `none` means no limit."
+    return typer.Option(parser=dollar_limit, metavar="USD", help=text)
 
 
-def _add_defaults(parser: argparse.ArgumentParser) -> None:
-    """Options for what a request is given that does not say; one that is not given is not in the namespace."""
-    for name, kind, metavar in (("quality", default_quality, "QUALITY"), ("size", default_size, "WIDTHxHEIGHT")):
-        parser.add_argument(
-            f"--{name}",
-            type=kind,
-            metavar=metavar,
-            default=argparse.SUPPRESS,
-            help=f"{name} of requests that name none, or `none` for the deployment's default",
-        )
+def _rate_option(what: str) -> Any:
+    return typer.Option(parser=rate_limit, metavar="N", help=f"Most {what}; `none` means no limit.")
 
 
-def _add_fallbacks(parser: argparse.ArgumentParser) -> None:
-    """The option that names the models which run while another sells nothing."""
-    parser.add_argument(
+_PerDay = Annotated[Limit | None, _budget_option("per UTC day")]
+_PerMonth = Annotated[Limit | None, _budget_option("per UTC month")]
+_InTotal = Annotated[Limit | None, _budget_option("in total")]
+_ImagesPerMinute = Annotated[Limit | None, _rate_option("images per minute")]
+_RequestsPerMinute = Annotated[Limit | None, _rate_option("requests per minute to each function instance")]
+_Quality = Annotated[
+    Choice | None,
+    typer.Option(
+        parser=default_quality,
+        metavar="QUALITY",
+        help="Quality of requests that name none; `none` means the deployment's default.",
+    ),
+]
+_Size = Annotated[
+    Choice | None,
+    typer.Option(
+        parser=default_size,
+        metavar="WIDTHxHEIGHT",
+        help="Size of requests that name none; `none` means the deployment's default.",
+    ),
+]
+_Fallbacks = Annotated[
+    list[Choice] | None,
+    typer.Option(
         "--fallback",
-        type=fallback_name,
-        action="append",
-        default=None,
+        parser=fallback_name,
         metavar="MODEL",
-        help="run this model while the requested one certainly sells nothing; repeat for several, or `none` for those "
-        "of the deployment",
+        help="Run this model while the requested one certainly sells nothing. Repeat for several; `none` means those "
+        "of the deployment.",
+    ),
+]
+_Visibility = Annotated[
+    Literal["shown", "hidden"] | None,
+    typer.Option(
+        show_default="shown",
+        help="Whether answers show what the deployment's budget has left, and so what others spend.",
+    ),
+]
+_Answers = Annotated[
+    AnswerForm | None,
+    typer.Option(
+        help="How answers have images if a request does not say: as signed URLs, as permalinks, or also as base64, "
+        "for programs that read nothing else.",
+        show_default="url",
+    ),
+]
+
+
+@_keys.command("create")
+def _create(
+    ctx: Context,
+    name: Annotated[str, typer.Option(parser=key_name, metavar="NAME", help="Who or what the key is for.")],
+    expires: Annotated[
+        int | None,
+        typer.Option(parser=duration, metavar="DURATION", show_default="never", help="Such as 12h, 90d or 4w."),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(parser=model_name, metavar="MODEL", help="Allow only this model to run; repeat for several."),
+    ] = None,
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(parser=web_origin, metavar="ORIGIN", help="Allow only this web origin; repeat for several."),
+    ] = None,
+    budget_day: _PerDay = None,
+    budget_month: _PerMonth = None,
+    budget_total: _InTotal = None,
+    images_per_minute: _ImagesPerMinute = None,
+    requests_per_minute: _RequestsPerMinute = None,
+    quality: _Quality = None,
+    size: _Size = None,
+    fallback: _Fallbacks = None,
+    deployment_budget: _Visibility = None,
+    answers: _Answers = None,
+) -> Result:
+    """Create a key, and print it: this once, on standard output."""
+    stack = deployment(ctx)
+    if any(other.name == name and other.status(time.time()) == "active" for other in stack.callers().list_all()):
+        show_warning(f"There is already a key named '{name}'.")
+    key, caller = create(
+        stack,
+        name,
+        expires,
+        model or [],
+        origin or [],
+        Budget(**_given(day=budget_day, month=budget_month, total=budget_total)),
+        _given(images_per_minute=images_per_minute, requests_per_minute=requests_per_minute),
+        hides_deployment_budget=deployment_budget == "hidden",
+        answers=answers or "url",
+        defaults=_given(quality=quality, size=size),
+        fallbacks=_names(fallback),
     )
+    _warn(stack, caller)
+    show_note(f"{caller.id} ({caller.name}). This is the only time the key is shown; Easel stores its hash.")
+    return Result({"id": caller.id, "name": caller.name, "key": key, "expires_at": caller.expires_at}, key)
 
 
-def _add_visibility(parser: argparse.ArgumentParser) -> None:
-    """The option that says whether a key sees the deployment's budget, for keys of strangers."""
-    parser.add_argument(
-        "--deployment-budget",
-        choices=("shown", "hidden"),
-        default=None,
-        help="whether its answers show what the deployment's budget has left, and so what others spend "
-        "(default: shown)",
-    )
+@_keys.command("list")
+def _list(ctx: Context) -> Result:
+    """List keys, without their secret part."""
+    now = time.time()
+    callers = deployment(ctx).callers().list_all()
+    rows = [
+        (
+            caller.id,
+            caller.name,
+            caller.status(now),
+            _date(caller.created_at),
+            _date(caller.expires_at),
+            " ".join(_limits(caller)) or "-",
+        )
+        for caller in callers
+    ]
+    headings = ("ID", "NAME", "STATUS", "CREATED", "EXPIRES", "LIMITS")
+    return Result([_document(caller, now) for caller in callers], Table(headings, rows))
 
 
-def _add_answers(parser: argparse.ArgumentParser) -> None:
-    """The option that says how a key gets images if a request does not."""
-    parser.add_argument(
-        "--answers",
-        choices=ANSWER_FORMS,
-        default=None,
-        help="how its answers have images if a request does not say: as signed URLs, as permalinks, or also as base64, "
-        "for programs that read nothing else (default: url)",
+@_keys.command("set")
+def _set(
+    ctx: Context,
+    key: _Id,
+    budget_day: _PerDay = None,
+    budget_month: _PerMonth = None,
+    budget_total: _InTotal = None,
+    images_per_minute: _ImagesPerMinute = None,
+    requests_per_minute: _RequestsPerMinute = None,
+    quality: _Quality = None,
+    size: _Size = None,
+    fallback: _Fallbacks = None,
+    deployment_budget: _Visibility = None,
+    answers: _Answers = None,
+) -> Result:
+    """Change the limits and defaults of a key; what is not given stays as it is."""
+    budget = _given(day=budget_day, month=budget_month, total=budget_total)
+    rates = _given(images_per_minute=images_per_minute, requests_per_minute=requests_per_minute)
+    defaults = _given(quality=quality, size=size)
+    if not (budget or rates or deployment_budget or defaults or answers or fallback):
+        names = [f"--budget-{period}" for period in PERIODS] + [f"--{name.replace('_', '-')}" for name in RATE_NAMES]
+        names += [f"--{name}" for name in DEFAULT_NAMES] + ["--fallback", "--deployment-budget", "--answers"]
+        raise typer.BadParameter(f"nothing to change; give at least one of {', '.join(names)}")
+    stack = deployment(ctx)
+    callers = stack.callers()
+    caller = callers.set_budget(key, budget) if budget else None
+    caller = callers.set_rates(key, rates) if rates else caller
+    caller = callers.set_defaults(key, defaults) if defaults else caller
+    caller = callers.set_fallbacks(key, _names(fallback)) if fallback else caller
+    caller = callers.hide_deployment_budget(key, hidden=deployment_budget == "hidden") if deployment_budget else caller
+    caller = callers.set_answers(key, answers) if answers else caller
+    if caller is None:
+        raise no_such_key(key)
+    limits = [f"{_BUDGETS[period]} {'unlimited' if limit is None else usd(limit)}" for period, limit in budget.items()]
+    limits += [f"{name.replace('_', ' ')} {limit or 'unlimited'}" for name, limit in rates.items()]
+    limits += [f"default {name} {value or 'of the deployment'}" for name, value in defaults.items()]
+    limits += [f"fallbacks {', '.join(_names(fallback)) or 'of the deployment'}"] if fallback else []
+    limits += [f"deployment budget {deployment_budget}"] if deployment_budget else []
+    limits += [f"answers {answers}"] if answers else []
+    if budget or defaults:
+        _warn(stack, caller)
+    spent = ["What it has already spent still counts."] if budget else []
+    return Result(_document(caller, time.time()), f"{caller.id} ({caller.name}) now has: {', '.join(limits)}.", *spent)
+
+
+@_keys.command("revoke")
+def _revoke(ctx: Context, key: _Id) -> Result:
+    """Revoke a key, effective immediately."""
+    now = int(time.time())
+    caller = deployment(ctx).callers().revoke(key, now)
+    if caller is None:
+        raise no_such_key(key)
+    return Result(
+        _document(caller, now), f"{caller.id} ({caller.name}) is revoked. Jobs that were already accepted still run."
     )
 
 
@@ -176,16 +265,23 @@ def create(
     return key, caller
 
 
-def table(stack: Stack) -> list[str]:
-    """All callers as the lines of a table."""
-    now = time.time()
-    lines = [f"{'ID':22}{'NAME':24}{'STATUS':10}{'CREATED':12}{'EXPIRES':12}LIMITS"]
-    for caller in stack.callers().list_all():
-        lines.append(
-            f"{caller.id:22}{caller.name[:22]:24}{caller.status(now):10}{_date(caller.created_at):12}"
-            f"{_date(caller.expires_at):12}{' '.join(_limits(caller)) or '-'}"
-        )
-    return lines
+def _document(caller: Caller, now: float) -> dict[str, Any]:
+    return {
+        "id": caller.id,
+        "name": caller.name,
+        "status": caller.status(now),
+        "created_at": caller.created_at,
+        "expires_at": caller.expires_at,
+        "models": list(caller.models),
+        "origins": list(caller.origins),
+        "budget_micro_usd": {period: caller.budget.of(period) for period in PERIODS},
+        "images_per_minute": caller.images_per_minute,
+        "requests_per_minute": caller.requests_per_minute,
+        "defaults": dict(caller.defaults),
+        "fallbacks": list(caller.fallbacks),
+        "deployment_budget": "hidden" if caller.hides_deployment_budget else "shown",
+        "answers": caller.answers,
+    }
 
 
 def _limits(caller: Caller) -> list[str]:
@@ -206,89 +302,14 @@ def _date(seconds: int | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).date().isoformat() if seconds else "never"
 
 
-def _create(stack: Stack, options: argparse.Namespace) -> None:
-    budget, rates = Budget(**_budget_options(options)), _rate_options(options)
-    if any(
-        other.name == options.name and other.status(time.time()) == "active" for other in stack.callers().list_all()
-    ):
-        show_warning(f"There is already a key named '{options.name}'.")
-    key, caller = create(
-        stack,
-        options.name,
-        options.expires,
-        options.model,
-        options.origin,
-        budget,
-        rates,
-        hides_deployment_budget=options.deployment_budget == "hidden",
-        answers=options.answers or "url",
-        defaults=_default_options(options),
-        fallbacks=_fallback_option(options) or (),
-    )
-    _warn(stack, caller)
-    if options.json:
-        show_json({"id": caller.id, "name": caller.name, "key": key, "expires_at": caller.expires_at})
-    else:
-        note = f"{caller.id} ({caller.name}). This is the only time the key is shown; Easel stores its hash."
-        show(key, "", note)
+def _given(**options: Limit | Choice | None) -> Any:
+    """Those options that are given; None of one that is set to `none`."""
+    return {name: option.value for name, option in options.items() if option is not None}
 
 
-def _list(stack: Stack, _: argparse.Namespace) -> None:
-    show(*table(stack))
-
-
-def _set(stack: Stack, options: argparse.Namespace) -> None:
-    budget, rates = _budget_options(options), _rate_options(options)
-    visibility, defaults, fallbacks = options.deployment_budget, _default_options(options), _fallback_option(options)
-    if not (budget or rates or visibility or defaults or options.answers or fallbacks is not None):
-        names = [f"--budget-{period}" for period in PERIODS] + [f"--{name.replace('_', '-')}" for name in RATE_NAMES]
-        names += [f"--{name}" for name in DEFAULT_NAMES] + ["--fallback", "--deployment-budget", "--answers"]
-        raise CommandError(f"nothing to change; give at least one of {', '.join(names)}")
-    callers = stack.callers()
-    caller = callers.set_budget(options.id, budget) if budget else None
-    caller = callers.set_rates(options.id, rates) if rates else caller
-    caller = callers.set_defaults(options.id, defaults) if defaults else caller
-    caller = callers.set_fallbacks(options.id, fallbacks) if fallbacks is not None else caller
-    caller = callers.hide_deployment_budget(options.id, hidden=visibility == "hidden") if visibility else caller
-    caller = callers.set_answers(options.id, options.answers) if options.answers else caller
-    if caller is None:
-        raise no_such_caller(options.id)
-    limits = [f"{_BUDGETS[period]} {'unlimited' if limit is None else usd(limit)}" for period, limit in budget.items()]
-    limits += [f"{name.replace('_', ' ')} {limit or 'unlimited'}" for name, limit in rates.items()]
-    limits += [f"default {name} {value or 'of the deployment'}" for name, value in defaults.items()]
-    limits += [f"fallbacks {', '.join(fallbacks) or 'of the deployment'}"] if fallbacks is not None else []
-    limits += [f"deployment budget {visibility}"] if visibility else []
-    limits += [f"answers {options.answers}"] if options.answers else []
-    show(f"{caller.id} ({caller.name}) now has: {', '.join(limits)}.")
-    if budget:
-        show("What it has already spent still counts.")
-    if budget or defaults:
-        _warn(stack, caller)
-
-
-def _revoke(stack: Stack, options: argparse.Namespace) -> None:
-    caller = stack.callers().revoke(options.id, int(time.time()))
-    if caller is None:
-        raise no_such_caller(options.id)
-    show(f"{caller.id} ({caller.name}) is revoked. Jobs that were already accepted still run.")
-
-
-def _budget_options(options: argparse.Namespace) -> dict[Period, int | None]:
-    return {period: getattr(options, f"budget_{period}") for period in PERIODS if hasattr(options, f"budget_{period}")}
-
-
-def _fallback_option(options: argparse.Namespace) -> list[str] | None:
-    """The fallbacks that are given; [] if they are to be those of the deployment, None if the option is not there."""
-    given: list[str | None] | None = options.fallback
-    return None if given is None else [name for name in given if name is not None]
-
-
-def _rate_options(options: argparse.Namespace) -> Rates:
-    return {name: getattr(options, name) for name in RATE_NAMES if hasattr(options, name)}
-
-
-def _default_options(options: argparse.Namespace) -> dict[str, str | None]:
-    return {name: getattr(options, name) for name in DEFAULT_NAMES if hasattr(options, name)}
+def _names(fallbacks: list[Choice] | None) -> list[str]:
+    """The models that are given as fallbacks; none of them means those of the deployment."""
+    return [each.value for each in fallbacks or () if each.value is not None]
 
 
 def _warn(stack: Stack, caller: Caller) -> None:

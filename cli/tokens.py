@@ -1,19 +1,17 @@
 """easel tokens: rotate the secret that signs browser tokens."""
 
-import argparse
 import secrets
-from typing import Any
+from typing import Annotated
 
-from cli.output import show
-from cli.stack import Stack
+import typer
 
+from cli.output import Result
+from cli.session import Context
+from cli.stack import Stack, deployment
 
-def add_commands(commands: Any) -> None:
-    """Add `easel tokens`."""
-    group = commands.add_parser("tokens", help="rotate the secret of browser tokens").add_subparsers(required=True)
-    parser = group.add_parser("rotate", help="sign browser tokens with a new secret")
-    parser.add_argument("--end-all", action="store_true", help="also end all existing tokens, as after a leak")
-    parser.set_defaults(run=_rotate)
+app = typer.Typer()
+_tokens = typer.Typer(no_args_is_help=True)
+app.add_typer(_tokens, name="tokens")
 
 
 def rotate(stack: Stack, *, end_all: bool) -> None:
@@ -24,7 +22,15 @@ def rotate(stack: Stack, *, end_all: bool) -> None:
         client.put_secret_value(SecretId=stack.output("TokenSecretArn"), SecretString=secrets.token_hex(32))
 
 
-def _rotate(stack: Stack, options: argparse.Namespace) -> None:
-    rotate(stack, end_all=options.end_all)
-    outcome = "are refused within five minutes" if options.end_all else "stay valid until they expire"
-    show(f"New browser tokens are signed with a new secret. Existing tokens {outcome}.")
+@_tokens.command("rotate")
+def _rotate(
+    ctx: Context,
+    end_all: Annotated[bool, typer.Option("--end-all", help="Also end all existing tokens, as after a leak.")] = False,
+) -> Result:
+    """Sign browser tokens with a new secret."""
+    rotate(deployment(ctx), end_all=end_all)
+    outcome = "are refused within five minutes" if end_all else "stay valid until they expire"
+    return Result(
+        {"existing_tokens_end": end_all},
+        f"New browser tokens are signed with a new secret. Existing tokens {outcome}.",
+    )

@@ -1,45 +1,29 @@
 """easel webhooks: the secrets that sign webhooks, and sending a webhook again."""
 
-import argparse
 import time
-from typing import Any
+from typing import Annotated
 
-from cli.errors import CommandError, no_such_caller
+import typer
+
+from cli.errors import CommandError, no_such_key
 from cli.options import duration
-from cli.output import show, show_json
-from cli.stack import Stack
+from cli.output import Result
+from cli.session import Context
+from cli.stack import Stack, deployment
 from core.queues import JobQueue
 from core.webhooks.message import Message, message_id
 from core.webhooks.secret_store import SecretStore, SigningSecrets
 from core.webhooks.store import MessageChanged, MessageStore
 
+_OVERLAP_SECONDS = 86400
+
+app = typer.Typer()
+_webhooks = typer.Typer(no_args_is_help=True)
+app.add_typer(_webhooks, name="webhooks")
+
 
 class NothingToReplay(CommandError):
     """The job has no webhook that can be sent again."""
-
-
-def add_commands(commands: Any) -> None:
-    """Add `easel webhooks`."""
-    group = commands.add_parser("webhooks", help="show signing secrets, send webhooks again").add_subparsers(
-        required=True
-    )
-    show = group.add_parser("secret", help="print the secret that signs a caller's webhooks; creates it if needed")
-    show.add_argument("id", help="the caller's id, key_...")
-    show.add_argument(
-        "--rotate", action="store_true", help="create a new secret; for a while, the old one signs as well"
-    )
-    show.add_argument(
-        "--overlap",
-        type=duration,
-        default="24h",
-        metavar="DURATION",
-        help="with --rotate: how long the old secret still signs (default: %(default)s)",
-    )
-    show.add_argument("--json", action="store_true", help="print JSON, for scripts")
-    show.set_defaults(run=_secret)
-    again = group.add_parser("replay", help="send the webhook of a job again")
-    again.add_argument("job", help="the job's id, job_...")
-    again.set_defaults(run=_replay)
 
 
 def secret(stack: Stack, caller_id: str, *, rotate: bool, overlap_seconds: int) -> SigningSecrets | None:
@@ -76,15 +60,34 @@ def replay(stack: Stack, job_id: str) -> Message:
     return message
 
 
-def _secret(stack: Stack, options: argparse.Namespace) -> None:
-    secrets = secret(stack, options.id, rotate=options.rotate, overlap_seconds=options.overlap)
+@_webhooks.command("secret")
+def _secret(
+    ctx: Context,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The key's id, key_...")],
+    new: Annotated[
+        bool, typer.Option("--rotate", help="Create a new secret; for a while, the old one signs as well.")
+    ] = False,
+    overlap: Annotated[
+        int | None,
+        typer.Option(
+            parser=duration,
+            metavar="DURATION",
+            help="With --rotate: how long the old secret still signs, such as 12h or 7d.",
+            show_default="24h",
+        ),
+    ] = None,
+) -> Result:
+    """Print the secret that signs a key's webhooks; it is created if needed."""
+    if overlap is not None and not new:
+        raise typer.BadParameter("--overlap needs --rotate")
+    secrets = secret(deployment(ctx), key, rotate=new, overlap_seconds=overlap or _OVERLAP_SECONDS)
     if secrets is None:
-        raise no_such_caller(options.id)
-    if options.json:
-        show_json({"secret": secrets.current, "previous_until": secrets.previous_until})
-    else:
-        show(secrets.current)
+        raise no_such_key(key)
+    return Result({"secret": secrets.current, "previous_until": secrets.previous_until}, secrets.current)
 
 
-def _replay(stack: Stack, options: argparse.Namespace) -> None:
-    show(f"{replay(stack, options.job).id} is being sent again.")
+@_webhooks.command("replay")
+def _replay(ctx: Context, job: Annotated[str, typer.Argument(metavar="JOB", help="The job's id, job_...")]) -> Result:
+    """Send the webhook of a finished job again, under the same id."""
+    message = replay(deployment(ctx), job)
+    return Result({"webhook": message.id, "job": job}, f"{message.id} is being sent again.")

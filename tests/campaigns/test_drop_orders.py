@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from cli import drops, keys
+from cli import drops
 from tests.support.drop_orders import BLOCKED, EMPTY, PICTURE, TEXT, Versions, orders, play_with_pause
 from tests.support.world import World, aws, deployed, simulated
 
@@ -16,8 +16,7 @@ KINDS = (EMPTY, TEXT, PICTURE, BLOCKED)
 def world() -> Iterator[World]:
     """A deployment whose folder team/ has an owner."""
     with simulated() as simulator, deployed(simulator) as world:
-        (line,) = [line for line in keys.table(world.stack) if " tests " in line]
-        drops.map_prefix(world.stack, "team", line.split()[0])
+        drops.map_prefix(world.stack, "team", world.caller_id)
         yield world
 
 
