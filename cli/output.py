@@ -7,7 +7,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -80,6 +81,28 @@ def show_result(result: Result, *, as_json: bool) -> None:
                 show(part)
     if result.failure:
         show_failure(result.failure)
+
+
+def show_again(result: Result, *, as_json: bool) -> None:
+    """Print what a command returned, on a terminal in place of what is there, elsewhere below it."""
+    from rich.console import Console  # noqa: PLC0415 - only what watches needs it
+
+    Console().clear()  # does nothing elsewhere
+    show_result(result, as_json=as_json)
+    sys.stdout.flush()
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error, if that is a terminal, gone afterwards; call what this gives with how much is done."""
+    from rich.console import Console  # noqa: PLC0415 - only what takes long needs it
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)
 
 
 def show_json(document: Any) -> None:

@@ -48,9 +48,9 @@ class Stack:
             CommandError: there is none, or the credentials do not give access to it.
         """
         if local:
-            name, endpoint_url, session = _here()
+            name, endpoint_url, session, urls = _here()
         else:
-            endpoint_url = None
+            endpoint_url, urls = None, {}
             try:
                 session = boto3.session.Session(profile_name=profile, region_name=region)
             except ProfileNotFound:
@@ -64,7 +64,7 @@ class Stack:
             raise CommandError(_why(error, name, session, local=local)) from error
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
         parameters = {each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", [])}
-        return cls(session, endpoint_url, outputs, parameters, name)
+        return cls(session, endpoint_url, outputs | urls, parameters, name)
 
     def output(self, name: str) -> str:
         """An output of the stack.
@@ -116,8 +116,11 @@ def deployment(ctx: Context) -> Stack:
     return Stack.find(session.stack, local=session.local, profile=session.profile, region=session.region)
 
 
-def _here() -> tuple[str, str, boto3.session.Session]:
-    """The local deployment: the name of its stack, where its AWS is, and a session as its administrator."""
+def _here() -> tuple[str, str, boto3.session.Session, dict[str, str]]:
+    """The local deployment: its stack's name, where its AWS is, a session as administrator, and the URLs it is at.
+
+    The URLs of its outputs are as in AWS, and lead nowhere from here.
+    """
     file = next((file for file in LOCAL_STACK_FILES if file.exists()), None)
     if file is None:
         raise CommandError("the local deployment is not running; start it with `make up`")
@@ -127,7 +130,8 @@ def _here() -> tuple[str, str, boto3.session.Session]:
         aws_secret_access_key="test",  # noqa: S106 - no secret; MiniStack's administrator is called so
         region_name=here["region"],
     )
-    return here["stack_name"], here["aws_endpoint_url"], session
+    urls = {"ApiUrl": here["api_url"], "DirectUrl": here["direct_url"], "McpUrl": here["mcp_url"]}
+    return here["stack_name"], here["aws_endpoint_url"], session, urls
 
 
 def _why(error: Exception, name: str, session: boto3.session.Session, *, local: bool) -> str:

@@ -1,14 +1,18 @@
 """easel status: how a deployment is doing at this moment, on one screen."""
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.stack import Stack
+from cli.output import Result, show_again
+from cli.session import Context
+from cli.stack import Stack, deployment
 from core.budgets import NEARLY_USED_PERCENT, BudgetState
 from core.callers.model import Caller
 from core.jobs.breaker import THRESHOLD
@@ -24,7 +28,32 @@ _UNKNOWN = "CloudWatch cannot be asked"
 _QUEUES = {"jobs": "JobsQueueUrl", "drops": "DropsQueueUrl", "webhooks": "WebhooksQueueUrl"}
 _DEAD = {"jobs": "JobsDeadLetterQueueUrl", "drops": "DropsDeadLetterQueueUrl"}
 
+# CloudWatch has new values each minute, and bills each question.
+_WATCH_SECONDS = 15
+
 Document = dict[str, Any]
+
+app = typer.Typer()
+
+
+@app.command("status")
+def _status(
+    ctx: Context,
+    watch: Annotated[
+        bool, typer.Option("--watch", help=f"Show it again every {_WATCH_SECONDS} seconds, until Ctrl-C.")
+    ] = False,
+) -> Result:
+    """Show how the deployment is doing: spending, work, errors, providers and alarms."""
+    stack = deployment(ctx)
+    while watch:
+        show_again(_result(stack), as_json=ctx.obj.json)
+        time.sleep(_WATCH_SECONDS)
+    return _result(stack)
+
+
+def _result(stack: Stack) -> Result:
+    found = status(stack, time.time())
+    return Result(found, *lines(found))
 
 
 def status(stack: Stack, now: float) -> Document:

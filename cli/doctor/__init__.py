@@ -95,6 +95,11 @@ class Examined:
         return worst(self.findings)
 
 
+def checks_of(deployment: Deployment) -> list[str]:
+    """The names of the checks that can be run of a deployment."""
+    return [name for name in CHECKS if not (deployment.is_on_this_machine and name in _ON_AWS_ONLY)]
+
+
 def examine(deployment: Deployment, progress: Callable[[int], None]) -> list[Examined]:
     """Run all checks, several at a time, and return what they found, in their order.
 
@@ -103,7 +108,7 @@ def examine(deployment: Deployment, progress: Callable[[int], None]) -> list[Exa
         progress: called after each check, with how many are done.
     """
     deployment.resources  # noqa: B018 - all need it, so it is read before they start
-    checks = [name for name in CHECKS if not (deployment.is_on_this_machine and name in _ON_AWS_ONLY)]
+    checks = checks_of(deployment)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         running = {pool.submit(_examined, name, CHECKS[name], deployment): name for name in checks}
         done = {}

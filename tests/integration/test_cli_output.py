@@ -72,6 +72,8 @@ COMMANDS: dict[tuple[str, ...], list[str]] = {
     ("webhooks", "secret"): ["ID"],
     ("webhooks", "replay"): [HOSTILE],
     ("tokens", "rotate"): [],
+    ("doctor",): [],
+    ("status",): [],
     ("remove",): ["--confirm", HOSTILE],
     ("restore",): ["ledger", "ledger", "--confirm", HOSTILE],
 }

@@ -1,5 +1,6 @@
 """easel status says how a deployment is doing, from its tables, queues and metrics."""
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,6 +11,7 @@ import boto3
 import pytest
 
 from cli import keys
+from cli.main import main
 from cli.status import lines, status
 from core.jobs.breaker import THRESHOLD
 from tests.support.world import World, aws
@@ -168,6 +170,33 @@ def test_alarms_are_called_as_in_the_runbook(world: World, found: Any) -> None:
     document, text = found()
     assert document["alarms"] == ["WorkerErrorsAlarm"]
     assert "ALARMS    WorkerErrorsAlarm; see docs/runbook.md" in text
+
+
+def test_it_is_printed_as_text_or_as_json(
+    world: World, found: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = replace(world.stack, name=NAME)
+    monkeypatch.setattr("cli.stack.Stack.find", lambda *_, **__: stack)
+    assert main(["status"]) == 0
+    assert capsys.readouterr().out.startswith(f"{NAME} in us-east-1, ")
+    assert main(["status", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out).keys() == found()[0].keys()
+
+
+def test_watching_shows_it_again_until_it_is_interrupted(
+    world: World, found: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = replace(world.stack, name=NAME)
+    monkeypatch.setattr("cli.stack.Stack.find", lambda *_, **__: stack)
+    pauses = iter([None, KeyboardInterrupt()])
+
+    def pause(_: float) -> None:
+        if (end := next(pauses)) is not None:
+            raise end
+
+    monkeypatch.setattr("cli.status.time.sleep", pause)
+    assert main(["status", "--watch", "--json"]) == 130
+    assert [json.loads(line)["stack"] for line in capsys.readouterr().out.splitlines()] == [NAME, NAME]
 
 
 def test_without_access_to_metrics_the_rest_is_still_shown(found: Any) -> None:
