@@ -21,6 +21,8 @@ from cli.doctor import account, flow, money, providers, reach, storage, watching
 from cli.doctor.deployment import Deployment
 from cli.doctor.findings import Finding, Severity, broken, unknown, worst
 from cli.errors import CommandError
+from core.catalog.operator import OperatorFileError
+from core.dynamodb import ItemUnreadable
 
 Check = Callable[[Deployment], Iterable[Finding]]
 
@@ -107,7 +109,6 @@ def examine(deployment: Deployment, progress: Callable[[int], None]) -> list[Exa
         deployment: what is examined.
         progress: called after each check, with how many are done.
     """
-    deployment.resources  # noqa: B018 - all need it, so it is read before they start
     checks = checks_of(deployment)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         running = {pool.submit(_examined, name, CHECKS[name], deployment): name for name in checks}
@@ -123,7 +124,7 @@ def _examined(name: str, check: Check, deployment: Deployment) -> Examined:
     try:
         for finding in check(deployment):
             found.append(finding)
-    except (BotoCoreError, ClientError, CommandError) as error:
+    except (BotoCoreError, ClientError, CommandError, ItemUnreadable, OperatorFileError) as error:
         found.append(_unfinished(error))
     return Examined(name, tuple(found))
 

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
 import httpx
@@ -11,8 +10,10 @@ from botocore.config import Config
 from cli.errors import CommandError
 from cli.stack import Stack
 from core.callers.model import Caller
+from core.callers.store import CallerStore
 from core.catalog import Catalog
 from core.catalog.operator import own_providers
+from core.ledger.store import LedgerStore
 from core.providers import ImageProvider, Tools, connect, settings_of
 
 # A check that must wait longer has found something, too.
@@ -50,12 +51,18 @@ class Deployment:
 
         return self._once(("client", service, region), create)
 
-    @cached_property
+    @property
     def resources(self) -> dict[str, str]:
         """The physical id of each resource, by its logical id."""
-        pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.stack.name)
-        found = (each for page in pages for each in page["StackResourceSummaries"])
-        return {each["LogicalResourceId"]: each.get("PhysicalResourceId", "") for each in found}
+
+        def read() -> dict[str, str]:
+            pages = self.client("cloudformation").get_paginator("list_stack_resources")
+            found = (
+                each for page in pages.paginate(StackName=self.stack.name) for each in page["StackResourceSummaries"]
+            )
+            return {each["LogicalResourceId"]: each.get("PhysicalResourceId", "") for each in found}
+
+        return self._once("resources", read)
 
     def physical(self, logical_id: str) -> str:
         """The physical id of a resource.
@@ -80,8 +87,7 @@ class Deployment:
             )
             return found
 
-        described: dict[str, Any] = self._once(("function", logical_id), read)
-        return described
+        return self._once(("function", logical_id), read)
 
     def variables(self, logical_id: str) -> dict[str, str]:
         """The environment variables of a function."""
@@ -97,18 +103,26 @@ class Deployment:
             found: dict[str, str] = answer["Attributes"]
             return found
 
-        described: dict[str, str] = self._once(("queue", logical_id), read)
-        return described
+        return self._once(("queue", logical_id), read)
 
-    @cached_property
+    @property
     def catalog(self) -> Catalog:
         """The models of its providers."""
-        return self.stack.catalog()
+        return self._once("catalog", self.stack.catalog)
 
-    @cached_property
+    @property
     def callers(self) -> list[Caller]:
         """The keys that are not revoked."""
-        return [caller for caller in self.stack.callers().list_all() if caller.revoked_at is None]
+        found = self._once("callers", lambda: self._callers().list_all())
+        return [caller for caller in found if caller.revoked_at is None]
+
+    @property
+    def ledger(self) -> LedgerStore:
+        """All money."""
+        return LedgerStore(self.client("dynamodb"), self.stack.output("LedgerTableName"))
+
+    def _callers(self) -> CallerStore:
+        return CallerStore(self.client("dynamodb"), self.stack.output("CallersTableName"))
 
     def provider_settings(self, name: str) -> dict[str, str]:
         """How the worker reaches a provider: its settings, without the prefix that names the provider."""
@@ -126,8 +140,7 @@ class Deployment:
             tools = Tools(self.http, self.client("secretsmanager"))
             return connect(self.catalog.providers[name].adapter, self.provider_settings(name), tools)
 
-        made: ImageProvider = self._once(("provider", name), make)
-        return made
+        return self._once(("provider", name), make)
 
     def listed(self, name: str) -> dict[str, Any]:
         """The models that a provider lists, with their shutdown dates, which costs nothing.
@@ -136,14 +149,14 @@ class Deployment:
             SettingsError: its settings are not valid.
             ListUnavailable: the list cannot be read.
         """
-        found: dict[str, Any] = self._once(("listed", name), self.provider(name).models)
-        return found
+        return self._once(("listed", name), self.provider(name).models)
 
-    def _once(self, name: Any, read: Callable[[], Any]) -> Any:
+    def _once[T](self, name: Any, read: Callable[[], T]) -> T:
         """What `read` returns, or raises, called once at a time and not again after it has returned."""
         with self._lock:
             lock = self._locks.setdefault(name, threading.Lock())
         with lock:
             if name not in self._read:
                 self._read[name] = read()
-            return self._read[name]
+            found: T = self._read[name]
+            return found

@@ -10,7 +10,7 @@ from core.ledger.dollars import usd
 
 def buying(deployment: Deployment) -> Iterator[Finding]:
     """Whether the operator has stopped all buying."""
-    control = deployment.stack.ledger().control()
+    control = deployment.ledger.control()
     if control.stopped_at is not None:
         since = datetime.fromtimestamp(control.stopped_at, UTC)
         reason = f" ({control.reason})" if control.reason else ""
@@ -19,7 +19,7 @@ def buying(deployment: Deployment) -> Iterator[Finding]:
 
 def budgets(deployment: Deployment) -> Iterator[Finding]:
     """Whether the deployment has a budget, without which only the keys' own budgets limit what is spent."""
-    budget = deployment.stack.ledger().control().budget(deployment.stack.deployed_budget())
+    budget = deployment.ledger.control().budget(deployment.stack.deployed_budget())
     limits = [f"{usd(limit)} a {period}" for period in ("day", "month") if (limit := budget.of(period)) is not None]
     if limits:
         yield fine(", ".join(limits))

@@ -221,9 +221,7 @@ def organization(deployment: Deployment) -> Iterator[Finding]:
     if settings.get("BASE_URL", OPENAI_URL) != OPENAI_URL:
         return
     today = datetime.now(UTC).date()
-    spent = Budgets(deployment.stack.ledger(), Budget()).by_day_and_model(
-        today - timedelta(days=USED_WITHIN_DAYS), today
-    )
+    spent = Budgets(deployment.ledger, Budget()).by_day_and_model(today - timedelta(days=USED_WITHIN_DAYS), today)
     days = [
         each.day
         for each in spent

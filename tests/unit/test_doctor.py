@@ -652,6 +652,8 @@ def test_it_finds_a_planted_fault_and_names_its_mend(patient: Patient, fault: st
     ("action", "check"),
     [
         ("lambda:GetAccountSettings", "concurrency"),
+        ("cloudformation:ListStackResources", "inbox"),
+        ("dynamodb:Scan", "models"),
         ("s3:GetBucketCors", "CORS of images"),
         ("dynamodb:DescribeTimeToLive", "expiry of records"),
         ("monitoring:DescribeAlarms", "alarms"),
