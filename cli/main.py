@@ -43,7 +43,7 @@ COMMANDS = {
     "ledger": _Entry("cli.spending", _MONEY, "Verify the ledger."),
     "jobs": _Entry("cli.jobs", _WORK, "List and show jobs, and resolve those of unknown outcome."),
     "redrive": _Entry("cli.drops", _WORK, "Put dead-lettered drops back into their queue."),
-    "doctor": _Entry("cli.doctor.command", _DEPLOYMENT, "Find what is broken, and what mends it."),
+    "doctor": _Entry("cli.doctor.command", _DEPLOYMENT, "Find what is broken, and what fixes it."),
     "status": _Entry("cli.status", _DEPLOYMENT, "Show spending, queues, errors and alarms of this moment."),
     "restore": _Entry("cli.restoring", _DEPLOYMENT, "Make a table equal to one that was restored from a backup."),
     "remove": _Entry("cli.removal", _DEPLOYMENT, "Delete this deployment and everything in it."),

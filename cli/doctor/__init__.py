@@ -1,4 +1,4 @@
-"""easel doctor: looks for what is broken in a deployment, and names what mends it.
+"""easel doctor: looks for what is broken in a deployment, and names what fixes it.
 
 A check is a function that reads what it needs of a Deployment and yields findings. It changes nothing and buys nothing.
 
@@ -134,10 +134,12 @@ def _unfinished(error: Exception) -> Finding:
     if isinstance(error, ClientError):
         code, action = error.response["Error"]["Code"], error.operation_name
         if code in _DENIED:
-            return unknown(f"you may not call {action}", f"ask again as someone who may call {action}")
+            return unknown(
+                f"you are not allowed to call {action}", f"run this again as someone who is allowed to call {action}"
+            )
         if code in _GONE:
             return broken(
                 f"a resource of the stack no longer exists ({action}: {error.response['Error'].get('Message', code)})",
                 "see docs/operations.md, Restoring data; a table or bucket cannot be deployed again over a stack",
             )
-    return unknown(f"this could not be checked: {error}", "ask again; if it stays so, report it")
+    return unknown(f"this could not be checked: {error}", "run this again; if it still fails, report it")

@@ -58,7 +58,7 @@ def stack_state(deployment: Deployment) -> Iterator[Finding]:
             said, f"aws cloudformation continue-update-rollback --stack-name {name}, after a look at: {events}"
         )
     elif status.endswith("_IN_PROGRESS"):
-        yield warning(f"{said}: what follows may change", f"wait for it, and ask again; to watch it: {events}")
+        yield warning(f"{said}: what follows may change", f"wait for it, and run this again; to watch it: {events}")
     else:
         yield broken(said, f"see why: {events}; then easel --stack {name} remove, and make deploy")
 
@@ -92,10 +92,10 @@ def _whole(text: str) -> int:
 
 
 def trouble_of_access(code: str, message: str) -> tuple[str, str] | None:
-    """What is wrong if AWS cannot be asked at all, and the mend, from the error's code or class; None if it is new."""
-    for codes, what, mend in _ACCESS:
+    """What is wrong if AWS cannot be asked at all, and the fix, from the error's code or class; None if it is new."""
+    for codes, what, fix in _ACCESS:
         if code in codes:
-            return what.format(message=message), mend
+            return what.format(message=message), fix
     return None
 
 
@@ -135,7 +135,7 @@ _ACCESS: tuple[tuple[frozenset[str], str, str], ...] = (
     ),
     (
         frozenset({"AccessDenied", "AccessDeniedException"}),
-        "these credentials may not read the stack ({message})",
+        "these credentials are not allowed to read the stack ({message})",
         "let their role call cloudformation:DescribeStacks, or use others with --profile",
     ),
     (

@@ -1,4 +1,4 @@
-"""The command `easel doctor`: examines a deployment, and shows what was found and what mends it."""
+"""The command `easel doctor`: examines a deployment, and shows what was found and what fixes it."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ app = typer.Typer()
 
 @app.command("doctor")
 def _doctor(ctx: Context) -> Result:
-    """Find what is broken in a deployment, and what mends it. Changes nothing and buys nothing."""
+    """Find what is broken in a deployment, and what fixes it. Changes nothing and buys nothing."""
     try:
         with httpx.Client() as http:
             found = Deployment(deployment(ctx), http)
@@ -48,7 +48,7 @@ def report(examined: Sequence[Examined]) -> Result:
 
 
 def _document(examined: Examined) -> dict[str, Any]:
-    findings = [{"severity": each.severity, "what": each.what, "mend": each.mend or None} for each in examined.findings]
+    findings = [{"severity": each.severity, "what": each.what, "fix": each.fix or None} for each in examined.findings]
     return {"check": examined.check, "severity": examined.severity, "findings": findings}
 
 
@@ -57,16 +57,16 @@ def _lines(examined: Examined) -> Iterator[str]:
         yield f"{'ok':9}{examined.check}"
     for finding in examined.findings:
         yield f"{finding.severity:9}{examined.check:21}{finding.what}"
-        if finding.mend:
-            yield f"{'':30}mend: {finding.mend}"
+        if finding.fix:
+            yield f"{'':30}fix: {finding.fix}"
 
 
 def _no_access(error: CommandError) -> Examined:
     """The one finding if the stack cannot be read: no check can run."""
     cause = error.__cause__
     code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
-    what, mend = trouble_of_access(code, str(cause)) or (
+    what, fix = trouble_of_access(code, str(cause)) or (
         str(error),
         "choose the deployment with --stack, --region and --profile, or --local",
     )
-    return Examined("access", (broken(what, mend),))
+    return Examined("access", (broken(what, fix),))

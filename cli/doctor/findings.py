@@ -7,14 +7,17 @@ from typing import Literal
 Severity = Literal["ok", "unknown", "warning", "broken"]
 SEVERITIES: tuple[Severity, ...] = ("ok", "unknown", "warning", "broken")
 
+# A deployment of an unchanged template changes nothing, so it does not undo this.
+UNDO_DRIFT = "undo what was changed outside CloudFormation: docs/doctor.md#undoing-drift"
+
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that a check has found: what it is, and the command or console step that mends it."""
+    """Something that a check has found: what it is, and the command or console step that fixes it."""
 
     severity: Severity
     what: str
-    mend: str = ""
+    fix: str = ""
 
 
 def fine(what: str) -> Finding:
@@ -22,19 +25,19 @@ def fine(what: str) -> Finding:
     return Finding("ok", what)
 
 
-def unknown(what: str, mend: str) -> Finding:
+def unknown(what: str, fix: str) -> Finding:
     """What could not be checked, and how it can be."""
-    return Finding("unknown", what, mend)
+    return Finding("unknown", what, fix)
 
 
-def warning(what: str, mend: str) -> Finding:
+def warning(what: str, fix: str) -> Finding:
     """What works now, but may cost money, time or data later."""
-    return Finding("warning", what, mend)
+    return Finding("warning", what, fix)
 
 
-def broken(what: str, mend: str) -> Finding:
+def broken(what: str, fix: str) -> Finding:
     """What does not work."""
-    return Finding("broken", what, mend)
+    return Finding("broken", what, fix)
 
 
 def worst(findings: tuple[Finding, ...]) -> Severity:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from cli.doctor.deployment import Deployment
-from cli.doctor.findings import Finding, broken, fine, warning
+from cli.doctor.findings import UNDO_DRIFT, Finding, broken, fine, warning
 from core.jobs.worker import LEASE_MARGIN_SECONDS, STORING_RESERVE_SECONDS
 
 # Each function with the queue that feeds it.
@@ -16,7 +16,7 @@ _FED = {
 }
 _STREAMED = "AnnouncerFunction"
 _DOORS = ("ApiFunction", "DirectFunction", "McpFunction")
-# Calls may be refused there by the operator's own wish.
+# The operator can close these doors.
 _RESERVED_BY_PARAMETER = {"DirectFunction": "DirectConcurrency", "McpFunction": "McpConcurrency"}
 _SCHEDULES = ("SweepFunctionEveryMinute", "ModelCheckFunctionEveryDay")
 # Source: quotas of API Gateway, REST APIs.
@@ -42,15 +42,15 @@ def _visibility(deployment: Deployment) -> Iterator[Finding]:
     for function, queue in _FED.items():
         timeout = int(deployment.function(function)["Timeout"])
         visible = int(deployment.queue(queue)["VisibilityTimeout"])
-        mend = (
+        fix = (
             f"aws sqs set-queue-attributes --queue-url {deployment.physical(queue)} "
             f"--attributes VisibilityTimeout={_VISIBILITY_FACTOR * timeout}"
         )
         said = f"{queue} shows a message again after {visible} s, but {function} may work on it for {timeout} s"
         if visible < timeout + (LEASE_MARGIN_SECONDS if function == "WorkerFunction" else 0):
-            yield broken(f"{said}: it is worked on twice", mend)
+            yield broken(f"{said}: it is worked on twice", fix)
         elif visible < _VISIBILITY_FACTOR * timeout:
-            yield warning(f"{said}: less than the {_VISIBILITY_FACTOR} times that AWS recommends", mend)
+            yield warning(f"{said}: less than the {_VISIBILITY_FACTOR} times that AWS recommends", fix)
 
 
 def _waiting(deployment: Deployment) -> Iterator[Finding]:
@@ -61,14 +61,14 @@ def _waiting(deployment: Deployment) -> Iterator[Finding]:
         if function == "ApiFunction" and timeout <= _GATEWAY_SECONDS:
             yield broken(
                 f"ApiFunction dies after {timeout} s, before API Gateway gives up after {_GATEWAY_SECONDS} s: callers "
-                "are told that nothing was bought, which may be wrong",
+                "get the answer that nothing was bought, which can be wrong",
                 f"aws lambda update-function-configuration --function-name {physical} --timeout {_GATEWAY_SECONDS + 1}",
             )
         limit = min(timeout, _GATEWAY_SECONDS) if function == "ApiFunction" else timeout
         if waits >= limit:
             yield broken(
                 f"{function} waits for a job for up to {waits} s, but must answer within {limit} s",
-                "make deploy, which sets EASEL_MAX_WAIT_SECONDS as in template.yaml",
+                f"set EASEL_MAX_WAIT_SECONDS as in template.yaml, or {UNDO_DRIFT}",
             )
 
 
@@ -79,7 +79,7 @@ def connections(deployment: Deployment) -> Iterator[Finding]:
         name = deployment.physical(function)
         mappings = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
         if not mappings:
-            yield broken(f"nothing feeds {function}: it has no event source", "make deploy")
+            yield broken(f"nothing feeds {function}: it has no event source", UNDO_DRIFT)
         for mapping in mappings:
             if mapping["State"] not in ("Enabled", "Enabling", "Updating", "Creating"):
                 yield broken(
@@ -107,10 +107,13 @@ def functions(deployment: Deployment) -> Iterator[Finding]:
         described = deployment.function(function)
         name = deployment.physical(function)
         if described.get("State", "Active") not in ("Active", "Pending", "Inactive"):
-            yield broken(f"{function} is {described['State']}: {described.get('StateReason', '')}", "make deploy")
+            yield broken(
+                f"{function} is {described['State']}: {described.get('StateReason', '')}", f"fix that, or {UNDO_DRIFT}"
+            )
         if described.get("LastUpdateStatus") == "Failed":
             yield broken(
-                f"{function}: its last update failed: {described.get('LastUpdateStatusReason')}", "make deploy"
+                f"{function}: its last update failed: {described.get('LastUpdateStatusReason')}",
+                "fix that, and make deploy",
             )
         reserved = client.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
         asked = deployment.parameter(_RESERVED_BY_PARAMETER.get(function, ""))

@@ -60,7 +60,7 @@ def _secret(deployment: Deployment, provider: str, arn: str, base_url: str) -> I
             return
         if (key := described.get("KmsKeyId")) and not key.endswith("alias/aws/secretsmanager"):
             yield broken(
-                f"{what} is encrypted with {key}, which the functions may not use",
+                f"{what} is encrypted with {key}, which the functions are not allowed to use",
                 f"aws secretsmanager update-secret --secret-id {arn} --kms-key-id alias/aws/secretsmanager",
             )
         answer = client.get_secret_value(SecretId=arn)
@@ -73,8 +73,8 @@ def _secret(deployment: Deployment, provider: str, arn: str, base_url: str) -> I
             )
         elif code in ("AccessDeniedException", "DecryptionFailure"):
             yield unknown(
-                f"you may not read {what}, so its text cannot be checked; the worker has rights of its own",
-                "ask again as someone who has secretsmanager:GetSecretValue on it",
+                f"you are not allowed to read {what}, so its text cannot be checked; the worker has rights of its own",
+                "run this again as someone who has secretsmanager:GetSecretValue on it",
             )
         else:
             raise
@@ -151,7 +151,7 @@ def _no_list(name: str, settings: dict[str, str], error: ListUnavailable) -> Fin
                 f"{base_url} has no list of models, so whether it takes its key cannot be known without buying",
                 "check the base URL, and buy one image of the lowest quality",
             )
-        return warning(f"{name} answers {status} at this moment", "see its status page, and ask again")
+        return warning(f"{name} answers {status} at this moment", "see its status page, and run this again")
     if isinstance(cause, httpx.TransportError | httpx.InvalidURL):
         return broken(
             f"{base_url} cannot be reached from this machine ({type(cause).__name__})",
@@ -205,12 +205,12 @@ def _model(deployment: Deployment, name: str, users: str, today: date, *, is_def
 
 def _ending(model: Model, end: date, users: str, policy: str, today: date, change: str) -> Finding:
     successor = model.successor.model if model.successor else "another model"
-    mend = f"use {successor} instead: {change}"
+    fix = f"use {successor} instead: {change}"
     if end > today:
-        return warning(f"'{model.name}', used by {users}, will be shut down on {end}", mend)
+        return warning(f"'{model.name}', used by {users}, will be shut down on {end}", fix)
     if policy == "translate" and model.successor:
-        return warning(f"'{model.name}', used by {users}, was shut down on {end}; {successor} runs instead", mend)
-    return broken(f"'{model.name}', used by {users}, was shut down on {end}", mend)
+        return warning(f"'{model.name}', used by {users}, was shut down on {end}; {successor} runs instead", fix)
+    return broken(f"'{model.name}', used by {users}, was shut down on {end}", fix)
 
 
 def organization(deployment: Deployment) -> Iterator[Finding]:
@@ -261,7 +261,7 @@ def bedrock(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _is_open(client: Any, model_id: str) -> bool:
-    """Whether the account can use a model in the region of the client, which may not have it at all."""
+    """Whether the account can use a model in the client's region, which does not have all models."""
     try:
         found = client.get_foundation_model_availability(modelId=model_id)
     except client.exceptions.ResourceNotFoundException:

@@ -55,7 +55,8 @@ def mcp_server(deployment: Deployment) -> Iterator[Finding]:
             return
         answer.raise_for_status()
         yield broken(
-            f"McpUrl answers {answer.status_code} to a call without a key", "is it another server? make deploy"
+            f"McpUrl answers {answer.status_code} to a call without a key",
+            "check where McpUrl leads: is it this deployment?",
         )
     except httpx.HTTPError as error:
         yield _silent("McpUrl", url, error)

@@ -1,4 +1,4 @@
-"""Checks of the tables and buckets: that nothing is public, lost for good, or kept for ever."""
+"""Checks of the tables and buckets: that nothing is public, lost for good, or never deleted."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,12 +6,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cli.doctor.deployment import Deployment
-from cli.doctor.findings import Finding, broken, warning
+from cli.doctor.findings import UNDO_DRIFT, Finding, broken, warning
 
 _TABLES = ("JobsTable", "LedgerTable", "CallersTable")
 _BUCKETS = ("ImagesBucket", "InboxBucket")
 _EXPIRES = "expires_at"
-_DRIFT = "aws cloudformation detect-stack-drift --stack-name"
 
 
 def tables(deployment: Deployment) -> Iterator[Finding]:
@@ -26,7 +25,7 @@ def tables(deployment: Deployment) -> Iterator[Finding]:
         recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
         if recovery != "ENABLED":
             yield warning(
-                f"{logical_id} has no point-in-time recovery, so what is lost is lost",
+                f"{logical_id} has no point-in-time recovery, so a mistake cannot be undone",
                 f"aws dynamodb update-continuous-backups --table-name {name} "
                 "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true",
             )
@@ -44,7 +43,7 @@ def expiry(deployment: Deployment) -> Iterator[Finding]:
     lifetime = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     if lifetime.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING") or lifetime.get("AttributeName") != _EXPIRES:
         yield warning(
-            "records of jobs, with their prompts, are kept for ever: JobsTable has no time to live",
+            "records of jobs, with their prompts, are never deleted: JobsTable has no time to live",
             f"aws dynamodb update-time-to-live --table-name {name} "
             f"--time-to-live-specification Enabled=true,AttributeName={_EXPIRES}",
         )
@@ -52,7 +51,7 @@ def expiry(deployment: Deployment) -> Iterator[Finding]:
     if not stream.get("StreamEnabled"):
         yield broken(
             "ends of jobs are announced late or never: JobsTable has no stream",
-            f"make deploy, after a look at what else has drifted: {_DRIFT} {deployment.stack.name}",
+            UNDO_DRIFT,
         )
 
 
@@ -93,13 +92,13 @@ def lifecycle(deployment: Deployment) -> Iterator[Finding]:
     for prefix, days in expected.items():
         if not (kept := found.get(prefix)):
             yield warning(
-                f"what is under {prefix} in ImagesBucket is kept for ever, and paid for",
-                f"make deploy, after a look at what has drifted: {_DRIFT} {deployment.stack.name}",
+                f"what is under {prefix} in ImagesBucket is never deleted, and costs money",
+                UNDO_DRIFT,
             )
         elif days and kept != days:
             yield warning(
                 f"what is under {prefix} in ImagesBucket is deleted after {kept} days, not {days}",
-                f"deploy with RetentionDays={kept}, or as it was: make deploy",
+                f"deploy with RetentionDays={kept}, or {UNDO_DRIFT}",
             )
 
 
@@ -148,7 +147,7 @@ def image_cors(deployment: Deployment) -> Iterator[Finding]:
 
 
 def origins(deployment: Deployment) -> list[str]:
-    """The origins of web pages that keys are limited to; one that stands for any page if there are none."""
+    """The origins of web pages that keys are limited to; one that represents any page if there are none."""
     named = {origin for caller in deployment.callers for origin in caller.origins}
     return sorted(named) or ["https://page.example"]
 

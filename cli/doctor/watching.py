@@ -1,10 +1,10 @@
-"""Checks of what tells the operator: alarms that exist and reach somebody, and those that are going off."""
+"""Checks of what notifies the operator: whether alarms exist and reach someone, and which are going off."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from cli.doctor.deployment import Deployment
-from cli.doctor.findings import Finding, broken, fine, warning
+from cli.doctor.findings import UNDO_DRIFT, Finding, broken, fine, warning
 
 _PER_CALL = 100
 
@@ -31,7 +31,7 @@ def alarms(deployment: Deployment) -> Iterator[Finding]:
         if not alarm.get("ActionsEnabled", True):
             yield broken(f"{logical_id} is switched off", f"aws cloudwatch enable-alarm-actions --alarm-names {name}")
         if topic not in alarm.get("AlarmActions", []):
-            yield broken(f"{logical_id} tells nobody: AlarmTopic is not among its actions", "make deploy")
+            yield broken(f"{logical_id} notifies no one: AlarmTopic is not among its actions", UNDO_DRIFT)
         if alarm["StateValue"] == "ALARM":
             yield warning(f"{logical_id} is in ALARM", f"{runbook}#{logical_id.lower()}")
 
@@ -46,13 +46,13 @@ def subscriber(deployment: Deployment) -> Iterator[Finding]:
         yield fine(f"{len(confirmed)} confirmed")
     elif subscriptions:
         yield broken(
-            "nobody gets alarms: the subscription is not confirmed",
+            "no one receives alarms: the subscription is not confirmed",
             "open the mail from AWS Notifications to that address, and follow its link; if it is older than two days, "
             f"subscribe again: aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint ADDRESS",
         )
     else:
         yield warning(
-            "nobody gets alarms: their topic has no subscriber",
+            "no one receives alarms: their topic has no subscriber",
             "deploy with AlarmEmail=ADDRESS, or: "
             f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint ADDRESS",
         )

@@ -1,4 +1,4 @@
-"""easel doctor finds each planted fault in a deployment, and names what mends it."""
+"""easel doctor finds each planted fault in a deployment, and names what fixes it."""
 
 import re
 import time
@@ -96,7 +96,7 @@ def asks_for(name: str) -> Callable[[Any], bool]:
     return lambda asked: any(str(value).endswith(f"easel-dev-{name}") for value in asked.values())
 
 
-def test_a_healthy_deployment_has_nothing_to_mend(patient: Patient) -> None:
+def test_a_healthy_deployment_has_nothing_to_fix(patient: Patient) -> None:
     patient.account.usage = [
         {"owner": f"usage#{TODAY}", "name": "key_1#gpt-image-2.6-flare", "spent": 46150, "images": 1, "reserved": 0}
     ]
@@ -119,7 +119,7 @@ def both(first: Plant, second: Plant) -> Plant:
 
 
 # By the kind of the fault: how it is planted, the check that finds it, how bad it is, and words of what is wrong and
-# of its mend.
+# of its fix.
 FAULTS: dict[str, tuple[Plant, str, Severity, str, str]] = {
     "the last deployment failed": (
         lambda p: p.account.change("cloudformation:DescribeStacks", "Stacks", 0, "StackStatus", to="ROLLBACK_FAILED"),
@@ -210,11 +210,11 @@ FAULTS: dict[str, tuple[Plant, str, Severity, str, str]] = {
         "is in us-east-1",
         "create it in eu-central-1",
     ),
-    "the operator may not read the secret": (
+    "the operator cannot read the secret": (
         lambda p: p.account.refuse("secretsmanager:GetSecretValue", "AccessDeniedException"),
         "provider secrets",
         "unknown",
-        "you may not read openai's secret",
+        "you are not allowed to read openai's secret",
         "secretsmanager:GetSecretValue",
     ),
     "the secret of browser tokens is about to be deleted": (
@@ -278,7 +278,7 @@ FAULTS: dict[str, tuple[Plant, str, Severity, str, str]] = {
         "'dall-e-9'",
         "DefaultModel",
     ),
-    "the key may not use the default model": (
+    "the key cannot use the default model": (
         lambda p: p.web.answer(OPENAI, json={"data": [{"id": "gpt-image-2"}]}),
         "models",
         "broken",
@@ -386,7 +386,7 @@ FAULTS: dict[str, tuple[Plant, str, Severity, str, str]] = {
         "connections",
         "broken",
         "nothing feeds AnnouncerFunction",
-        "make deploy",
+        "#undoing-drift",
     ),
     "the sweep is not scheduled": (
         lambda p: p.account.change(
@@ -472,13 +472,13 @@ FAULTS: dict[str, tuple[Plant, str, Severity, str, str]] = {
         "not protected from deletion",
         "--deletion-protection-enabled",
     ),
-    "records of jobs are kept for ever": (
+    "records of jobs are never deleted": (
         lambda p: p.account.change(
             "dynamodb:DescribeTimeToLive", "TimeToLiveDescription", to={"TimeToLiveStatus": "DISABLED"}
         ),
         "expiry of records",
         "warning",
-        "kept for ever",
+        "never deleted",
         "aws dynamodb update-time-to-live",
     ),
     "the table of jobs has no stream": (
@@ -486,7 +486,7 @@ FAULTS: dict[str, tuple[Plant, str, Severity, str, str]] = {
         "expiry of records",
         "broken",
         "no stream",
-        "make deploy",
+        "#undoing-drift",
     ),
     "a bucket can be made public": (
         lambda p: p.account.refuse("s3:GetPublicAccessBlock", "NoSuchPublicAccessBlockConfiguration"),
@@ -502,12 +502,12 @@ FAULTS: dict[str, tuple[Plant, str, Severity, str, str]] = {
         "no encryption",
         "put-bucket-encryption",
     ),
-    "images are kept for ever": (
+    "images are never deleted": (
         lambda p: p.account.refuse("s3:GetBucketLifecycleConfiguration", "NoSuchLifecycleConfiguration"),
         "expiry of images",
         "warning",
-        "images/ in ImagesBucket is kept for ever",
-        "detect-stack-drift",
+        "images/ in ImagesBucket is never deleted",
+        "#undoing-drift",
     ),
     "images are kept for another time than deployed": (
         lambda p: p.account.change("s3:GetBucketLifecycleConfiguration", "Rules", 0, "Expiration", to={"Days": 7}),
@@ -523,14 +523,14 @@ FAULTS: dict[str, tuple[Plant, str, Severity, str, str]] = {
         "keeps no versions",
         "put-bucket-versioning",
     ),
-    "the inbox tells nobody": (
+    "the inbox notifies no one": (
         lambda p: p.account.change("s3:GetBucketNotificationConfiguration", "QueueConfigurations", to=[]),
         "inbox",
         "broken",
         "no notification",
         queue_arn("DropsQueue"),
     ),
-    "a page may not read images": (
+    "a page cannot read images": (
         both(
             lambda p: p.caller(origins=("https://shop.example",)),
             lambda p: p.account.change(
@@ -600,12 +600,12 @@ FAULTS: dict[str, tuple[Plant, str, Severity, str, str]] = {
         "AccessRefusedAlarm is switched off",
         "enable-alarm-actions --alarm-names easel-dev-AccessRefusedAlarm",
     ),
-    "an alarm tells nobody": (
+    "an alarm notifies no one": (
         lambda p: p.account.change("monitoring:DescribeAlarms", "MetricAlarms", 0, "AlarmActions", to=[]),
         "alarms",
         "broken",
-        "tells nobody",
-        "make deploy",
+        "notifies no one",
+        "#undoing-drift",
     ),
     "an alarm is going off": (
         lambda p: p.account.change("monitoring:DescribeAlarms", "MetricAlarms", 0, "StateValue", to="ALARM"),
@@ -614,7 +614,7 @@ FAULTS: dict[str, tuple[Plant, str, Severity, str, str]] = {
         "AccessRefusedAlarm is in ALARM",
         "docs/runbook.md#accessrefusedalarm",
     ),
-    "nobody has subscribed to alarms": (
+    "no one has subscribed to alarms": (
         lambda p: p.account.change("sns:ListSubscriptionsByTopic", "Subscriptions", to=[]),
         "alarm subscriber",
         "warning",
@@ -639,13 +639,13 @@ def soon(model: str) -> httpx.Response:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_it_finds_a_planted_fault_and_names_its_mend(patient: Patient, fault: str) -> None:
-    plant, check, severity, what, mend = FAULTS[fault]
+def test_it_finds_a_planted_fault_and_names_its_fix(patient: Patient, fault: str) -> None:
+    plant, check, severity, what, fix = FAULTS[fault]
     plant(patient)
     found = patient.found_by(check)
     assert worst(found) == severity, found
-    assert [each for each in found if what in each.what and mend in each.mend], found
-    assert all(bool(each.mend) == (each.severity != "ok") for each in found), "whatever is not good has a mend"
+    assert [each for each in found if what in each.what and fix in each.fix], found
+    assert all(bool(each.fix) == (each.severity != "ok") for each in found), "whatever is not good has a fix"
 
 
 @pytest.mark.parametrize(
@@ -659,12 +659,12 @@ def test_it_finds_a_planted_fault_and_names_its_mend(patient: Patient, fault: st
         ("monitoring:DescribeAlarms", "alarms"),
     ],
 )
-def test_what_the_operator_may_not_read_is_unknown_and_not_healthy(patient: Patient, action: str, check: str) -> None:
+def test_what_the_operator_cannot_read_is_unknown_and_not_healthy(patient: Patient, action: str, check: str) -> None:
     patient.account.refuse(action, "AccessDenied", status=403)
     (found,) = (each for each in patient.examined() if each.check == check)
     (finding,) = found.findings
     assert finding.severity == "unknown"
-    assert action.partition(":")[2] in finding.mend
+    assert action.partition(":")[2] in finding.fix
 
 
 @pytest.mark.parametrize(
@@ -733,7 +733,7 @@ def test_no_finding_repeats_a_key(patient: Patient, status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "what", "mend"),
+    ("error", "what", "fix"),
     [
         (NoCredentialsError(), "no AWS credentials", "--profile"),
         (NoRegionError(), "no AWS region", "--region"),
@@ -742,18 +742,18 @@ def test_no_finding_repeats_a_key(patient: Patient, status: int) -> None:
         (ClientError({"Error": {"Code": "RequestTimeTooSkewed"}}, "DescribeStacks"), "clock", "set-ntp"),
         (
             ClientError({"Error": {"Code": "AccessDenied"}}, "DescribeStacks"),
-            "may not",
+            "not allowed",
             "cloudformation:DescribeStacks",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
-def test_why_aws_cannot_be_asked_is_named_with_its_mend(error: Exception, what: str, mend: str) -> None:
+def test_why_aws_cannot_be_asked_is_named_with_its_fix(error: Exception, what: str, fix: str) -> None:
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
     found = trouble_of_access(code, str(error))
     assert found is not None
     assert what in found[0]
-    assert mend in found[1]
+    assert fix in found[1]
 
 
 def test_the_guide_describes_every_check_in_the_order_of_the_report() -> None:

@@ -35,7 +35,7 @@ def test_a_healthy_deployment_exits_with_0_and_has_a_line_for_each_check(
     assert err == ""
 
 
-def test_something_broken_exits_with_1_and_its_mend_is_under_it(
+def test_something_broken_exits_with_1_and_its_fix_is_under_it(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account.change("s3:GetBucketVersioning", "Status", to="Suspended")
@@ -44,7 +44,7 @@ def test_something_broken_exits_with_1_and_its_mend_is_under_it(
     lines = out.splitlines()
     (at,) = (number for number, line in enumerate(lines) if line.startswith("broken"))
     assert "keeps no versions" in lines[at]
-    assert lines[at + 1].strip().startswith("mend: aws s3api put-bucket-versioning")
+    assert lines[at + 1].strip().startswith("fix: aws s3api put-bucket-versioning")
     assert err == "easel: 1 check found something broken\n"
 
 
@@ -62,7 +62,7 @@ def test_json_holds_every_check_with_its_findings(account: Account, capsys: pyte
     assert document["counts"] == {"ok": 24, "unknown": 1, "warning": 0, "broken": 1}
     (inbox,) = (each for each in document["checks"] if each["check"] == "inbox")
     assert inbox["severity"] == "broken"
-    assert inbox["findings"][0]["mend"].startswith("aws s3api put-bucket-versioning")
+    assert inbox["findings"][0]["fix"].startswith("aws s3api put-bucket-versioning")
 
 
 def test_without_access_to_aws_that_is_the_one_finding(
@@ -75,7 +75,7 @@ def test_without_access_to_aws_that_is_the_one_finding(
     assert main(["doctor", "--json"]) == 1
     (check,) = json.loads(capsys.readouterr().out)["checks"]
     assert check["check"] == "access"
-    assert "aws sso login" in check["findings"][0]["mend"]
+    assert "aws sso login" in check["findings"][0]["fix"]
 
 
 def test_a_stack_that_does_not_exist_is_found_with_how_to_choose_another(
