@@ -25,8 +25,13 @@ PYTHON_VERSION := $(shell cat .python-version)
 PYTHONS = python$(PYTHON_VERSION) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(PYTHON_VERSION)*/bin/python python3
 IS_RIGHT = import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(PYTHON_VERSION)")
 
-# $(call quietly,NAME,COMMAND): writes the output to out/logs/NAME.log, and shows it only if the command fails.
-quietly = mkdir -p out/logs; ($(2)) > out/logs/$(1).log 2>&1 || { cat out/logs/$(1).log >&2; exit 1; }
+# $(call quietly,NAME,COMMAND): writes the output to out/logs/NAME.log, and shows it only if the command fails. Every
+# ten seconds it says that it is still at work.
+define quietly
+mkdir -p out/logs; \
+(while sleep 10 > /dev/null 2>&1; do echo "  $(1): $$SECONDS s"; done) & clock=$$!; trap "kill $$clock" EXIT; \
+($(2)) > out/logs/$(1).log 2>&1 || { cat out/logs/$(1).log >&2; exit 1; }
+endef
 
 define install
 @for python in $(PYTHONS) none; do "$$python" -c '$(IS_RIGHT)' 2>/dev/null && break; done; \
@@ -76,12 +81,12 @@ need = @$(MAKE) -s -j2 $(foreach name,$(1),$(call stamp,$(name)))
 
 .PHONY: setup
 setup: ## install every environment
-	$(call need,dev sam ministack checkov lambda openai-1 openai-2 litellm node-client client-programs mcp-programs)
+	$(call need,dev sam ministack checkov docs lambda openai-1 openai-2 litellm node-client client-programs mcp-programs)
 
 
 # The local deployment.
 
-.PHONY: demo up down
+.PHONY: demo up down webhooks
 demo: ## make images with the real template on this machine, without an AWS account or a key
 	$(call need,dev sam ministack)
 	@$(BIN)/python -m local.demo
@@ -94,20 +99,24 @@ down: ## stop what `make up` started
 	$(call need,dev)
 	@$(BIN)/python -m local.down
 
+webhooks: ## receive the webhooks of that deployment and print them, until Ctrl-C
+	$(call need,dev)
+	@$(BIN)/python -m local.receiver
+
 
 # Tests and checks.
 
-.PHONY: test test-fast test-clients test-campaigns test-all coverage faults check prices bench format
+.PHONY: test test-fast test-clients test-campaigns test-all coverage faults check docs prices bench format
 # Three processes for two cores, since those with a deployed stack, the first two, mostly wait (tests/conftest.py). The
 # order of the folders puts the longest first; pytest-xdist's own order, by number of tests, would run the longest last.
-LAYERS := tests/e2e tests/clients tests/contract tests/deployment tests/integration tests/unit
+LAYERS := tests/e2e tests/browser tests/clients tests/contract tests/deployment tests/integration tests/unit
 test: ## run every layer of tests except the campaigns and the nightly ones
-	$(call need,dev sam ministack checkov lambda openai-1 openai-2 litellm node-client client-programs mcp-programs)
+	$(call need,dev sam ministack checkov docs lambda openai-1 openai-2 litellm node-client client-programs mcp-programs)
 	@$(BIN)/pytest $(LAYERS) -m "not nightly" -n 3 --dist loadgroup --no-loadscope-reorder
 
-test-campaigns: ## run the long tests: every permission, every crash, every fault
-	$(call need,dev sam ministack mcp-programs)
-	@$(BIN)/pytest tests/campaigns -n 2 --dist loadfile
+test-campaigns: ## run the long tests: every permission, every crash, every fault, every printed command
+	$(call need,dev sam ministack node-client mcp-programs)
+	@$(BIN)/pytest tests/campaigns -n 2 --dist loadfile -rs
 
 test-clients: ## run other people's programs against a deployed stack
 	$(call need,dev sam ministack clients litellm client-programs)
@@ -138,15 +147,20 @@ test-all: ## run everything: check, demo, test, test-clients, test-campaigns
 	@$(MAKE) test-clients
 	@$(MAKE) test-campaigns
 
-check: ## check format, lint, types, import direction, breaking API changes, workflows and the template
-	$(call need,dev sam checkov)
+check: ## check format, lint, types, import direction, breaking API changes, workflows, documentation and the template
+	$(call need,dev sam checkov docs)
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@$(call quietly,lint-imports,$(BIN)/lint-imports)
 	@$(BIN)/python -m openapi.changes
 	@$(call quietly,zizmor,$(BIN)/zizmor --offline --pedantic --no-progress .github)
+	@$(BIN)/python -m local.site
 	@$(BIN)/pytest tests/deployment/template
+
+docs: ## build the documentation, with links that all lead somewhere, into out/site
+	$(call need,dev docs)
+	@$(BIN)/python -m local.site
 
 prices: ## compare the catalog's prices and shutdown dates with a public list
 	$(call need,dev prices)
@@ -193,7 +207,7 @@ openapi: ## regenerate the API description and the schema of recipes
 requirements: ## update the pinned requirements to the newest versions
 	$(call need,dev)
 	$(COMPILE) -o src/requirements.txt pyproject.toml
-	for name in dev sam ministack checkov lambda openai-1 openai-2 clients litellm prices; do \
+	for name in dev sam ministack checkov docs lambda openai-1 openai-2 clients litellm prices; do \
 		$(COMPILE) -o requirements/$$name.txt requirements/$$name.in; done
 	cd tests/e2e/sdks/node && npm install --package-lock-only --save-exact openai@latest
 

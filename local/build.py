@@ -53,8 +53,10 @@ def package(name: str, logs: Path, own_providers: Mapping[str, Any] | None = Non
 
 def _build(logs: Path) -> None:
     stamp = FOLDER / "sources.sha256"
-    inputs = ["template.yaml", "Makefile", "local/finishing.py", "openapi/page.py", "openapi/page.css"]
-    sources = _fingerprint([*(ROOT / name for name in inputs), *(ROOT / "src").rglob("*")], ROOT)
+    inputs = ["template.yaml", "Makefile", "local/finishing.py", "local/web.py"]
+    folders = ["src", "web"]
+    files = (path for folder in folders for path in (ROOT / folder).rglob("*"))
+    sources = _fingerprint([*(ROOT / name for name in inputs), *files], ROOT)
     if stamp.exists() and stamp.read_text() == sources:
         return
     stamp.unlink(missing_ok=True)

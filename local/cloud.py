@@ -2,8 +2,8 @@
 
 import contextlib
 import fcntl
+import io
 import os
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -13,30 +13,12 @@ from local.build import package
 from local.deployment import REGION, api_url, deploy, store_secret
 from local.ministack import DEFAULT_PORT, function_url, ministack
 from local.processes import ROOT, LocalCloudError, service, wait_until
+from local.progress import Progress
 from local.providers import Keys, Provider, bedrock_alone, real_openai, simulated
 from local.stack import Stack
 
 PYTHON = ROOT / ".venv/bin/python"
 OUT = ROOT / "out"
-
-
-class Progress:
-    """Prints a line for each step, with the seconds it took."""
-
-    def __init__(self, quiet: bool = False) -> None:
-        self._quiet = quiet
-
-    @contextlib.contextmanager
-    def step(self, what: str) -> Iterator[None]:
-        """Print `what` when the step begins, and the time when it ends."""
-        started = time.monotonic()
-        self._print(f"  {what:<58}", end="")
-        yield
-        self._print(f"{time.monotonic() - started:6.1f} s")
-
-    def _print(self, text: str, end: str = "\n") -> None:
-        if not self._quiet:
-            print(text, end=end, flush=True)
 
 
 @contextlib.contextmanager
@@ -57,7 +39,7 @@ def running_stack(
     Raises:
         LocalCloudError: something did not start, or a stack of that name is running.
     """
-    progress = progress or Progress(quiet=True)
+    progress = progress or Progress(io.StringIO())
     logs = OUT / "logs" / name
     with contextlib.ExitStack() as running:
         running.enter_context(_only_one(name, logs))

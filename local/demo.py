@@ -20,8 +20,9 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 
-from local.cloud import OUT, Progress, running_stack
+from local.cloud import OUT, running_stack
 from local.processes import ROOT, LocalCloudError
+from local.progress import Progress
 from local.providers import Provider
 from local.stack import Stack
 
@@ -33,16 +34,16 @@ COST_OF_ONE_REAL_IMAGE = "$0.006"
 DROP_TIMEOUT_SECONDS = 60
 
 NEXT = """
-What to try next
+What to try next: keep it running, and call it yourself
 
-  make up       keeps all of this running and prints a URL and a key; make down stops it
-  make help     lists everything else
+  make up                       starts all of this again and leaves it running; make down stops it
+  source out/stack.env          $EASEL_URL and $EASEL_KEY, as in the commands above
 
-  With `make up`, an application written for OpenAI works unchanged:
+  An application written for OpenAI works unchanged:
 
-    from openai import OpenAI
-    client = OpenAI(base_url=DIRECT_URL, api_key=API_KEY)   # direct_url and api_key in out/stack.json
-    print(client.images.generate(model="gpt-image-2.6-flare", prompt="a lighthouse").data[0].url)
+    OPENAI_BASE_URL=$EASEL_DIRECT_URL OPENAI_API_KEY=$EASEL_KEY python your_program.py
+
+  docs/quick-start.md goes on from here.
 """
 
 
@@ -78,11 +79,12 @@ class Demo:
 
     def post(self, body: Json, *headers: str, route: str = "/images/generations") -> httpx.Response:
         """POST to a route, printed as the equivalent curl command."""
-        url = f"{self.stack.api_url}{route}"
         options = "".join(f" -H '{header}'" for header in headers)
-        say(f'  $ curl -sS {url} -H "Authorization: Bearer $KEY"{options} \\')
+        say(f'  $ curl -sS "$EASEL_URL{route}" -H "Authorization: Bearer $EASEL_KEY"{options} \\')
         say(f"      -H 'Content-Type: application/json' -d '{json.dumps(body)}'")
-        answer = self.http.post(url, json=body, headers=dict(header.split(": ", 1) for header in headers))
+        answer = self.http.post(
+            f"{self.stack.api_url}{route}", json=body, headers=dict(header.split(": ", 1) for header in headers)
+        )
         return succeeded(answer)
 
     def save(self, name: str, body: Json, result: Json, seconds: float) -> None:
@@ -106,7 +108,7 @@ class Demo:
         file = str(path.relative_to(ROOT))
         cost = easel["cost"]["actual_micro_usd"]
         say(f"  saved         {file} ({size} {kind}, {len(content) // 1000} kB)")
-        say(f"  permalink     {data['link']} (redirects to a freshly signed URL)")
+        say(f"  permalink     $EASEL_URL/i/{data['id']} redirects to a freshly signed URL")
         for warning in easel["warnings"]:
             say(f"  warning       {warning['message']}")
         self.image_ids.append(data["id"])
@@ -127,13 +129,13 @@ def one_call(demo: Demo) -> None:
 def job_to_poll(demo: Demo) -> None:
     """A job at once, and the image when it is ready."""
     demo.heading("An image as a job: 202 at once, then GET /v1/jobs/{id}")
-    prompt = "poster for a jazz night in a small town, bold shapes, two colours"
+    prompt = "a rocket over a small planet, screen print, bold shapes"
     body = {"model": "gpt-image-2", "prompt": prompt, "size": "1024x1536", "output_format": "jpeg"}
     with stopwatch() as seconds:
         answer = demo.post(body, "Prefer: respond-async")
         expect(answer.status_code == 202, f"202 for a job, not {answer.status_code}")
         result = finished(demo, answer)
-    demo.save("2-jazz", body, result, seconds())
+    demo.save("2-rocket", body, result, seconds())
 
 
 def retired_model(demo: Demo) -> None:
@@ -165,7 +167,7 @@ def assistant(demo: Demo) -> None:
     """What an assistant does: it calls tools of the MCP server, here with the official client."""
     demo.heading("An assistant's call, with the official MCP client")
     arguments = {"prompt": "a paper kite over a green hill, watercolour", "size": "1024x1024"}
-    say(f'  server        {demo.stack.mcp_url}\n  $ session.call_tool("generate_image", {json.dumps(arguments)})')
+    say(f'  $ session.call_tool("generate_image", {json.dumps(arguments)})   # at $EASEL_MCP_URL')
 
     async def talk() -> Json:
         async with (
@@ -292,7 +294,7 @@ def finished(demo: Demo, answer: httpx.Response) -> Json:
     if answer.status_code == 200:
         say(f"  200           {body['easel']['job_id']}")
         return body
-    say(f"  202           {body['id']}, polled at {answer.headers['location']}")
+    say(f"  202           {body['id']}, polled at $EASEL_URL/jobs/{body['id']}")
     while body["status"] in ("queued", "running"):
         body = succeeded(demo.http.get(answer.headers["location"], params={"wait": 10})).json()
     expect(body["status"] == "succeeded", f"a job that succeeds, not {body['status']}: {body['error']}")
@@ -355,7 +357,6 @@ def main() -> int:
         ):
             demo = Demo(stack, http)
             http.headers["Authorization"] = f"Bearer {stack.api_key}"
-            say(f"  KEY={stack.api_key}")
             for step in steps:
                 step(demo)
     except (LocalCloudError, DemoError) as error:

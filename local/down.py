@@ -7,14 +7,14 @@ import sys
 import time
 
 from local.processes import is_alive
-from local.stack import STACK_FILE, keeper
+from local.stack import forget, keeper
 
 
 def main() -> int:
     """Stop it and wait until all of it has ended; returns the exit code."""
     pid = keeper()
     if pid is None:
-        STACK_FILE.unlink(missing_ok=True)
+        forget()
         print("The local deployment is not running.")
         return 0
     with contextlib.suppress(ProcessLookupError):

@@ -1,12 +1,11 @@
 """Finishes what `sam build` made: python -m local.finishing BUILD_FOLDER
 
 All functions share one package (Globals.Function.CodeUri), which SAM copies for each of them. Here, one copy loses what
-no function loads and gets the page of GET /docs and the bytecode, without which a cold start takes twice as long. The
+no function loads and gets the files for browsers and the bytecode, without which a cold start takes twice as long. The
 other copies are replaced by links to it, since compiling each would take minutes.
 """
 
 import compileall
-import json
 import os
 import py_compile
 import re
@@ -14,9 +13,9 @@ import shutil
 import sys
 from pathlib import Path
 
+from interfaces.http_api.files import FOLDER
 from local.processes import ROOT
-from openapi.files import DESCRIPTION
-from openapi.page import render
+from local.web import pack
 
 # What makes AWS clients for the functions: one module, and the adapters of providers that are services of AWS.
 CLIENTS = [ROOT / "src/core/aws.py", *(ROOT / "src/core/providers").glob("*.py")]
@@ -26,7 +25,7 @@ def finish(build: Path) -> None:
     """Finish the first function's package, and replace the others by links to it."""
     first, *others = sorted(path for path in build.iterdir() if path.is_dir())
     drop_unused_services(first)
-    write_page(first)
+    pack(first / FOLDER.relative_to(ROOT / "src"))
     compileall.compile_dir(first, quiet=1, workers=0, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
     for other in others:
         shutil.rmtree(other)
@@ -39,12 +38,6 @@ def drop_unused_services(package: Path) -> None:
     for service in (package / "botocore/data").iterdir():
         if service.is_dir() and service.name not in called:
             shutil.rmtree(service)
-
-
-def write_page(package: Path) -> None:
-    """Write the page of GET /docs beside the API description, so that no function has to render it."""
-    description = package / DESCRIPTION.relative_to(ROOT / "src")
-    description.with_name("docs.html").write_text(render(json.loads(description.read_text())))
 
 
 def called_services() -> set[str]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shlex
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 STACK_FILE = ROOT / "out/stack.json"
+# The same for a shell, what a caller needs: source out/stack.env
+SHELL_FILE = STACK_FILE.with_suffix(".env")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +65,20 @@ class Stack:
         return cls(**json.loads(path.read_text()))
 
     def save(self) -> None:
-        """Write all fields as JSON, atomically: a reader never sees half a file."""
-        draft = STACK_FILE.with_suffix(".draft")
-        draft.write_text(json.dumps(asdict(self), indent=2) + "\n")
-        draft.rename(STACK_FILE)
+        """Write all fields as JSON, and what callers need for a shell; atomically: a reader never sees half a file."""
+        _write(SHELL_FILE, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in self.variables.items()))
+        _write(STACK_FILE, json.dumps(asdict(self), indent=2) + "\n")
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the documentation calls the base URLs and the key of a deployment."""
+        return {
+            "EASEL_URL": self.api_url,
+            "EASEL_DIRECT_URL": self.direct_url,
+            "EASEL_MCP_URL": self.mcp_url,
+            "EASEL_KEY": self.api_key,
+            **({"EASEL_SIMULATOR_URL": self.simulator_url} if self.simulator_url else {}),
+        }
 
     @property
     def environment(self) -> dict[str, str]:
@@ -197,6 +210,18 @@ def aws_client(service: str, endpoint_url: str, region: str) -> Any:
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         region_name=region,
     ).client(service, endpoint_url=endpoint_url)  # type: ignore[call-overload] # a name at run time
+
+
+def forget() -> None:
+    """Remove what `save` wrote, of a deployment that has ended."""
+    STACK_FILE.unlink(missing_ok=True)
+    SHELL_FILE.unlink(missing_ok=True)
+
+
+def _write(path: Path, text: str) -> None:
+    draft = path.with_suffix(".draft")
+    draft.write_text(text)
+    draft.rename(path)
 
 
 def _put_policy(iam: "IAMClient", role: str, name: str, document: dict[str, Any], without: str | None = None) -> None:

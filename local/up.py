@@ -6,17 +6,18 @@ import signal
 import subprocess
 import sys
 
-from local.cloud import OUT, PYTHON, Progress, running_stack
+from local.cloud import OUT, PYTHON, running_stack
 from local.processes import ROOT, LocalCloudError
+from local.progress import Progress
 from local.providers import Provider
-from local.stack import STACK_FILE, Stack, running
+from local.stack import STACK_FILE, Stack, forget, running
 
 LOG = OUT / "logs/local/cloud.log"
 
 
 def main() -> int:
     """Start it unless it is running, and print how to call it; returns the exit code."""
-    if sys.argv[1:] == ["--stay"]:
+    if "--stay" in sys.argv:
         return _stay()
     try:
         stack = running() or _start()
@@ -39,7 +40,7 @@ def _start() -> Stack | None:
     """Start the process that keeps it running, and pass on its output until it is ready or has failed."""
     output, keeper_output = os.pipe()
     keeper = subprocess.Popen(
-        [PYTHON, "-m", "local.up", "--stay"],
+        [PYTHON, "-m", "local.up", "--stay", *(["--live"] if sys.stdout.isatty() else [])],
         stdin=subprocess.DEVNULL,
         stdout=keeper_output,
         stderr=subprocess.STDOUT,
@@ -60,11 +61,11 @@ def _start() -> Stack | None:
 def _stay() -> int:
     """Keep the local deployment running until SIGTERM. Closing the output signals that it is ready."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    provider = Provider.from_environment()
+    provider, progress = Provider.from_environment(), Progress(live="--live" in sys.argv)
     try:
-        with running_stack(provider=provider, progress=Progress()) as stack, contextlib.ExitStack() as at_end:
+        with running_stack(provider=provider, progress=progress) as stack, contextlib.ExitStack() as at_end:
             stack.save()
-            at_end.callback(STACK_FILE.unlink, missing_ok=True)
+            at_end.callback(forget)
             with LOG.open("wb") as log:
                 os.dup2(log.fileno(), 1)
                 os.dup2(log.fileno(), 2)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from core import __version__
-from interfaces.http_api.service import preflight
 from openapi.errors import ErrorCode, errors_of
 from openapi.examples import examples
 from openapi.operations import (
@@ -15,9 +14,11 @@ from openapi.operations import (
     PARAMETERS,
     PATH_PARAMETERS,
     ROUTERS,
+    UNDESCRIBED,
     Answer,
     Operation,
 )
+from openapi.samples import SampleCall, samples
 from openapi.schemas import Schema, reference, schemas
 
 _ABOUT = """\
@@ -34,6 +35,7 @@ _TAGS = {
     "Browser tokens": "A web page gets a token instead of a key: short-lived, for a few images, from its own origin.",
     "Models": "The values of `model`: what each model accepts, what it costs, and when it is shut down.",
     "Usage": "What a key spent, and what remains of its budgets.",
+    "Pages": "This description, the playground, and the JavaScript client for pages of your own.",
     "Service": "About the deployment itself.",
 }
 
@@ -96,7 +98,7 @@ def _paths(failures: "_Failures") -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for tag, router in ROUTERS.items():
         for (rule, methods, *_), handler in router._routes.items():
-            if handler is preflight:
+            if handler in UNDESCRIBED:
                 continue
             path = re.sub(r"<(\w+)>", r"{\1}", re.sub(r"\(\?!.*\$\)", "", rule))
             for method in methods:
@@ -126,8 +128,20 @@ def _operation(tag: str, path: str, method: str, handler: Callable[..., Any], fa
     if not of.needs_key:
         described["security"] = []
     if not head:
-        described["x-codeSamples"] = [{"lang": "Shell", "label": "curl", "source": of.curl}]
+        described["x-codeSamples"] = samples(_sample_call(method, path, of))
     return described
+
+
+def _sample_call(method: str, path: str, of: Operation) -> SampleCall:
+    values = {name: PATH_PARAMETERS[name]["examples"][0] for name in _names(path)}
+    return SampleCall(
+        method=method,
+        path=path.format(**values) + (f"?{of.query}" if of.query else ""),
+        needs_key=of.needs_key,
+        body=None if of.form else of.example,
+        form=of.form,
+        saved_as=of.saved_as,
+    )
 
 
 def _names(path: str) -> list[str]:

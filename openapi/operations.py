@@ -6,7 +6,7 @@ from typing import Any
 
 from core.images.model import ANSWER_FORMS
 from core.jobs.filters import STATUSES
-from interfaces.http_api import images, jobs, models, purchases, service, tokens, uploads, usage
+from interfaces.http_api import files, images, jobs, models, purchases, service, tokens, uploads, usage
 from openapi import errors
 from openapi.examples import IMAGE_ID, JOB_ID, MODEL, PROMPT, PROVIDER, TOKEN_ID, UPLOAD_ID
 from openapi.schemas import Schema, reference
@@ -19,8 +19,12 @@ ROUTERS = {
     "Browser tokens": tokens.routes,
     "Models": models.routes,
     "Usage": usage.routes,
+    "Pages": files.routes,
     "Service": service.routes,
 }
+
+# The answer to preflight requests, and what pages consist of.
+UNDESCRIBED = {service.preflight, files.docs_file, files.playground_file}
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Operation:
-    """One route. `body` maps media types to schemas, `errors` are headings of the tables of error codes."""
+    """One route. `body` maps media types to schemas, `errors` are headings of the tables of error codes.
+
+    `query`, `form` and `saved_as` are for the samples of calls: see openapi/samples.py.
+    """
 
     id: str
     summary: str
@@ -49,7 +56,9 @@ class Operation:
     body: Mapping[str, Schema] = field(default_factory=dict)
     example: Mapping[str, Any] | None = None
     errors: tuple[str, ...] = (errors.ANY_CALL, errors.THE_GATEWAY)
-    curl: str = ""
+    query: str = ""
+    form: Mapping[str, str] = field(default_factory=dict)
+    saved_as: str | None = None
     needs_key: bool = True
 
 
@@ -201,6 +210,7 @@ HEADERS: dict[str, Schema] = {
         "schema": {"type": "string", "enum": ["true", "false"]},
     },
     "Allow": {"description": "The methods that the path accepts.", "schema": {"type": "string"}},
+    "ETag": {"description": "The version of the file, for `If-None-Match`.", "schema": {"type": "string"}},
     "Cache-Control": {"description": "Who may cache the answer.", "schema": {"type": "string"}},
 }
 
@@ -222,10 +232,9 @@ _OF_UPLOAD = {name: {"upload_id": _ID} for name in ("retrieveUpload", "deleteUpl
 _OF_TOKEN = {name: {"token_id": _ID} for name in ("retrieveToken", "revokeToken")}
 _DONE = Answer("The images.", "ImagesResponse", "ImagesResponse", links=_OF_IMAGE)
 _NOT_YET = Answer("Not finished yet: the job to poll.", "Job", "QueuedJob", headers=_POLL, links=_OF_JOB)
+_CACHED = ("Cache-Control", "ETag")
+_ELSEWHERE = Answer("Redirects to the page.", media_type="text/plain", headers=("Location",))
 _FORM = {"multipart/form-data": reference("EditForm")}
-_EASEL = '"$EASEL_URL'
-_KEY = '-H "Authorization: Bearer $EASEL_KEY"'
-_JSON = "-H 'Content-Type: application/json'"
 
 OPERATIONS: dict[Callable[..., Any], Operation] = {
     purchases.generate: Operation(
@@ -236,8 +245,6 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
         example={"model": MODEL, "prompt": PROMPT, "quality": "low"},
         answers={"200": _DONE, "202": _NOT_YET},
         errors=_BUYING,
-        curl=f"""curl {_EASEL}/images/generations" {_KEY} {_JSON} \\
-  -d '{{"model": "{MODEL}", "prompt": "{PROMPT}", "quality": "low"}}'""",
     ),
     purchases.edit: Operation(
         id="createImageEdit",
@@ -245,10 +252,9 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
         parameters=("Prefer", "IdempotencyKey", "EaselDeadline", "EaselWebhook"),
         body={**_FORM, "application/json": reference("EditRequest")},
         example={"model": MODEL, "prompt": "the same at night", "images": [{"file_id": IMAGE_ID}]},
+        form={"model": MODEL, "prompt": "the same at night", "image": "@lighthouse.png"},
         answers={"200": _DONE, "202": _NOT_YET},
         errors=(*_BUYING, errors.AN_INPUT),
-        curl=f"""curl {_EASEL}/images/edits" {_KEY} \\
-  -F model={MODEL} -F prompt='the same at night' -F image=@lighthouse.png""",
     ),
     purchases.quote: Operation(
         id="quoteImage",
@@ -264,78 +270,70 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
             errors.AN_INPUT,
             errors.THE_GATEWAY,
         ),
-        curl=f"""curl {_EASEL}/images/quote" {_KEY} {_JSON} \\
-  -d '{{"model": "{MODEL}", "prompt": "{PROMPT}", "quality": "high", "n": 4}}'""",
     ),
     purchases.vary: Operation(
         id="createImageVariation",
         summary="Variations are retired",
         answers={},
         errors=(errors.ANY_CALL, errors.RETIRED, errors.THE_GATEWAY),
-        curl=f"""curl -X POST {_EASEL}/images/variations" {_KEY}""",
     ),
     jobs.job: Operation(
         id="retrieveJob",
         summary="Read a job, or wait for it",
         parameters=("Wait", "AnswerForm"),
         answers={"200": Answer("The job. While it is not finished, headers say when to poll again.", "Job", "Job")},
-        curl=f"""curl {_EASEL}/jobs/{JOB_ID}?wait=20" {_KEY}""",
+        query="wait=20",
     ),
     jobs.jobs: Operation(
         id="listJobs",
         summary="List jobs",
         parameters=("Limit", "AfterJob", "Status", *_FILTERS),
         answers={"200": Answer("A page of jobs.", "JobList", "JobList")},
-        curl=f"""curl {_EASEL}/jobs?limit=10" {_KEY}""",
+        query="limit=10",
     ),
     jobs.cancel: Operation(
         id="cancelJob",
         summary="Cancel a job",
         answers={"200": Answer("The canceled job; nothing was bought.", "Job", "CanceledJob")},
         errors=(errors.ANY_CALL, errors.WHAT_IS_THERE, errors.THE_GATEWAY),
-        curl=f"""curl -X POST {_EASEL}/jobs/{JOB_ID}/cancel" {_KEY}""",
     ),
     jobs.delete: Operation(
         id="deleteJob",
         summary="Delete what is private of a job",
         answers={"200": Answer("All that is private is deleted.", "Deleted", "DeletedJob")},
         errors=(errors.ANY_CALL, errors.WHAT_IS_THERE, errors.THE_GATEWAY),
-        curl=f"""curl -X DELETE {_EASEL}/jobs/{JOB_ID}" {_KEY}""",
     ),
     jobs.delete_inputs: Operation(
         id="deleteJobInputs",
         summary="Delete a job's inputs",
         answers={"200": Answer("The inputs are deleted.", "Deleted", "DeletedInputs")},
         errors=(errors.ANY_CALL, errors.WHAT_IS_THERE, errors.THE_GATEWAY),
-        curl=f"""curl -X DELETE {_EASEL}/jobs/{JOB_ID}/inputs" {_KEY}""",
     ),
     images.images: Operation(
         id="listImages",
         summary="List images",
         parameters=("Limit", "AfterImage", *_FILTERS),
         answers={"200": Answer("A page of images.", "ImageList", "ImageList")},
-        curl=f"""curl {_EASEL}/images?limit=10" {_KEY}""",
+        query="limit=10",
     ),
     images.image: Operation(
         id="retrieveImage",
         summary="Read an image's metadata",
         answers={"200": Answer("The metadata.", "Image", "Image")},
-        curl=f"""curl {_EASEL}/images/{IMAGE_ID}" {_KEY}""",
     ),
     images.delete: Operation(
         id="deleteImage",
         summary="Delete an image",
         answers={"200": Answer("The image is deleted.", "Deleted", "DeletedImage")},
-        curl=f"""curl -X DELETE {_EASEL}/images/{IMAGE_ID}" {_KEY}""",
     ),
     images.link: Operation(
         id="openImage",
         summary="Open an image by its permalink",
         parameters=("Download",),
+        saved_as="image.png",
         answers={
             "302": Answer("Redirects to the image.", media_type="text/plain", headers=("Location", "Cache-Control")),
         },
-        curl=f"""curl -L {_EASEL}/i/{IMAGE_ID}" -o lighthouse.png""",
         needs_key=False,
     ),
     uploads.create: Operation(
@@ -347,20 +345,16 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
             "201": Answer("The upload, with the form that sends its bytes.", "NewUpload", "NewUpload", links=_OF_UPLOAD)
         },
         errors=(errors.ANY_CALL, errors.A_BODY, errors.THE_GATEWAY),
-        curl=f"""curl {_EASEL}/uploads" {_KEY} {_JSON} \\
-  -d '{{"content_type": "image/png", "filename": "otter.png"}}'""",
     ),
     uploads.upload: Operation(
         id="retrieveUpload",
         summary="Read an upload's state",
         answers={"200": Answer("The upload.", "Upload", "Upload")},
-        curl=f"""curl {_EASEL}/uploads/{UPLOAD_ID}" {_KEY}""",
     ),
     uploads.delete: Operation(
         id="deleteUpload",
         summary="Delete an upload",
         answers={"200": Answer("The upload is deleted.", "Deleted", "DeletedUpload")},
-        curl=f"""curl -X DELETE {_EASEL}/uploads/{UPLOAD_ID}" {_KEY}""",
     ),
     tokens.create: Operation(
         id="createToken",
@@ -371,74 +365,90 @@ OPERATIONS: dict[Callable[..., Any], Operation] = {
             "201": Answer("The token.", "NewToken", "NewToken", headers=("Cache-Control",), links=_OF_TOKEN),
         },
         errors=(errors.ANY_CALL, errors.A_BODY, errors.FOR_A_PAGE, errors.THE_GATEWAY),
-        curl=f"""curl {_EASEL}/tokens" {_KEY} {_JSON} \\
-  -d '{{"images": 3, "origins": ["https://shop.example"], "expires_in": 600}}'""",
     ),
     tokens.tokens: Operation(
         id="listTokens",
         summary="List browser tokens",
         parameters=("Limit", "AfterToken"),
         answers={"200": Answer("A page of tokens.", "TokenList", "TokenList")},
-        curl=f"""curl {_EASEL}/tokens?limit=10" {_KEY}""",
+        query="limit=10",
     ),
     tokens.token: Operation(
         id="retrieveToken",
         summary="Read a browser token's limits",
         answers={"200": Answer("The token.", "Token", "Token")},
-        curl=f"""curl {_EASEL}/tokens/{TOKEN_ID}" {_KEY}""",
     ),
     tokens.revoke: Operation(
         id="revokeToken",
         summary="Revoke a browser token",
         answers={"200": Answer("The token is revoked.", "Deleted", "DeletedToken")},
-        curl=f"""curl -X DELETE {_EASEL}/tokens/{TOKEN_ID}" {_KEY}""",
     ),
     models.models: Operation(
         id="listModels",
         summary="List models",
         answers={"200": Answer("All models.", "ModelList")},
-        curl=f"""curl {_EASEL}/models" {_KEY}""",
     ),
     models.model: Operation(
         id="retrieveModel",
         summary="Read a model's capabilities",
         answers={"200": Answer("The model.", "Model", "Model")},
         errors=(errors.ANY_CALL, errors.A_MODEL_NAME, errors.THE_GATEWAY),
-        curl=f"""curl {_EASEL}/models/{MODEL}" {_KEY}""",
     ),
     models.model_of_provider: Operation(
         id="retrieveModelOfProvider",
         summary="Read the capabilities of a provider's model",
         answers={"200": Answer("The model.", "Model", "Model")},
         errors=(errors.ANY_CALL, errors.A_MODEL_NAME, errors.THE_GATEWAY),
-        curl=f"""curl {_EASEL}/models/{PROVIDER}/{MODEL}" {_KEY}""",
     ),
     usage.usage: Operation(
         id="retrieveUsage",
         summary="Read what the key spent",
         parameters=("From", "To"),
         answers={"200": Answer("What it spent, and the state of its budgets.", "UsageReport", "UsageReport")},
-        curl=f"""curl {_EASEL}/usage?from=2026-11-01" {_KEY}""",
+        query="from=2026-11-01",
     ),
     service.health: Operation(
         id="health",
         summary="Health",
         answers={"200": Answer("The deployment can answer.", "Health", "Health")},
-        curl=f"""curl {_EASEL}/health\"""",
         needs_key=False,
     ),
-    service.description: Operation(
+    files.description: Operation(
         id="openapi",
         summary="This description as OpenAPI",
-        answers={"200": Answer("An OpenAPI 3.1 document.", headers=("Cache-Control",))},
-        curl=f"""curl {_EASEL}/openapi.json\"""",
+        answers={"200": Answer("An OpenAPI 3.1 document.", headers=_CACHED)},
         needs_key=False,
     ),
-    service.page: Operation(
+    files.root: Operation(
+        id="root",
+        summary="The base URL leads to this description",
+        answers={"302": _ELSEWHERE},
+        needs_key=False,
+    ),
+    files.docs: Operation(
         id="docs",
         summary="This description as a page",
-        answers={"200": Answer("A page.", media_type="text/html", headers=("Cache-Control",))},
-        curl=f"""curl {_EASEL}/docs\"""",
+        answers={"200": Answer("A page.", media_type="text/html", headers=_CACHED), "302": _ELSEWHERE},
+        needs_key=False,
+    ),
+    files.playground: Operation(
+        id="playground",
+        summary="The playground",
+        answers={"200": Answer("A page.", media_type="text/html", headers=_CACHED), "302": _ELSEWHERE},
+        needs_key=False,
+    ),
+    files.client: Operation(
+        id="javascriptClient",
+        summary="The JavaScript client",
+        saved_as="easel.js",
+        answers={"200": Answer("An ES module.", media_type="text/javascript", headers=_CACHED)},
+        needs_key=False,
+    ),
+    files.client_types: Operation(
+        id="javascriptClientTypes",
+        summary="The types of the JavaScript client",
+        saved_as="easel.d.ts",
+        answers={"200": Answer("Declarations for TypeScript.", media_type="text/plain", headers=_CACHED)},
         needs_key=False,
     ),
 }

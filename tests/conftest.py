@@ -18,9 +18,11 @@ from local.cloud import running_stack
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
 
+pytest_plugins = ["tests.support.chromium"]
+
 
 # Tests of these folders share one deployed stack, so that it is deployed and started cold once.
-_ONE_STACK = {"tests/e2e": "e2e", "tests/e2e/sdks": "clients", "tests/clients": "clients"}
+_ONE_STACK = {"tests/e2e": "e2e", "tests/e2e/sdks": "clients", "tests/browser": "clients", "tests/clients": "clients"}
 
 
 @pytest.hookimpl(tryfirst=True)

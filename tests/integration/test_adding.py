@@ -20,7 +20,7 @@ from core import catalog
 from local.simulator import Simulator
 from tests.integration.conftest import OwnProviders
 from tests.support.moved_time import Clock
-from tests.support.pages import Block, block
+from tests.support.pages import Fence, file_in
 from tests.support.permissions import statements_of
 from tests.support.pictures import picture
 from tests.support.template import TEMPLATE, read
@@ -31,8 +31,8 @@ SECRET = "easel/atelier"  # Secrets Manager takes a name for an ARN.
 
 
 @contextmanager
-def with_data(tmp_path: Path, *added: Block) -> Iterator[None]:
-    """The catalog's data with blocks of a page merged into its files."""
+def with_data(tmp_path: Path, *added: Fence) -> Iterator[None]:
+    """The catalog's data with files of a page merged into its files."""
     for path in catalog.DATA.glob("*.json"):
         (tmp_path / path.name).write_text(path.read_text())
     for each in added:
@@ -74,7 +74,7 @@ def request(world: World, model: str, **body: Any) -> Any:
 
 
 def test_a_model_of_a_known_family_is_one_line(world: World, tmp_path: Path) -> None:
-    with with_data(tmp_path, block(MODEL_PAGE, "A model with rules that Easel knows")):
+    with with_data(tmp_path, file_in(MODEL_PAGE, "A model with rules that Easel knows")):
         world.restart()
         assert world.api.call("GET", "/models").json()["data"][0]["id"] == "gpt-image-2.7-flare"
         like = request(world, "gpt-image-2.6-flare", size="1024x1024", quality="low")
@@ -84,7 +84,7 @@ def test_a_model_of_a_known_family_is_one_line(world: World, tmp_path: Path) -> 
 
 
 def test_a_model_with_rules_of_its_own_is_a_family_and_a_line(world: World, tmp_path: Path) -> None:
-    with with_data(tmp_path, block(MODEL_PAGE, "A model with rules of its own")):
+    with with_data(tmp_path, file_in(MODEL_PAGE, "A model with rules of its own")):
         world.restart()
         quoted = request(world, "gpt-image-3", size="2048x2048", quality="high")
         assert quoted["quote_micro_usd"] == pytest.approx(4800 * 20, rel=0.01)
@@ -94,7 +94,7 @@ def test_a_model_with_rules_of_its_own_is_a_family_and_a_line(world: World, tmp_
 
 
 def test_a_model_that_ends_is_translated_from_its_day_on(world: World, clock: Clock, tmp_path: Path) -> None:
-    with with_data(tmp_path, block(MODEL_PAGE, "A model that ends")):
+    with with_data(tmp_path, file_in(MODEL_PAGE, "A model that ends")):
         world.restart()
         assert request(world, "gpt-image-2")["easel"]["warnings"][0]["code"] == "model_retiring"
         clock.forward((date(2027, 4, 22) - date.today()).days * 86_400)
@@ -104,7 +104,7 @@ def test_a_model_that_ends_is_translated_from_its_day_on(world: World, clock: Cl
 
 
 def test_a_model_without_a_new_version_is_the_operators_data(world: World, own_providers: OwnProviders) -> None:
-    own_providers(**json.loads(block(MODEL_PAGE, "Without a new version of Easel").text))
+    own_providers(**json.loads(file_in(MODEL_PAGE, "Without a new version of Easel").text))
     quoted = request(world, "gpt-image-4", size="2048x1024", quality="xhigh")
     assert (quoted["model"], quoted["upper_bound_micro_usd"]) == ("gpt-image-4", 60_000)
 
@@ -112,7 +112,7 @@ def test_a_model_without_a_new_version_is_the_operators_data(world: World, own_p
 @pytest.fixture
 def with_atelier(simulator: Simulator, tmp_path: Path) -> Iterator[World]:
     """A deployment into which the page was followed: its data, its module, and what it adds to the template."""
-    data, module, settings = (block(PROVIDER_PAGE, name) for name in ("The data", "The adapter", "The settings"))
+    data, module, settings = (file_in(PROVIDER_PAGE, name) for name in ("The data", "The adapter", "The settings"))
     modules = tmp_path / "providers"
     modules.mkdir()
     (modules / Path(module.file).name).write_text(module.text)

@@ -9,11 +9,11 @@ import respx
 
 from core import aws as clients
 from tests.integration.conftest import OwnProviders
-from tests.support.pages import block
+from tests.support.pages import file_in
 from tests.support.pictures import picture
 from tests.support.world import World
 
-PRINTED: dict[str, Any] = json.loads(block("providers.md", "Providers of your own").text)
+PRINTED: dict[str, Any] = json.loads(file_in("providers.md", "Providers of your own").text)
 BODY = {"prompt": "an otter", "size": "1024x1024"}
 ASYNC = {"prefer": "respond-async"}
 UNCOUNTED = {"created": 1, "data": [{"b64_json": base64.b64encode(picture(size=(1024, 1024))).decode()}]}

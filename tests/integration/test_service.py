@@ -1,23 +1,12 @@
 """What a deployment says of itself, and of paths and methods that it does not have."""
 
-import base64
-import gzip
-import json
-
 import pytest
 
 from core import __version__
-from interfaces.http_api import service
 from tests.support.world import World
 from tests.support.world.http_api import Answer
 
 DOORS = pytest.mark.parametrize("door", ["api", "direct"])
-
-
-def read_without_key(world: World, path: str, door: str = "api", **headers: str) -> Answer:
-    """GET, as anybody may ask for what is public; in the names of `headers`, `_` stands for `-`."""
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    return world.api.call("GET", path, door=door, headers={"authorization": ""} | sent)
 
 
 def refusal(answer: Answer, status: int, code: str) -> str:
@@ -28,15 +17,8 @@ def refusal(answer: Answer, status: int, code: str) -> str:
 
 
 @DOORS
-def test_the_description_needs_no_key(world: World, door: str) -> None:
-    answer = read_without_key(world, "/openapi.json", door)
-    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json")
-    assert json.loads(answer.text)["openapi"] == "3.1.0"
-
-
-@DOORS
 def test_health_says_which_release_answers(world: World, door: str) -> None:
-    answer = read_without_key(world, "/health", door)
+    answer = world.api.read_without_key("/health", door)
     assert answer.json()["version"] == __version__
 
 
@@ -55,6 +37,7 @@ def test_a_path_that_is_not_there_is_told_where_to_look(world: World, door: str)
         ("POST", "/i/img_1", "GET, HEAD, OPTIONS"),
         ("GET", "/images/generations/", "OPTIONS, POST"),
         ("POST", "/images/", "GET, OPTIONS"),
+        ("POST", "/", "GET, OPTIONS"),
     ],
 )
 def test_a_wrong_method_is_told_the_right_ones(world: World, door: str, method: str, path: str, allowed: str) -> None:
@@ -92,9 +75,7 @@ def test_a_path_with_a_typo_is_told_the_route_that_was_meant(
 
 
 @DOORS
-@pytest.mark.parametrize(
-    "path", ["/chat/completions", "/responses", "/favicon.ico", "/", "/wp-login.php", "/foo/job_1"]
-)
+@pytest.mark.parametrize("path", ["/chat/completions", "/responses", "/favicon.ico", "/wp-login.php", "/foo/job_1"])
 def test_a_path_that_is_like_none_gets_no_suggestion(world: World, door: str, path: str) -> None:
     assert "Did you mean" not in refusal(world.api.call("POST", path, door=door), 404, "not_found")
 
@@ -144,7 +125,7 @@ SECRET = "ek_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 def test_a_key_in_a_wrong_place_is_told_the_right_one_and_not_repeated(
     world: World, door: str, headers: dict[str, str], query: str, says: str
 ) -> None:
-    answer = read_without_key(world, f"/models{query}", door, **headers)
+    answer = world.api.read_without_key(f"/models{query}", door, **headers)
     message = refusal(answer, 401, "missing_api_key")
     assert says in message
     assert "'Authorization: Bearer ek_...'" in message
@@ -156,50 +137,7 @@ def test_an_empty_cursor_is_not_the_first_page_again(world: World, path: str) ->
     assert world.api.call("GET", f"{path}?after=").status == 404
 
 
-# ---------------------------------------------------------------- what may be stored, and what is sent compressed
-
-
-PUBLIC = pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
-
-
-@PUBLIC
-@pytest.mark.parametrize("offer", ["gzip", "br, GZIP;q=0.5", "*", "deflate , gzip ; q=1.0"])
-def test_a_function_url_sends_compressed_to_whoever_accepts_it(world: World, path: str, offer: str) -> None:
-    if path == "/docs" and not (service._FILES / "docs.html").exists():
-        pytest.skip("`make build` renders the page, which is no part of the sources")
-    plain = read_without_key(world, path, "direct")
-    packed = read_without_key(world, path, "direct", accept_encoding=offer)
-    assert packed.headers["Content-Encoding"] == "gzip"
-    assert gzip.decompress(base64.b64decode(packed.text)).decode() == plain.text
-    assert len(packed.text) < len(plain.text) / 4
-    assert "accept-encoding" in packed.headers["Vary"].lower()
-
-
-@DOORS
-@pytest.mark.parametrize("offer", [None, "", "identity", "gzip;q=0", "gzip;q=0.000", "br", "notgzip"])
-def test_nobody_else_gets_what_it_cannot_read(world: World, door: str, offer: str | None) -> None:
-    headers = {} if offer is None else {"accept_encoding": offer}
-    answer = read_without_key(world, "/openapi.json", door, **headers)
-    assert "Content-Encoding" not in answer.headers
-    json.loads(answer.text)
-
-
-def test_api_gateway_compresses_by_itself(world: World) -> None:
-    """It would hand base64 to clients whose Accept header names none of its binary types."""
-    answer = read_without_key(world, "/openapi.json", accept_encoding="gzip", accept="*/*")
-    assert "Content-Encoding" not in answer.headers
-    json.loads(answer.text)
-
-
-@DOORS
-def test_an_unchanged_file_is_not_sent_again(world: World, door: str) -> None:
-    first = read_without_key(world, "/openapi.json", door)
-    etag = first.headers["ETag"]
-    for known in (etag, etag.removeprefix("W/"), f'"other", {etag}', "*"):
-        again = read_without_key(world, "/openapi.json", door, if_none_match=known)
-        assert (again.status, again.text, again.headers["ETag"]) == (304, "", etag)
-        assert again.headers["Cache-Control"] == first.headers["Cache-Control"] == "public, max-age=300"
-    assert read_without_key(world, "/openapi.json", door, if_none_match='"other"').status == 200
+# ---------------------------------------------------------------- what may be stored
 
 
 @DOORS

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cli import drops
-from tests.support.pages import Block, blocks
+from tests.support.pages import Fence, files
 from tests.support.pictures import picture
 from tests.support.world import World, aws
 from tests.support.world.mcp_server import McpDoor
@@ -53,8 +53,8 @@ def test_an_assistant_uses_a_tool_and_learns_that_its_prompt_was_not_used(tools:
     assert any("works without a prompt" in warning for warning in told["warnings"])
 
 
-@pytest.mark.parametrize("printed", blocks("s3-drop.md"), ids=lambda block: block.file)
-def test_a_printed_recipe_uses_a_tool(tools: World, printed: Block) -> None:
+@pytest.mark.parametrize("printed", files("s3-drop.md"), ids=lambda fence: fence.file)
+def test_a_printed_recipe_uses_a_tool(tools: World, printed: Fence) -> None:
     tools.inbox.put(printed.file, printed.text.encode())
     folder = printed.file.removesuffix("recipe.json")
     tools.inbox.deliver(tools.inbox.put(f"{folder}mug.png", picture(size=(64, 64))))

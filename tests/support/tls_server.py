@@ -1,6 +1,5 @@
 """A TLS server on an address of its own, with a certificate that only these tests trust."""
 
-import datetime
 import re
 import socket
 import ssl
@@ -8,13 +7,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from local import certificate
 
 # Loopback, but not where anything else of this machine listens.
 SERVER_ADDRESS = "127.0.0.2"
@@ -40,40 +35,15 @@ class Server:
 
 
 def make_certificate(folder: Path) -> Path:
-    """A self-signed certificate for the server, with its key, as one PEM file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Easel tests")])
-    now = datetime.datetime.now(datetime.UTC)
-    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(SERVER_NAME), x509.IPAddress(ip_address(SERVER_ADDRESS))]), False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
-        .add_extension(identifier, False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), False)
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "server.pem"
-    file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    return file
+    """A certificate for the server, with its key, as one PEM file."""
+    return certificate.make_certificate(folder / "server.pem", names=[SERVER_NAME], addresses=[SERVER_ADDRESS])
 
 
 @contextmanager
-def serving(certificate: Path) -> Iterator[Server]:
+def serving(pem: Path) -> Iterator[Server]:
     """The server, which shows this certificate."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
+    context.load_cert_chain(pem)
     with socket.create_server((SERVER_ADDRESS, 0)) as listener:
         server = Server(listener.getsockname()[1])
         context.sni_callback = lambda _socket, name, _context: server.names.append(name)

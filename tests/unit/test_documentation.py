@@ -1,12 +1,24 @@
-"""Links, paths and modules that documents, build files and comments name exist."""
+"""What documents, build files and comments name exists, and what documents print is valid.
 
+The fences that can be run are, against a stack: see tests/campaigns/test_documentation.py.
+"""
+
+import json
 import re
+import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
-ROOT = Path(__file__).parents[2]
+from local.processes import ROOT
+from local.simulator.art.scenes import compose
+from tests.support import pages
+from tests.support.pages import Fence
+
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+FENCES = [fence for page in pages.PAGES for fence in pages.fences(page)]
 CODE = ["src", "cli", "local", "openapi", "bench", "tests", ".github"]
 FOLDERS = [*CODE, "docs", "events", "requirements", ".ci"]
 FILES = [
@@ -52,7 +64,7 @@ def test_named_paths_exist() -> None:
     }
     assert len(named) > 100
     assert {
-        (file, path) for file, path in named if not ((ROOT / path).exists() or (ROOT / "src" / path).exists())
+        (file, path) for file, path in named if not any((ROOT / base / path).exists() for base in (".", "src", "web"))
     } == set()
 
 
@@ -91,3 +103,78 @@ def test_every_test_that_the_threats_name_exists() -> None:
         if f"def test_{words.replace(' ', '_')}(" not in (ROOT / path).read_text()
     }
     assert missing == set()
+
+
+def test_every_fence_says_its_language() -> None:
+    assert len(FENCES) > 100
+    assert [(str(fence), fence.language) for fence in FENCES if fence.language not in pages.LANGUAGES] == []
+
+
+def test_only_what_could_be_run_is_marked_as_not_run() -> None:
+    runnable = {*pages.SHELL, *pages.PROGRAMS, "html"}
+    marked = [fence for fence in FENCES if fence.not_run or fence.run_by or fence.continues]
+    assert [str(fence) for fence in marked if fence.language not in runnable] == []
+    assert [str(fence) for fence in marked if fence.not_run and fence.run_by] == []
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_printed_commands_data_and_programs_are_valid(page: Path, tmp_path: Path) -> None:
+    assert [(str(fence), mistake) for fence in pages.fences(page) if (mistake := mistake_in(fence, tmp_path))] == []
+
+
+def mistake_in(fence: Fence, folder: Path) -> str:
+    """What its language's own parser says against it; empty if nothing."""
+    try:
+        match fence.language:
+            case "json":
+                json.loads(fence.text)
+            case "toml":
+                tomllib.loads(fence.text)
+            case "yaml":
+                yaml.compose(fence.text)  # types.Node: CloudFormation's own tags are left as they are
+            case "python":
+                compile(fence.text, str(fence), "exec")
+            case "js":
+                return checked("node", "--check", file=folder / "fence.mjs", text=fence.text)
+            case "html":
+                (script,) = re.findall(r"<script[^>]*>(.*?)</script>", fence.text, re.DOTALL)
+                return checked("node", "--check", file=folder / "fence.mjs", text=script)
+            case "sh" | "console":
+                return checked("bash", "-n", file=folder / "fence.sh", text=fence.commands)
+    except (ValueError, SyntaxError, yaml.YAMLError) as error:
+        return str(error)
+    return ""
+
+
+def checked(*command: str, file: Path, text: str) -> str:
+    file.write_text(text)
+    return subprocess.run([*command, file], capture_output=True, text=True, check=False).stderr
+
+
+def test_make_targets_that_are_printed_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    printed = {
+        (str(page.relative_to(ROOT)), target)
+        for page in PAGES
+        if page.name != "CHANGELOG.md"
+        for target in re.findall(r"(?:^|`|&& )make ([a-z-]+)", page.read_text(), re.MULTILINE)
+    }
+    assert len(printed) > 20
+    assert {(page, target) for page, target in printed if target not in targets} == set()
+
+
+def test_the_command_has_one_name_on_every_page() -> None:
+    """`easel`, which the quick start puts on the PATH; the path to it is printed there and in CONTRIBUTING alone."""
+    named = {page.name for page in PAGES if re.search(r"\.venv/bin(?!/python)", page.read_text())}
+    assert named == {"CONTRIBUTING.md", "quick-start.md"}
+
+
+FIRST_SEEN = ("README.md", "docs/quick-start.md", "local/demo.py", "local/up.py")
+A_PROMPT = re.compile(r"""prompt"?(?: ?=|:) ?["']([^"'{]+)["']""")
+
+
+def test_the_simulator_can_draw_what_a_newcomer_asks_for_first() -> None:
+    prompts = {prompt for name in FIRST_SEEN for prompt in A_PROMPT.findall((ROOT / name).read_text())}
+    assert len(prompts) > 5
+    of_edits = {prompt for prompt in prompts if prompt.startswith("the same place")}
+    assert {prompt for prompt in prompts - of_edits if not compose(prompt, 1.0, "seed").named} == set()

@@ -23,7 +23,7 @@ COMMANDS = [
     line.partition("easel ")[2].partition("#")[0].strip()
     for page in PAGES
     for line in page.read_text().splitlines()
-    if re.match(r"(\.venv/bin/)?easel .*keys create .*--budget-", line)
+    if re.match(r" *easel .*keys create .*--budget-", line)
 ]
 
 

@@ -1,7 +1,6 @@
 """The examples of docs/webhooks.md take what Easel signs, and nothing else."""
 
 import json
-import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -11,22 +10,16 @@ from typing import Any
 import pytest
 
 from core.webhooks.message import new_secret, sign
+from tests.support.pages import program_in
 
-PAGE = (Path(__file__).parents[2] / "docs/webhooks.md").read_text()
 BODY = '{"type":"job.succeeded","data":{"id":"job_1"}}'
 
 Receive = Callable[[dict[str, str], bytes, str], Any]
 
 
-def example(language: str) -> str:
-    code: str
-    (code,) = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-    return code
-
-
 def in_python(_: Path) -> Receive:
     names: dict[str, Any] = {}
-    exec(example("python"), names)
+    exec(program_in("webhooks.md", "python"), names)
     receive: Receive = names["receive"]
     return receive
 
@@ -34,7 +27,9 @@ def in_python(_: Path) -> Receive:
 def in_javascript(folder: Path) -> Receive:
     call = "const [headers, body, secret] = JSON.parse(process.argv[2]);"
     program = folder / "receive.mjs"
-    program.write_text(f"{example('js')}\n{call}\nconsole.log(JSON.stringify(receive(headers, body, secret)));\n")
+    program.write_text(
+        f"{program_in('webhooks.md', 'js')}\n{call}\nconsole.log(JSON.stringify(receive(headers, body, secret)));\n"
+    )
 
     def receive(headers: dict[str, str], body: bytes, secret: str) -> Any:
         given = json.dumps([headers, body.decode(), secret])

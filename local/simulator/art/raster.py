@@ -58,10 +58,11 @@ def _draw(canvas: Image.Image, shapes: tuple[Shape, ...]) -> None:
 
 
 def _draw_stencil(stencil: Image.Image, shapes: tuple[Shape, ...]) -> None:
+    """What is translucent first, so that it is opaque where it is in front of what is."""
     pen = ImageDraw.Draw(stencil)
-    for shape in shapes:
-        if isinstance(shape, Ellipse | Polygon | Line):
-            _fill(pen, shape, stencil.height, 255)
+    solid = [shape for shape in shapes if isinstance(shape, Ellipse | Polygon | Line)]
+    for shape in sorted(solid, key=lambda shape: shape.alpha):
+        _fill(pen, shape, stencil.height, round(255 * shape.alpha))
 
 
 def _fill(

@@ -10,18 +10,20 @@ from local.simulator.art.shapes import Scene
 from local.simulator.order import Order
 
 _TINT = 0.35
+_TINT_ALONE = 0.6
 _FRAME = 0.02
 
 
 def retouch(order: Order, scene: Scene, size: tuple[int, int], oversample: int) -> Image.Image:
-    """The inputs with a tint, a frame and the subject of the scene; with a mask, repainted inside it."""
+    """The inputs with a tint, a frame and the subject that the prompt names; with a mask, repainted inside it."""
     base = base_image(order, size)
     if order.mask is not None:
         image = _repaint(base, order.mask, paint(scene, size, oversample))
     else:
         image = _tint(base, scene)
-        subject = paint_subject(scene, size, oversample)
-        image.paste(subject, mask=subject.getchannel("A"))
+        if scene.named:
+            subject = paint_subject(scene, size, oversample)
+            image.paste(subject, mask=subject.getchannel("A"))
         _frame(image, scene.light)
     if order.transparent:
         image.putalpha(_rounded(size))
@@ -73,7 +75,7 @@ def _holes(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 def _tint(base: Image.Image, scene: Scene) -> Image.Image:
     toned = ImageOps.colorize(base.convert("L"), scene.dark, scene.light)
-    return Image.blend(base, toned, _TINT)
+    return Image.blend(base, toned, _TINT if scene.named else _TINT_ALONE)
 
 
 def _frame(image: Image.Image, color: str) -> None:

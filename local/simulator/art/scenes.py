@@ -36,6 +36,7 @@ class _Theme:
     ground: str = "hills"
     subject: str = "bird"
     mood: bool = False  # a mood, which can be combined with any place
+    studio: bool = False  # nothing but the sky, as a plain backdrop
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ _THEMES = (
         subject="rocket",
     ),
     _Theme(
-        _words("ocean sea beach wave waves island coast lake water otter boat ship whale fish"),
+        _words("ocean sea beach wave waves island coast lake water otter boat ship whale fish lighthouse"),
         ("#2d8fd0", "#6fc1e8", "#bfe6f2", "#fdf0cf"),
         ("#2f95b4", "#237f9f", "#1a688a", "#125072", "#0c3c5a"),
         "#fff3c4",
@@ -126,12 +127,20 @@ _THEMES = (
         mood=True,
     ),
     _Theme(
-        _words("meadow spring flower flowers garden field farm day sunny rabbit dog"),
+        _words("meadow spring flower flowers garden field farm day sunny rabbit dog hill hills kite"),
         ("#4aa7e0", "#8fd0ee", "#cfeef2", "#fff6d6"),
         ("#9fcf86", "#78b862", "#579c48", "#3b7a36"),
         "#fff6c2",
         cloud="#f7fcfc",
         subject="flower",
+    ),
+    _Theme(
+        _words("studio product photo icon logo sticker"),
+        ("#f3ede2", "#efe8da"),
+        ("#cfc4b0", "#a89b84"),
+        "#fffaf0",
+        subject="rose",
+        studio=True,
     ),
 )
 
@@ -147,14 +156,22 @@ def compose(prompt: str, aspect: float, seed: str, phase: float = 0.0, frame: Fr
     horizon = rng.uniform(0.52, 0.62)
     sun = (aspect * rng.uniform(0.18, 0.82), horizon * rng.uniform(0.35, 0.8))
     backdrop: list[Shape] = [Gradient(_stops(theme.sky, horizon))]
+    if not theme.studio:
+        backdrop += _outdoors(_Stage(theme, aspect, horizon, rng, phase, sun))
+    named = _named(words)
+    subject = _subject(named or theme.subject, words, rng, phase, frame or (0.0, 0.0, aspect, 1.0))
+    return Scene(aspect, tuple(backdrop), tuple(subject), bool(named), theme.layers[-1], theme.light)
+
+
+def _outdoors(stage: _Stage) -> list[Shape]:
+    theme, rng, phase = stage.theme, stage.rng, stage.phase
+    shapes: list[Shape] = []
     if theme.stars:
-        backdrop += _stars(aspect, horizon, rng, phase)
-    backdrop += _light(theme, sun, rng)
+        shapes += _stars(stage.aspect, stage.horizon, rng, phase)
+    shapes += _light(theme, stage.sun, rng)
     if theme.cloud:
-        backdrop += _clouds(theme.cloud, aspect, horizon, rng, phase)
-    backdrop += _GROUNDS[theme.ground](_Stage(theme, aspect, horizon, rng, phase, sun))
-    subject = _subject_for(words, theme, rng, phase, frame or (0.0, 0.0, aspect, 1.0))
-    return Scene(aspect, tuple(backdrop), tuple(subject), theme.layers[-1], theme.light)
+        shapes += _clouds(theme.cloud, stage.aspect, stage.horizon, rng, phase)
+    return [*shapes, *_GROUNDS[theme.ground](stage)]
 
 
 def _theme_for(words: list[str], rng: Random) -> _Theme:
@@ -171,9 +188,12 @@ def _best(themes: list[_Theme], words: list[str]) -> _Theme | None:
     return themes[scores.index(max(scores))] if any(scores) else None
 
 
-def _subject_for(words: list[str], theme: _Theme, rng: Random, phase: float, frame: Frame) -> list[Shape]:
-    singular = [word.removesuffix("s") for word in words]
-    name = next((word for word in singular if word in SUBJECTS), theme.subject)
+def _named(words: list[str]) -> str:
+    """The first of the words that can be drawn; empty if none can."""
+    return next((word for word in (each.removesuffix("s") for each in words) if word in SUBJECTS), "")
+
+
+def _subject(name: str, words: list[str], rng: Random, phase: float, frame: Frame) -> list[Shape]:
     make, place = SUBJECTS[name]
     left, top, right, bottom = frame
     width, height = right - left, bottom - top

@@ -56,11 +56,15 @@ Shape = Gradient | Glow | Ellipse | Polygon | Line
 
 @dataclass(frozen=True)
 class Scene:
-    """A composed image: a subject in front of a backdrop."""
+    """A composed image: a subject in front of a backdrop.
+
+    `named` says whether the prompt named the subject; if not, it is the usual one of such places.
+    """
 
     aspect: float
     backdrop: tuple[Shape, ...]
     subject: tuple[Shape, ...]
+    named: bool
     dark: str
     light: str
 

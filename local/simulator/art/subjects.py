@@ -139,6 +139,81 @@ def _house(spot: Point, size: float, rng: Random) -> list[Shape]:
     return shapes
 
 
+def _lighthouse(spot: Point, size: float, rng: Random) -> list[Shape]:
+    """A striped tower on a rock; its beams go through the air on both sides."""
+    x, y, s = *spot, size
+    stripe = rng.choice(("#c8313d", "#2f5d8a", "#2b2326"))
+
+    def tower(top: float, bottom: float, color: str) -> Polygon:
+        left, right = (0.13 + 0.07 * (dy + 0.34) / 0.8 for dy in (top, bottom))
+        corners = ((-left, top), (left, top), (right, bottom), (-right, bottom))
+        return Polygon(tuple(_at(x, y, s, dx, dy) for dx, dy in corners), color)
+
+    shapes: list[Shape] = []
+    for side in (-1, 1):
+        beam = ((0.0, -0.5), (1.5, -0.72), (1.5, -0.34))
+        shapes.append(Polygon(tuple(_at(x, y, s, side * dx, dy) for dx, dy in beam), "#fff3c4", 0.35))
+    shapes += [
+        Ellipse((x, y + 0.52 * s), (0.56 * s, 0.12 * s), "#4b4a52"),
+        Ellipse((x - 0.2 * s, y + 0.47 * s), (0.24 * s, 0.1 * s), "#5f5e68"),
+        tower(-0.34, 0.46, "#fbf6ea"),
+        tower(-0.2, -0.02, stripe),
+        tower(0.14, 0.3, stripe),
+        box(x - 0.045 * s, y + 0.32 * s, x + 0.045 * s, y + 0.46 * s, "#5b4636"),
+        box(x - 0.03 * s, y + 0.02 * s, x + 0.03 * s, y + 0.09 * s, "#3d5a80"),
+        box(x - 0.2 * s, y - 0.38 * s, x + 0.2 * s, y - 0.34 * s, _INK),
+        box(x - 0.1 * s, y - 0.6 * s, x + 0.1 * s, y - 0.38 * s, "#ffe08a"),
+        Polygon(tuple(_at(x, y, s, dx, dy) for dx, dy in ((-0.15, -0.6), (0.15, -0.6), (0.0, -0.8))), stripe),
+        Ellipse((x, y - 0.81 * s), (0.02 * s, 0.02 * s), _INK),
+    ]
+    shapes += [box(x + dx * s, y - 0.6 * s, x + (dx + 0.012) * s, y - 0.38 * s, _INK) for dx in (-0.1, -0.006, 0.088)]
+    return shapes
+
+
+def _kite(spot: Point, size: float, rng: Random) -> list[Shape]:
+    x, y, s = *spot, size
+    first, second, third = rng.sample(_BRIGHTS, 3)
+    top, right, bottom, left, middle = ((0.06, -0.5), (0.4, -0.1), (-0.06, 0.5), (-0.34, -0.16), (0.03, -0.13))
+    halves = ((top, right, middle), (right, bottom, middle), (bottom, left, middle), (left, top, middle))
+    tail = [_at(x, y, s, -0.06 - 0.12 * i + 0.05 * math.sin(2.2 * i), 0.5 + 0.1 * i) for i in range(8)]
+    shapes: list[Shape] = [
+        Line((_at(x, y, s, *middle), _at(x, y, s, 0.55, 1.4)), 0.008 * s, _INK, 0.6),
+        Line(tuple(tail), 0.014 * s, _INK),
+    ]
+    for bow, color in ((2, first), (4, third), (6, second)):
+        at = tail[bow]
+        for side in (-1, 1):
+            wing = ((0.0, 0.0), (side * 0.09, -0.05), (side * 0.09, 0.05))
+            shapes.append(Polygon(tuple(_at(*at, s, dx, dy) for dx, dy in wing), color))
+    for points, color in zip(halves, (first, second, first, third), strict=True):
+        shapes.append(Polygon(tuple(_at(x, y, s, dx, dy) for dx, dy in points), color))
+    return [
+        *shapes,
+        Line((_at(x, y, s, *top), _at(x, y, s, *bottom)), 0.014 * s, "#5b4636"),
+        Line((_at(x, y, s, *left), _at(x, y, s, *right)), 0.014 * s, "#5b4636"),
+    ]
+
+
+def _cup(spot: Point, size: float, rng: Random) -> list[Shape]:
+    x, y, s = *spot, size
+    glaze = rng.choice(_BRIGHTS)
+    body = ((-0.36, -0.1), (0.36, -0.1), (0.27, 0.38), (-0.27, 0.38))
+    shapes: list[Shape] = [
+        Ellipse((x, y + 0.42 * s), (0.56 * s, 0.11 * s), "#e9dfd0"),
+        Ellipse((x, y + 0.4 * s), (0.4 * s, 0.07 * s), "#cfc2ae"),
+        Ellipse((x + 0.38 * s, y + 0.09 * s), (0.18 * s, 0.17 * s), glaze),
+        Ellipse((x + 0.38 * s, y + 0.09 * s), (0.1 * s, 0.1 * s), "#e9dfd0"),
+        Polygon(tuple(_at(x, y, s, dx, dy) for dx, dy in body), glaze),
+        Ellipse((x, y + 0.38 * s), (0.27 * s, 0.05 * s), glaze),
+        Ellipse((x, y - 0.1 * s), (0.36 * s, 0.085 * s), "#fbf3e4"),
+        Ellipse((x, y - 0.09 * s), (0.31 * s, 0.065 * s), "#5a3420"),
+    ]
+    for dx in (-0.14, 0.0, 0.14):
+        steam = [_at(x, y, s, dx + 0.035 * math.sin(1.3 * i), -0.18 - 0.06 * i) for i in range(8)]
+        shapes.append(Line(tuple(steam), 0.022 * s, "#ffffff", 0.6))
+    return shapes
+
+
 def _rocket(spot: Point, size: float, rng: Random) -> list[Shape]:
     x, y, s = *spot, size
     color = rng.choice(_BRIGHTS)
@@ -251,7 +326,13 @@ SUBJECTS: dict[str, tuple[Subject, str]] = {
     "rabbit": (_animal_subject("#cfc4ba", "#fbeeee", "long"), "ground"),
     "boat": (_boat, "ground"),
     "ship": (_boat, "ground"),
+    "lighthouse": (_lighthouse, "ground"),
     "balloon": (_balloon, "sky"),
+    "kite": (_kite, "sky"),
+    "cup": (_cup, "ground"),
+    "mug": (_cup, "ground"),
+    "coffee": (_cup, "ground"),
+    "tea": (_cup, "ground"),
     "house": (_house, "ground"),
     "cottage": (_house, "ground"),
     "rocket": (_rocket, "sky"),

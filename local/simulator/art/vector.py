@@ -13,7 +13,8 @@ from local.simulator.art.shapes import Ellipse, Glow, Gradient, Line, Point, Pol
 def write_svg(scene: Scene, size: tuple[int, int], lines: list[str], label: str, base: Image.Image | None) -> str:
     """The scene with its caption; `base`, an edited image, replaces the backdrop."""
     width, height = size
-    shapes = scene.subject if base is not None else (*scene.backdrop, *scene.subject)
+    added = scene.subject if scene.named else ()
+    shapes = added if base is not None else (*scene.backdrop, *scene.subject)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
     ]

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from core.images.model import Image
 from core.objects import exists
@@ -59,6 +59,13 @@ class ImageLinks:
         self._client = client
         self._bucket = bucket
         self._ttl_seconds = ttl_seconds
+
+    @property
+    def origin(self) -> str:
+        """The web origin of the signed URLs."""
+        params = {"Bucket": self._bucket, "Key": "images/any"}
+        parts = urlsplit(self._client.generate_presigned_url("get_object", Params=params))
+        return f"{parts.scheme}://{parts.netloc}"
 
     def sign(self, image: Image, now: float, *, head: bool = False, save_as: str | None = None) -> SignedUrl:
         """A URL that works from now for the configured time, or until the image expires.

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from core.callers.audit import note_refusal
 from core.errors import EaselError, Hint, MethodNotAllowed, NotFound, ServerError
 from core.logs import logger
-from interfaces.http_api import images, jobs, models, purchases, service, tokens, uploads, usage
+from interfaces.http_api import files, images, jobs, models, purchases, service, tokens, uploads, usage
 from interfaces.http_api.call import CORS_HEADERS, PRIVATE_HEADERS, Call, failure, source_of
 from interfaces.http_api.suggestions import nearest_route
 from interfaces.paths import drop_spare_slashes
@@ -74,6 +74,7 @@ for _router in (
     tokens.routes,
     models.routes,
     usage.routes,
+    files.routes,
     service.routes,
     errors,
 ):

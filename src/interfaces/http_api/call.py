@@ -379,6 +379,11 @@ class Call:
         """Whether the call came through the function's own URL, not through API Gateway."""
         return "http" in self.event["requestContext"]
 
+    @property
+    def sent_path(self) -> str:
+        """The path as the client sent it, with its slashes: links in a page are relative to it."""
+        return str(self.event["requestContext"]["sentPath"])
+
     def _base_url(self) -> str:
         context = self.event["requestContext"]
         domain = context.get("domainName", "localhost")
@@ -404,7 +409,7 @@ def pending(status: int, document: Mapping[str, object], url: str) -> Response[s
 
 
 def redirect(url: str) -> Response[str]:
-    """A redirect to a URL that is signed for this moment only."""
+    """A redirect that nobody caches, to a URL or to a path relative to that of the request."""
     return Response(302, "text/plain", "", headers={"Location": url})
 
 

@@ -90,13 +90,13 @@ def test_every_metric_is_described_with_its_dimension() -> None:
     assert len(rows) == len(METRICS), "a metric is described twice"
 
 
-def test_the_readme_counts_what_costs_money_every_month(transformed: Template) -> None:
+def test_the_page_about_costs_counts_what_costs_money_every_month(transformed: Template) -> None:
     alarms = of_type(transformed, "AWS::CloudWatch::Alarm")
     mappings = of_type(transformed, "AWS::Lambda::EventSourceMapping").values()
     polled = [each for each in mappings if "Queue" in str(each["EventSourceArn"])]
     secrets = [*of_type(transformed, "AWS::SecretsManager::Secret"), "the provider's key"]
-    readme = (ROOT / "README.md").read_text()
+    page = (ROOT / "docs/deploying.md").read_text()
     assert (len(secrets), len(polled)) == (2, 4)
-    assert f"{len(alarms)} alarms" in readme
-    assert "two secrets" in readme
-    assert "the polling of four queues" in readme
+    assert f"{len(alarms)} alarms" in page
+    assert "two secrets" in page
+    assert "the polling of four queues" in page
