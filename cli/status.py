@@ -43,7 +43,7 @@ def _status(
         bool, typer.Option("--watch", help=f"Show it again every {_WATCH_SECONDS} seconds, until Ctrl-C.")
     ] = False,
 ) -> Result:
-    """Show how the deployment is doing: spending, work, errors, providers and alarms."""
+    """Show spending, queues, errors and alarms of this moment."""
     stack = deployment(ctx)
     while watch:
         show_again(_result(stack), as_json=ctx.obj.json)

@@ -22,7 +22,10 @@ app = typer.Typer()
 
 @app.command("doctor")
 def _doctor(ctx: Context) -> Result:
-    """Find what is broken in a deployment, and what fixes it. Changes nothing and buys nothing."""
+    """Find what is broken, and what fixes it.
+
+    Changes nothing and buys nothing. Exits with 1 if anything is broken.
+    """
     try:
         with httpx.Client() as http:
             found = Deployment(deployment(ctx), http)
