@@ -1,6 +1,7 @@
 """easel doctor finds each planted fault in a deployment, and names what fixes it."""
 
 import re
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -8,8 +9,10 @@ from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import botocore.session
 import httpx
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
 
 from cli.doctor import CHECKS, Examined, examine
@@ -26,7 +29,8 @@ from tests.support.deployed_account import ACCOUNT, MAPPING, SECRET, TOPIC, Acco
 
 OPENAI, API, DIRECT, MCP = "api.openai.com", "api.example", "direct.example", "mcp.example"
 TODAY = datetime.now(UTC).date()
-WORKER, JOBS_QUEUE = "easel-dev-WorkerFunction", "easel-dev-JobsQueue"
+SERVICES = botocore.session.get_session()
+WORKER = "easel-dev-WorkerFunction"
 
 
 @dataclass
@@ -646,6 +650,34 @@ def test_it_finds_a_planted_fault_and_names_its_fix(patient: Patient, fault: str
     assert worst(found) == severity, found
     assert [each for each in found if what in each.what and fix in each.fix], found
     assert all(bool(each.fix) == (each.severity != "ok") for each in found), "whatever is not good has a fix"
+
+
+def commands_in(fix: str) -> list[list[str]]:
+    """The words of each command of the AWS CLI; a comma or semicolon outside quotes ends it."""
+    return [shlex.split(command) for command in re.findall(r"\baws (?:'[^']*'|[^',;`])+", fix)]
+
+
+def is_valid(service: str, action: str, *words: str) -> bool:
+    """Whether the service has that operation, and it those options and all that it needs."""
+    model = SERVICES.get_service_model({"s3api": "s3"}.get(service, service))
+    (operation,) = (name for name in model.operation_names if xform_name(name, "-") == action)
+    shape = model.operation_model(operation).input_shape
+    assert shape
+    # The CLI calls this option of `sns subscribe` so, since each command has --endpoint-url.
+    given = {word[2:].replace("notification-endpoint", "endpoint") for word in words if word.startswith("--")}
+    needed = {xform_name(name, "-") for name in shape.required_members}
+    return needed <= given <= {"region", *(xform_name(name, "-") for name in shape.members)}
+
+
+def test_every_aws_command_of_a_fix_exists_with_its_options() -> None:
+    commands = set()
+    for plant, check, *_ in FAULTS.values():
+        planted = Patient()
+        plant(planted)
+        commands |= {tuple(words) for finding in planted.found_by(check) for words in commands_in(finding.fix)}
+    commands = {words for words in commands if words[1] != "configure"}
+    assert len({action for _, _, action, *_ in commands}) > 15
+    assert [words for words in sorted(commands) if not is_valid(*words[1:])] == []
 
 
 @pytest.mark.parametrize(
