@@ -1,4 +1,4 @@
-"""easel jobs: find jobs, see the life of one, and resolve those of unknown outcome."""
+"""easel jobs: find jobs, see the life and the log lines of one, and resolve those of unknown outcome."""
 
 import time
 from collections.abc import Iterator
@@ -23,6 +23,8 @@ from core.ledger.dollars import usd
 _OPEN = ("queued", "running", "unknown")
 _PAGE = 100
 _DAY_SECONDS = 86400
+# Log lines of a job are at most so long before its creation and after its end.
+_AROUND_MS = 600_000
 
 app = typer.Typer()
 _jobs = typer.Typer(no_args_is_help=True)
@@ -64,7 +66,7 @@ def _list(
     jobs = sorted(islice(found, limit), key=lambda job: job.created_ms, reverse=True)
     if len(jobs) == limit:
         show_warning(f"there may be more than these {len(jobs)} jobs; see --limit, --since and --key")
-    return Result([_document(job) for job in jobs], _table(jobs))
+    return Result([document(job) for job in jobs], _table(jobs))
 
 
 def _open(jobs: JobStore, wanted: _Wanted) -> Iterator[Job]:
@@ -91,15 +93,8 @@ def _of_owners(stack: Stack, wanted: _Wanted) -> Iterator[Job]:
     since = wanted.since if wanted.since or wanted.key else _DAY_SECONDS
     filters = Filters(wanted.status, wanted.model, created_after=int(time.time()) - since if since else 0)
     owners = [wanted.key] if wanted.key else [caller.id for caller in stack.callers().list_all()]
-    jobs = stack.jobs()
     for owner in owners:
-        page, after = jobs.list_of(owner, _PAGE, None, filters)
-        while True:
-            yield from page
-            last = jobs.get(after) if after else None
-            if last is None:
-                break
-            page, after = jobs.list_of(owner, _PAGE, last, filters)
+        yield from stack.jobs().all_of(owner, filters)
 
 
 def _table(jobs: list[Job]) -> Table:
@@ -129,7 +124,7 @@ def _time(seconds: int | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else "-"
 
 
-def _document(job: Job) -> dict[str, Any]:
+def document(job: Job) -> dict[str, Any]:
     """What an operator may see of a job: neither the prompt, the metadata nor the webhook's URL."""
     return {
         "job": job.id,
@@ -164,11 +159,12 @@ def _show(ctx: Context, job_id: Annotated[str, typer.Argument(metavar="JOB", hel
     """Show the life of a job: its times, its money, and where its log lines are."""
     stack = deployment(ctx)
     job = _found(stack.jobs(), job_id)
-    document = _document(job)
-    text = [f"{name.removesuffix('_micro_usd'):12} {_readable(name, value)}" for name, value in document.items()]
+    found = document(job)
+    text = [f"{name.removesuffix('_micro_usd'):12} {_readable(name, value)}" for name, value in found.items()]
     text += [
         "",
-        f"Its log lines, in CloudWatch Logs Insights over the log groups whose names begin with '{stack.name}-':",
+        f"Its log lines: easel jobs logs {job.id}. Or, in CloudWatch Logs Insights over the log groups "
+        f"whose names begin with '{stack.name}-':",
         "fields @timestamp, message, status, stage, code, charged, decision",
         f'| filter job_id = "{job.id}" or request_id = "{job.request_id}"',
         "| sort @timestamp",
@@ -180,7 +176,7 @@ def _show(ctx: Context, job_id: Annotated[str, typer.Argument(metavar="JOB", hel
             f"easel jobs resolve {job.id} --charged USD",
             f"easel jobs resolve {job.id} --free",
         ]
-    return Result(document, *text)
+    return Result(found, *text)
 
 
 def _readable(name: str, value: Any) -> str:
@@ -189,6 +185,60 @@ def _readable(name: str, value: Any) -> str:
     if name.endswith("_micro_usd"):
         return usd(value)
     return _time(value) if name.endswith("_at") else str(value)
+
+
+@_jobs.command("logs")
+def _logs(ctx: Context, job_id: Annotated[str, typer.Argument(metavar="JOB", help="The job's id, job_...")]) -> Result:
+    """Show the log lines of a job, from the log groups of all functions, oldest first.
+
+    Log lines hold no prompts and no keys. CloudWatch keeps them as long as the log groups say.
+    """
+    stack = deployment(ctx)
+    job = _found(stack.jobs(), job_id)
+    ended = job.resolved_at or job.finished_at or int(time.time())
+    lines = sorted(
+        (line for group in _log_groups(stack) for line in _lines(stack, group, job, ended)),
+        key=lambda line: (line["at_ms"], line["log_group"]),
+    )
+    if not lines:
+        show_warning("there are no log lines of this job; they may have expired, or not arrived yet")
+    rows = [
+        (
+            datetime.fromtimestamp(line["at_ms"] / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            line["log_group"].rpartition("/")[2],
+            line["message"],
+        )
+        for line in lines
+    ]
+    return Result(lines, Table(("TIME", "FUNCTION", "LINE"), rows))
+
+
+def _log_groups(stack: Stack) -> list[str]:
+    """The log groups that the stack made."""
+    pages = stack.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack.name)
+    return [
+        each["PhysicalResourceId"]
+        for page in pages
+        for each in page["StackResourceSummaries"]
+        if each["ResourceType"] == "AWS::Logs::LogGroup" and each.get("PhysicalResourceId")
+    ]
+
+
+def _lines(stack: Stack, group: str, job: Job, ended: int) -> Iterator[dict[str, Any]]:
+    """The lines of a log group that name the job or the request that it came with."""
+    logs = stack.client("logs")
+    pages = logs.get_paginator("filter_log_events").paginate(
+        logGroupName=group,
+        filterPattern=f'?"{job.id}" ?"{job.request_id}"',
+        startTime=job.created_ms - _AROUND_MS,
+        endTime=ended * 1000 + _AROUND_MS,
+    )
+    try:
+        for page in pages:
+            for event in page["events"]:
+                yield {"at_ms": event["timestamp"], "log_group": group, "message": event["message"].rstrip()}
+    except logs.exceptions.ResourceNotFoundException:
+        return
 
 
 @_jobs.command("resolve")
@@ -217,7 +267,7 @@ def _resolve(
     except JobChanged:
         raise CommandError(f"{job.id} has just changed; look at it again") from None
     return Result(
-        _document(resolved), f"{job.id} is recorded as {f'charged: {usd(cost)}' if cost else 'free of charge'}."
+        document(resolved), f"{job.id} is recorded as {f'charged: {usd(cost)}' if cost else 'free of charge'}."
     )
 
 

@@ -1,4 +1,4 @@
-"""easel keys: create, list, change and revoke the API keys of callers."""
+"""easel keys: create, list, show, change, rotate and revoke API keys."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from cli.errors import no_such_key
+from cli.errors import CommandError, no_such_key
 from cli.options import (
     Choice,
     Limit,
@@ -15,21 +15,24 @@ from cli.options import (
     default_size,
     dollar_limit,
     duration,
-    fallback_name,
+    duration_or_none,
     key_name,
     model_name,
+    model_or_none,
     rate_limit,
     web_origin,
+    web_origin_or_none,
 )
-from cli.output import Result, Table, show_note, show_warning
+from cli.output import Result, Table, show_note, show_warning, when
 from cli.session import Context
 from cli.stack import Stack, deployment
-from core.callers.model import DEFAULT_NAMES, RATE_NAMES, Caller, Rates, new_caller_id, new_key
+from core.callers.model import DEFAULT_NAMES, Caller, Rates, hash_key, new_caller_id, new_key
 from core.catalog import Catalog
+from core.drops.prefix_store import PrefixStore
 from core.errors import InvalidRequest
 from core.images.model import AnswerForm
 from core.ledger.dollars import usd
-from core.ledger.model import PERIODS, Budget, Period
+from core.ledger.model import PERIODS, Balance, Budget, Period, account_of
 from core.pricing import quote
 from core.purchases.alternatives import offers
 from core.requests.bodies import ImageRequest
@@ -80,7 +83,7 @@ _Fallbacks = Annotated[
     list[Choice] | None,
     typer.Option(
         "--fallback",
-        parser=fallback_name,
+        parser=model_or_none,
         metavar="MODEL",
         help="Run this model while the requested one certainly sells nothing. Repeat for several; `none` means those "
         "of the deployment.",
@@ -154,28 +157,74 @@ def _create(
 
 @_keys.command("list")
 def _list(ctx: Context) -> Result:
-    """List keys, without their secret part."""
-    now = time.time()
-    callers = deployment(ctx).callers().list_all()
+    """List keys with their limits, what they have spent, and when they last bought."""
+    stack = deployment(ctx)
+    callers = stack.callers().list_all()
+    found = _spent(stack, callers)
+    documents = [_document(stack, caller, found[caller.id]) for caller in callers]
     rows = [
         (
             caller.id,
             caller.name,
-            caller.status(now),
-            _date(caller.created_at),
-            _date(caller.expires_at),
+            document["status"],
+            when(caller.expires_at, "never"),
+            when(document["last_job_at"], "never"),
+            _used(document["spent"]),
             " ".join(_limits(caller)) or "-",
         )
-        for caller in callers
+        for caller, document in zip(callers, documents, strict=True)
     ]
-    headings = ("ID", "NAME", "STATUS", "CREATED", "EXPIRES", "LIMITS")
-    return Result([_document(caller, now) for caller in callers], Table(headings, rows))
+    return Result(documents, Table(("ID", "NAME", "STATUS", "EXPIRES", "LAST JOB", "BUDGET USED", "LIMITS"), rows))
+
+
+@_keys.command("show")
+def _show(ctx: Context, key: _Id) -> Result:
+    """Show a key: its settings, what it has spent of its budgets, and when it last bought."""
+    stack = deployment(ctx)
+    caller = _found(stack, key)
+    document = _document(stack, caller, _spent(stack, [caller])[caller.id])
+    rows = [
+        (each["period"], each["limit_micro_usd"], each["spent_micro_usd"], each["reserved_micro_usd"])
+        for each in document["spent"]
+    ]
+    money = ("LIMIT", "SPENT", "RESERVED")
+    return Result(
+        document,
+        f"{caller.id} ({caller.name}) is {document['status']}.",
+        f"created {when(caller.created_at)}, expires {when(caller.expires_at, 'never')}, last job "
+        f"{when(document['last_job_at'], 'never')}",
+        f"limits and settings: {' '.join(_limits(caller)) or 'none'}",
+        Table(("PERIOD", *money), rows, money=money),
+    )
 
 
 @_keys.command("set")
 def _set(
     ctx: Context,
     key: _Id,
+    name: Annotated[
+        str | None, typer.Option(parser=key_name, metavar="NAME", help="Who or what the key is for.")
+    ] = None,
+    expires: Annotated[
+        Limit | None,
+        typer.Option(
+            parser=duration_or_none, metavar="DURATION", help="From now on, such as 12h, 90d or 4w; `none` means never."
+        ),
+    ] = None,
+    model: Annotated[
+        list[Choice] | None,
+        typer.Option(
+            parser=model_or_none, metavar="MODEL", help="Allow only this model; repeat for several, `none` means all."
+        ),
+    ] = None,
+    origin: Annotated[
+        list[Choice] | None,
+        typer.Option(
+            parser=web_origin_or_none,
+            metavar="ORIGIN",
+            help="Allow only this web origin; repeat for several, `none` means no restriction.",
+        ),
+    ] = None,
     budget_day: _PerDay = None,
     budget_month: _PerMonth = None,
     budget_total: _InTotal = None,
@@ -187,45 +236,74 @@ def _set(
     deployment_budget: _Visibility = None,
     answers: _Answers = None,
 ) -> Result:
-    """Change the limits and defaults of a key; what is not given stays as it is."""
-    budget = _given(day=budget_day, month=budget_month, total=budget_total)
-    rates = _given(images_per_minute=images_per_minute, requests_per_minute=requests_per_minute)
-    defaults = _given(quality=quality, size=size)
-    if not (budget or rates or deployment_budget or defaults or answers or fallback):
-        names = [f"--budget-{period}" for period in PERIODS] + [f"--{name.replace('_', '-')}" for name in RATE_NAMES]
-        names += [f"--{name}" for name in DEFAULT_NAMES] + ["--fallback", "--deployment-budget", "--answers"]
-        raise typer.BadParameter(f"nothing to change; give at least one of {', '.join(names)}")
+    """Change the settings of a key, all at once; what is not given stays as it is."""
+    now = int(time.time())
+    budget = _given(budget_day=budget_day, budget_month=budget_month, budget_total=budget_total)
+    fields = budget | _given(images_per_minute=images_per_minute, requests_per_minute=requests_per_minute)
+    fields |= {"defaults": given} if (given := _given(quality=quality, size=size)) else {}
+    fields |= {"name": name} if name else {}
+    fields |= {"expires_at": now + expires.value if expires.value else None} if expires else {}
+    lists = {"models": model, "origins": origin, "fallbacks": fallback}
+    fields |= {field: _names(chosen) for field, chosen in lists.items() if chosen}
+    fields |= {"hides_deployment_budget": deployment_budget == "hidden"} if deployment_budget else {}
+    fields |= {"answers": answers} if answers else {}
+    if not fields:
+        raise typer.BadParameter("nothing to change; give at least one option")
     stack = deployment(ctx)
-    callers = stack.callers()
-    caller = callers.set_budget(key, budget) if budget else None
-    caller = callers.set_rates(key, rates) if rates else caller
-    caller = callers.set_defaults(key, defaults) if defaults else caller
-    caller = callers.set_fallbacks(key, _names(fallback)) if fallback else caller
-    caller = callers.hide_deployment_budget(key, hidden=deployment_budget == "hidden") if deployment_budget else caller
-    caller = callers.set_answers(key, answers) if answers else caller
+    caller = stack.callers().change(key, fields)
     if caller is None:
         raise no_such_key(key)
-    limits = [f"{_BUDGETS[period]} {'unlimited' if limit is None else usd(limit)}" for period, limit in budget.items()]
-    limits += [f"{name.replace('_', ' ')} {limit or 'unlimited'}" for name, limit in rates.items()]
-    limits += [f"default {name} {value or 'of the deployment'}" for name, value in defaults.items()]
-    limits += [f"fallbacks {', '.join(_names(fallback)) or 'of the deployment'}"] if fallback else []
-    limits += [f"deployment budget {deployment_budget}"] if deployment_budget else []
-    limits += [f"answers {answers}"] if answers else []
-    if budget or defaults:
+    if not {"name", "expires_at"} >= fields.keys():
         _warn(stack, caller)
     spent = ["What it has already spent still counts."] if budget else []
-    return Result(_document(caller, time.time()), f"{caller.id} ({caller.name}) now has: {', '.join(limits)}.", *spent)
+    return Result(
+        _document(stack, caller, _spent(stack, [caller])[caller.id]),
+        f"{caller.id} ({caller.name}) now has: {' '.join(_limits(caller)) or 'no limits'}.",
+        *spent,
+    )
+
+
+@_keys.command("rename")
+def _rename(
+    ctx: Context, key: _Id, name: Annotated[str, typer.Argument(parser=key_name, metavar="NAME", help="The new name.")]
+) -> Result:
+    """Give a key another name."""
+    stack = deployment(ctx)
+    before = _found(stack, key)
+    stack.callers().change(key, {"name": name})
+    return Result({"id": key, "name": name, "previous_name": before.name}, f"{key} ({before.name}) is now '{name}'.")
+
+
+@_keys.command("rotate")
+def _rotate(ctx: Context, key: _Id) -> Result:
+    """Replace a key by a new one, and print that: this once. The old one and its browser tokens end at once.
+
+    The id, limits, spending, jobs, images and folders of the inbox stay. To change a key without an interruption,
+    create a second one, and revoke the first when nobody uses it any more.
+    """
+    stack = deployment(ctx)
+    status = _found(stack, key).status(time.time())
+    if status != "active":
+        raise CommandError(f"{key} is {status}; create a new key with `easel keys create`")
+    new = new_key()
+    prefixes = PrefixStore(stack.client("dynamodb"), stack.output("CallersTableName"))
+    caller = stack.callers().rotate(key, new, prefixes.with_key(key, hash_key(new)))
+    if caller is None:
+        raise no_such_key(key)
+    show_note(f"{caller.id} ({caller.name}) has this key now, shown this once. The old one and its tokens have ended.")
+    return Result({"id": caller.id, "name": caller.name, "key": new, "expires_at": caller.expires_at}, new)
 
 
 @_keys.command("revoke")
 def _revoke(ctx: Context, key: _Id) -> Result:
     """Revoke a key, effective immediately."""
-    now = int(time.time())
-    caller = deployment(ctx).callers().revoke(key, now)
+    stack = deployment(ctx)
+    caller = stack.callers().revoke(key, int(time.time()))
     if caller is None:
         raise no_such_key(key)
     return Result(
-        _document(caller, now), f"{caller.id} ({caller.name}) is revoked. Jobs that were already accepted still run."
+        _document(stack, caller, _spent(stack, [caller])[caller.id]),
+        f"{caller.id} ({caller.name}) is revoked. Jobs that were already accepted still run.",
     )
 
 
@@ -265,23 +343,63 @@ def create(
     return key, caller
 
 
-def _document(caller: Caller, now: float) -> dict[str, Any]:
+def _document(stack: Stack, caller: Caller, spent: list[dict[str, Any]]) -> dict[str, Any]:
+    jobs, _ = stack.jobs().list_of(caller.id, 1, None)
     return {
         "id": caller.id,
         "name": caller.name,
-        "status": caller.status(now),
+        "status": caller.status(time.time()),
         "created_at": caller.created_at,
         "expires_at": caller.expires_at,
+        "revoked_at": caller.revoked_at,
+        "last_job_at": jobs[0].created_at if jobs else None,
         "models": list(caller.models),
         "origins": list(caller.origins),
-        "budget_micro_usd": {period: caller.budget.of(period) for period in PERIODS},
         "images_per_minute": caller.images_per_minute,
         "requests_per_minute": caller.requests_per_minute,
         "defaults": dict(caller.defaults),
         "fallbacks": list(caller.fallbacks),
         "deployment_budget": "hidden" if caller.hides_deployment_budget else "shown",
         "answers": caller.answers,
+        "spent": spent,
     }
+
+
+def _spent(stack: Stack, callers: Sequence[Caller]) -> dict[str, list[dict[str, Any]]]:
+    """What each key has spent of its budgets in the periods of today, in one read of the ledger."""
+    now = time.time()
+    accounts = {(caller.id, period): account_of(caller.id, period, now) for caller in callers for period in PERIODS}
+    balances = stack.ledger().balances(accounts.values())
+    found: dict[str, list[dict[str, Any]]] = {caller.id: [] for caller in callers}
+    for caller in callers:
+        for period in PERIODS:
+            balance = balances.get(accounts[caller.id, period], Balance())
+            found[caller.id].append(
+                {
+                    "period": period,
+                    "limit_micro_usd": caller.budget.of(period),
+                    "spent_micro_usd": balance.spent,
+                    "reserved_micro_usd": balance.reserved,
+                }
+            )
+    return found
+
+
+def _used(spent: list[dict[str, Any]]) -> str:
+    """How much of the budget that has the least left is used, such as 93 % of day."""
+    shares = [
+        ((each["spent_micro_usd"] + each["reserved_micro_usd"]) / each["limit_micro_usd"], each["period"])
+        for each in spent
+        if each["limit_micro_usd"]
+    ]
+    return f"{max(shares)[0]:.0%} of {max(shares)[1]}" if shares else "-"
+
+
+def _found(stack: Stack, key: str) -> Caller:
+    found = next((caller for caller in stack.callers().list_all() if caller.id == key), None)
+    if found is None:
+        raise no_such_key(key)
+    return found
 
 
 def _limits(caller: Caller) -> list[str]:
@@ -296,10 +414,6 @@ def _limits(caller: Caller) -> list[str]:
     limits += ["deployment-budget=hidden"] if caller.hides_deployment_budget else []
     limits += [f"answers={caller.answers}"] if caller.answers != "url" else []
     return limits
-
-
-def _date(seconds: int | None) -> str:
-    return datetime.fromtimestamp(seconds, UTC).date().isoformat() if seconds else "never"
 
 
 def _given(**options: Limit | Choice | None) -> Any:

@@ -87,7 +87,17 @@ def model_name(text: str) -> str:
     return text
 
 
-def fallback_name(text: str) -> Choice:
+def duration_or_none(text: str) -> Limit:
+    """Seconds of a duration, or `none`."""
+    return Limit(None if text == "none" else duration(text))
+
+
+def web_origin_or_none(text: str) -> Choice:
+    """An origin as browsers send it, or `none`."""
+    return Choice(None if text == "none" else web_origin(text))
+
+
+def model_or_none(text: str) -> Choice:
     """A model of the catalog, or `none`."""
     return Choice(None if text == "none" else model_name(text))
 

@@ -3,6 +3,8 @@
 Results go to standard output, everything else to standard error, so that a script reads exactly the result.
 """
 
+import csv
+import io
 import json
 import os
 import re
@@ -10,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from core.ledger.dollars import usd
@@ -55,6 +58,22 @@ class Result:
         self.document, self.text, self.failure = document, text, failure
 
 
+def csv_lines(table: Table) -> Iterable[str]:
+    """A table as lines of CSV, with amounts in dollars without a sign, for spreadsheets.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="")
+    for row in ([heading.lower() for heading in table.headings], *table.rows):
+        file.seek(0)
+        file.truncate()
+        writer.writerow(
+            _cell_of_csv(heading in table.money, cell) for heading, cell in zip(table.headings, row, strict=True)
+        )
+        yield file.getvalue()
+
+
 def visible(text: str) -> str:
     """One line of text in which a terminal shows all there is.
 
@@ -92,19 +111,6 @@ def show_again(result: Result, *, as_json: bool) -> None:
     sys.stdout.flush()
 
 
-@contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error, if that is a terminal, gone afterwards; call what this gives with how much is done."""
-    from rich.console import Console  # noqa: PLC0415 - only what takes long needs it
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
-
-    console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
-
-
 def show_json(document: Any) -> None:
     """Print a document as JSON in ASCII, which is exact and harmless."""
     print(json.dumps(document).replace("\x7f", "\\u007f"))
@@ -129,6 +135,34 @@ def show_table(table: Table) -> None:
         console.print(drawn)
     for line in captured.get().splitlines():
         print(line.rstrip())
+
+
+def when(seconds: int | None, otherwise: str = "-") -> str:
+    """A time in Unix seconds as people read it, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%MZ") if seconds else otherwise
+
+
+def progress[Item](items: Sequence[Item], what: str) -> Iterator[Item]:
+    """Go through items, with a bar on standard error if that is a terminal."""
+    from rich.console import Console  # noqa: PLC0415 - only long commands need it
+    from rich.progress import track  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    yield from track(items, description=what, console=console, transient=True, disable=not console.is_terminal)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[Callable[[str], None]]:
+    """Show that something takes a while, on standard error if that is a terminal; call it to say how far it is."""
+    from rich.console import Console  # noqa: PLC0415 - only long commands need it
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status(Text(visible(what))) as status:
+        yield lambda text: status.update(Text(visible(text)))
 
 
 def show_note(text: str) -> None:
@@ -159,6 +193,12 @@ def _text(cell: Any, decimals: int) -> str:
         dollars, _, cents = usd(cell).partition(".")
         return f"{dollars}.{cents:0<{decimals}}"
     return str(cell)
+
+
+def _cell_of_csv(is_money: bool, cell: Any) -> Any:
+    if is_money and isinstance(cell, int):
+        return f"{'-' if cell < 0 else ''}{abs(cell) // 1_000_000}.{abs(cell) % 1_000_000:06d}"
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t")) else cell
 
 
 def _spelled(char: str) -> str:

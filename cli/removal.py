@@ -5,6 +5,7 @@ is protected. It finds all of these by the resources of the stack, so it also re
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ import typer
 from botocore.exceptions import ClientError
 
 from cli.errors import CommandError
-from cli.output import Result, show_note
+from cli.output import Result, show_note, waiting
 from cli.session import Context
 from cli.stack import Stack, deployment
 
@@ -56,8 +57,8 @@ def find(stack: Stack) -> Resources:
     )
 
 
-def remove(stack: Stack, resources: Resources) -> None:
-    """Delete the stack and all that it holds, and wait until it is gone.
+def remove(stack: Stack, resources: Resources, say: Callable[[str], None]) -> None:
+    """Delete the stack and all that it holds, and wait until it is gone; `say` is told how far it is.
 
     Raises:
         CommandError: something cannot be deleted; the message says what, and why.
@@ -70,9 +71,11 @@ def remove(stack: Stack, resources: Resources) -> None:
             stack.client("dynamodb").update_table(TableName=name, DeletionProtectionEnabled=False)
     for _ in range(_ATTEMPTS):
         for bucket in resources.buckets:
+            say(f"Emptying {bucket}")
             _empty(stack, bucket)
         for bus in resources.buses:
             _remove_rules(stack, bus)
+        say("Deleting the stack, which takes some minutes")
         cloudformation.delete_stack(StackName=resources.stack_id)
         if _is_gone(cloudformation, resources.stack_id):
             return
@@ -184,7 +187,8 @@ def _remove(
     typed = confirm or _typed()
     if typed != stack.name:
         raise CommandError(f"'{typed}' is not the name of the stack, so nothing was deleted")
-    remove(stack, resources)
+    with waiting(f"Deleting {stack.name}") as say:
+        remove(stack, resources, say)
     left = _secrets_of_providers(stack)
     return Result(
         asdict(resources) | {"stack": stack.name, "left_secrets": left},

@@ -1,19 +1,23 @@
 """easel usage, budget, stop, resume and ledger: what was spent, and what may be spent."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from itertools import islice
 from typing import Annotated, Any
 
 import typer
 
 from cli.audit import audit
+from cli.errors import CommandError, no_such_key
 from cli.options import Limit, day, dollar_limit
-from cli.output import Result, Table
+from cli.output import Result, Table, csv_lines
 from cli.session import Context
 from cli.stack import Stack, deployment
-from core.budgets import Budgets, Spent
+from core.budgets import Budgets
+from core.callers.browser_token_store import TokenStore
 from core.ledger.dollars import usd
 from core.ledger.model import DEPLOYMENT, Balance, Budget, Period, account_of, renewal
 
@@ -23,6 +27,21 @@ _PAUSE_SECONDS = 2.0
 # Jobs with reserved money that the audit names.
 _MOST_NAMED = 20
 _DEPLOYED: dict[Period, str] = {"day": "DailyBudgetUsd", "month": "MonthlyBudgetUsd"}
+
+
+class By(StrEnum):
+    """What spending can be added up by."""
+
+    DAY = "day"
+    KEY = "key"
+    MODEL = "model"
+    TOKEN = "token"  # noqa: S105 - a word
+
+
+BY = tuple(By)
+DEFAULT_BY = (By.DAY, By.KEY, By.MODEL)
+# What documents call these.
+_FIELDS = {By.DAY: "date", By.KEY: "key", By.MODEL: "model", By.TOKEN: "token"}
 
 app = typer.Typer()
 _budget = typer.Typer(no_args_is_help=True)
@@ -34,58 +53,106 @@ app.add_typer(_ledger, name="ledger")
 @app.command("usage")
 def _usage(
     ctx: Context,
-    key: Annotated[str | None, typer.Option(metavar="ID", help="Only this key, key_...")] = None,
+    key: Annotated[str | None, typer.Option(metavar="ID", help="Only this key, key_..., or user, sub_....")] = None,
     model: Annotated[str | None, typer.Option(metavar="MODEL", help="Only this model.")] = None,
+    by: Annotated[
+        list[By] | None,
+        typer.Option(
+            show_default="day, key and model",
+            help="What to add up by; repeat for several. `token` reads every entry of the ledger.",
+        ),
+    ] = None,
     one: Annotated[
         date | None, typer.Option("--day", parser=day, metavar="DAY", help="Only this UTC day, such as 2026-11-22.")
     ] = None,
     first: Annotated[
         date | None,
-        typer.Option("--from", parser=day, metavar="DAY", show_default="first of the month of --to", help="First day."),
+        typer.Option(
+            "--from", parser=day, metavar="DAY", show_default="first of the month of --to", help="First UTC day."
+        ),
     ] = None,
     last: Annotated[
-        date | None, typer.Option("--to", parser=day, metavar="DAY", show_default="today", help="Last day.")
+        date | None, typer.Option("--to", parser=day, metavar="DAY", show_default="today", help="Last UTC day.")
     ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with amounts in dollars.")] = False,
 ) -> Result:
-    """Show what was spent, by day, key and model.
+    """Show what was spent, by day, key, model or browser token.
 
-    Days are UTC.
+    Days are UTC. Spent is what was charged, reserved what unfinished purchases may still cost.
     """
     if one and (first or last):
         raise typer.BadParameter("--day cannot be combined with --from or --to")
+    if csv and ctx.obj.json:
+        raise typer.BadParameter("--csv cannot be combined with --json")
     last = one or last or datetime.now(UTC).date()
     first = one or first or last.replace(day=1)
     if first > last:
         raise typer.BadParameter(f"--from {first} is after --to {last}")
     stack = deployment(ctx)
-    spent = Budgets(stack.ledger(), Budget()).by_day_and_model(first, last, key)
-    rows = [row for row in spent if model in (None, row.model)]
     names = {caller.id: caller.name for caller in stack.callers().list_all()}
-    return Result([_usage_document(row, names) for row in rows], _usage_table(rows, names))
+    if key and key not in names and not key.startswith("sub_"):
+        raise no_such_key(key)
+    rows = added_up(stack, first, last, by or DEFAULT_BY, key, model, names)
+    if model and not rows and model not in stack.catalog().models:
+        raise CommandError(f"nothing was spent on a model '{model}', and Easel does not know it; see `easel models`")
+    table = usage_table(rows)
+    return Result(rows, *csv_lines(table)) if csv else Result(rows, _with_total(table))
 
 
-def _usage_document(row: Spent, names: dict[str, str]) -> dict[str, Any]:
-    return {
-        "date": row.day,
-        "key": row.caller_id,
-        "name": names.get(row.caller_id),
-        "model": row.model,
-        "images": row.balance.images,
-        "spent_micro_usd": row.balance.spent,
-        "reserved_micro_usd": row.balance.reserved,
-    }
+def added_up(
+    stack: Stack,
+    first: date,
+    last: date,
+    by: Sequence[By],
+    key: str | None,
+    model: str | None,
+    names: Mapping[str, str],
+) -> list[dict[str, Any]]:
+    """What was spent, as documents with the fields of `by`; what was neither bought nor is reserved is left out."""
+    budgets = Budgets(stack.ledger(), Budget())
+    spent = budgets.by_token(first, last, key) if By.TOKEN in by else budgets.by_day_and_model(first, last, key)
+    sums: dict[tuple[Any, ...], Balance] = {}
+    for each in spent:
+        if model in (None, each.model):
+            values = {By.DAY: each.day, By.KEY: each.caller_id, By.MODEL: each.model, By.TOKEN: each.token_id}
+            group = tuple(values[name] for name in BY if name in by)
+            balance = each.balance
+            sums[group] = sums.get(group, Balance()).plus(balance.reserved, balance.spent, balance.images)
+    tokens = TokenStore(stack.client("dynamodb"), stack.output("JobsTableName"))
+    labels: dict[str, str | None] = {}
+    rows = []
+    for group, balance in sorted(sums.items(), key=lambda item: [str(value) for value in item[0]]):
+        if not (balance.images or balance.spent or balance.reserved):
+            continue
+        row: dict[str, Any] = dict(zip([_FIELDS[name] for name in BY if name in by], group, strict=True))
+        if "key" in row:
+            row["name"] = names.get(row["key"])
+        if row.get("token"):
+            if row["token"] not in labels:
+                token = tokens.get(row["token"])
+                labels[row["token"]] = token.label if token else None
+            row["label"] = labels[row["token"]]
+        elif "token" in row:
+            row["label"] = None
+        row["images"] = balance.images
+        row["spent_micro_usd"] = balance.spent
+        row["reserved_micro_usd"] = balance.reserved
+        rows.append(row)
+    return rows
 
 
-def _usage_table(rows: list[Spent], names: dict[str, str]) -> Table:
-    total = Balance()
-    lines: list[tuple[Any, ...]] = []
-    for row in rows:
-        name, balance = names.get(row.caller_id, "-"), row.balance
-        lines.append((row.day, row.caller_id, name, row.model, balance.images, balance.spent, balance.reserved))
-        total = total.plus(balance.reserved, balance.spent, balance.images)
-    lines.append(("TOTAL", "", "", "", total.images, total.spent, total.reserved))
-    headings = ("DAY", "KEY", "NAME", "MODEL", "IMAGES", "SPENT", "RESERVED")
-    return Table(headings, lines, numbers=("IMAGES",), money=("SPENT", "RESERVED"))
+def usage_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """What was spent as a table, with a column for each field."""
+    fields = list(rows[0]) if rows else ["images", "spent_micro_usd", "reserved_micro_usd"]
+    headings = [field.removesuffix("_micro_usd").upper() for field in fields]
+    return Table(headings, [tuple(row.values()) for row in rows], numbers=("IMAGES",), money=("SPENT", "RESERVED"))
+
+
+def _with_total(table: Table) -> Table:
+    kinds = len(table.headings) - 3
+    total = [sum(row[kinds + at] for row in table.rows) for at in range(3)]
+    named = ["TOTAL", *[""] * (kinds - 1)][:kinds]
+    return replace(table, rows=[*table.rows, (*named, *total)])
 
 
 @app.command("stop")

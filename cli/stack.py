@@ -47,6 +47,7 @@ class Stack:
         Raises:
             CommandError: there is none, or the credentials do not give access to it.
         """
+        urls: dict[str, str] = {}
         if local:
             name, endpoint_url, session, urls = _here()
         else:

@@ -64,7 +64,7 @@ def status(stack: Stack, now: float) -> Document:
     return {
         "stack": stack.name,
         "region": stack.session.region_name,
-        "at": int(now),
+        "measured_at": int(now),
         **_money(stack, now),
         "jobs": _jobs(stack, now),
         "queues": {name: _queue(stack, output, _DEAD.get(name)) for name, output in _QUEUES.items()},
@@ -77,7 +77,7 @@ def status(stack: Stack, now: float) -> Document:
 
 def lines(found: Document) -> Iterator[str]:
     """The document as lines for people."""
-    at = datetime.fromtimestamp(found["at"], UTC)
+    at = datetime.fromtimestamp(found["measured_at"], UTC)
     yield f"{found['stack']} in {found['region']}, {at:%Y-%m-%d %H:%M:%S} UTC"
     yield ""
     if found["stopped"]:
@@ -117,7 +117,7 @@ def _money(stack: Stack, now: float) -> Document:
 
     near = [(caller, state(caller.id, period, limit)) for caller, period, limit in _limits(callers)]
     return {
-        "stopped": None if control.stopped_at is None else {"at": control.stopped_at, "reason": control.reason},
+        "stopped": None if control.stopped_at is None else {"stopped_at": control.stopped_at, "reason": control.reason},
         "budgets": [_budget_document(state(DEPLOYMENT, period, budget.of(period))) for period in periods],
         "keys_near_limit": [
             {

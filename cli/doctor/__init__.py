@@ -12,7 +12,7 @@ money       the stop switch and budgets
 """
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -97,26 +97,17 @@ class Examined:
         return worst(self.findings)
 
 
-def checks_of(deployment: Deployment) -> list[str]:
-    """The names of the checks that can be run of a deployment."""
-    return [name for name in CHECKS if not (deployment.is_on_this_machine and name in _ON_AWS_ONLY)]
-
-
-def examine(deployment: Deployment, progress: Callable[[int], None]) -> list[Examined]:
+def examine(deployment: Deployment, through: Callable[[list[str]], Iterable[str]] = iter) -> list[Examined]:
     """Run all checks, several at a time, and return what they found, in their order.
 
     Args:
         deployment: what is examined.
-        progress: called after each check, with how many are done.
+        through: goes through the names of the checks, while their results are awaited, and can show how far that is.
     """
-    checks = checks_of(deployment)
+    names = [name for name in CHECKS if not (deployment.is_on_this_machine and name in _ON_AWS_ONLY)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        running = {pool.submit(_examined, name, CHECKS[name], deployment): name for name in checks}
-        done = {}
-        for future in as_completed(running):
-            done[running[future]] = future.result()
-            progress(len(done))
-    return [done[name] for name in checks]
+        running = {name: pool.submit(_examined, name, CHECKS[name], deployment) for name in names}
+        return [running[name].result() for name in through(names)]
 
 
 def _examined(name: str, check: Check, deployment: Deployment) -> Examined:

@@ -8,7 +8,7 @@ import httpx
 import typer
 from botocore.exceptions import ClientError
 
-from cli.doctor import Examined, checks_of, examine
+from cli.doctor import Examined, examine
 from cli.doctor.account import trouble_of_access
 from cli.doctor.deployment import Deployment
 from cli.doctor.findings import SEVERITIES, broken
@@ -28,9 +28,7 @@ def _doctor(ctx: Context) -> Result:
     """
     try:
         with httpx.Client() as http:
-            found = Deployment(deployment(ctx), http)
-            with progress("examining", len(checks_of(found))) as count:
-                examined = examine(found, count)
+            examined = examine(Deployment(deployment(ctx), http), lambda names: progress(names, "examining"))
     except CommandError as error:
         examined = [_no_access(error)]
     return report(examined)

@@ -58,4 +58,4 @@ def test_faults_in_the_cloud_are_found(stack: Stack, easel: Any, simulator: Simu
     assert found(document, "broken") == {"CORS of images", "connections"}
     assert "buying" in found(document, "warning")
     assert status["stopped"]["reason"] == "a test"
-    assert status["at"] <= time.time()
+    assert status["measured_at"] <= time.time()

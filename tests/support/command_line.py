@@ -1,5 +1,6 @@
 """The `easel` command, run in this process: its exit code and its output, and the list of its commands."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import typer
 
 from cli.main import COMMANDS, command, main
+from tests.support.world import World
 
 
 class Easel:
@@ -20,6 +22,12 @@ class Easel:
         self._capsys.readouterr()
         code = main(list(arguments))
         return code, *self._capsys.readouterr()
+
+    def document(self, *arguments: str) -> Any:
+        """What the command prints with --json; it must succeed."""
+        code, out, err = self(*arguments, "--json")
+        assert code == 0, err
+        return json.loads(out)
 
 
 def leaves() -> Iterator[tuple[str, ...]]:
@@ -44,3 +52,11 @@ def _below(each: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], 
     else:
         for name, child in children.items():
             yield from _below(child, (*path, name))
+
+
+def accepted(world: World, key: str | None = None) -> str:
+    """The id of a job of that key, accepted and not yet run."""
+    body = {"model": "gpt-image-2", "prompt": "an otter", "quality": "low", "size": "1024x1024"}
+    answer = world.api.call("POST", "/images/generations", body, key=key, headers={"prefer": "respond-async"})
+    assert answer.status == 202, answer.text
+    return str(answer.json()["id"])

@@ -1,6 +1,8 @@
 """The frame of the `easel` command: its global options, its help, its exit codes, and what it loads."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -252,3 +254,20 @@ def _python(*arguments: str, stdout: Any = subprocess.PIPE, **variables: Any) ->
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", **variables}
     command = [sys.executable, *arguments]
     return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, env=environment, cwd=ROOT, check=False)
+
+
+EXAMPLES = re.findall(r"^\| `easel (.+?)` \|", (ROOT / "docs" / "command-line.md").read_text(), re.MULTILINE)
+
+
+def test_every_command_has_an_example_on_its_page() -> None:
+    documented = {path for example in EXAMPLES for path in PATHS if tuple(shlex.split(example)[: len(path)]) == path}
+    assert set(PATHS) - documented == set()
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_has_valid_arguments(example: str) -> None:
+    words = shlex.split(example)
+    (path,) = [path for path in PATHS if tuple(words[: len(path)]) == path]
+    command = loaded(*path)
+    given = command.make_context(path[-1], words[len(path) :], obj=Session()).params
+    assert all(given[parameter.name] is not None for parameter in command.params if parameter.required)

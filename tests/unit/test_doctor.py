@@ -75,7 +75,7 @@ class Patient:
     web: Web = field(default_factory=Web)
 
     def examined(self) -> list[Examined]:
-        return examine(self._deployment(), lambda _done: None)
+        return examine(self._deployment())
 
     def found_by(self, check: str) -> tuple[Finding, ...]:
         return tuple(CHECKS[check](self._deployment()))
@@ -795,7 +795,7 @@ def test_the_guide_describes_every_check_in_the_order_of_the_report() -> None:
 
 def test_on_the_laptop_cloud_only_what_it_has_is_examined(patient: Patient) -> None:
     stack = replace(patient.account.stack(), endpoint_url="http://127.0.0.1:4566")
-    examined = examine(Deployment(stack, httpx.Client(transport=httpx.MockTransport(patient.web))), lambda _done: None)
+    examined = examine(Deployment(stack, httpx.Client(transport=httpx.MockTransport(patient.web))))
     left_out = set(CHECKS) - {each.check for each in examined}
     assert left_out == set(
         re.findall(r"`([^`]+)`", (ROOT / "docs/doctor.md").read_text().partition("are left out:")[2].partition("\n")[0])
