@@ -20,7 +20,7 @@ PRELUDE = """
 set -euo pipefail
 trap 'echo "$fence failed" >&2' ERR
 make() { [ "$*" = up ]; }
-curl() { command curl --fail-with-body "$@"; }
+curl() { case " $* " in *" -f"*) ;; *) set -- --fail-with-body "$@" ;; esac; command curl "$@"; }
 """
 
 EASEL = f"""#!/bin/sh
