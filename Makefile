@@ -116,7 +116,7 @@ test: ## run every layer of tests except the campaigns and the nightly ones
 
 test-campaigns: ## run the long tests: every permission, every crash, every fault, every printed command
 	$(call need,dev sam ministack node-client mcp-programs)
-	@$(BIN)/pytest tests/campaigns -n 2 --dist loadfile -rs
+	@$(BIN)/pytest tests/campaigns tests/e2e/test_documentation.py -n 2 --dist loadfile -rs
 
 test-clients: ## run other people's programs against a deployed stack
 	$(call need,dev sam ministack clients litellm client-programs)

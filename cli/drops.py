@@ -1,30 +1,21 @@
 """easel drops and easel redrive: which key pays for which drops, and drops that failed for good."""
 
-import argparse
-from typing import Any
+from typing import Annotated
 
-from cli.errors import CommandError, no_such_caller
-from cli.output import show
-from cli.stack import Stack
+import typer
+
+from cli.errors import CommandError, no_such_key
+from cli.output import Result, Table
+from cli.session import Context
+from cli.stack import Stack, deployment
 from core.drops.prefix_store import OwnedPrefix, PrefixStore
 
 # The most messages that SQS returns at once.
 _BATCH = 10
 
-
-def add_commands(commands: Any) -> None:
-    """Add `easel drops` and `easel redrive`."""
-    group = commands.add_parser("drops", help="map folders of the inbox to keys").add_subparsers(required=True)
-    map_ = group.add_parser("map", help="map a folder of the inbox to the key that pays for its drops")
-    map_.add_argument("prefix", help="the folder, such as team/; / is the whole inbox")
-    map_.add_argument("id", help="the caller's id, key_...")
-    map_.add_argument("--replace", action="store_true", help="even if the folder belongs to another key")
-    map_.set_defaults(run=_map)
-    group.add_parser("list", help="list folders and their keys").set_defaults(run=_list)
-    unmap = group.add_parser("unmap", help="remove the mapping of a folder")
-    unmap.add_argument("prefix", help="the folder, as it was mapped")
-    unmap.set_defaults(run=_unmap)
-    commands.add_parser("redrive", help="put dead-lettered drops back into their queue").set_defaults(run=_redrive)
+app = typer.Typer()
+_drops = typer.Typer(no_args_is_help=True)
+app.add_typer(_drops, name="drops")
 
 
 def map_prefix(stack: Stack, prefix: str, caller_id: str, *, replace: bool = False) -> str:
@@ -36,7 +27,7 @@ def map_prefix(stack: Stack, prefix: str, caller_id: str, *, replace: bool = Fal
     """
     key_hash = stack.callers().hash_of(caller_id)
     if key_hash is None:
-        raise no_such_caller(caller_id)
+        raise no_such_key(caller_id)
     mapping = OwnedPrefix(_canonical(prefix), caller_id, key_hash)
     owner = _owner_of(stack, mapping.prefix)
     if owner not in (None, caller_id) and not replace:
@@ -55,15 +46,6 @@ def unmap_prefix(stack: Stack, prefix: str) -> bool:
         CommandError: the prefix is empty.
     """
     return _prefixes(stack).remove(_canonical(prefix))
-
-
-def table(stack: Stack) -> list[str]:
-    """All mappings as the lines of a table."""
-    names = {caller.id: caller.name for caller in stack.callers().list_all()}
-    lines = [f"{'PREFIX':40}{'KEY':22}NAME"]
-    for mapping in _prefixes(stack).list_all():
-        lines.append(f"{mapping.prefix or '/':40}{mapping.caller_id:22}{names.get(mapping.caller_id, '-')}")
-    return lines
 
 
 def redrive(stack: Stack) -> int:
@@ -109,23 +91,51 @@ def _owner_of(stack: Stack, prefix: str) -> str | None:
     return next((each.caller_id for each in _prefixes(stack).list_all() if each.prefix == prefix), None)
 
 
-def _map(stack: Stack, options: argparse.Namespace) -> None:
-    before = _owner_of(stack, _canonical(options.prefix))
-    prefix = map_prefix(stack, options.prefix, options.id, replace=options.replace)
-    instead = f", and no longer to {before}" if before not in (None, options.id) else ""
-    show(f"What is dropped under '{prefix or '/'}' now belongs to {options.id}{instead}.")
+@_drops.command("map")
+def _map(
+    ctx: Context,
+    prefix: Annotated[str, typer.Argument(metavar="FOLDER", help="Such as team/; / is the whole inbox.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The id of the key that pays, key_...")],
+    replace: Annotated[bool, typer.Option("--replace", help="Even if another key pays for the folder now.")] = False,
+) -> Result:
+    """Map a folder of the inbox to the key that pays for what is dropped there."""
+    stack = deployment(ctx)
+    before = _owner_of(stack, _canonical(prefix))
+    folder = map_prefix(stack, prefix, key, replace=replace) or "/"
+    instead = f", and no longer to {before}" if before not in (None, key) else ""
+    return Result(
+        {"folder": folder, "key": key, "previous_key": before},
+        f"What is dropped under '{folder}' now belongs to {key}{instead}.",
+    )
 
 
-def _list(stack: Stack, _: argparse.Namespace) -> None:
-    show(*table(stack))
+@_drops.command("list")
+def _list(ctx: Context) -> Result:
+    """List folders and the keys that pay for them."""
+    stack = deployment(ctx)
+    names = {caller.id: caller.name for caller in stack.callers().list_all()}
+    mapped = [(each.prefix or "/", each.caller_id, names.get(each.caller_id)) for each in _prefixes(stack).list_all()]
+    return Result(
+        [{"folder": folder, "key": key, "name": name} for folder, key, name in mapped],
+        Table(("FOLDER", "KEY", "NAME"), [(folder, key, name or "-") for folder, key, name in mapped]),
+    )
 
 
-def _unmap(stack: Stack, options: argparse.Namespace) -> None:
-    if not unmap_prefix(stack, options.prefix):
-        raise CommandError(f"'{options.prefix}' is not mapped; see `easel drops list`")
-    show(f"'{options.prefix}' is no longer mapped. What is dropped there is refused, unless a parent folder is mapped.")
+@_drops.command("unmap")
+def _unmap(
+    ctx: Context, prefix: Annotated[str, typer.Argument(metavar="FOLDER", help="The folder, as it was mapped.")]
+) -> Result:
+    """Remove the mapping of a folder."""
+    if not unmap_prefix(deployment(ctx), prefix):
+        raise CommandError(f"'{prefix}' is not mapped; see `easel drops list`")
+    return Result(
+        {"folder": _canonical(prefix) or "/"},
+        f"'{prefix}' is no longer mapped. What is dropped there is refused, unless a parent folder is mapped.",
+    )
 
 
-def _redrive(stack: Stack, _: argparse.Namespace) -> None:
-    moved = redrive(stack)
-    show(f"{moved} dead-lettered {'drop was' if moved == 1 else 'drops were'} put back.")
+@app.command("redrive")
+def _redrive(ctx: Context) -> Result:
+    """Put dead-lettered drops back into their queue."""
+    moved = redrive(deployment(ctx))
+    return Result({"drops": moved}, f"{moved} dead-lettered {'drop was' if moved == 1 else 'drops were'} put back.")

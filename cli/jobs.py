@@ -1,18 +1,21 @@
-"""easel jobs: find jobs, see the life of one, and resolve those of unknown outcome."""
+"""easel jobs: find jobs, see the life and the log lines of one, and resolve those of unknown outcome."""
 
-import argparse
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any
 
-from cli.errors import CommandError, no_such_caller
+import typer
+
+from cli.errors import CommandError, no_such_key
 from cli.options import dollars, duration
-from cli.output import show, show_json, show_warning
-from cli.stack import Stack
-from core.jobs.filters import STATUSES, Filters
-from core.jobs.model import Job
+from cli.output import Result, Table, show_warning
+from cli.session import Context
+from cli.stack import Stack, deployment
+from core.jobs.filters import Filters
+from core.jobs.model import Job, Status
 from core.jobs.store import JobChanged, JobStore
 from core.ledger.dollars import usd
 
@@ -20,64 +23,60 @@ from core.ledger.dollars import usd
 _OPEN = ("queued", "running", "unknown")
 _PAGE = 100
 _DAY_SECONDS = 86400
+# Log lines of a job are at most so long before its creation and after its end.
+_AROUND_MS = 600_000
+
+app = typer.Typer()
+_jobs = typer.Typer(no_args_is_help=True)
+app.add_typer(_jobs, name="jobs")
 
 
-def add_commands(commands: Any) -> None:
-    """Add `easel jobs`."""
-    group = commands.add_parser("jobs", help="list and show jobs, and resolve those of unknown outcome").add_subparsers(
-        required=True
-    )
+@dataclass(frozen=True)
+class _Wanted:
+    """Which jobs to list; None is any. `since` is in seconds before now."""
 
-    listing = group.add_parser(
-        "list", help="list jobs, newest first; without --status and --key, those that are unfinished or unresolved"
-    )
-    listing.add_argument("--status", choices=STATUSES, help="only this state; `unknown` means not yet resolved")
-    listing.add_argument("--key", metavar="ID", help="only jobs of this key, key_..., or of this user, sub_...")
-    listing.add_argument("--model", help="only jobs of this model")
-    listing.add_argument("--since", type=duration, metavar="DURATION", help="only of the last 12h, 2d or 4w, say")
-    listing.add_argument("--limit", type=int, default=_PAGE, help="how many at most (default: %(default)s)")
-    listing.add_argument("--json", action="store_true", help="print JSON, in micro-dollars")
-    listing.set_defaults(run=_list)
-
-    one = group.add_parser("show", help="show the life of a job: its times, its money, and where its log lines are")
-    one.add_argument("job", help="the job's id, job_...")
-    one.add_argument("--json", action="store_true", help="print JSON, in micro-dollars")
-    one.set_defaults(run=_show)
-
-    resolve = group.add_parser("resolve", help="record whether a job of unknown outcome was charged")
-    resolve.add_argument("job", help="the job's id, job_...")
-    outcome = resolve.add_mutually_exclusive_group(required=True)
-    outcome.add_argument("--charged", type=dollars, metavar="USD", help="what the provider charged, in dollars")
-    outcome.add_argument("--free", action="store_true", help="the provider did not charge")
-    resolve.set_defaults(run=_resolve)
+    status: Status | None
+    key: str | None
+    model: str | None
+    since: int | None
 
 
-def _list(stack: Stack, options: argparse.Namespace) -> None:
-    if options.limit < 1:
-        raise CommandError("--limit must be 1 or more")
-    if options.key and options.key.startswith("key_") and not stack.callers().hash_of(options.key):
-        raise no_such_caller(options.key)
-    if options.status in _OPEN or not (options.status or options.key):
-        found = _open(stack.jobs(), options)
-    else:
-        found = _of_owners(stack, options)
-    jobs = sorted(islice(found, options.limit), key=lambda job: job.created_ms, reverse=True)
-    if options.json:
-        show_json([_document(job) for job in jobs])
-    else:
-        show(*_table(jobs))
-    if len(jobs) == options.limit:
+@_jobs.command("list")
+def _list(
+    ctx: Context,
+    status: Annotated[
+        Status | None, typer.Option(help="Only jobs in this state; `unknown` means not yet resolved.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only jobs of this key, key_..., or of this user, sub_...")
+    ] = None,
+    model: Annotated[str | None, typer.Option(metavar="MODEL", help="Only jobs of this model.")] = None,
+    since: Annotated[
+        int | None,
+        typer.Option(parser=duration, metavar="DURATION", help="Only jobs of the last 12h, 2d or 4w, say."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many at most.", show_default=True)] = _PAGE,
+) -> Result:
+    """List jobs, newest first: without --status and --key, those that are unfinished or unresolved."""
+    stack = deployment(ctx)
+    if key and key.startswith("key_") and not stack.callers().hash_of(key):
+        raise no_such_key(key)
+    wanted = _Wanted(status, key, model, since)
+    found = _open(stack.jobs(), wanted) if status in _OPEN or not (status or key) else _of_owners(stack, wanted)
+    jobs = sorted(islice(found, limit), key=lambda job: job.created_ms, reverse=True)
+    if len(jobs) == limit:
         show_warning(f"there may be more than these {len(jobs)} jobs; see --limit, --since and --key")
+    return Result([document(job) for job in jobs], _table(jobs))
 
 
-def _open(jobs: JobStore, options: argparse.Namespace) -> Iterator[Job]:
+def _open(jobs: JobStore, wanted: _Wanted) -> Iterator[Job]:
     """Jobs that are unfinished or unresolved, from an index that has no others: nothing is scanned."""
     for job_id in jobs.all_open():
         job = jobs.get(job_id)
         if job is None or (job.finished and not job.may_be_resolved):
             continue  # It has ended, and only its end is being announced.
-        key_fits, model_fits = options.key in (None, job.caller_id), options.model in (None, *_models(job))
-        if options.status in (None, job.status) and key_fits and model_fits and _recent(job, options):
+        key_fits, model_fits = wanted.key in (None, job.caller_id), wanted.model in (None, *_models(job))
+        if wanted.status in (None, job.status) and key_fits and model_fits and _recent(job, wanted):
             yield job
 
 
@@ -85,34 +84,33 @@ def _models(job: Job) -> tuple[str, ...]:
     return job.request.model, str(job.request.requested.get("model"))
 
 
-def _recent(job: Job, options: argparse.Namespace) -> bool:
-    return options.since is None or job.created_at >= time.time() - options.since
+def _recent(job: Job, wanted: _Wanted) -> bool:
+    return wanted.since is None or job.created_at >= time.time() - wanted.since
 
 
-def _of_owners(stack: Stack, options: argparse.Namespace) -> Iterator[Job]:
+def _of_owners(stack: Stack, wanted: _Wanted) -> Iterator[Job]:
     """Jobs of one key, or of all keys: a query for each. Without a key, only those of the last day by default."""
-    since = options.since if options.since or options.key else _DAY_SECONDS
-    wanted = Filters(options.status, options.model, created_after=int(time.time()) - since if since else 0)
-    owners = [options.key] if options.key else [caller.id for caller in stack.callers().list_all()]
-    jobs = stack.jobs()
+    since = wanted.since if wanted.since or wanted.key else _DAY_SECONDS
+    filters = Filters(wanted.status, wanted.model, created_after=int(time.time()) - since if since else 0)
+    owners = [wanted.key] if wanted.key else [caller.id for caller in stack.callers().list_all()]
     for owner in owners:
-        page, after = jobs.list_of(owner, _PAGE, None, wanted)
-        while True:
-            yield from page
-            last = jobs.get(after) if after else None
-            if last is None:
-                break
-            page, after = jobs.list_of(owner, _PAGE, last, wanted)
+        yield from stack.jobs().all_of(owner, filters)
 
 
-def _table(jobs: Iterable[Job]) -> Iterator[str]:
-    line = "{:38}{:11}{:22}{:22}{:22}{:>12}  {}".format
-    yield line("JOB", "STATUS", "CREATED", "KEY", "MODEL", "COST", "ERROR")
-    for job in jobs:
-        error = job.error.code if job.error else "-"
-        yield line(
-            job.id, job.status, _time(job.created_at), job.caller_id[:21], job.request.model[:21], _cost(job), error
+def _table(jobs: list[Job]) -> Table:
+    rows = [
+        (
+            job.id,
+            job.status,
+            _time(job.created_at),
+            job.caller_id,
+            job.request.model,
+            _cost(job),
+            job.error.code if job.error else "-",
         )
+        for job in jobs
+    ]
+    return Table(("JOB", "STATUS", "CREATED", "KEY", "MODEL", "COST", "ERROR"), rows, numbers=("COST",))
 
 
 def _cost(job: Job) -> str:
@@ -126,7 +124,7 @@ def _time(seconds: int | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else "-"
 
 
-def _document(job: Job) -> dict[str, Any]:
+def document(job: Job) -> dict[str, Any]:
     """What an operator may see of a job: neither the prompt, the metadata nor the webhook's URL."""
     return {
         "job": job.id,
@@ -156,22 +154,29 @@ def _document(job: Job) -> dict[str, Any]:
     }
 
 
-def _show(stack: Stack, options: argparse.Namespace) -> None:
-    job = _found(stack.jobs(), options.job)
-    if options.json:
-        show_json(_document(job))
-        return
-    for name, value in _document(job).items():
-        show(f"{name.removesuffix('_micro_usd'):12} {_readable(name, value)}")
-    show("", f"Its log lines, in CloudWatch Logs Insights over the log groups whose names begin with '{stack.name}-':")
-    show("fields @timestamp, message, status, stage, code, charged, decision")
-    show(f'| filter job_id = "{job.id}" or request_id = "{job.request_id}"', "| sort @timestamp")
+@_jobs.command("show")
+def _show(ctx: Context, job_id: Annotated[str, typer.Argument(metavar="JOB", help="The job's id, job_...")]) -> Result:
+    """Show the life of a job: its times, its money, and where its log lines are."""
+    stack = deployment(ctx)
+    job = _found(stack.jobs(), job_id)
+    found = document(job)
+    text = [f"{name.removesuffix('_micro_usd'):12} {_readable(name, value)}" for name, value in found.items()]
+    text += [
+        "",
+        f"Its log lines: easel jobs logs {job.id}. Or, in CloudWatch Logs Insights over the log groups "
+        f"whose names begin with '{stack.name}-':",
+        "fields @timestamp, message, status, stage, code, charged, decision",
+        f'| filter job_id = "{job.id}" or request_id = "{job.request_id}"',
+        "| sort @timestamp",
+    ]
     if job.may_be_resolved:
-        show(
+        text += [
             "",
             "Compare the provider's usage page with the times above; it got request_id as X-Client-Request-Id. Then:",
-        )
-        show(f"easel jobs resolve {job.id} --charged USD", f"easel jobs resolve {job.id} --free")
+            f"easel jobs resolve {job.id} --charged USD",
+            f"easel jobs resolve {job.id} --free",
+        ]
+    return Result(found, *text)
 
 
 def _readable(name: str, value: Any) -> str:
@@ -182,19 +187,88 @@ def _readable(name: str, value: Any) -> str:
     return _time(value) if name.endswith("_at") else str(value)
 
 
-def _resolve(stack: Stack, options: argparse.Namespace) -> None:
-    jobs = stack.jobs()
-    job = _found(jobs, options.job)
+@_jobs.command("logs")
+def _logs(ctx: Context, job_id: Annotated[str, typer.Argument(metavar="JOB", help="The job's id, job_...")]) -> Result:
+    """Show the log lines of a job, from the log groups of all functions, oldest first.
+
+    Log lines hold no prompts and no keys. CloudWatch keeps them as long as the log groups say.
+    """
+    stack = deployment(ctx)
+    job = _found(stack.jobs(), job_id)
+    ended = job.resolved_at or job.finished_at or int(time.time())
+    lines = sorted(
+        (line for group in _log_groups(stack) for line in _lines(stack, group, job, ended)),
+        key=lambda line: (line["at_ms"], line["log_group"]),
+    )
+    if not lines:
+        show_warning("there are no log lines of this job; they may have expired, or not arrived yet")
+    rows = [
+        (
+            datetime.fromtimestamp(line["at_ms"] / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            line["log_group"].rpartition("/")[2],
+            line["message"],
+        )
+        for line in lines
+    ]
+    return Result(lines, Table(("TIME", "FUNCTION", "LINE"), rows))
+
+
+def _log_groups(stack: Stack) -> list[str]:
+    """The log groups that the stack made."""
+    pages = stack.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack.name)
+    return [
+        each["PhysicalResourceId"]
+        for page in pages
+        for each in page["StackResourceSummaries"]
+        if each["ResourceType"] == "AWS::Logs::LogGroup" and each.get("PhysicalResourceId")
+    ]
+
+
+def _lines(stack: Stack, group: str, job: Job, ended: int) -> Iterator[dict[str, Any]]:
+    """The lines of a log group that name the job or the request that it came with."""
+    logs = stack.client("logs")
+    pages = logs.get_paginator("filter_log_events").paginate(
+        logGroupName=group,
+        filterPattern=f'?"{job.id}" ?"{job.request_id}"',
+        startTime=job.created_ms - _AROUND_MS,
+        endTime=ended * 1000 + _AROUND_MS,
+    )
+    try:
+        for page in pages:
+            for event in page["events"]:
+                yield {"at_ms": event["timestamp"], "log_group": group, "message": event["message"].rstrip()}
+    except logs.exceptions.ResourceNotFoundException:
+        return
+
+
+@_jobs.command("resolve")
+def _resolve(
+    ctx: Context,
+    job_id: Annotated[str, typer.Argument(metavar="JOB", help="The job's id, job_...")],
+    charged: Annotated[
+        int | None,
+        typer.Option(parser=dollars, metavar="USD", help="What the provider charged, in dollars."),
+    ] = None,
+    free: Annotated[bool, typer.Option("--free", help="The provider did not charge.")] = False,
+) -> Result:
+    """Record whether a job of unknown outcome was charged: give --charged USD or --free."""
+    if free == (charged is not None):
+        raise typer.BadParameter("give --charged USD or --free, and not both")
+    jobs = deployment(ctx).jobs()
+    job = _found(jobs, job_id)
     if job.resolved_at:
         raise CommandError(f"{job.id} has already been resolved")
     if not job.may_be_resolved:
         raise CommandError(f"{job.id} is {job.status}; only a job of unknown outcome can be resolved")
-    cost = 0 if options.free else options.charged
+    cost = charged or 0
+    resolved = job.resolved(cost, int(time.time()))
     try:
-        jobs.save(job.resolved(cost, int(time.time())))
+        jobs.save(resolved)
     except JobChanged:
         raise CommandError(f"{job.id} has just changed; look at it again") from None
-    show(f"{job.id} is recorded as {f'charged: {usd(cost)}' if cost else 'free of charge'}.")
+    return Result(
+        document(resolved), f"{job.id} is recorded as {f'charged: {usd(cost)}' if cost else 'free of charge'}."
+    )
 
 
 def _found(jobs: JobStore, job_id: str) -> Job:

@@ -1,31 +1,38 @@
-"""easel keys: create, list, change and revoke the API keys of callers."""
+"""easel keys: create, list, show, change, rotate and revoke API keys."""
 
-import argparse
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from cli.errors import CommandError, no_such_caller
+import typer
+
+from cli.errors import CommandError, no_such_key
 from cli.options import (
+    Choice,
+    Limit,
     default_quality,
     default_size,
     dollar_limit,
     duration,
-    fallback_name,
+    duration_or_none,
     key_name,
     model_name,
+    model_or_none,
     rate_limit,
     web_origin,
+    web_origin_or_none,
 )
-from cli.output import show, show_json, show_warning
-from cli.stack import Stack
-from core.callers.model import DEFAULT_NAMES, RATE_NAMES, Caller, Rates, new_caller_id, new_key
+from cli.output import Result, Table, show_note, show_warning, when
+from cli.session import Context
+from cli.stack import Stack, deployment
+from core.callers.model import DEFAULT_NAMES, Caller, Rates, hash_key, new_caller_id, new_key
 from core.catalog import Catalog
+from core.drops.prefix_store import PrefixStore
 from core.errors import InvalidRequest
-from core.images.model import ANSWER_FORMS, AnswerForm
+from core.images.model import AnswerForm
 from core.ledger.dollars import usd
-from core.ledger.model import PERIODS, Budget, Period
+from core.ledger.model import PERIODS, Balance, Budget, Period, account_of
 from core.pricing import quote
 from core.purchases.alternatives import offers
 from core.requests.bodies import ImageRequest
@@ -35,108 +42,268 @@ from core.requests.resolver import ModelPolicy, Resolver
 _USUAL_PROMPT = 300
 _BUDGETS: dict[Period, str] = {"day": "daily budget", "month": "monthly budget", "total": "total budget"}
 
+app = typer.Typer()
+_keys = typer.Typer(no_args_is_help=True)
+app.add_typer(_keys, name="keys")
 
-def add_commands(commands: Any) -> None:
-    """Add `easel keys`."""
-    group = commands.add_parser("keys", help="create, list, change and revoke API keys").add_subparsers(required=True)
-
-    make = group.add_parser("create", help="create a key and print it, once")
-    make.add_argument("--name", type=key_name, required=True, help="who or what the key is for")
-    make.add_argument("--expires", type=duration, metavar="DURATION", help="such as 12h, 90d or 4w (default: never)")
-    make.add_argument(
-        "--model", type=model_name, action="append", default=[], help="allow only this model to run; repeat for several"
-    )
-    make.add_argument(
-        "--origin", type=web_origin, action="append", default=[], help="allow only this web origin; repeat for several"
-    )
-    _add_limits(make)
-    _add_defaults(make)
-    _add_fallbacks(make)
-    _add_visibility(make)
-    _add_answers(make)
-    make.add_argument("--json", action="store_true", help="print JSON, for scripts")
-    make.set_defaults(run=_create)
-
-    group.add_parser("list", help="list keys, without their secret part").set_defaults(run=_list)
-
-    change = group.add_parser("set", help="change the limits and defaults of a key")
-    change.add_argument("id", help="the caller's id, key_...")
-    _add_limits(change)
-    _add_defaults(change)
-    _add_fallbacks(change)
-    _add_visibility(change)
-    _add_answers(change)
-    change.set_defaults(run=_set)
-
-    end = group.add_parser("revoke", help="revoke a key, effective immediately")
-    end.add_argument("id", help="the caller's id, key_...")
-    end.set_defaults(run=_revoke)
+_Id = Annotated[str, typer.Argument(metavar="KEY", help="The key's id, key_...")]
 
 
-def _add_limits(parser: argparse.ArgumentParser) -> None:
-    """Options for limits; one that is not given is not in the namespace."""
-    for period, text in (("day", "per UTC day"), ("month", "per UTC month"), ("total", "in total")):
-        parser.add_argument(
-            f"--budget-{period}",
-            type=dollar_limit,
-            metavar="USD",
-            default=argparse.SUPPRESS,
-            help=f"most that the key can spend {text}, in dollars, or `none`",
-        )
-    for name, text in (("images", "images per minute"), ("requests", "requests per minute to each function instance")):
-        parser.add_argument(
-            f"--{name}-per-minute",
-            type=rate_limit,
-            metavar="N",
-            default=argparse.SUPPRESS,
-            help=f"{text}, or `none`",
-        )
+def _budget_option(period: str) -> Any:
+    text = f"Most that the key can spend {period}, in dollars; `none` means no limit."
+    return typer.Option(parser=dollar_limit, metavar="USD", help=text)
 
 
-def _add_defaults(parser: argparse.ArgumentParser) -> None:
-    """Options for what a request is given that does not say; one that is not given is not in the namespace."""
-    for name, kind, metavar in (("quality", default_quality, "QUALITY"), ("size", default_size, "WIDTHxHEIGHT")):
-        parser.add_argument(
-            f"--{name}",
-            type=kind,
-            metavar=metavar,
-            default=argparse.SUPPRESS,
-            help=f"{name} of requests that name none, or `none` for the deployment's default",
-        )
+def _rate_option(what: str) -> Any:
+    return typer.Option(parser=rate_limit, metavar="N", help=f"Most {what}; `none` means no limit.")
 
 
-def _add_fallbacks(parser: argparse.ArgumentParser) -> None:
-    """The option that names the models which run while another sells nothing."""
-    parser.add_argument(
+_PerDay = Annotated[Limit | None, _budget_option("per UTC day")]
+_PerMonth = Annotated[Limit | None, _budget_option("per UTC month")]
+_InTotal = Annotated[Limit | None, _budget_option("in total")]
+_ImagesPerMinute = Annotated[Limit | None, _rate_option("images per minute")]
+_RequestsPerMinute = Annotated[Limit | None, _rate_option("requests per minute to each function instance")]
+_Quality = Annotated[
+    Choice | None,
+    typer.Option(
+        parser=default_quality,
+        metavar="QUALITY",
+        help="Quality of requests that name none; `none` means the deployment's default.",
+    ),
+]
+_Size = Annotated[
+    Choice | None,
+    typer.Option(
+        parser=default_size,
+        metavar="WIDTHxHEIGHT",
+        help="Size of requests that name none; `none` means the deployment's default.",
+    ),
+]
+_Fallbacks = Annotated[
+    list[Choice] | None,
+    typer.Option(
         "--fallback",
-        type=fallback_name,
-        action="append",
-        default=None,
+        parser=model_or_none,
         metavar="MODEL",
-        help="run this model while the requested one certainly sells nothing; repeat for several, or `none` for those "
-        "of the deployment",
+        help="Run this model while the requested one certainly sells nothing. Repeat for several; `none` means those "
+        "of the deployment.",
+    ),
+]
+_Visibility = Annotated[
+    Literal["shown", "hidden"] | None,
+    typer.Option(
+        show_default="shown",
+        help="Whether answers show what the deployment's budget has left, and so what others spend.",
+    ),
+]
+_Answers = Annotated[
+    AnswerForm | None,
+    typer.Option(
+        help="How answers have images if a request does not say: as signed URLs, as permalinks, or also as base64, "
+        "for programs that read nothing else.",
+        show_default="url",
+    ),
+]
+
+
+@_keys.command("create")
+def _create(
+    ctx: Context,
+    name: Annotated[str, typer.Option(parser=key_name, metavar="NAME", help="Who or what the key is for.")],
+    expires: Annotated[
+        int | None,
+        typer.Option(parser=duration, metavar="DURATION", show_default="never", help="Such as 12h, 90d or 4w."),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(parser=model_name, metavar="MODEL", help="Allow only this model to run; repeat for several."),
+    ] = None,
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(parser=web_origin, metavar="ORIGIN", help="Allow only this web origin; repeat for several."),
+    ] = None,
+    budget_day: _PerDay = None,
+    budget_month: _PerMonth = None,
+    budget_total: _InTotal = None,
+    images_per_minute: _ImagesPerMinute = None,
+    requests_per_minute: _RequestsPerMinute = None,
+    quality: _Quality = None,
+    size: _Size = None,
+    fallback: _Fallbacks = None,
+    deployment_budget: _Visibility = None,
+    answers: _Answers = None,
+) -> Result:
+    """Create a key, and print it: this once, on standard output."""
+    stack = deployment(ctx)
+    if any(other.name == name and other.status(time.time()) == "active" for other in stack.callers().list_all()):
+        show_warning(f"There is already a key named '{name}'.")
+    key, caller = create(
+        stack,
+        name,
+        expires,
+        model or [],
+        origin or [],
+        Budget(**_given(day=budget_day, month=budget_month, total=budget_total)),
+        _given(images_per_minute=images_per_minute, requests_per_minute=requests_per_minute),
+        hides_deployment_budget=deployment_budget == "hidden",
+        answers=answers or "url",
+        defaults=_given(quality=quality, size=size),
+        fallbacks=_names(fallback),
+    )
+    _warn(stack, caller)
+    show_note(f"{caller.id} ({caller.name}). This is the only time the key is shown; Easel stores its hash.")
+    return Result({"id": caller.id, "name": caller.name, "key": key, "expires_at": caller.expires_at}, key)
+
+
+@_keys.command("list")
+def _list(ctx: Context) -> Result:
+    """List keys with their limits, what they have spent, and when they last bought."""
+    stack = deployment(ctx)
+    callers = stack.callers().list_all()
+    found = _spent(stack, callers)
+    documents = [_document(stack, caller, found[caller.id]) for caller in callers]
+    rows = [
+        (
+            caller.id,
+            caller.name,
+            document["status"],
+            when(caller.expires_at, "never"),
+            when(document["last_job_at"], "never"),
+            _used(document["spent"]),
+            " ".join(_limits(caller)) or "-",
+        )
+        for caller, document in zip(callers, documents, strict=True)
+    ]
+    return Result(documents, Table(("ID", "NAME", "STATUS", "EXPIRES", "LAST JOB", "BUDGET USED", "LIMITS"), rows))
+
+
+@_keys.command("show")
+def _show(ctx: Context, key: _Id) -> Result:
+    """Show a key: its settings, what it has spent of its budgets, and when it last bought."""
+    stack = deployment(ctx)
+    caller = _found(stack, key)
+    document = _document(stack, caller, _spent(stack, [caller])[caller.id])
+    rows = [
+        (each["period"], each["limit_micro_usd"], each["spent_micro_usd"], each["reserved_micro_usd"])
+        for each in document["spent"]
+    ]
+    money = ("LIMIT", "SPENT", "RESERVED")
+    return Result(
+        document,
+        f"{caller.id} ({caller.name}) is {document['status']}.",
+        f"created {when(caller.created_at)}, expires {when(caller.expires_at, 'never')}, last job "
+        f"{when(document['last_job_at'], 'never')}",
+        f"limits and settings: {' '.join(_limits(caller)) or 'none'}",
+        Table(("PERIOD", *money), rows, money=money),
     )
 
 
-def _add_visibility(parser: argparse.ArgumentParser) -> None:
-    """The option that says whether a key sees the deployment's budget, for keys of strangers."""
-    parser.add_argument(
-        "--deployment-budget",
-        choices=("shown", "hidden"),
-        default=None,
-        help="whether its answers show what the deployment's budget has left, and so what others spend "
-        "(default: shown)",
+@_keys.command("set")
+def _set(
+    ctx: Context,
+    key: _Id,
+    name: Annotated[
+        str | None, typer.Option(parser=key_name, metavar="NAME", help="Who or what the key is for.")
+    ] = None,
+    expires: Annotated[
+        Limit | None,
+        typer.Option(
+            parser=duration_or_none, metavar="DURATION", help="From now on, such as 12h, 90d or 4w; `none` means never."
+        ),
+    ] = None,
+    model: Annotated[
+        list[Choice] | None,
+        typer.Option(
+            parser=model_or_none, metavar="MODEL", help="Allow only this model; repeat for several, `none` means all."
+        ),
+    ] = None,
+    origin: Annotated[
+        list[Choice] | None,
+        typer.Option(
+            parser=web_origin_or_none,
+            metavar="ORIGIN",
+            help="Allow only this web origin; repeat for several, `none` means no restriction.",
+        ),
+    ] = None,
+    budget_day: _PerDay = None,
+    budget_month: _PerMonth = None,
+    budget_total: _InTotal = None,
+    images_per_minute: _ImagesPerMinute = None,
+    requests_per_minute: _RequestsPerMinute = None,
+    quality: _Quality = None,
+    size: _Size = None,
+    fallback: _Fallbacks = None,
+    deployment_budget: _Visibility = None,
+    answers: _Answers = None,
+) -> Result:
+    """Change the settings of a key, all at once; what is not given stays as it is."""
+    now = int(time.time())
+    budget = _given(budget_day=budget_day, budget_month=budget_month, budget_total=budget_total)
+    fields = budget | _given(images_per_minute=images_per_minute, requests_per_minute=requests_per_minute)
+    fields |= {"defaults": given} if (given := _given(quality=quality, size=size)) else {}
+    fields |= {"name": name} if name else {}
+    fields |= {"expires_at": now + expires.value if expires.value else None} if expires else {}
+    lists = {"models": model, "origins": origin, "fallbacks": fallback}
+    fields |= {field: _names(chosen) for field, chosen in lists.items() if chosen}
+    fields |= {"hides_deployment_budget": deployment_budget == "hidden"} if deployment_budget else {}
+    fields |= {"answers": answers} if answers else {}
+    if not fields:
+        raise typer.BadParameter("nothing to change; give at least one option")
+    stack = deployment(ctx)
+    caller = stack.callers().change(key, fields)
+    if caller is None:
+        raise no_such_key(key)
+    if not {"name", "expires_at"} >= fields.keys():
+        _warn(stack, caller)
+    spent = ["What it has already spent still counts."] if budget else []
+    return Result(
+        _document(stack, caller, _spent(stack, [caller])[caller.id]),
+        f"{caller.id} ({caller.name}) now has: {' '.join(_limits(caller)) or 'no limits'}.",
+        *spent,
     )
 
 
-def _add_answers(parser: argparse.ArgumentParser) -> None:
-    """The option that says how a key gets images if a request does not."""
-    parser.add_argument(
-        "--answers",
-        choices=ANSWER_FORMS,
-        default=None,
-        help="how its answers have images if a request does not say: as signed URLs, as permalinks, or also as base64, "
-        "for programs that read nothing else (default: url)",
+@_keys.command("rename")
+def _rename(
+    ctx: Context, key: _Id, name: Annotated[str, typer.Argument(parser=key_name, metavar="NAME", help="The new name.")]
+) -> Result:
+    """Give a key another name."""
+    stack = deployment(ctx)
+    before = _found(stack, key)
+    stack.callers().change(key, {"name": name})
+    return Result({"id": key, "name": name, "previous_name": before.name}, f"{key} ({before.name}) is now '{name}'.")
+
+
+@_keys.command("rotate")
+def _rotate(ctx: Context, key: _Id) -> Result:
+    """Replace a key by a new one, and print that: this once. The old one and its browser tokens end at once.
+
+    The id, limits, spending, jobs, images and folders of the inbox stay. To change a key without an interruption,
+    create a second one, and revoke the first when nobody uses it any more.
+    """
+    stack = deployment(ctx)
+    status = _found(stack, key).status(time.time())
+    if status != "active":
+        raise CommandError(f"{key} is {status}; create a new key with `easel keys create`")
+    new = new_key()
+    prefixes = PrefixStore(stack.client("dynamodb"), stack.output("CallersTableName"))
+    caller = stack.callers().rotate(key, new, prefixes.with_key(key, hash_key(new)))
+    if caller is None:
+        raise no_such_key(key)
+    show_note(f"{caller.id} ({caller.name}) has this key now, shown this once. The old one and its tokens have ended.")
+    return Result({"id": caller.id, "name": caller.name, "key": new, "expires_at": caller.expires_at}, new)
+
+
+@_keys.command("revoke")
+def _revoke(ctx: Context, key: _Id) -> Result:
+    """Revoke a key, effective immediately."""
+    stack = deployment(ctx)
+    caller = stack.callers().revoke(key, int(time.time()))
+    if caller is None:
+        raise no_such_key(key)
+    return Result(
+        _document(stack, caller, _spent(stack, [caller])[caller.id]),
+        f"{caller.id} ({caller.name}) is revoked. Jobs that were already accepted still run.",
     )
 
 
@@ -176,16 +343,63 @@ def create(
     return key, caller
 
 
-def table(stack: Stack) -> list[str]:
-    """All callers as the lines of a table."""
+def _document(stack: Stack, caller: Caller, spent: list[dict[str, Any]]) -> dict[str, Any]:
+    jobs, _ = stack.jobs().list_of(caller.id, 1, None)
+    return {
+        "id": caller.id,
+        "name": caller.name,
+        "status": caller.status(time.time()),
+        "created_at": caller.created_at,
+        "expires_at": caller.expires_at,
+        "revoked_at": caller.revoked_at,
+        "last_job_at": jobs[0].created_at if jobs else None,
+        "models": list(caller.models),
+        "origins": list(caller.origins),
+        "images_per_minute": caller.images_per_minute,
+        "requests_per_minute": caller.requests_per_minute,
+        "defaults": dict(caller.defaults),
+        "fallbacks": list(caller.fallbacks),
+        "deployment_budget": "hidden" if caller.hides_deployment_budget else "shown",
+        "answers": caller.answers,
+        "spent": spent,
+    }
+
+
+def _spent(stack: Stack, callers: Sequence[Caller]) -> dict[str, list[dict[str, Any]]]:
+    """What each key has spent of its budgets in the periods of today, in one read of the ledger."""
     now = time.time()
-    lines = [f"{'ID':22}{'NAME':24}{'STATUS':10}{'CREATED':12}{'EXPIRES':12}LIMITS"]
-    for caller in stack.callers().list_all():
-        lines.append(
-            f"{caller.id:22}{caller.name[:22]:24}{caller.status(now):10}{_date(caller.created_at):12}"
-            f"{_date(caller.expires_at):12}{' '.join(_limits(caller)) or '-'}"
-        )
-    return lines
+    accounts = {(caller.id, period): account_of(caller.id, period, now) for caller in callers for period in PERIODS}
+    balances = stack.ledger().balances(accounts.values())
+    found: dict[str, list[dict[str, Any]]] = {caller.id: [] for caller in callers}
+    for caller in callers:
+        for period in PERIODS:
+            balance = balances.get(accounts[caller.id, period], Balance())
+            found[caller.id].append(
+                {
+                    "period": period,
+                    "limit_micro_usd": caller.budget.of(period),
+                    "spent_micro_usd": balance.spent,
+                    "reserved_micro_usd": balance.reserved,
+                }
+            )
+    return found
+
+
+def _used(spent: list[dict[str, Any]]) -> str:
+    """How much of the budget that has the least left is used, such as 93 % of day."""
+    shares = [
+        ((each["spent_micro_usd"] + each["reserved_micro_usd"]) / each["limit_micro_usd"], each["period"])
+        for each in spent
+        if each["limit_micro_usd"]
+    ]
+    return f"{max(shares)[0]:.0%} of {max(shares)[1]}" if shares else "-"
+
+
+def _found(stack: Stack, key: str) -> Caller:
+    found = next((caller for caller in stack.callers().list_all() if caller.id == key), None)
+    if found is None:
+        raise no_such_key(key)
+    return found
 
 
 def _limits(caller: Caller) -> list[str]:
@@ -202,93 +416,14 @@ def _limits(caller: Caller) -> list[str]:
     return limits
 
 
-def _date(seconds: int | None) -> str:
-    return datetime.fromtimestamp(seconds, UTC).date().isoformat() if seconds else "never"
+def _given(**options: Limit | Choice | None) -> Any:
+    """Those options that are given; None of one that is set to `none`."""
+    return {name: option.value for name, option in options.items() if option is not None}
 
 
-def _create(stack: Stack, options: argparse.Namespace) -> None:
-    budget, rates = Budget(**_budget_options(options)), _rate_options(options)
-    if any(
-        other.name == options.name and other.status(time.time()) == "active" for other in stack.callers().list_all()
-    ):
-        show_warning(f"There is already a key named '{options.name}'.")
-    key, caller = create(
-        stack,
-        options.name,
-        options.expires,
-        options.model,
-        options.origin,
-        budget,
-        rates,
-        hides_deployment_budget=options.deployment_budget == "hidden",
-        answers=options.answers or "url",
-        defaults=_default_options(options),
-        fallbacks=_fallback_option(options) or (),
-    )
-    _warn(stack, caller)
-    if options.json:
-        show_json({"id": caller.id, "name": caller.name, "key": key, "expires_at": caller.expires_at})
-    else:
-        note = f"{caller.id} ({caller.name}). This is the only time the key is shown; Easel stores its hash."
-        show(key, "", note)
-
-
-def _list(stack: Stack, _: argparse.Namespace) -> None:
-    show(*table(stack))
-
-
-def _set(stack: Stack, options: argparse.Namespace) -> None:
-    budget, rates = _budget_options(options), _rate_options(options)
-    visibility, defaults, fallbacks = options.deployment_budget, _default_options(options), _fallback_option(options)
-    if not (budget or rates or visibility or defaults or options.answers or fallbacks is not None):
-        names = [f"--budget-{period}" for period in PERIODS] + [f"--{name.replace('_', '-')}" for name in RATE_NAMES]
-        names += [f"--{name}" for name in DEFAULT_NAMES] + ["--fallback", "--deployment-budget", "--answers"]
-        raise CommandError(f"nothing to change; give at least one of {', '.join(names)}")
-    callers = stack.callers()
-    caller = callers.set_budget(options.id, budget) if budget else None
-    caller = callers.set_rates(options.id, rates) if rates else caller
-    caller = callers.set_defaults(options.id, defaults) if defaults else caller
-    caller = callers.set_fallbacks(options.id, fallbacks) if fallbacks is not None else caller
-    caller = callers.hide_deployment_budget(options.id, hidden=visibility == "hidden") if visibility else caller
-    caller = callers.set_answers(options.id, options.answers) if options.answers else caller
-    if caller is None:
-        raise no_such_caller(options.id)
-    limits = [f"{_BUDGETS[period]} {'unlimited' if limit is None else usd(limit)}" for period, limit in budget.items()]
-    limits += [f"{name.replace('_', ' ')} {limit or 'unlimited'}" for name, limit in rates.items()]
-    limits += [f"default {name} {value or 'of the deployment'}" for name, value in defaults.items()]
-    limits += [f"fallbacks {', '.join(fallbacks) or 'of the deployment'}"] if fallbacks is not None else []
-    limits += [f"deployment budget {visibility}"] if visibility else []
-    limits += [f"answers {options.answers}"] if options.answers else []
-    show(f"{caller.id} ({caller.name}) now has: {', '.join(limits)}.")
-    if budget:
-        show("What it has already spent still counts.")
-    if budget or defaults:
-        _warn(stack, caller)
-
-
-def _revoke(stack: Stack, options: argparse.Namespace) -> None:
-    caller = stack.callers().revoke(options.id, int(time.time()))
-    if caller is None:
-        raise no_such_caller(options.id)
-    show(f"{caller.id} ({caller.name}) is revoked. Jobs that were already accepted still run.")
-
-
-def _budget_options(options: argparse.Namespace) -> dict[Period, int | None]:
-    return {period: getattr(options, f"budget_{period}") for period in PERIODS if hasattr(options, f"budget_{period}")}
-
-
-def _fallback_option(options: argparse.Namespace) -> list[str] | None:
-    """The fallbacks that are given; [] if they are to be those of the deployment, None if the option is not there."""
-    given: list[str | None] | None = options.fallback
-    return None if given is None else [name for name in given if name is not None]
-
-
-def _rate_options(options: argparse.Namespace) -> Rates:
-    return {name: getattr(options, name) for name in RATE_NAMES if hasattr(options, name)}
-
-
-def _default_options(options: argparse.Namespace) -> dict[str, str | None]:
-    return {name: getattr(options, name) for name in DEFAULT_NAMES if hasattr(options, name)}
+def _names(fallbacks: list[Choice] | None) -> list[str]:
+    """The models that are given as fallbacks; none of them means those of the deployment."""
+    return [each.value for each in fallbacks or () if each.value is not None]
 
 
 def _warn(stack: Stack, caller: Caller) -> None:

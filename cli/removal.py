@@ -4,28 +4,24 @@ CloudFormation deletes no bucket that still holds a version or a delete marker, 
 is protected. It finds all of these by the resources of the stack, so it also removes what a failed deployment left.
 """
 
-import argparse
 import time
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
 
+import typer
 from botocore.exceptions import ClientError
 
 from cli.errors import CommandError
-from cli.output import show
-from cli.stack import Stack
+from cli.output import Result, show_note, waiting
+from cli.session import Context
+from cli.stack import Stack, deployment
 
 # While the first attempt runs, functions may still write to a bucket that was empty.
 _ATTEMPTS = 3
 _POLL_SECONDS = 5
 
-
-def add_commands(commands: Any) -> None:
-    """Add `easel remove`."""
-    remove = commands.add_parser("remove", help="delete this deployment and everything in it")
-    remove.add_argument("--unprotect", action="store_true", help="turn off the deletion protection of a prod stack")
-    remove.add_argument("--confirm", metavar="NAME", help="the stack's name, instead of being asked for it")
-    remove.set_defaults(run=_remove)
+app = typer.Typer()
 
 
 @dataclass(frozen=True)
@@ -61,8 +57,8 @@ def find(stack: Stack) -> Resources:
     )
 
 
-def remove(stack: Stack, resources: Resources) -> None:
-    """Delete the stack and all that it holds, and wait until it is gone.
+def remove(stack: Stack, resources: Resources, say: Callable[[str], None]) -> None:
+    """Delete the stack and all that it holds, and wait until it is gone; `say` is told how far it is.
 
     Raises:
         CommandError: something cannot be deleted; the message says what, and why.
@@ -75,9 +71,11 @@ def remove(stack: Stack, resources: Resources) -> None:
             stack.client("dynamodb").update_table(TableName=name, DeletionProtectionEnabled=False)
     for _ in range(_ATTEMPTS):
         for bucket in resources.buckets:
+            say(f"Emptying {bucket}")
             _empty(stack, bucket)
         for bus in resources.buses:
             _remove_rules(stack, bus)
+        say("Deleting the stack, which takes some minutes")
         cloudformation.delete_stack(StackName=resources.stack_id)
         if _is_gone(cloudformation, resources.stack_id):
             return
@@ -152,31 +150,50 @@ def _secrets_of_providers(stack: Stack) -> list[str]:
     return [arn for value in given for arn in value.split(",") if arn]
 
 
-def _typed(question: str) -> str:
+def _typed() -> str:
+    show_note("Type the name of the stack to go on:")
     try:
-        return input(question).strip()
+        return input().strip()
     except EOFError:  # Nobody is there to answer.
         return ""
 
 
-def _remove(stack: Stack, options: argparse.Namespace) -> None:
+@app.command("remove")
+def _remove(
+    ctx: Context,
+    unprotect: Annotated[
+        bool, typer.Option("--unprotect", help="Turn off the deletion protection of a prod stack.")
+    ] = False,
+    confirm: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The stack's name, instead of being asked for it.")
+    ] = None,
+) -> Result:
+    """Delete this deployment and everything in it.
+
+    That is all images, drops, jobs, keys and logs, the ledger, and the rules on the event bus.
+    """
+    stack = deployment(ctx)
     resources = find(stack)
-    if resources.protected and not options.unprotect:
+    if resources.protected and not unprotect:
         raise CommandError(
             f"protected from deletion: {', '.join(resources.protected)}. Nothing was deleted; add --unprotect if you "
             "really want to delete this deployment"
         )
-    show(f"This deletes the stack {stack.name}, for good, with")
+    show_note(f"This deletes the stack {stack.name}, for good, with")
     for what, names in (("bucket", resources.buckets), ("table", resources.tables), ("event bus", resources.buses)):
         for name in names:
-            show(f"  the {what} {name}")
-    show("and so all images, drops, jobs, keys and logs, the ledger, and the rules on the event bus.")
-    typed = options.confirm or _typed("Type the name of the stack to go on: ")
+            show_note(f"  the {what} {name}")
+    show_note("and so all images, drops, jobs, keys and logs, the ledger, and the rules on the event bus.")
+    typed = confirm or _typed()
     if typed != stack.name:
         raise CommandError(f"'{typed}' is not the name of the stack, so nothing was deleted")
-    remove(stack, resources)
-    show(f"{stack.name} is deleted. Left, because the stack does not own it:")
-    for arn in _secrets_of_providers(stack):
-        show(f"  the secret with a provider's key: {arn}")
-    show("  DynamoDB's own backups of the tables, for 35 days, and those that you made")
-    show("  the packages of the functions, in the bucket of the stack aws-sam-cli-managed-default")
+    with waiting(f"Deleting {stack.name}") as say:
+        remove(stack, resources, say)
+    left = _secrets_of_providers(stack)
+    return Result(
+        asdict(resources) | {"stack": stack.name, "left_secrets": left},
+        f"{stack.name} is deleted. Left, because the stack does not own it:",
+        *(f"  the secret with a provider's key: {arn}" for arn in left),
+        "  DynamoDB's own backups of the tables, for 35 days, and those that you made",
+        "  the packages of the functions, in the bucket of the stack aws-sam-cli-managed-default",
+    )

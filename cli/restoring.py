@@ -5,27 +5,22 @@ is copied back into the table that the stack knows. The operator's settings in t
 is stopped until the operator resumes it.
 """
 
-import argparse
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import typer
 
 from cli.errors import CommandError
-from cli.output import show
-from cli.stack import Stack
+from cli.output import Result
+from cli.session import Context
+from cli.stack import Stack, deployment
 from core.ledger.model import Account
 from core.ledger.store import SETTINGS
 
 _OUTPUTS = {"jobs": "JobsTableName", "ledger": "LedgerTableName", "callers": "CallersTableName"}
 _ATTEMPTS = 10
 
-
-def add_commands(commands: Any) -> None:
-    """Add `easel restore`."""
-    restore_ = commands.add_parser("restore", help="make a table equal to one that was restored from a backup")
-    restore_.add_argument("table", choices=sorted(_OUTPUTS))
-    restore_.add_argument("source", help="the restored table's name")
-    restore_.add_argument("--confirm", metavar="NAME", help="the stack's name; without it, only show what would change")
-    restore_.set_defaults(run=_restore)
+app = typer.Typer()
 
 
 def changes(stack: Stack, table: str, source: str) -> tuple[list[Any], list[Any]]:
@@ -83,15 +78,26 @@ def _items(dynamodb: Any, table: str) -> Iterator[Any]:
         yield from page["Items"]
 
 
-def _restore(stack: Stack, options: argparse.Namespace) -> None:
+@app.command("restore")
+def _restore(
+    ctx: Context,
+    table: Annotated[Literal["callers", "jobs", "ledger"], typer.Argument(help="Which table of this deployment.")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The name of the table that was restored.")],
+    confirm: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The stack's name. Without it, the command only says what would change."),
+    ] = None,
+) -> Result:
+    """Make a table equal to one that was restored from a backup."""
+    stack = deployment(ctx)
     if stack.ledger().control().stopped_at is None:
         raise CommandError("buying is not stopped; run `easel stop` first, so that nothing is bought meanwhile")
-    writes, deletes = changes(stack, options.table, options.source)
-    show(f"{len(writes)} items of the {options.table} table change or come back, {len(deletes)} newer ones go.")
-    if options.confirm is None:
-        show(f"Nothing was changed. To do it, add --confirm {stack.name}")
-        return
-    if options.confirm != stack.name:
-        raise CommandError(f"'{options.confirm}' is not the name of the stack, so nothing was changed")
-    restore(stack, options.table, writes, deletes)
-    show("Done. When all that you need is restored: easel ledger check, then easel resume")
+    if confirm not in (None, stack.name):
+        raise CommandError(f"'{confirm}' is not the name of the stack, so nothing was changed")
+    writes, deletes = changes(stack, table, source)
+    document = {"table": table, "writes": len(writes), "deletes": len(deletes), "done": confirm is not None}
+    planned = f"{len(writes)} items of the {table} table change or come back, {len(deletes)} newer ones go."
+    if confirm is None:
+        return Result(document, planned, f"Nothing was changed. To do it, add --confirm {stack.name}")
+    restore(stack, table, writes, deletes)
+    return Result(document, planned, "Done. When all that you need is restored: easel ledger check, then easel resume")

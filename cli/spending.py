@@ -1,18 +1,23 @@
 """easel usage, budget, stop, resume and ledger: what was spent, and what may be spent."""
 
-import argparse
 import time
-from collections.abc import Iterable, Sized
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from enum import StrEnum
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from cli.audit import audit
-from cli.errors import CommandError
-from cli.options import day, dollar_limit
-from cli.output import show, show_json
-from cli.stack import Stack
-from core.budgets import Budgets, Spent
+from cli.errors import CommandError, no_such_key
+from cli.options import Limit, day, dollar_limit
+from cli.output import Result, Table, csv_lines
+from cli.session import Context
+from cli.stack import Stack, deployment
+from core.budgets import Budgets
+from core.callers.browser_token_store import TokenStore
 from core.ledger.dollars import micro_usd, usd
 from core.ledger.model import DEPLOYMENT, Balance, Budget, Period, account_of, renewal
 
@@ -24,154 +29,271 @@ _MOST_NAMED = 20
 _DEPLOYED: dict[Period, str] = {"day": "DailyBudgetUsd", "month": "MonthlyBudgetUsd"}
 
 
-def add_commands(commands: Any) -> None:
-    """Add the commands of this module to those of `easel`."""
-    usage = commands.add_parser("usage", help="show spending by day, key and model")
-    usage.add_argument("--key", metavar="ID", help="only this key, key_...")
-    usage.add_argument("--model", help="only this model")
-    usage.add_argument("--day", type=day, help="only this UTC day, such as 2026-11-22")
-    usage.add_argument("--from", type=day, dest="first", metavar="DAY", help="first day (default: first of the month)")
-    usage.add_argument("--to", type=day, dest="last", metavar="DAY", help="last day (default: today)")
-    usage.add_argument("--json", action="store_true", help="print JSON, in micro-dollars")
-    usage.set_defaults(run=_usage)
+class By(StrEnum):
+    """What spending can be added up by."""
 
-    budgets = commands.add_parser("budget", help="show or change the deployment's budget").add_subparsers(required=True)
-    budgets.add_parser("show", help="show limits, spending and what is left").set_defaults(run=_show_budget)
-    change = budgets.add_parser("set", help="change the limits without a deployment")
-    for period in _DEPLOYED:
-        change.add_argument(
-            f"--{period}",
-            type=dollar_limit,
-            default=argparse.SUPPRESS,
-            metavar="USD",
-            help="dollars, such as 20 or 0.50; 0 buys nothing, `none` means no limit",
-        )
-    change.set_defaults(run=_set_budget)
-    budgets.add_parser("reset", help="return to the limits that were deployed").set_defaults(run=_reset_budget)
-
-    stop = commands.add_parser("stop", help="stop all purchases; waiting jobs wait until their deadline")
-    stop.add_argument("--reason", help="shown to callers whose requests are refused")
-    stop.set_defaults(run=_stop)
-    commands.add_parser("resume", help="resume purchases").set_defaults(run=_resume)
-
-    ledgers = commands.add_parser("ledger", help="verify the ledger").add_subparsers(required=True)
-    ledgers.add_parser("check", help="verify that balances, entries and jobs agree").set_defaults(run=_check)
+    DAY = "day"
+    KEY = "key"
+    MODEL = "model"
+    TOKEN = "token"  # noqa: S105 - a word
 
 
-def _usage(stack: Stack, options: argparse.Namespace) -> None:
-    if options.day and (options.first or options.last):
-        raise CommandError("--day cannot be combined with --from or --to")
-    last = options.day or options.last or datetime.now(UTC).date()
-    first = options.day or options.first or last.replace(day=1)
+BY = tuple(By)
+DEFAULT_BY = (By.DAY, By.KEY, By.MODEL)
+# What documents call these.
+_FIELDS = {By.DAY: "date", By.KEY: "key", By.MODEL: "model", By.TOKEN: "token"}
+
+app = typer.Typer()
+_budget = typer.Typer(no_args_is_help=True)
+_ledger = typer.Typer(no_args_is_help=True)
+app.add_typer(_budget, name="budget")
+app.add_typer(_ledger, name="ledger")
+
+
+@app.command("usage")
+def _usage(
+    ctx: Context,
+    key: Annotated[str | None, typer.Option(metavar="ID", help="Only this key, key_..., or user, sub_....")] = None,
+    model: Annotated[str | None, typer.Option(metavar="MODEL", help="Only this model.")] = None,
+    by: Annotated[
+        list[By] | None,
+        typer.Option(
+            show_default="day, key and model",
+            help="What to add up by; repeat for several. `token` reads every entry of the ledger.",
+        ),
+    ] = None,
+    one: Annotated[
+        date | None, typer.Option("--day", parser=day, metavar="DAY", help="Only this UTC day, such as 2026-11-22.")
+    ] = None,
+    first: Annotated[
+        date | None,
+        typer.Option(
+            "--from", parser=day, metavar="DAY", show_default="first of the month of --to", help="First UTC day."
+        ),
+    ] = None,
+    last: Annotated[
+        date | None, typer.Option("--to", parser=day, metavar="DAY", show_default="today", help="Last UTC day.")
+    ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with amounts in dollars.")] = False,
+) -> Result:
+    """Show what was spent, by day, key, model or browser token.
+
+    Days are UTC. Spent is what was charged, reserved what unfinished purchases may still cost.
+    """
+    if one and (first or last):
+        raise typer.BadParameter("--day cannot be combined with --from or --to")
+    if csv and ctx.obj.json:
+        raise typer.BadParameter("--csv cannot be combined with --json")
+    last = one or last or datetime.now(UTC).date()
+    first = one or first or last.replace(day=1)
     if first > last:
-        raise CommandError(f"--from {first} is after --to {last}")
-    spent = Budgets(stack.ledger(), Budget()).by_day_and_model(first, last, options.key)
-    rows = [row for row in spent if options.model in (None, row.model)]
+        raise typer.BadParameter(f"--from {first} is after --to {last}")
+    stack = deployment(ctx)
     names = {caller.id: caller.name for caller in stack.callers().list_all()}
-    if options.json:
-        show_json([_usage_document(row, names) for row in rows])
-    else:
-        show(*_usage_table(rows, names))
+    if key and key not in names and not key.startswith("sub_"):
+        raise no_such_key(key)
+    rows = added_up(stack, first, last, by or DEFAULT_BY, key, model, names)
+    if model and not rows and model not in stack.catalog().models:
+        raise CommandError(f"nothing was spent on a model '{model}', and Easel does not know it; see `easel models`")
+    table = usage_table(rows)
+    return Result(rows, *csv_lines(table)) if csv else Result(rows, _with_total(table))
 
 
-def _usage_document(row: Spent, names: dict[str, str]) -> dict[str, Any]:
-    return {
-        "date": row.day,
-        "key": row.caller_id,
-        "name": names.get(row.caller_id),
-        "model": row.model,
-        "images": row.balance.images,
-        "spent_micro_usd": row.balance.spent,
-        "reserved_micro_usd": row.balance.reserved,
-    }
+def added_up(
+    stack: Stack,
+    first: date,
+    last: date,
+    by: Sequence[By],
+    key: str | None,
+    model: str | None,
+    names: Mapping[str, str],
+) -> list[dict[str, Any]]:
+    """What was spent, as documents with the fields of `by`; what was neither bought nor is reserved is left out."""
+    budgets = Budgets(stack.ledger(), Budget())
+    spent = budgets.by_token(first, last, key) if By.TOKEN in by else budgets.by_day_and_model(first, last, key)
+    sums: dict[tuple[Any, ...], Balance] = {}
+    for each in spent:
+        if model in (None, each.model):
+            values = {By.DAY: each.day, By.KEY: each.caller_id, By.MODEL: each.model, By.TOKEN: each.token_id}
+            group = tuple(values[name] for name in BY if name in by)
+            balance = each.balance
+            sums[group] = sums.get(group, Balance()).plus(balance.reserved, balance.spent, balance.images)
+    tokens = TokenStore(stack.client("dynamodb"), stack.output("JobsTableName"))
+    labels: dict[str, str | None] = {}
+    rows = []
+    for group, balance in sorted(sums.items(), key=lambda item: [str(value) for value in item[0]]):
+        if not (balance.images or balance.spent or balance.reserved):
+            continue
+        row: dict[str, Any] = dict(zip([_FIELDS[name] for name in BY if name in by], group, strict=True))
+        if "key" in row:
+            row["name"] = names.get(row["key"])
+        if row.get("token"):
+            if row["token"] not in labels:
+                token = tokens.get(row["token"])
+                labels[row["token"]] = token.label if token else None
+            row["label"] = labels[row["token"]]
+        elif "token" in row:
+            row["label"] = None
+        row["images"] = balance.images
+        row["spent_micro_usd"] = balance.spent
+        row["reserved_micro_usd"] = balance.reserved
+        rows.append(row)
+    return rows
 
 
-def _usage_table(rows: list[Spent], names: dict[str, str]) -> Iterable[str]:
-    line = "{:12}{:22}{:20}{:30}{:>8}{:>14}{:>14}".format
-    yield line("DAY", "KEY", "NAME", "MODEL", "IMAGES", "SPENT", "RESERVED")
-    for row in rows:
-        name, balance = names.get(row.caller_id, "-")[:18], row.balance
-        amounts = usd(balance.spent), usd(balance.reserved)
-        yield line(row.day, row.caller_id[:21], name, row.model[:29], balance.images, *amounts)
-    total = Balance()
-    for row in rows:
-        total = total.plus(row.balance.reserved, row.balance.spent, row.balance.images)
-    yield line("TOTAL", "", "", "", total.images, usd(total.spent), usd(total.reserved))
+def usage_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """What was spent as a table, with a column for each field."""
+    fields = list(rows[0]) if rows else ["images", "spent_micro_usd", "reserved_micro_usd"]
+    headings = [field.removesuffix("_micro_usd").upper() for field in fields]
+    return Table(headings, [tuple(row.values()) for row in rows], numbers=("IMAGES",), money=("SPENT", "RESERVED"))
 
 
-def _stop(stack: Stack, options: argparse.Namespace) -> None:
-    stack.ledger().stop(options.reason, int(time.time()))
-    show("All purchases are stopped. Those in progress are completed. To resume: easel resume")
+def _with_total(table: Table) -> Table:
+    kinds = len(table.headings) - 3
+    total = [sum(row[kinds + at] for row in table.rows) for at in range(3)]
+    named = ["TOTAL", *[""] * (kinds - 1)][:kinds]
+    return replace(table, rows=[*table.rows, (*named, *total)])
 
 
-def _resume(stack: Stack, _: argparse.Namespace) -> None:
-    stack.ledger().resume()
-    show("Purchases are resumed. Waiting jobs are bought within about a minute.")
+@app.command("stop")
+def _stop(
+    ctx: Context,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Shown to callers whose requests are refused.")
+    ] = None,
+) -> Result:
+    """Stop all purchases; waiting jobs wait until their deadline."""
+    now = int(time.time())
+    deployment(ctx).ledger().stop(reason, now)
+    return Result(
+        {"stopped_at": now, "reason": reason},
+        "All purchases are stopped. Those in progress are completed. To resume: easel resume",
+    )
 
 
-def _show_budget(stack: Stack, _: argparse.Namespace) -> None:
+@app.command("resume")
+def _resume(ctx: Context) -> Result:
+    """Resume purchases."""
+    ledger = deployment(ctx).ledger()
+    stopped_at = ledger.control().stopped_at
+    ledger.resume()
+    done = "resumed. Waiting jobs are bought within about a minute." if stopped_at else "not stopped."
+    return Result({"was_stopped": stopped_at is not None}, f"Purchases are {done}")
+
+
+@_budget.command("show")
+def _show_budget(ctx: Context) -> Result:
+    """Show limits, spending and what is left."""
+    return _budget_of(deployment(ctx))
+
+
+def _budget_of(stack: Stack) -> Result:
     now = time.time()
     accounts = {period: account_of(DEPLOYMENT, period, now) for period in _DEPLOYED}
     control, balances = stack.ledger().control_and_balances(accounts.values())
     budget = control.budget(_deployed_budget(stack))
-    line = "{:8}{:>14}{:>14}{:>14}{:>14}  {:22}{}".format
-    show(line("PERIOD", "LIMIT", "SPENT", "RESERVED", "LEFT", "RENEWS", "SET BY"))
+    periods = []
     for period, account in accounts.items():
         balance, limit = balances.get(account, Balance()), budget.of(period)
         overridden = control.sets_day if period == "day" else control.sets_month
-        show(
-            line(
-                period,
-                "none" if limit is None else usd(limit),
-                usd(balance.spent),
-                usd(balance.reserved),
-                "-" if limit is None else usd(max(0, limit - balance.committed)),
-                datetime.fromtimestamp(renewal(period, now) or 0, UTC).strftime("%Y-%m-%dT%H:%MZ"),
-                "easel budget set" if overridden else _DEPLOYED[period],
-            )
+        periods.append(
+            {
+                "period": period,
+                "limit_micro_usd": limit,
+                "spent_micro_usd": balance.spent,
+                "reserved_micro_usd": balance.reserved,
+                "left_micro_usd": None if limit is None else max(0, limit - balance.committed),
+                "renews_at": renewal(period, now),
+                "set_by": "easel budget set" if overridden else _DEPLOYED[period],
+            }
         )
-    if control.stopped_at is not None:
-        show(f"All purchases are stopped{f' ({control.reason})' if control.reason else ''}. To resume: easel resume")
+    stopped = {"stopped_at": control.stopped_at, "reason": control.reason}
+    reason = f" ({control.reason})" if control.reason else ""
+    note = [f"All purchases are stopped{reason}. To resume: easel resume"] if control.stopped_at is not None else []
+    return Result({"periods": periods, **stopped}, _budget_table(periods), *note)
 
 
-def _set_budget(stack: Stack, options: argparse.Namespace) -> None:
-    limits = {period: getattr(options, period) for period in _DEPLOYED if hasattr(options, period)}
-    if not limits:
-        raise CommandError("nothing to change; give --day USD, --month USD or both")
+def _budget_table(periods: Iterable[dict[str, Any]]) -> Table:
+    rows = [
+        (
+            each["period"],
+            "none" if each["limit_micro_usd"] is None else each["limit_micro_usd"],
+            each["spent_micro_usd"],
+            each["reserved_micro_usd"],
+            each["left_micro_usd"],
+            datetime.fromtimestamp(each["renews_at"] or 0, UTC).strftime("%Y-%m-%dT%H:%MZ"),
+            each["set_by"],
+        )
+        for each in periods
+    ]
+    money = ("LIMIT", "SPENT", "RESERVED", "LEFT")
+    return Table(("PERIOD", *money, "RENEWS", "SET BY"), rows, money=money)
+
+
+def _limit(period: str) -> Any:
+    text = f"Dollars per UTC {period}, such as 20 or 0.50. 0 buys nothing, `none` means no limit."
+    return typer.Option(parser=dollar_limit, metavar="USD", help=text)
+
+
+@_budget.command("set")
+def _set_budget(
+    ctx: Context,
+    day: Annotated[Limit | None, _limit("day")] = None,
+    month: Annotated[Limit | None, _limit("month")] = None,
+) -> Result:
+    """Change the limits at once, without a deployment."""
+    limits: dict[Period, Limit | None] = {"day": day, "month": month}
+    if not any(limits.values()):
+        raise typer.BadParameter("nothing to change; give --day USD, --month USD or both")
+    stack = deployment(ctx)
     for period, limit in limits.items():
-        stack.ledger().set_budget(period, limit)
-    _show_budget(stack, options)
+        if limit is not None:
+            stack.ledger().set_budget(period, limit.value)
+    return _budget_of(stack)
 
 
-def _reset_budget(stack: Stack, options: argparse.Namespace) -> None:
+@_budget.command("reset")
+def _reset_budget(ctx: Context) -> Result:
+    """Return to the limits that were deployed."""
+    stack = deployment(ctx)
     for period in _DEPLOYED:
         stack.ledger().unset_budget(period)
-    _show_budget(stack, options)
+    return _budget_of(stack)
 
 
-def _check(stack: Stack, _: argparse.Namespace) -> None:
-    result = audit(stack.ledger(), stack.jobs())
-    differences = result.differences
+@_ledger.command("check")
+def _check(ctx: Context) -> Result:
+    """Verify that balances, entries and jobs agree."""
+    stack = deployment(ctx)
+    found = audit(stack.ledger(), stack.jobs())
+    differences = found.differences
     for _again in range(_AUDITS - 1):
         if not differences:
             break
         time.sleep(_PAUSE_SECONDS)
-        result = audit(stack.ledger(), stack.jobs())
-        differences &= result.differences
-    show(f"{result.entries} entries in {result.accounts} accounts; money is reserved for {_count(result.held)}.")
-    for job_id, amount in islice(result.held.items(), _MOST_NAMED):
-        show(f"{job_id}: {usd(amount)} reserved")
-    if len(result.held) > _MOST_NAMED:
-        show("The others: easel jobs list")
+        found = audit(stack.ledger(), stack.jobs())
+        differences &= found.differences
+    document = {
+        "entries": found.entries,
+        "accounts": found.accounts,
+        "reserved_micro_usd": dict(found.held),
+        "differences": sorted(differences),
+    }
+    held = [f"{job_id}: {usd(amount)} reserved" for job_id, amount in islice(found.held.items(), _MOST_NAMED)]
+    if len(found.held) > _MOST_NAMED:
+        held.append("The others: easel jobs list")
+    jobs = _count(len(found.held), "job")
+    text = [f"{found.entries} entries in {found.accounts} accounts; money is reserved for {jobs}.", *held]
     if differences:
-        show(*sorted(differences))
-        count = f"{len(differences)} difference{'s' if len(differences) > 1 else ''}"
-        raise CommandError(f"{count} found in each of {_AUDITS} checks")
-    show("Every balance is the sum of its entries, and every reservation belongs to an open job.")
+        failure = f"{_count(len(differences), 'difference')} found in each of {_AUDITS} checks"
+        return Result(document, *text, *sorted(differences), failure=failure)
+    return Result(
+        document, *text, "Every balance is the sum of its entries, and every reservation belongs to an open job."
+    )
 
 
-def _count(jobs: Sized) -> str:
-    return f"{len(jobs)} job{'' if len(jobs) == 1 else 's'}"
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _deployed_budget(stack: Stack) -> Budget:

@@ -6,16 +6,26 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+import typer
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    ProfileNotFound,
+)
 
 from cli.errors import CommandError
+from cli.session import Context
 from core import catalog
 from core.callers.store import CallerStore
 from core.catalog import Catalog
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 
-LOCAL_STACK_FILE = Path("out/stack.json")
+# Where `make up` says what it runs: in this folder or, from any other one, in the checkout that this package is from.
+LOCAL_STACK_FILES = (Path("out/stack.json"), Path(__file__).parents[1] / "out" / "stack.json")
 
 
 @dataclass(frozen=True)
@@ -35,30 +45,25 @@ class Stack:
         Raises:
             CommandError: there is none, or the credentials do not give access to it.
         """
-        endpoint_url = None
+        urls: dict[str, str] = {}
         if local:
-            if not LOCAL_STACK_FILE.exists():
-                raise CommandError(
-                    f"the local deployment is not running ({LOCAL_STACK_FILE} is missing); start it with `make up`"
-                )
-            here = json.loads(LOCAL_STACK_FILE.read_text())
-            name, endpoint_url, region = here["stack_name"], here["aws_endpoint_url"], here["region"]
-            # MiniStack's administrator.
-            session = boto3.session.Session(
-                aws_access_key_id="test",
-                aws_secret_access_key="test",  # noqa: S106 - not a secret, see above
-                region_name=region,
-            )
+            name, endpoint_url, session, urls = _here()
         else:
-            session = boto3.session.Session(profile_name=profile, region_name=region)
+            endpoint_url = None
+            try:
+                session = boto3.session.Session(profile_name=profile, region_name=region)
+            except ProfileNotFound:
+                raise CommandError(
+                    f"the AWS profile '{profile}' does not exist; `aws configure list-profiles` lists the profiles"
+                ) from None
         try:
             cloudformation = session.client("cloudformation", endpoint_url=endpoint_url)
             stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         except (ClientError, BotoCoreError) as error:
-            raise CommandError(f"cannot read the stack '{name}': {error}. Choose another with --stack.") from error
+            raise CommandError(_why(error, name, session, local=local)) from error
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
         parameters = {each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", [])}
-        return cls(session, endpoint_url, outputs, parameters, name)
+        return cls(session, endpoint_url, outputs | urls, parameters, name)
 
     def output(self, name: str) -> str:
         """An output of the stack.
@@ -89,3 +94,47 @@ class Stack:
     def jobs(self) -> JobStore:
         """The jobs, and the ledger that their transactions write to."""
         return JobStore(self.client("dynamodb"), self.output("JobsTableName"), self.ledger())
+
+
+def deployment(ctx: Context) -> Stack:
+    """The stack that the global options name.
+
+    Raises:
+        CommandError: it cannot be read.
+        typer.BadParameter: the options contradict each other.
+    """
+    session = ctx.obj
+    elsewhere = sorted(session.given & {"stack", "profile", "region"})
+    if session.local and elsewhere:
+        raise typer.BadParameter(f"--local cannot be combined with --{elsewhere[0]}")
+    return Stack.find(session.stack, local=session.local, profile=session.profile, region=session.region)
+
+
+def _here() -> tuple[str, str, boto3.session.Session, dict[str, str]]:
+    """The local deployment: its stack's name, where its AWS is, a session as its administrator, where its API is."""
+    file = next((file for file in LOCAL_STACK_FILES if file.exists()), None)
+    if file is None:
+        raise CommandError("the local deployment is not running; start it with `make up`")
+    here = json.loads(file.read_text())
+    session = boto3.session.Session(
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - no secret; MiniStack's administrator is called so
+        region_name=here["region"],
+    )
+    return here["stack_name"], here["aws_endpoint_url"], session, {"ApiUrl": here["api_url"]}
+
+
+def _why(error: Exception, name: str, session: boto3.session.Session, *, local: bool) -> str:
+    """Why a stack could not be read, and what to do."""
+    if isinstance(error, NoRegionError):
+        return "no AWS region is set; use --region, set AWS_REGION, or use --local for the deployment of `make up`"
+    if isinstance(error, NoCredentialsError):
+        return "no AWS credentials were found; use --profile, log in, or use --local for the deployment of `make up`"
+    if local and isinstance(error, EndpointConnectionError):
+        return "the local deployment does not answer; start it anew with `make down` and `make up`"
+    if isinstance(error, ClientError) and "does not exist" in str(error):
+        return (
+            f"the stack '{name}' does not exist in {session.region_name}; use --stack, --region or --profile, or "
+            "--local for the deployment of `make up`"
+        )
+    return f"cannot read the stack '{name}': {str(error).rstrip('.')}"

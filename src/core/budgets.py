@@ -76,12 +76,13 @@ class BudgetState:
 
 @dataclass(frozen=True)
 class Spent:
-    """What a caller spent on a model on a UTC day."""
+    """What a caller spent on a model on a UTC day; with a browser token, if that is known and there was one."""
 
     day: str
     caller_id: str
     model: str
     balance: Balance
+    token_id: str | None = None
 
 
 class Budgets:
@@ -231,6 +232,23 @@ class Budgets:
             for account, balance in self._ledger.of_owner(f"usage#{day}", f"{caller_id}#" if caller_id else ""):
                 spent_by, _, model = account.name.partition("#")
                 yield Spent(day, spent_by, model, balance)
+
+    def by_token(self, first: date, last: date, caller_id: str | None = None) -> Iterator[Spent]:
+        """As `by_day_and_model`, from the entries of the ledger: each of them, with the browser token that bought.
+
+        Purchases of a day are settled on it or on the day after.
+        """
+        days = {(first + timedelta(days=offset)).isoformat() for offset in range((last - first).days + 1)}
+        for day in sorted({*days, (last + timedelta(days=1)).isoformat()}):
+            for entry in self._ledger.entries_of(day):
+                counted = next((account for account in entry.accounts if account.owner.startswith("usage#")), None)
+                if counted is None or caller_id not in (None, entry.caller_id):
+                    continue
+                bought_on = counted.owner.removeprefix("usage#")
+                if bought_on in days:
+                    token = next((each.owner for each in entry.accounts if each.owner.startswith("tok_")), None)
+                    balance = Balance(reserved=entry.reserved, spent=entry.spent, images=entry.images)
+                    yield Spent(bought_on, entry.caller_id, entry.model, balance, token)
 
     def _limits(self, caller: Caller, control: Control, images: int, now: float) -> tuple[Limit, ...]:
         """The limits of a purchase of so many images: every budget, and the key's rate."""

@@ -117,7 +117,8 @@ def test_a_painted_part_is_edited_and_compared_with_what_was_there(
     expect(page.get_by_text("Only what you painted changes.")).to_be_visible()
     with page.expect_request("**/images/edits") as sent:
         page.locator("#buy").click()
-    mask = image_of(json.loads(sent.value.post_data or "")["mask"]["image_url"])
+    assert sent.value.post_data_json
+    mask = image_of(sent.value.post_data_json["mask"]["image_url"])
     transparent, opaque, middle, corner = 0, 255, (512, 512), (1000, 100)
     assert (mask.size, mask.mode) == ((1024, 1024), "RGBA")
     assert [mask.getchannel("A").getpixel(at) for at in (middle, corner)] == [transparent, opaque]

@@ -1,17 +1,21 @@
 """The real handlers through the real composition roots, with fakes only beyond the wire: moto and the simulator."""
 
 import json
+import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
+from cli.stack import Stack
 from core import catalog
 from core.catalog import operator
 from local.simulator import Simulator
+from tests.support.command_line import Easel
 from tests.support.moved_time import Clock, moved_time
-from tests.support.world import World, deployed, simulated
+from tests.support.world import World, aws, deployed, simulated
 from tests.support.world.mcp_server import McpDoor
 
 
@@ -66,3 +70,13 @@ def door(world: World, monkeypatch: pytest.MonkeyPatch) -> McpDoor:
     monkeypatch.setenv("EASEL_OIDC_AUDIENCE", "easel")
     world.restart()
     return McpDoor(world.api.key)
+
+
+@pytest.fixture
+def easel(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Easel:
+    """The operator's command for this world."""
+    bucket = {"ImagesBucketName": os.environ["EASEL_IMAGES_BUCKET"], "ApiUrl": "https://api.example/v1"}
+    secret = aws.secretsmanager().describe_secret(SecretId="tokens")["ARN"]
+    stack = replace(world.stack, outputs=world.stack.outputs | bucket | {"TokenSecretArn": secret}, name="easel-dev")
+    monkeypatch.setattr(Stack, "find", lambda *_, **__: stack)  # as CloudFormation would
+    return Easel(capsys)

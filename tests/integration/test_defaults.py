@@ -222,8 +222,8 @@ def test_keys_have_defaults_by_the_command_line(world: World, easel: Any, capsys
         == 0
     )
     out, err = capsys.readouterr()
-    key, caller_id = out.split()[0], out.split()[1]
-    assert err == ""
+    key, caller_id = out.strip(), err.split()[0]
+    assert "warning" not in err
     assert applied(ask(world, key)) == {"model": FLARE, **LOW}
     assert easel(["keys", "list"]) == 0
     assert "quality=low size=1024x1024" in capsys.readouterr().out
@@ -276,8 +276,6 @@ def test_a_key_that_cannot_work_is_not_made(
     world: World, easel: Any, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
     before = len(world.stack.callers().list_all())
-    with pytest.raises(SystemExit) as ended:
-        easel(["keys", "create", *arguments])
-    assert ended.value.code == 2
-    assert "argument --" in capsys.readouterr().err
+    assert easel(["keys", "create", *arguments]) == 2
+    assert "Invalid value for '--" in capsys.readouterr().err
     assert len(world.stack.callers().list_all()) == before

@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from cli import drops, keys
+from cli import drops
 from tests.support.drop_orders import BLOCKED, EMPTY, PICTURE, TEXT, Versions, play_with_pause
 from tests.support.world import World
 
@@ -17,8 +17,7 @@ OLDER_BETWEEN = ("p0", "n0", "p1", "w0", "n1", "n0", "w1", "a1", "a0", "n0")
 
 @pytest.fixture(autouse=True)
 def _owner(world: World) -> None:
-    (line,) = [line for line in keys.table(world.stack) if " tests " in line]
-    drops.map_prefix(world.stack, "team", line.split()[0])
+    drops.map_prefix(world.stack, "team", world.caller_id)
 
 
 @pytest.mark.parametrize("kinds", [(EMPTY, PICTURE), (PICTURE, TEXT), (PICTURE, PICTURE), (BLOCKED, PICTURE)])

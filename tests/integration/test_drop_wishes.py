@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from cli import drops, keys
+from cli import drops
 from tests.support.pictures import encoded, overlay, picture
 from tests.support.world import World, aws
 
@@ -19,8 +19,7 @@ RCLONE = {"mtime": "1795348800.123"}
 
 @pytest.fixture(autouse=True)
 def _owner(world: World) -> None:
-    (line,) = [line for line in keys.table(world.stack) if " tests " in line]
-    drops.map_prefix(world.stack, "team", line.split()[0])
+    drops.map_prefix(world.stack, "team", world.caller_id)
 
 
 def finish(world: World) -> None:

@@ -235,8 +235,7 @@ def test_what_can_run_scripts_is_saved_and_not_opened(world: World, body: dict[s
 
 
 def test_a_copied_svg_is_saved_and_not_opened(world: World) -> None:
-    (line,) = [line for line in keys.table(world.stack) if " tests " in line]
-    drops.map_prefix(world.stack, "team", line.split()[0])
+    drops.map_prefix(world.stack, "team", world.caller_id)
     world.inbox.put("team/recipe.json", json.dumps({"prompt": "x", **SVG}).encode())
     world.inbox.deliver(world.inbox.put("team/photo.png", picture()))
     world.jobs.work()

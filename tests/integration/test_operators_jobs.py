@@ -76,7 +76,7 @@ def test_a_list_that_is_cut_says_so(
     assert len(table.out.splitlines()) == 2
     assert "--limit" in table.err
     key = world.stack.callers().list_all()[0].id
-    monkeypatch.setattr("cli.jobs._PAGE", 1)
+    monkeypatch.setattr("core.jobs.store._PAGE", 1)
     assert len(listed("--key", key, "--limit", "9")) == 2
 
 

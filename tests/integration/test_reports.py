@@ -141,10 +141,6 @@ def test_a_keys_budget_is_changed_and_what_was_spent_counts(
     "arguments",
     [
         ["keys", "set", "key_unknown", "--budget-day", "1"],
-        ["keys", "set", "key_unknown"],
-        ["budget", "set"],
-        ["usage", "--day", "2026-11-22", "--to", "2026-11-23"],
-        ["usage", "--from", "2026-11-23", "--to", "2026-11-22"],
         ["jobs", "resolve", "job_unknown", "--free"],
     ],
 )
@@ -155,12 +151,30 @@ def test_a_failure_is_reported_on_one_line(
     assert capsys.readouterr().err.startswith("easel: ")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["keys", "set", "key_unknown"],
+        ["budget", "set"],
+        ["usage", "--day", "2026-11-22", "--to", "2026-11-23"],
+        ["usage", "--from", "2026-11-23", "--to", "2026-11-22"],
+        ["jobs", "resolve", "job_unknown"],
+        ["jobs", "resolve", "job_unknown", "--free", "--charged", "1"],
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused_before_aws_is_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    monkeypatch.setattr(Stack, "find", None)
+    assert cli.main(arguments) == 2
+    assert capsys.readouterr().err.startswith("easel: ")
+
+
 @pytest.mark.parametrize("amount", ["-1", "1e3", "0.0000001", "lots"])
 def test_an_invalid_amount_is_refused(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], amount: str
 ) -> None:
-    with pytest.raises(SystemExit):
-        easel(world, monkeypatch, "budget", "set", f"--day={amount}")
+    assert easel(world, monkeypatch, "budget", "set", f"--day={amount}") == 2
     assert "is not a valid amount of dollars" in capsys.readouterr().err
 
 

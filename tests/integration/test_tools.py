@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli import drops, keys
+from cli import drops
 from tests.support.pages import Fence, files
 from tests.support.pictures import picture
 from tests.support.world import World, aws
@@ -18,8 +18,7 @@ def tools(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """A deployment that has Bedrock's tools, too, with an owner of what is dropped under team/."""
     monkeypatch.setenv("EASEL_PROVIDERS", "openai bedrock")
     world.restart()
-    (line,) = [line for line in keys.table(world.stack) if " tests " in line]
-    drops.map_prefix(world.stack, "team", line.split()[0])
+    drops.map_prefix(world.stack, "team", world.caller_id)
     return world
 
 

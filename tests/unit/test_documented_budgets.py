@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from cli.keys import warnings_about
-from cli.main import _parser
+from cli.session import Session
 from core import catalog
 from core.callers.model import Caller
 from core.ledger.model import PERIODS, Budget
 from core.pricing import quote
 from core.requests.bodies import ImageRequest
 from core.requests.resolver import ModelPolicy, Resolver
+from tests.support.command_line import loaded
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -28,10 +29,11 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_key_as_documented_can_buy_a_picture(command: str) -> None:
-    options = _parser().parse_args(shlex.split(command))
-    budget = Budget(**{period: getattr(options, f"budget_{period}", None) for period in PERIODS})
-    defaults = {name: getattr(options, name) for name in ("quality", "size") if hasattr(options, name)}
-    caller = Caller("key_1", options.name, 0, models=tuple(options.model), budget=budget, defaults=defaults)
+    before, _, arguments = command.partition("keys create")
+    given = loaded("keys", "create").make_context("create", shlex.split(f"{before} {arguments}"), obj=Session()).params
+    budget = Budget(**{period: limit.value for period in PERIODS if (limit := given[f"budget_{period}"])})
+    defaults = {name: choice.value for name in ("quality", "size") if (choice := given[name])}
+    caller = Caller("key_1", given["name"], 0, models=tuple(given["model"] or ()), budget=budget, defaults=defaults)
     assert warnings_about(caller, {}, catalog.load()) == []
 
 

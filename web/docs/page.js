@@ -37,7 +37,6 @@ const LOOK = {
   "schema-description-expanded": true,
   "schema-style": "table",
   "show-header": false,
-  "show-method-in-nav-bar": "as-colored-text",
   "use-path-in-nav-bar": false,
 }
 

@@ -10,6 +10,7 @@ from core.ledger.model import Period
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 
 # The item of the callers table that says who owns what is dropped (see drops.prefix_store).
@@ -50,12 +51,49 @@ class CallerStore:
         """Revoke a caller's key at once; None if the caller does not exist."""
         return self._update(caller_id, "SET revoked_at = if_not_exists(revoked_at, :now)", {":now": {"N": str(now)}})
 
+    def change(self, caller_id: str, fields: Mapping[str, Any]) -> Caller | None:
+        """Write fields of a caller at once, named as in Caller.as_item; None removes one. None if there is no caller.
+
+        `defaults` are added to those that the caller has; None in them removes one.
+        """
+        if "defaults" in fields:
+            known = next((caller.defaults for _, caller in self._scan() if caller.id == caller_id), {})
+            merged = {**known, **fields["defaults"]}
+            fields = {**fields, "defaults": {name: value for name, value in merged.items() if value is not None}}
+        names = {f"#{name}": name for name in fields}
+        sets = [f"#{name} = :{name}" for name, value in fields.items() if value is not None]
+        removes = [f"#{name}" for name, value in fields.items() if value is None]
+        # DynamoDB rejects an empty SET or REMOVE.
+        clauses = [f"{verb} {', '.join(named)}" for verb, named in (("SET", sets), ("REMOVE", removes)) if named]
+        values = to_item({f":{name}": value for name, value in fields.items() if value is not None})
+        return self._update(caller_id, " ".join(clauses), values, names)
+
+    def rotate(self, caller_id: str, key: str, more: "Sequence[TransactWriteItemTypeDef]" = ()) -> Caller | None:
+        """Give a caller a new key in place of its old one, which ends; None if the caller does not exist.
+
+        `more` is written in the same transaction: what else names the hash of the key.
+        """
+        old = self.hash_of(caller_id)
+        if old is None:
+            return None
+        key_of_old: Any = {"key_hash": {"S": old}}
+        stored = self._client.get_item(TableName=self._table, Key=key_of_old, ConsistentRead=True)["Item"]
+        item = {**stored, "key_hash": {"S": hash_key(key)}}
+        put: Any = {"TableName": self._table, "Item": item}
+        delete: Any = {
+            "TableName": self._table,
+            "Key": key_of_old,
+            "ConditionExpression": "attribute_exists(key_hash)",
+        }
+        self._client.transact_write_items(TransactItems=[{"Put": put}, {"Delete": delete}, *more])
+        return Caller.from_item(from_item(item))
+
     def set_budget(self, caller_id: str, periods: Mapping[Period, int | None]) -> Caller | None:
         """Change a caller's limits in micro-dollars (None for no limit); None if the caller does not exist.
 
         What was already spent in a period counts.
         """
-        return self._set(caller_id, {budget_field(period): limit for period, limit in periods.items()})
+        return self.change(caller_id, {budget_field(period): limit for period, limit in periods.items()})
 
     def set_signs_webhooks(self, caller_id: str) -> Caller | None:
         """Note that a caller has a secret to sign webhooks with; None if the caller does not exist.
@@ -66,47 +104,43 @@ class CallerStore:
 
     def set_rates(self, caller_id: str, rates: Rates) -> Caller | None:
         """Change a caller's limits per minute (None for no limit); None if the caller does not exist."""
-        return self._set(caller_id, rates)
+        return self.change(caller_id, dict(rates.items()))
 
     def set_defaults(self, caller_id: str, defaults: Mapping[str, str | None]) -> Caller | None:
         """Change a caller's defaults (None for none); None if the caller does not exist. Others stay."""
-        known: Mapping[str, str] = next((caller.defaults for _, caller in self._scan() if caller.id == caller_id), {})
-        kept = to_item({**known, **defaults})
-        return self._update(caller_id, "SET defaults = :defaults", {":defaults": {"M": kept}})
+        return self.change(caller_id, {"defaults": defaults})
 
     def set_fallbacks(self, caller_id: str, models: Sequence[str]) -> Caller | None:
         """Change a caller's fallbacks; None if the caller does not exist."""
-        return self._update(caller_id, "SET fallbacks = :models", {":models": {"L": [{"S": name} for name in models]}})
+        return self.change(caller_id, {"fallbacks": list(models)})
 
     def hide_deployment_budget(self, caller_id: str, *, hidden: bool) -> Caller | None:
         """Change whether a caller sees the deployment's budget; None if the caller does not exist."""
-        return self._update(caller_id, "SET hides_deployment_budget = :hidden", {":hidden": {"BOOL": hidden}})
+        return self.change(caller_id, {"hides_deployment_budget": hidden})
 
     def set_answers(self, caller_id: str, form: AnswerForm) -> Caller | None:
         """Change the form in which a caller gets images; None if the caller does not exist."""
-        return self._update(caller_id, "SET answers = :form", {":form": {"S": form}})
+        return self.change(caller_id, {"answers": form})
 
-    def _set(self, caller_id: str, limits: Mapping[Any, int | None]) -> Caller | None:
-        """Write limits under their names; None removes a limit."""
-        sets = [f"{name} = :{name}" for name, limit in limits.items() if limit is not None]
-        removes = [name for name, limit in limits.items() if limit is None]
-        # DynamoDB rejects an empty SET or REMOVE.
-        clauses = [f"{verb} {', '.join(named)}" for verb, named in (("SET", sets), ("REMOVE", removes)) if named]
-        values = {f":{name}": {"N": str(limit)} for name, limit in limits.items() if limit is not None}
-        return self._update(caller_id, " ".join(clauses), values)
-
-    def _update(self, caller_id: str, expression: str, values: dict[str, Any]) -> Caller | None:
+    def _update(
+        self, caller_id: str, expression: str, values: dict[str, Any], names: dict[str, str] | None = None
+    ) -> Caller | None:
         key_hash = self.hash_of(caller_id)
         if key_hash is None:
             return None
         given: Any = {"ExpressionAttributeValues": values} if values else {}
-        answer = self._client.update_item(
-            TableName=self._table,
-            Key={"key_hash": {"S": key_hash}},
-            UpdateExpression=expression,
-            ReturnValues="ALL_NEW",
-            **given,
-        )
+        given |= {"ExpressionAttributeNames": names} if names else {}
+        try:
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key={"key_hash": {"S": key_hash}},
+                UpdateExpression=expression,
+                ConditionExpression="attribute_exists(key_hash)",
+                ReturnValues="ALL_NEW",
+                **given,
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:  # The key was rotated meanwhile.
+            return self._update(caller_id, expression, values, names)
         return Caller.from_item(from_item(answer["Attributes"]))
 
     def _scan(self) -> list[tuple[str, Caller]]:

@@ -11,6 +11,7 @@ from core.dynamodb import from_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,24 @@ class PrefixStore:
             ExpressionAttributeNames={"#prefix": f"/{mapping.prefix}"},
             ExpressionAttributeValues={":caller": {"M": caller}},
         )
+
+    def with_key(self, caller_id: str, key_hash: str) -> "list[TransactWriteItemTypeDef]":
+        """The write that follows a caller to another key, for all its prefixes; none if it has none."""
+        prefixes = [mapping.prefix for mapping in self.list_all() if mapping.caller_id == caller_id]
+        if not prefixes:
+            return []
+        names = {f"#p{at}": f"/{prefix}" for at, prefix in enumerate(prefixes)}
+        return [
+            {
+                "Update": {
+                    "TableName": self._table,
+                    "Key": _KEY,
+                    "UpdateExpression": f"SET {', '.join(f'prefixes.{name}.key_hash = :hash' for name in names)}",
+                    "ExpressionAttributeNames": names,
+                    "ExpressionAttributeValues": {":hash": {"S": key_hash}},
+                }
+            }
+        ]
 
     def remove(self, prefix: str) -> bool:
         """Remove the mapping of a prefix; False if there was none."""

@@ -49,6 +49,8 @@ BUSY_PATIENCE_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 0.02
 _LAST_PAUSE_SECONDS = 0.6
 _TRANSIENT = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded"}
+# Of a list that is read to its end.
+_PAGE = 100
 
 
 class JobExists(Exception):
@@ -204,6 +206,26 @@ class JobStore:
         selection = _selection(wanted, 0, models, ("request", "metadata"))
         items, more = newest_of(self._client, self._table, _owner("jobs", caller_id), limit, last, selection)
         return [_read_job(item) for item in items], more
+
+    def all_of(self, caller_id: str, wanted: Filters = filters.NONE) -> Iterator[Job]:
+        """All jobs of a caller, newest first, in as many reads as they take."""
+        after: Job | None = None
+        while True:
+            page, more = self.list_of(caller_id, _PAGE, after, wanted)
+            yield from page
+            after = self.get(more) if more else None
+            if after is None:
+                return
+
+    def all_images_of(self, caller_id: str, now: float, wanted: Filters = filters.NONE) -> Iterator[Image]:
+        """All images of a caller that still exist, newest first, in as many reads as they take."""
+        after: Image | None = None
+        while True:
+            page, more = self.images_of(caller_id, _PAGE, now, after, wanted)
+            yield from page
+            after = self.image(more) if more else None
+            if after is None:
+                return
 
     def due(self, now: float, limit: int) -> list[str]:
         """Ids of unfinished jobs that have to be checked, the longest overdue first."""

@@ -179,6 +179,10 @@ class LedgerStore:
         for item in self._query(owner, prefix):
             yield Account(owner, item["name"]), _balance(item)
 
+    def entries_of(self, day: str) -> Iterator[Entry]:
+        """All entries that were booked on a UTC day, such as 2026-11-22."""
+        return map(_entry, self._query(f"entries#{day}", ""))
+
     def everything(self) -> tuple[list[Entry], dict[Account, Balance]]:
         """All entries and all balances. Scans the whole table."""
         entries, balances = [], {}

@@ -53,7 +53,7 @@ class Deliverer:
         except MessageChanged:
             log.info("another attempt was faster", extra={"message_id": message_id})
             return
-        message = self._messages.save(self._attempt(message))
+        message = self._messages.save(self.attempt(message))
         log.info(
             "webhook attempted",
             extra={
@@ -71,7 +71,8 @@ class Deliverer:
             # The sweep queues what waits longer or fails here.
             self._queue.send(message.id, max(0, pause), group=message.caller_id)
 
-    def _attempt(self, message: Message) -> Message:
+    def attempt(self, message: Message) -> Message:
+        """Send a message once; returns it as it then is, for the caller to store."""
         now = int(time.time())
         secrets = self._secrets.of(message.caller_id)
         if secrets is None:

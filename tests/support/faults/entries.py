@@ -264,8 +264,7 @@ def _repeating(send: Callable[[Caller], None]) -> Callable[[Caller], None]:
 
 
 def _owner_of_drops(cloud: Cloud) -> str:
-    (line,) = [line for line in keys.table(cloud.world.stack) if " tests " in line]
-    drops.map_prefix(cloud.world.stack, "team", line.split()[0])
+    drops.map_prefix(cloud.world.stack, "team", cloud.world.caller_id)
     return ""
 
 

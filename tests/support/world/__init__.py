@@ -46,6 +46,12 @@ class World:
     webhooks: Webhooks = field(default_factory=Webhooks)
     inbox: Inbox = field(default_factory=Inbox)
 
+    @property
+    def caller_id(self) -> str:
+        """The caller that `api` asks as."""
+        (caller,) = [caller for caller in self.stack.callers().list_all() if caller.name == "tests"]
+        return caller.id
+
     def restart(self) -> None:
         """Let the functions start anew, as after a deployment with other settings."""
         process.restart()
