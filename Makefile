@@ -91,7 +91,7 @@ demo: ## make images with the real template on this machine, without an AWS acco
 	$(call need,dev sam ministack)
 	@$(BIN)/python -m local.demo
 
-up: ## start a local deployment and leave it running; its URLs and a key are in out/stack.json
+up: ## start a local deployment, leave it running and open its playground; its URLs and a key are in out/stack.json
 	$(call need,dev sam ministack)
 	@$(BIN)/python -m local.up
 
@@ -116,7 +116,7 @@ test: ## run every layer of tests except the campaigns and the nightly ones
 
 test-campaigns: ## run the long tests: every permission, every crash, every fault, every printed command
 	$(call need,dev sam ministack node-client mcp-programs)
-	@$(BIN)/pytest tests/campaigns -n 2 --dist loadfile -rs
+	@$(BIN)/pytest tests/campaigns tests/e2e/test_documentation.py -n 2 --dist loadfile -rs
 
 test-clients: ## run other people's programs against a deployed stack
 	$(call need,dev sam ministack clients litellm client-programs)

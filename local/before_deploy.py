@@ -1,13 +1,14 @@
 """What `make deploy` says first: python -m local.before_deploy PROFILE
 
-Notes go to stderr. Printed is the option that `sam deploy` needs: until samconfig.toml configures a provider for a
-profile, SAM asks for every parameter.
+Notes go to stderr. Printed are the options that `sam deploy` needs: the operator's own settings, if there are some, and
+until a profile configures a provider, that SAM asks for every parameter.
 """
 
 import re
 import sys
 import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -31,6 +32,8 @@ USUAL_LIMIT = 1000
 ALWAYS_UNRESERVED = 100
 # Enough for the workers, the queues' other functions and a few dozen waiting calls.
 _COMFORTABLE = 100
+# The operator's own copy of samconfig.toml, which git ignores, takes its place.
+SETTINGS, OWN_SETTINGS = "samconfig.toml", "samconfig.local.toml"
 # Each configures a provider.
 _PROVIDER_PARAMETERS = {"OpenAiSecretArn", "GeminiSecretArn", "BedrockEnabled"}
 _RESERVING = ("DirectConcurrency", "McpConcurrency")
@@ -38,7 +41,8 @@ _RESERVING = ("DirectConcurrency", "McpConcurrency")
 
 def main() -> None:
     """Read the profile's settings, and print what is to be said before its deployment."""
-    settings = profile_settings((ROOT / "samconfig.toml").read_text(), sys.argv[1])
+    file = settings_file(ROOT)
+    settings = profile_settings((ROOT / file).read_text(), sys.argv[1])
     parameters = parameters_of(settings)
     try:
         check_own_providers()
@@ -53,7 +57,12 @@ def main() -> None:
         )
     for note in concurrency_notes(settings, parameters):
         print(note, file=sys.stderr)
-    print("--guided" if guided else "")
+    print(f"--config-file {file}", "--guided" if guided else "")
+
+
+def settings_file(folder: Path) -> str:
+    """The name of the file with the profiles, in the folder of the clone."""
+    return OWN_SETTINGS if (folder / OWN_SETTINGS).exists() else SETTINGS
 
 
 def check_own_providers() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from samtranslator.yaml_helper import yaml_parse
 
+from local import web
 from local.processes import ROOT, run_logged
 
 Template = dict[str, Any]
@@ -44,6 +45,7 @@ def package(name: str, logs: Path, own_providers: Mapping[str, Any] | None = Non
     """
     with _one_at_a_time():
         _build(logs)
+        _pack_web()
         template: Template = yaml_parse((FOLDER / "build/template.yaml").read_text())  # type: ignore[no-untyped-call] # SAM's
         archives = FOLDER / "archives" / name
         shutil.rmtree(archives, ignore_errors=True)
@@ -53,10 +55,8 @@ def package(name: str, logs: Path, own_providers: Mapping[str, Any] | None = Non
 
 def _build(logs: Path) -> None:
     stamp = FOLDER / "sources.sha256"
-    inputs = ["template.yaml", "Makefile", "local/finishing.py", "local/web.py"]
-    folders = ["src", "web"]
-    files = (path for folder in folders for path in (ROOT / folder).rglob("*"))
-    sources = _fingerprint([*(ROOT / name for name in inputs), *files], ROOT)
+    inputs = ["template.yaml", "Makefile", "local/finishing.py"]
+    sources = _fingerprint([*(ROOT / name for name in inputs), *(ROOT / "src").rglob("*")], ROOT)
     if stamp.exists() and stamp.read_text() == sources:
         return
     stamp.unlink(missing_ok=True)
@@ -66,6 +66,12 @@ def _build(logs: Path) -> None:
         {name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
     )
     stamp.write_text(sources)
+
+
+def _pack_web() -> None:
+    """The files for browsers as they are now: a change of a page needs no new build."""
+    for folder in FOLDER.glob(f"build/*/{web.PLACE}"):
+        web.pack(folder)
 
 
 def _pack(template: Template, folder: Path, own_providers: Mapping[str, Any] | None) -> dict[str, Path]:

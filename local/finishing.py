@@ -13,9 +13,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from interfaces.http_api.files import FOLDER
+from local import web
 from local.processes import ROOT
-from local.web import pack
 
 # What makes AWS clients for the functions: one module, and the adapters of providers that are services of AWS.
 CLIENTS = [ROOT / "src/core/aws.py", *(ROOT / "src/core/providers").glob("*.py")]
@@ -25,7 +24,7 @@ def finish(build: Path) -> None:
     """Finish the first function's package, and replace the others by links to it."""
     first, *others = sorted(path for path in build.iterdir() if path.is_dir())
     drop_unused_services(first)
-    pack(first / FOLDER.relative_to(ROOT / "src"))
+    web.pack(first / web.PLACE)
     compileall.compile_dir(first, quiet=1, workers=0, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
     for other in others:
         shutil.rmtree(other)

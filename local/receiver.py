@@ -54,6 +54,8 @@ def receive(stack: Stack) -> None:
             variables, "ApiFunction", "DirectFunction", "McpFunction", "DropFunction", "WebhookFunction"
         ),
     ):
+        # MiniStack may still hand the next event to a process that this change has ended; let it be this one.
+        stack.client("lambda").invoke(FunctionName=stack.physical_id("WebhookFunction"), Payload=b'{"Records": []}')
         url = f"https://{ADDRESS}:{receiver.server_port}/"
         print(f"Receiving at {url} until Ctrl-C; send a request with -H 'Easel-Webhook: {url}'", flush=True)
         receiver.serve_forever()

@@ -81,6 +81,11 @@ class Stack:
         }
 
     @property
+    def playground_url(self) -> str:
+        """The playground with the key behind the #, which browsers send to no server."""
+        return f"{self.api_url}/playground#key={self.api_key}"
+
+    @property
     def environment(self) -> dict[str, str]:
         """Environment variables that point AWS tools and the `easel` command at this stack."""
         return clean_environment(

@@ -1,10 +1,11 @@
-"""`make up`: starts the local deployment in the background and prints where it is."""
+"""`make up`: starts the local deployment in the background, prints where it is, and opens the playground."""
 
 import contextlib
 import os
 import signal
 import subprocess
 import sys
+import webbrowser
 
 from local.cloud import OUT, PYTHON, running_stack
 from local.processes import ROOT, LocalCloudError
@@ -20,7 +21,8 @@ def main() -> int:
     if "--stay" in sys.argv:
         return _stay()
     try:
-        stack = running() or _start()
+        earlier = running()
+        stack = earlier or _start()
     except LocalCloudError as error:
         print(error, file=sys.stderr)
         return 1
@@ -29,11 +31,23 @@ def main() -> int:
     print(f"""
   Easel is running on this machine. {STACK_FILE.relative_to(ROOT)} has its URLs and a key; `make down` stops it.
 
+  Make pictures in the browser:
+  {stack.playground_url}
+
+  Or from a program:
   curl -sS {stack.api_url}/images/generations \\
     -H 'Authorization: Bearer {stack.api_key}' \\
     -H 'Content-Type: application/json' -d '{{"prompt": "a lighthouse at dawn"}}'
 """)
+    if not earlier and _has_screen():
+        webbrowser.open(stack.playground_url)
     return 0
+
+
+def _has_screen() -> bool:
+    """Whether somebody sits at a terminal of a desktop, where a browser can open."""
+    desktop = sys.platform in ("darwin", "win32") or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
+    return bool(desktop) and sys.stdout.isatty()
 
 
 def _start() -> Stack | None:

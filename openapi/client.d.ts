@@ -94,6 +94,8 @@ export class EaselError extends globalThis.Error {
   retryAfter?: number
   requestId: string | null
   jobId: string | null
+  /** Of a purchase that was refused or got no answer: another call with it does not buy twice. */
+  idempotencyKey: string | null
   budget: BudgetRefusal | null
   moderation: Moderation | null
 }

@@ -32,6 +32,7 @@ export class EaselError extends Error {
     this.retryAfter = retryAfter
     this.requestId = error.request_id ?? null
     this.jobId = error.job_id ?? null
+    this.idempotencyKey = null
     this.budget = error.budget ?? null
     this.moderation = error.moderation ?? null
   }
@@ -125,7 +126,9 @@ export class Easel {
     await this.#replaceEndingToken()
     // Not aborted itself, since only an answer has the id of the job that is to be canceled then.
     const headers = { "Idempotency-Key": idempotencyKey, Prefer: "respond-async" }
-    const accepted = this.#json("POST", path, { body, headers, buys: true })
+    const accepted = this.#json("POST", path, { body, headers, buys: true }).catch((error) => {
+      throw error instanceof EaselError ? Object.assign(error, { idempotencyKey }) : error
+    })
     const abandon = () => accepted.then((job) => job.id && this.cancel(job.id)).catch(() => {})
     return unlessAborted(
       signal,

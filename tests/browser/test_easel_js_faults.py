@@ -117,6 +117,21 @@ def test_what_got_no_answer_is_sent_again_as_the_same_purchase(client: Client, h
     assert len(set(client.keys())) == 1
 
 
+def test_a_purchase_without_any_answer_can_be_sent_again_as_the_same(client: Client) -> None:
+    client.script.on(GENERATE, BREAK)
+    client.page.clock.install()
+    client.page.evaluate("() => { globalThis.bought = easel.generate({ prompt: 'an otter' }) }")
+    client.page.evaluate("() => { bought.catch((error) => { globalThis.failure = { ...error } }) }")
+    while not client.page.evaluate("globalThis.failure"):
+        client.page.clock.run_for(10_000)
+    error = client.run("failure")
+    assert (error["code"], error["charged"], error["retryable"]) == ("network_error", "unknown", True)
+    client.script.on(GENERATE, Reply(200, RESULT))
+    assert client.run("easel.generate({ prompt: 'an otter' }, failure)") == RESULT
+    assert set(client.keys()) == {error["idempotencyKey"]}
+    assert len(client.keys()) > 5
+
+
 @pytest.mark.parametrize(
     "refused",
     [

@@ -15,6 +15,7 @@ from local.stack import Stack
 from tests.conftest import Key, MakeKey
 from tests.support import wire
 from tests.support.chromium import OpenPage, serving
+from tests.support.tokens import forged, mint
 
 MODEL = "gpt-image-2.6-flare"
 WISH = {"model": MODEL, "prompt": "an otter", "quality": "low"}
@@ -48,19 +49,6 @@ def read_by_page(open_page: OpenPage, origin: str, *calls: dict[str, Any]) -> di
     """What a page of this origin reads of these calls, by their names."""
     page = open_page(origin, allowed=[call["url"] for call in calls])
     return dict(page.evaluate(CALLING, calls))
-
-
-def mint(stack: Stack, key: Key, origin: str, **wish: Any) -> str:
-    made = wire.post(f"{stack.api_url}/tokens", json={"images": 2, "origins": [origin]} | wish, headers=key.headers)
-    assert made.status_code == 201, made.text
-    return str(made.json()["token"])
-
-
-def forged(stack: Stack, token: str, **claims: Any) -> str:
-    """The token with other claims, signed with the real secret."""
-    secret = stack.client("secretsmanager").get_secret_value(SecretId=stack.token_secret_arn)
-    read = jwt.decode(token, options={"verify_signature": False})
-    return jwt.encode(read | claims, secret["SecretString"], "HS256", headers={"kid": secret["VersionId"]})
 
 
 def unsigned(token: str) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 # A browser that talks to nobody but the page and Easel.
 _QUIETLY = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking")
-_PATIENCE_MILLISECONDS = 60_000
+_PATIENCE_MILLISECONDS = 30_000
 
 
 class OpenPage(Protocol):

@@ -21,7 +21,7 @@ PAGES = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md")), *sorted((R
 SHELL = ("sh", "console")
 PROGRAMS = ("python", "js")
 DATA = ("json", "toml", "yaml")
-LANGUAGES = (*SHELL, *PROGRAMS, *DATA, "html", "text")
+LANGUAGES = (*SHELL, *PROGRAMS, *DATA, "html", "jsx", "ts", "text")
 
 _OPENING = re.compile(r'(?P<indent> *)```(?P<language>\w*)(?: title="(?P<file>[^"]+)")?')
 _MARKER = re.compile(r" *<!-- (?P<kind>not run|run by|continues)(?:: (?P<text>.+))? -->")

@@ -36,10 +36,10 @@ exec {ROOT}/.venv/bin/python {ROOT}/tests/support/aws_command.py "$@"
 class Reader:
     """Follows pages in a folder of its own, with a deployed stack and a key.
 
-    `other` is a second key, for pages that show what can be done to one, and `image` an image of the first.
+    `other` is a second key, for pages that show what can be done to one; `image` and `token` are ids of the first's.
     """
 
-    def __init__(self, folder: Path, stack: Stack, key: Key, other: Key, image: str) -> None:
+    def __init__(self, folder: Path, stack: Stack, key: Key, other: Key, image: str, token: str) -> None:
         self.folder = folder
         self.stack = replace(stack, api_key=key.key)
         # What pages print in place of what only a deployment has.
@@ -52,6 +52,7 @@ class Reader:
             "key_5f1c7a528d3e4c59": key.id,
             "key_c6056e0260cbb114": other.id,
             "img_…": image,
+            "tok_3d9e1f7ab04c4a0f9d1c5e8b7a6f2c10": token,
             "ek_…": key.key,
             "ek_...": key.key,
         }
@@ -104,7 +105,7 @@ class Reader:
 
     def _prepare(self) -> None:
         for name in PICTURES:
-            (self.folder / name).write_bytes(picture())
+            (self.folder / name).write_bytes(picture(size=(256, 256)))
         self._write("out/stack.json", json.dumps(asdict(self.stack)))
         self._write("out/stack.env", "".join(f"export {n}='{v}'\n" for n, v in self.stack.variables.items()))
         (self.folder / ".venv").symlink_to(ROOT / ".venv")

@@ -1,6 +1,6 @@
 """What documents, build files and comments name exists, and what documents print is valid.
 
-The fences that can be run are, against a stack: see tests/campaigns/test_documentation.py.
+The fences that can be run are, against a stack: see tests/e2e/test_documentation.py.
 """
 
 import json
@@ -9,8 +9,10 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import botocore.session
 import pytest
 import yaml
+from botocore import xform_name
 
 from local.processes import ROOT
 from local.simulator.art.scenes import compose
@@ -178,3 +180,42 @@ def test_the_simulator_can_draw_what_a_newcomer_asks_for_first() -> None:
     assert len(prompts) > 5
     of_edits = {prompt for prompt in prompts if prompt.startswith("the same place")}
     assert {prompt for prompt in prompts - of_edits if not compose(prompt, 1.0, "seed").named} == set()
+
+
+A_CALL_OF_AWS = re.compile(r"\baws ([a-z0-9-]+) (wait )?([a-z0-9-]+)([^|;&)\n]*)")
+# Those that are not of one operation.
+OF_EVERY_CALL = {"query", "output", "region", "profile"}
+
+
+def test_calls_of_aws_that_are_printed_exist_with_their_options() -> None:
+    session = botocore.session.get_session()
+    printed = {
+        call
+        for fence in FENCES
+        if fence.language in pages.SHELL
+        for call in A_CALL_OF_AWS.findall(fence.commands.replace("\\\n", " "))
+        if call[0] not in ("s3", "lambda-url")
+    }
+    assert len(printed) > 15
+    assert [call for call in printed if not is_call_of_aws(session, *call)] == []
+
+
+def is_call_of_aws(session: botocore.session.Session, service: str, waits: str, operation: str, options: str) -> bool:
+    """Whether a service has the operation, or the thing to wait for, and the operation takes these options."""
+    model = session.get_service_model(service)
+    if waits:
+        names = {xform_name(name, "-") for name in session.get_waiter_model(service).waiter_names}
+        return operation in names
+    found = [name for name in model.operation_names if xform_name(name, "-") == operation]
+    if not found:
+        return False
+    shape = model.operation_model(found[0]).input_shape
+    known = {xform_name(name, "-") for name in (shape.members if shape else ())} | OF_EVERY_CALL
+    return {name.removeprefix("no-") for name in re.findall(r"(?:^| )--([a-z-]+)", options)} <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_is_in_a_list_is_indented_as_the_site_needs_it(page: Path) -> None:
+    """By four spaces: GitHub takes two or three as well, and the site would end the list there."""
+    text = re.sub(r"^( *)```.*?^\1```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    assert re.findall(r"^ {1,3}\S.*$", text, re.MULTILINE) == []

@@ -46,7 +46,7 @@ def test_the_token_as_documented_buys_all_its_pictures_at_once() -> None:
     found = re.search(r'"images": (\d+),.*?"budget_micro_usd": ([\d_]+),', page, re.DOTALL)
     assert found
     images, budget = int(found[1]), int(found[2])
-    requests = re.findall(r"\{\s*(model: [^}]*prompt[^}]*)\}", page)
+    requests = re.findall(r"\{([^{}]*prompt: [^{}]*size: [^{}]*)\}", page)
     assert len(requests) == 2
     resolver = Resolver(catalog.load(), ModelPolicy("gpt-image-2.6-flare", "translate"))
     for text in requests:

@@ -1,24 +1,88 @@
-// Shows openapi.json with RapiDoc, with this deployment's own address as its server.
-const base = new URL(".", location.href).href.replace(/\/$/, "")
-const dark = matchMedia("(prefers-color-scheme: dark)")
+// Shows openapi.json with RapiDoc, as the description of this deployment: with its own address.
 
-const reference = document.createElement("rapi-doc")
-const attributes = {
-  "allow-authentication": true,
+const COLORS = {
+  light: {
+    "bg-color": "#ffffff",
+    "text-color": "#1f2328",
+    "header-color": "#f6f7f8",
+    "primary-color": "#0b6e63",
+    "nav-bg-color": "#f6f7f8",
+    "nav-text-color": "#3d444d",
+    "nav-hover-bg-color": "#e8ecec",
+    "nav-hover-text-color": "#0b6e63",
+    "nav-accent-color": "#0b6e63",
+  },
+  dark: {
+    "bg-color": "#14171a",
+    "text-color": "#e3e6e8",
+    "header-color": "#1b1f23",
+    "primary-color": "#4fc3b3",
+    "nav-bg-color": "#1b1f23",
+    "nav-text-color": "#c4cacf",
+    "nav-hover-bg-color": "#262c31",
+    "nav-hover-text-color": "#4fc3b3",
+    "nav-accent-color": "#4fc3b3",
+  },
+}
+const LOOK = {
   "allow-server-selection": false,
   "allow-spec-file-load": false,
   "allow-spec-url-load": false,
-  "default-schema-tab": "schema",
+  "allow-spec-file-download": false,
   "load-fonts": false,
+  "mono-font": "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace",
+  // A key is kept in memory only.
   "persist-auth": false,
-  "render-style": "focused",
+  "regular-font": "system-ui, sans-serif",
+  "schema-description-expanded": true,
   "schema-style": "table",
   "show-header": false,
-  "server-url": base,
-  "spec-url": `${base}/openapi.json`,
+  "use-path-in-nav-bar": false,
 }
-for (const [name, value] of Object.entries(attributes)) reference.setAttribute(name, value)
-const paint = () => reference.setAttribute("theme", dark.matches ? "dark" : "light")
-dark.addEventListener("change", paint)
-paint()
+
+const base = new URL(".", location.href).href.replace(/\/$/, "")
+
+/** The description, with the address of this deployment, and with what RapiDoc needs to send calls that succeed. */
+async function description() {
+  const found = await (await fetch("openapi.json")).json()
+  found.servers = [{ url: base }]
+  delete found.info.license // of the software, not of the images
+  // Only the path is filled with samples: sent with a first call, those of headers and filters would be in the way.
+  for (const parameter of Object.values(found.components.parameters)) parameter["x-fill-example"] = "no"
+  for (const path of Object.values(found.paths)) {
+    delete path.head // the same as GET, without a body
+    for (const operation of Object.values(path)) prepare(operation)
+  }
+  return found
+}
+
+function prepare({ "x-codeSamples": samples, requestBody }) {
+  for (const sample of samples) sample.source = withAddress(sample.source)
+  const json = requestBody?.content["application/json"]
+  if (json) json.examples = { sample: { value: json.example } } // in place of one made of all fields
+}
+
+function withAddress(source) {
+  return source
+    .replace('os.environ["EASEL_URL"] + "', `"${base}`)
+    .replace("const { EASEL_URL, EASEL_KEY } = process.env", "const { EASEL_KEY } = process.env")
+    .replace("${EASEL_URL}", base)
+    .replace("$EASEL_URL", base)
+}
+
+function paint(reference, dark) {
+  const theme = dark ? "dark" : "light"
+  for (const [name, value] of Object.entries({ theme, ...COLORS[theme] })) reference.setAttribute(name, value)
+}
+
+const reference = document.createElement("rapi-doc")
+for (const [name, value] of Object.entries(LOOK)) reference.setAttribute(name, value)
+// Beside each other, or with the list of calls in place of the menu, for which a phone is too narrow.
+reference.setAttribute("render-style", matchMedia("(min-width: 768px)").matches ? "focused" : "view")
+
+const dark = matchMedia("(prefers-color-scheme: dark)")
+dark.addEventListener("change", () => paint(reference, dark.matches))
+paint(reference, dark.matches)
 document.body.append(reference)
+await customElements.whenDefined("rapi-doc")
+await reference.loadSpec(await description())

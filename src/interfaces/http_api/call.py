@@ -369,7 +369,7 @@ class Call:
 
     def answers(self, services: Services, caller: Caller, form: AnswerForm | None = None) -> Answers:
         """Builds the documents that answer this call, in a form, or in that of the caller."""
-        base_url = services.settings.public_url or self._base_url()
+        base_url = self.base_url(services)
         by_link = (form or caller.answers) == "link"
         links = Permalinks(base_url) if by_link else services.image_links
         return Answers(links, base_url, self.now, lambda: services.budgets.remaining_if_known(caller))
@@ -384,7 +384,11 @@ class Call:
         """The path as the client sent it, with its slashes: links in a page are relative to it."""
         return str(self.event["requestContext"]["sentPath"])
 
-    def _base_url(self) -> str:
+    def base_url(self, services: Services) -> str:
+        """The base URL of links to this deployment: as the operator says, or by which it was called."""
+        return services.settings.public_url or self._called_url()
+
+    def _called_url(self) -> str:
         context = self.event["requestContext"]
         domain = context.get("domainName", "localhost")
         if self.on_function_url:  # A Function URL has no stage: its paths start with /v1 themselves.
@@ -409,7 +413,7 @@ def pending(status: int, document: Mapping[str, object], url: str) -> Response[s
 
 
 def redirect(url: str) -> Response[str]:
-    """A redirect that nobody caches, to a URL or to a path relative to that of the request."""
+    """A redirect that nobody caches."""
     return Response(302, "text/plain", "", headers={"Location": url})
 
 

@@ -33,6 +33,8 @@ CONTENT_TYPES = {
 }
 # A file whose name has a version never changes; the others may with the next deployment.
 _VERSIONED = re.compile(r"-\d+\.\d+\.\d+\.")
+# RapiDoc writes its styles into the page.
+_WITH_OWN_STYLES = ("docs.html",)
 _FOREVER = "public, max-age=31536000, immutable"
 _FOR_A_WHILE = "public, max-age=300"
 
@@ -40,10 +42,7 @@ _FOR_A_WHILE = "public, max-age=300"
 @routes.get("/")
 def root() -> Response[str]:
     """The base URL itself leads to the description of this API."""
-    call = Call(routes.current_event)
-    if call.on_function_url and call.sent_path == "/":
-        return redirect("v1/docs")
-    return redirect("docs" if call.sent_path.endswith("/") else f"{PurePath(call.sent_path).name}/docs")
+    return _redirect("docs")
 
 
 @routes.get("/openapi.json")
@@ -56,8 +55,8 @@ def description() -> Response[str]:
 def docs() -> Response[str]:
     """The description of this API, as a page that can be searched, and where each call can be tried."""
     if Call(routes.current_event).sent_path.endswith("/"):
-        return redirect("../docs")
-    return _page("docs")
+        return _redirect("docs")  # else its links would lead elsewhere
+    return _answer("docs.html")
 
 
 @routes.get("/docs/<file>")
@@ -68,15 +67,13 @@ def docs_file(file: str) -> Response[str]:
 
 @routes.get("/playground")
 def playground() -> Response[str]:
-    """A page to make images with, with a key or a browser token."""
-    if not Call(routes.current_event).sent_path.endswith("/"):
-        return redirect("playground/")
-    return _page("playground")
+    """The page to make images with, which takes a key or a browser token, is in a folder of its own."""
+    return _redirect("playground/index.html")
 
 
 @routes.get("/playground/<file>")
 def playground_file(file: str) -> Response[str]:
-    """What the page of GET /playground consists of."""
+    """What the playground consists of."""
     return _answer(f"playground/{file}")
 
 
@@ -92,17 +89,20 @@ def client_types() -> Response[str]:
     return _answer("easel.d.ts")
 
 
-def _page(folder: str) -> Response[str]:
-    """The page of a folder. It can load and call only this deployment and its bucket."""
+def _redirect(path: str) -> Response[str]:
+    return redirect(f"{Call(routes.current_event).base_url(services())}/{path}")
+
+
+def _page_headers(name: str) -> dict[str, str]:
+    """A page can load and call only this deployment and its bucket."""
     bucket = services().image_links.origin
+    styles = "'self' 'unsafe-inline'" if name in _WITH_OWN_STYLES else "'self'"
     policy = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; "
+        f"default-src 'none'; script-src 'self'; style-src {styles}; "
         f"img-src 'self' data: blob: {bucket}; connect-src 'self' {bucket}; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    response = _answer(f"{folder}/index.html")
-    response.headers |= {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}
-    return response
+    return {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}
 
 
 def _answer(name: str) -> Response[str]:
@@ -120,6 +120,8 @@ def _answer(name: str) -> Response[str]:
     content_type = CONTENT_TYPES[PurePath(name).suffix]
     caching = _FOREVER if _VERSIONED.search(name) else _FOR_A_WHILE
     headers = {"Cache-Control": caching, "ETag": etag, "Vary": "Accept-Encoding"}
+    if name.endswith(".html"):
+        headers |= _page_headers(name)
     if call.has_version(etag):
         return Response(304, content_type, "", headers=headers)
     if call.on_function_url and call.accepts_gzip:

@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 
-from local.before_deploy import notes_of, parameters_of, profile_settings
+from local.before_deploy import notes_of, parameters_of, profile_settings, settings_file
 from local.processes import ROOT
 
 
@@ -54,13 +55,19 @@ def test_parameters_are_read_as_sam_reads_them(written: str) -> None:
     assert parameters_of(settings) == {"Environment": "dev", "DirectConcurrency": "20"}
 
 
+def test_the_operators_own_settings_take_the_place_of_those_in_git(tmp_path: Path) -> None:
+    assert settings_file(tmp_path) == "samconfig.toml"
+    (tmp_path / "samconfig.local.toml").touch()
+    assert settings_file(tmp_path) == "samconfig.local.toml"
+
+
 def test_without_credentials_the_deployment_goes_on() -> None:
-    """SAM is asked to guide, since samconfig.toml names no secret, and the operator is told what to answer."""
+    """SAM is asked to guide, since the profile names no secret, and the operator is told what to answer."""
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": "src:.", "AWS_EC2_METADATA_DISABLED": "true", "HOME": "/none"}
     environment |= {"AWS_DEFAULT_REGION": "eu-central-1"}
     command = [sys.executable, "-m", "local.before_deploy", "default"]
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=True)
-    assert result.stdout.strip() == "--guided"
+    assert result.stdout.split() == ["--config-file", settings_file(ROOT), "--guided"]
     assert "cannot be read" in result.stderr
     assert "answer y" in result.stderr
     assert "Traceback" not in result.stderr

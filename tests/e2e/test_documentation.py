@@ -1,6 +1,7 @@
 """Every fence of README and docs/ that can be run is run, as a reader would; the others say why they are not.
 
-tests/unit/test_documentation.py checks the syntax of all of them. With `pytest -rs`, what is not run is listed.
+tests/unit/test_documentation.py checks the syntax of all of them. `make test` follows the pages that a newcomer meets
+first, `make test-campaigns` all of them, and it lists what is not run.
 """
 
 import json
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -22,19 +24,29 @@ from tests.support.pages import Fence
 from tests.support.reader import Reader
 
 FENCES = [fence for page in pages.PAGES for fence in pages.fences(page)]
-FOLLOWED = [page for page in pages.PAGES if any(fence.page == page and fence.is_run for fence in FENCES)]
+FIRST_MET = ("README.md", "docs/quick-start.md")
+FOLLOWED = [
+    pytest.param(page, id=name, marks=[] if name in FIRST_MET else pytest.mark.nightly)
+    for page in pages.PAGES
+    if any(fence.page == page and fence.is_run for fence in FENCES)
+    for name in [str(page.relative_to(ROOT))]
+]
 NOT_RUN = [fence for fence in FENCES if fence.not_run or fence.run_by]
 
 
 @pytest.fixture
 def reader(stack: Stack, make_key: MakeKey, tmp_path: Path) -> Reader:
     key, other = make_key(), make_key()
-    body = {"prompt": "an otter", "quality": "low"}
-    bought = wire.post(f"{stack.direct_url}/images/generations", json=body, headers=key.headers, timeout=60)
-    return Reader(tmp_path, stack, key, other, bought.json()["data"][0]["id"])
+    image = ask(stack, key, "/images/generations", prompt="an otter", quality="low")["data"][0]
+    token = ask(stack, key, "/tokens", images=1, origins=["https://shop.example"])
+    return Reader(tmp_path, stack, key, other, image["id"], token["id"])
 
 
-@pytest.mark.parametrize("page", FOLLOWED, ids=lambda page: str(page.relative_to(ROOT)))
+def ask(stack: Stack, key: Key, path: str, **body: Any) -> Any:
+    return wire.post(f"{stack.direct_url}{path}", json=body, headers=key.headers, timeout=60).raise_for_status().json()
+
+
+@pytest.mark.parametrize("page", FOLLOWED)
 def test_a_page_works_as_it_is_printed(reader: Reader, page: Path) -> None:
     try:
         output = reader.follow(page)
@@ -65,6 +77,7 @@ LEFT_BEHIND: dict[str, Callable[[Reader, str], None]] = {
 }
 
 
+@pytest.mark.nightly
 def test_the_receiver_prints_the_webhooks_of_a_deployment(stack: Stack, key: Key, tmp_path: Path) -> None:
     file = tmp_path / "stack.json"
     file.write_text(json.dumps(asdict(stack)))
@@ -85,6 +98,7 @@ def test_the_receiver_prints_the_webhooks_of_a_deployment(stack: Stack, key: Key
         receiver.send_signal(signal.SIGINT)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("fence", NOT_RUN, ids=str)
 def test_this_fence_is_not_run(fence: Fence) -> None:
     pytest.skip(f"{fence}: {fence.not_run or f'run by {fence.run_by}'}")
