@@ -47,6 +47,8 @@ COMMANDS = {
     "edit": _Entry("cli.purchases", _WORK, "Edit images through the API of the deployment, and save the results."),
     "models": _Entry("cli.models", _WORK, "List the models, with the price of one image, and their lifecycle."),
     "redrive": _Entry("cli.drops", _WORK, "Put dead-lettered drops back into their queue."),
+    "doctor": _Entry("cli.doctor.command", _DEPLOYMENT, "Find what is broken, and what fixes it."),
+    "status": _Entry("cli.status", _DEPLOYMENT, "Show spending, queues, errors and alarms of this moment."),
     "export": _Entry("cli.export", _DEPLOYMENT, "Export jobs, usage or images of all keys, as JSON lines or CSV."),
     "restore": _Entry("cli.restoring", _DEPLOYMENT, "Make a table equal to one that was restored from a backup."),
     "remove": _Entry("cli.removal", _DEPLOYMENT, "Delete this deployment and everything in it."),

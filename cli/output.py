@@ -104,6 +104,15 @@ def show_result(result: Result, *, as_json: bool) -> None:
         show_failure(result.failure)
 
 
+def show_again(result: Result, *, as_json: bool) -> None:
+    """Print what a command returned, on a terminal in place of what is there, elsewhere below it."""
+    from rich.console import Console  # noqa: PLC0415 - only what watches needs it
+
+    Console().clear()  # does nothing elsewhere
+    show_result(result, as_json=as_json)
+    sys.stdout.flush()
+
+
 def show_json(document: Any) -> None:
     """Print a document as JSON in ASCII, which is exact and harmless."""
     print(json.dumps(document).replace("\x7f", "\\u007f"))

@@ -18,7 +18,7 @@ from cli.session import Context
 from cli.stack import Stack, deployment
 from core.budgets import Budgets
 from core.callers.browser_token_store import TokenStore
-from core.ledger.dollars import micro_usd, usd
+from core.ledger.dollars import usd
 from core.ledger.model import DEPLOYMENT, Balance, Budget, Period, account_of, renewal
 
 # The audit reads while purchases go on: a difference is real if it is found each time.
@@ -195,7 +195,7 @@ def _budget_of(stack: Stack) -> Result:
     now = time.time()
     accounts = {period: account_of(DEPLOYMENT, period, now) for period in _DEPLOYED}
     control, balances = stack.ledger().control_and_balances(accounts.values())
-    budget = control.budget(_deployed_budget(stack))
+    budget = control.budget(stack.deployed_budget())
     periods = []
     for period, account in accounts.items():
         balance, limit = balances.get(account, Balance()), budget.of(period)
@@ -298,8 +298,3 @@ def _check(ctx: Context) -> Result:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _deployed_budget(stack: Stack) -> Budget:
-    per_day, per_month = (stack.parameters.get(name, "") for name in _DEPLOYED.values())
-    return Budget(day=micro_usd(per_day) if per_day else None, month=micro_usd(per_month) if per_month else None)

@@ -22,6 +22,8 @@ from core import catalog
 from core.callers.store import CallerStore
 from core.catalog import Catalog
 from core.jobs.store import JobStore
+from core.ledger.dollars import micro_usd
+from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
 
 # Where `make up` says what it runs: in this folder or, from any other one, in the checkout that this package is from.
@@ -49,7 +51,7 @@ class Stack:
         if local:
             name, endpoint_url, session, urls = _here()
         else:
-            endpoint_url = None
+            endpoint_url, urls = None, {}
             try:
                 session = boto3.session.Session(profile_name=profile, region_name=region)
             except ProfileNotFound:
@@ -78,6 +80,11 @@ class Stack:
     def catalog(self) -> Catalog:
         """The models of its providers."""
         return catalog.load(self.outputs.get("Providers") or None)
+
+    def deployed_budget(self) -> Budget:
+        """The budget that it was deployed with; the operator can override it (see ledger.store.Control)."""
+        day, month = (self.parameters.get(name, "") for name in ("DailyBudgetUsd", "MonthlyBudgetUsd"))
+        return Budget(day=micro_usd(day) if day else None, month=micro_usd(month) if month else None)
 
     def client(self, service: str) -> Any:
         """A boto3 client for the account and region of the stack."""
@@ -111,7 +118,10 @@ def deployment(ctx: Context) -> Stack:
 
 
 def _here() -> tuple[str, str, boto3.session.Session, dict[str, str]]:
-    """The local deployment: its stack's name, where its AWS is, a session as its administrator, where its API is."""
+    """The local deployment: its stack's name, where its AWS is, a session as administrator, and the URLs it is at.
+
+    The URLs of its outputs are as in AWS, and lead nowhere from here.
+    """
     file = next((file for file in LOCAL_STACK_FILES if file.exists()), None)
     if file is None:
         raise CommandError("the local deployment is not running; start it with `make up`")
@@ -121,7 +131,8 @@ def _here() -> tuple[str, str, boto3.session.Session, dict[str, str]]:
         aws_secret_access_key="test",  # noqa: S106 - no secret; MiniStack's administrator is called so
         region_name=here["region"],
     )
-    return here["stack_name"], here["aws_endpoint_url"], session, {"ApiUrl": here["api_url"]}
+    urls = {"ApiUrl": here["api_url"], "DirectUrl": here["direct_url"], "McpUrl": here["mcp_url"]}
+    return here["stack_name"], here["aws_endpoint_url"], session, urls
 
 
 def _why(error: Exception, name: str, session: boto3.session.Session, *, local: bool) -> str:

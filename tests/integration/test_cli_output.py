@@ -87,6 +87,8 @@ COMMANDS: dict[tuple[str, ...], list[str]] = {
     ("tokens", "list"): [],
     ("tokens", "revoke"): [HOSTILE],
     ("tokens", "rotate"): [],
+    ("doctor",): [],
+    ("status",): [],
     ("remove",): ["--confirm", HOSTILE],
     ("restore",): ["ledger", "ledger", "--confirm", HOSTILE],
 }

@@ -5,18 +5,24 @@ The fences that can be run are, against a stack: see tests/e2e/test_documentatio
 
 import json
 import re
+import shlex
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import botocore.session
 import pytest
+import typer
 import yaml
 from botocore import xform_name
 
+from cli.errors import CommandError
+from cli.session import Session
 from local.processes import ROOT
 from local.simulator.art.scenes import compose
 from tests.support import pages
+from tests.support.command_line import loaded
 from tests.support.pages import Fence
 
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -219,3 +225,63 @@ def test_what_is_in_a_list_is_indented_as_the_site_needs_it(page: Path) -> None:
     """By four spaces: GitHub takes two or three as well, and the site would end the list there."""
     text = re.sub(r"^( *)```.*?^\1```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
     assert re.findall(r"^ {1,3}\S.*$", text, re.MULTILINE) == []
+
+
+AN_EASEL_COMMAND = re.compile(r"(?:^|[|(;]|&& |\$ )\s*(easel [^|;&)#\n]+)", re.MULTILINE)
+INLINE = re.compile(r"`(easel [a-z][^`]*)`")
+
+
+def test_easel_commands_that_are_printed_are_taken() -> None:
+    printed = {
+        (str(fence), command.strip())
+        for fence in FENCES
+        if fence.language in pages.SHELL
+        for command in AN_EASEL_COMMAND.findall(fence.commands.replace("\\\n", " "))
+    }
+    assert len(printed) > 40
+    assert {(where, command, mistake) for where, command in printed if (mistake := refusal(command))} == set()
+
+
+def test_easel_commands_that_are_mentioned_exist_with_their_options() -> None:
+    mentioned = {
+        (page.name, command)
+        for page in PAGES
+        if page.name != "CHANGELOG.md"
+        for command in INLINE.findall(page.read_text())
+    }
+    assert len(mentioned) > 40
+    assert {(page, command) for page, command in mentioned if not is_known(command)} == set()
+
+
+def refusal(printed: str) -> str:
+    """What the command says against a line that is printed; empty if it is taken."""
+    try:
+        command, arguments = found_in(printed)
+        command.make_context(command.name, arguments, obj=Session())
+    except (typer.TyperException, CommandError) as error:
+        return str(error)
+    return ""
+
+
+def is_known(mentioned: str) -> bool:
+    """Whether the command has the subcommand and the options that a sentence names, whatever their values."""
+    try:
+        command, arguments = found_in(mentioned)
+    except typer.TyperException:
+        return False
+    options = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
+    return not hasattr(command, "commands") and {word for word in arguments if word.startswith("--")} <= options
+
+
+def found_in(printed: str) -> tuple[Any, list[str]]:
+    """The innermost command that a line names, and the words for it: those after it, and the options before."""
+    before, words = [], shlex.split(printed)[1:]
+    while words and words[0].startswith("--"):
+        before += words[: 1 if words[0] in ("--local", "--json") else 2]
+        words = words[len(before) :]
+    path = [words.pop(0)]
+    command = loaded(*path)
+    while words and words[0] in getattr(command, "commands", {}):
+        path.append(words.pop(0))
+        command = loaded(*path)
+    return command, before + words

@@ -38,6 +38,7 @@ export class History {
   clear() {
     this.pictures = []
     this.jobs = []
+    this.hint = "Reading what was made earlier …"
     this.draw()
   }
 
