@@ -43,7 +43,7 @@ def _list(
     """List stored images, of each key the newest first."""
     stack = deployment(ctx)
     owners = [caller.id for caller in stack.callers().list_all()]
-    if key and key.startswith("key_") and key not in owners:
+    if key and not key.startswith("sub_") and key not in owners:
         raise no_such_key(key)
     now = time.time()
     wanted = Filters(model=model, created_after=int(now) - since if since else 0)

@@ -59,7 +59,7 @@ def _list(
 ) -> Result:
     """List jobs, newest first: without --status and --key, those that are unfinished or unresolved."""
     stack = deployment(ctx)
-    if key and key.startswith("key_") and not stack.callers().hash_of(key):
+    if key and not key.startswith("sub_") and not stack.callers().hash_of(key):
         raise no_such_key(key)
     wanted = _Wanted(status, key, model, since)
     found = _open(stack.jobs(), wanted) if status in _OPEN or not (status or key) else _of_owners(stack, wanted)

@@ -17,6 +17,8 @@ from typing import Any, TextIO
 
 from core.ledger.dollars import usd
 
+# An API key, a browser token or access token (a JWT), a secret of webhooks, an OpenAI key.
+_SECRET = re.compile(r"ek_[\w-]{20,}|eyJ[\w-]+\.[\w-]+\.[\w-]*|whsec_[\w+/=-]+|sk-[\w-]{20,}", re.ASCII)
 # Characters without a shape of their own that str.isprintable() accepts: fillers and variation selectors.
 # Source: Unicode, Default_Ignorable_Code_Point.
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
@@ -176,9 +178,12 @@ def show_warning(text: str) -> None:
 
 
 def show_failure(*why: str) -> None:
-    """Print why a command failed, each reason on one line of standard error."""
+    """Print why a command failed, each reason on one line of standard error.
+
+    A failure repeats what was given, which may be a secret in place of its id; terminals and CI keep what they show.
+    """
     for line in why:
-        print(f"easel: {visible(line)}", file=sys.stderr)
+        print(f"easel: {_SECRET.sub('[a secret, not shown]', visible(line))}", file=sys.stderr)
 
 
 def close(stream: TextIO) -> None:

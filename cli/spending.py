@@ -42,6 +42,8 @@ BY = tuple(By)
 DEFAULT_BY = (By.DAY, By.KEY, By.MODEL)
 # What documents call these.
 _FIELDS = {By.DAY: "date", By.KEY: "key", By.MODEL: "model", By.TOKEN: "token"}
+# Each day is a request to DynamoDB.
+_MAX_DAYS = 366
 
 app = typer.Typer()
 _budget = typer.Typer(no_args_is_help=True)
@@ -88,6 +90,8 @@ def _usage(
     first = one or first or last.replace(day=1)
     if first > last:
         raise typer.BadParameter(f"--from {first} is after --to {last}")
+    if (last - first).days >= _MAX_DAYS:
+        raise typer.BadParameter(f"{first} to {last} is more than {_MAX_DAYS} days; ask for fewer at once")
     stack = deployment(ctx)
     names = {caller.id: caller.name for caller in stack.callers().list_all()}
     if key and key not in names and not key.startswith("sub_"):

@@ -123,6 +123,45 @@ def test_nothing_that_is_stored_or_given_steers_the_terminal(
         assert not line.startswith("key_0 ")
 
 
+SECRETS = [
+    "ek_" + "s3cr3t-" * 6 + "x",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzM2NyM3QiOjF9.s3cr3t",
+    "whsec_s3cr3t+/=",
+    "sk-" + "s3cr3t" * 5,
+]
+
+
+@pytest.mark.parametrize("secret", SECRETS, ids=lambda secret: secret[:4])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(["keys", verb] for verb in ("show", "rotate", "revoke")),
+        ["keys", "set", "--budget-day", "1"],
+        ["jobs", "list", "--key"],
+        ["usage", "--key"],
+        ["tokens", "revoke"],
+        ["tokens", "list", "--key"],
+        ["images", "list", "--key"],
+        ["images", "show"],
+        ["jobs", "show"],
+        ["drops", "map", "team/"],
+        ["webhooks", "secret"],
+        ["keys", "list"],  # an argument too many
+        ["usage", "--day"],
+    ],
+    ids=" ".join,
+)
+def test_a_secret_in_place_of_an_id_is_not_repeated(
+    stack: World, command: list[str], secret: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, secret]) in (1, 2)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("easel: ")
+    assert secret not in err
+    assert "s3cr3t" not in err
+
+
 def test_a_table_has_a_line_for_each_entry(stack: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["keys", "list"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1 + len(ids(stack))

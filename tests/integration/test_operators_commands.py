@@ -120,6 +120,7 @@ def test_what_was_never_bought_is_not_in_the_usage(world: World, easel: Easel) -
     ("arguments", "code", "says"),
     [
         (["--key", "nope"], 1, "key 'nope' does not exist"),
+        (["--from", "0001-01-01"], 2, "is more than 366 days"),
         (["--key", "web shop"], 1, "key 'web shop' does not exist"),
         (["--model", "gpt-image-99"], 1, "easel models"),
         (["--by", "colour"], 2, "'colour' is not one of"),
