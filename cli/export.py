@@ -15,7 +15,7 @@ from cli.errors import CommandError
 from cli.options import day
 from cli.output import Result, Table, csv_lines, progress
 from cli.session import Context
-from cli.spending import DEFAULT_BY, added_up
+from cli.spending import DEFAULT_BY, added_up, check_span
 from cli.stack import Stack, deployment
 from core.jobs.filters import Filters
 
@@ -44,13 +44,15 @@ def _export(
     """Export jobs, usage or images of all keys, as JSON lines or CSV.
 
     Neither prompts nor metadata are exported, and of images only what is stored about them. Jobs and images are those
-    whose records still exist; usage needs --from.
+    whose records still exist; usage needs --from, and has at most 366 days.
     """
     last = last or datetime.now(UTC).date()
     if first and first > last:
         raise typer.BadParameter(f"--from {first} is after --to {last}")
-    if what == "usage" and first is None:
-        raise typer.BadParameter("usage needs --from DAY")
+    if what == "usage":
+        if first is None:
+            raise typer.BadParameter("usage needs --from DAY")
+        check_span(first, last)
     if ctx.obj.json:
         raise typer.BadParameter("--json cannot be combined with export; its --format jsonl is JSON on each line")
     if file and file.exists():

@@ -90,8 +90,7 @@ def _usage(
     first = one or first or last.replace(day=1)
     if first > last:
         raise typer.BadParameter(f"--from {first} is after --to {last}")
-    if (last - first).days >= _MAX_DAYS:
-        raise typer.BadParameter(f"{first} to {last} is more than {_MAX_DAYS} days; ask for fewer at once")
+    check_span(first, last)
     stack = deployment(ctx)
     names = {caller.id: caller.name for caller in stack.callers().list_all()}
     if key and key not in names and not key.startswith("sub_"):
@@ -101,6 +100,16 @@ def _usage(
         raise CommandError(f"nothing was spent on a model '{model}', and Easel does not know it; see `easel models`")
     table = usage_table(rows)
     return Result(rows, *csv_lines(table)) if csv else Result(rows, _with_total(table))
+
+
+def check_span(first: date, last: date) -> None:
+    """Refuse more days than can be added up at once.
+
+    Raises:
+        typer.BadParameter: there are more.
+    """
+    if (last - first).days >= _MAX_DAYS:
+        raise typer.BadParameter(f"{first} to {last} is more than {_MAX_DAYS} days; ask for fewer at once")
 
 
 def added_up(

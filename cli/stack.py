@@ -32,13 +32,17 @@ LOCAL_STACK_FILES = (Path("out/stack.json"), Path(__file__).parents[1] / "out" /
 
 @dataclass(frozen=True)
 class Stack:
-    """A deployed Easel: a session with access to it, its outputs, its parameters, and the name of its stack."""
+    """A deployed Easel: a session with access to it, its outputs, its parameters, and the name of its stack.
+
+    `api_key` is the key that `make up` made for the deployment on this machine.
+    """
 
     session: boto3.session.Session
     endpoint_url: str | None
     outputs: dict[str, str]
     parameters: dict[str, str] = field(default_factory=dict)
     name: str = ""
+    api_key: str | None = field(default=None, repr=False)
 
     @classmethod
     def find(cls, name: str, *, local: bool, profile: str | None = None, region: str | None = None) -> "Stack":
@@ -47,11 +51,18 @@ class Stack:
         Raises:
             CommandError: there is none, or the credentials do not give access to it.
         """
-        urls: dict[str, str] = {}
+        here = _here() if local else {}
+        endpoint_url = here.get("aws_endpoint_url")
+        # The URLs in the outputs of a local stack are as in AWS, and lead nowhere from here.
+        urls = {"ApiUrl": here["api_url"], "DirectUrl": here["direct_url"], "McpUrl": here["mcp_url"]} if local else {}
         if local:
-            name, endpoint_url, session, urls = _here()
+            name = here["stack_name"]
+            session = boto3.session.Session(
+                aws_access_key_id="test",
+                aws_secret_access_key="test",  # noqa: S106 - no secret; MiniStack's administrator is called so
+                region_name=here["region"],
+            )
         else:
-            endpoint_url, urls = None, {}
             try:
                 session = boto3.session.Session(profile_name=profile, region_name=region)
             except ProfileNotFound:
@@ -65,7 +76,7 @@ class Stack:
             raise CommandError(_why(error, name, session, local=local)) from error
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
         parameters = {each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", [])}
-        return cls(session, endpoint_url, outputs | urls, parameters, name)
+        return cls(session, endpoint_url, outputs | urls, parameters, name, here.get("api_key"))
 
     def output(self, name: str) -> str:
         """An output of the stack.
@@ -117,22 +128,12 @@ def deployment(ctx: Context) -> Stack:
     return Stack.find(session.stack, local=session.local, profile=session.profile, region=session.region)
 
 
-def _here() -> tuple[str, str, boto3.session.Session, dict[str, str]]:
-    """The local deployment: its stack's name, where its AWS is, a session as administrator, and the URLs it is at.
-
-    The URLs of its outputs are as in AWS, and lead nowhere from here.
-    """
+def _here() -> dict[str, Any]:
+    """What `make up` wrote about the deployment on this machine."""
     file = next((file for file in LOCAL_STACK_FILES if file.exists()), None)
     if file is None:
         raise CommandError("the local deployment is not running; start it with `make up`")
-    here = json.loads(file.read_text())
-    session = boto3.session.Session(
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - no secret; MiniStack's administrator is called so
-        region_name=here["region"],
-    )
-    urls = {"ApiUrl": here["api_url"], "DirectUrl": here["direct_url"], "McpUrl": here["mcp_url"]}
-    return here["stack_name"], here["aws_endpoint_url"], session, urls
+    return dict(json.loads(file.read_text()))
 
 
 def _why(error: Exception, name: str, session: boto3.session.Session, *, local: bool) -> str:

@@ -273,6 +273,7 @@ def test_everything_is_exported_as_json_lines_and_as_csv_without_prompts(
     ("arguments", "code", "says"),
     [
         (["usage"], 2, "--from"),
+        (["usage", "--from", "0001-01-01"], 2, "is more than 366 days"),
         (["prompts"], 2, "'prompts' is not one of"),
         (["jobs", "--json"], 2, "jsonl"),
         (["jobs", "--from", "2026-11-23", "--to", "2026-11-22"], 2, "is after"),
