@@ -1,38 +1,36 @@
 """easel generate and edit: buy images through the deployment's own API, as any client does, and save them.
 
-The key comes from EASEL_API_KEY or a file, never from the command line, where other users of the machine can see it. A
-request has one idempotency key for all its attempts, so that a broken connection never buys twice.
+The key comes from the environment, a file or `make up`, never from the command line, where other users of the machine
+can see it.
 """
 
-import mimetypes
 import os
-import time
-import uuid
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
 import typer
 
+from cli.client import IN_DOUBT, Client, check_file, goes_on
 from cli.errors import CommandError
-from cli.output import Result, waiting
+from cli.options import dollars
+from cli.output import Result, show_note, show_warning, waiting
 from cli.session import Context
 from cli.stack import deployment
 from core.callers.model import looks_like_key
-from core.jobs.filters import STATUSES
 from core.ledger.dollars import usd
 
-_ATTEMPTS = 3
-_TIMEOUT_SECONDS = 60.0
-_POLL_SECONDS = 2.0
-_WAITING = STATUSES[:2]
+_KEYS = ("EASEL_API_KEY", "EASEL_KEY")
 
 app = typer.Typer()
 
 _KeyFile = Annotated[
     Path | None,
-    typer.Option("--api-key-file", metavar="FILE", help="A file with the API key, instead of EASEL_API_KEY."),
+    typer.Option(
+        "--api-key-file", metavar="FILE", help="A file with the API key, instead of EASEL_API_KEY or EASEL_KEY."
+    ),
 ]
 _Model = Annotated[str | None, typer.Option(metavar="MODEL", help="The model; without it, the deployment's default.")]
 _Size = Annotated[str | None, typer.Option(metavar="WIDTHxHEIGHT", help="Such as 1024x1024, or `auto`.")]
@@ -41,6 +39,12 @@ _Count = Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many im
 _Folder = Annotated[
     Path, typer.Option("--output", metavar="FOLDER", help="Where the images are saved, each under its id.")
 ]
+_Format = Annotated[str | None, typer.Option("--format", metavar="FORMAT", help="png, jpeg or webp, if the model can.")]
+_Background = Annotated[str | None, typer.Option(metavar="BACKGROUND", help="transparent or opaque, if the model can.")]
+_MaxCost = Annotated[
+    int | None, typer.Option(parser=dollars, metavar="USD", help="Buy nothing if it can cost more than this.")
+]
+_QuoteOnly = Annotated[bool, typer.Option("--quote", help="Say what it would cost, and buy nothing.")]
 _Prompt = Annotated[str, typer.Argument(metavar="PROMPT", help="What the images show.")]
 
 
@@ -51,7 +55,11 @@ def _generate(
     model: _Model = None,
     size: _Size = None,
     quality: _Quality = None,
+    output_format: _Format = None,
+    background: _Background = None,
     n: _Count = 1,
+    max_cost: _MaxCost = None,
+    quote: _QuoteOnly = False,
     output: _Folder = Path(),
     api_key_file: _KeyFile = None,
 ) -> Result:
@@ -59,9 +67,9 @@ def _generate(
 
     It costs money, as any request does.
     """
-    body = _given(prompt=prompt, model=model, size=size, quality=quality, n=n)
+    body = _body(prompt, model, size, quality, output_format, background, n)
     with _client(ctx, api_key_file, output) as client:
-        return _bought(client, "/images/generations", {"json": body}, output)
+        return _bought(client, "/images/generations", body, output, max_cost, quote=quote)
 
 
 @app.command("edit")
@@ -69,130 +77,150 @@ def _edit(
     ctx: Context,
     prompt: _Prompt,
     image: Annotated[
-        list[Path], typer.Option("--image", metavar="FILE", help="The image to edit; repeat for several.")
+        list[str],
+        typer.Option(
+            "--image",
+            metavar="FILE",
+            help="The image to edit, or the id of an earlier one, img_... or file_...; repeat for several.",
+        ),
     ],
     mask: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A PNG whose transparent pixels say where to edit.")
+        str | None,
+        typer.Option(metavar="FILE", help="A PNG whose transparent pixels say where to edit, or the id of one."),
     ] = None,
     model: _Model = None,
     size: _Size = None,
     quality: _Quality = None,
+    output_format: _Format = None,
+    background: _Background = None,
     n: _Count = 1,
+    max_cost: _MaxCost = None,
+    quote: _QuoteOnly = False,
     output: _Folder = Path(),
     api_key_file: _KeyFile = None,
 ) -> Result:
     """Edit images through the API of the deployment, and save the results.
 
-    It costs money, as any request does.
+    Files of up to 50 MB are uploaded first. It costs money, as any request does.
     """
-    fields = {
-        name: str(value) for name, value in _given(prompt=prompt, model=model, size=size, quality=quality, n=n).items()
-    }
-    files = [("image[]", _file(path)) for path in image]
-    files += [("mask", _file(mask))] if mask else []
+    body = _body(prompt, model, size, quality, output_format, background, n)
+    names = [*image, *([mask] if mask else [])]
+    for name in names:
+        if not _is_id(name):
+            check_file(Path(name))
     with _client(ctx, api_key_file, output) as client:
-        return _bought(client, "/images/edits", {"data": fields, "files": files}, output)
+        with waiting("Uploading") as say:
+            sources = []
+            for name in names:
+                say(f"Uploading {name}")
+                sources.append({"file_id": name if _is_id(name) else client.upload(Path(name))})
+        body["images"] = sources[: len(image)]
+        if mask:
+            body["mask"] = sources[-1]
+        return _bought(client, "/images/edits", body, output, max_cost, quote=quote)
 
 
-def _given(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
+def _body(
+    prompt: str,
+    model: str | None,
+    size: str | None,
+    quality: str | None,
+    output_format: str | None,
+    background: str | None,
+    n: int,
+) -> dict[str, Any]:
+    """The body of a request, with what was given; the rest is up to the key and the deployment."""
+    given = {
+        "prompt": prompt,
+        "model": model,
+        "size": size,
+        "quality": quality,
+        "output_format": output_format,
+        "background": background,
+        "n": n,
+        "response_format": "url",  # In base64, images would go through Lambda, which limits them.
+    }
+    return {name: value for name, value in given.items() if value is not None}
 
 
-def _file(path: Path) -> tuple[str, bytes, str]:
-    try:
-        return path.name, path.read_bytes(), mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    except OSError as error:
-        raise CommandError(f"cannot read {path}: {error.strerror}") from None
+def _is_id(name: str) -> bool:
+    """Whether this is an image that the deployment has already."""
+    return name.startswith(("img_", "file_")) and not Path(name).exists()
 
 
-def _client(ctx: Context, key_file: Path | None, folder: Path) -> httpx.Client:
+def _client(ctx: Context, key_file: Path | None, folder: Path) -> Client:
+    """A client of the deployment that the options name or, without any, EASEL_URL."""
     if not folder.is_dir():
         raise CommandError(f"{folder} is not a folder")
+    url = os.environ.get("EASEL_URL", "").strip()
+    stack = None if url and not ctx.obj.chooses_stack else deployment(ctx)
+    key = _key(key_file, stack.api_key if stack else None)
+    return Client(stack.output("ApiUrl") if stack else url, key)
+
+
+def _key(file: Path | None, local: str | None) -> str:
+    """The API key: of a file, or else of the local deployment, or else of the environment."""
     try:
-        key = (key_file.read_text() if key_file else os.environ.get("EASEL_API_KEY", "")).strip()
+        given = file.read_text() if file else local or next(filter(None, map(os.environ.get, _KEYS)), "")
     except (OSError, UnicodeDecodeError):
-        raise CommandError(f"cannot read the API key in {key_file}") from None
+        raise CommandError(f"cannot read the API key in {file}") from None
+    key = given.strip()
     if not looks_like_key(key):
         raise CommandError(
             "set EASEL_API_KEY to an API key, or give --api-key-file a file with one; `easel keys create` makes one"
         )
-    url = deployment(ctx).output("ApiUrl")
-    return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=_TIMEOUT_SECONDS)
+    return key
 
 
-def _bought(client: httpx.Client, path: str, body: dict[str, Any], folder: Path) -> Result:
-    with waiting("Asking for the images") as say:
-        images = _finished(client, _purchase(client, path, body), say)
+def _bought(
+    client: Client, path: str, body: dict[str, Any], folder: Path, max_cost: int | None, *, quote: bool
+) -> Result:
+    if quote or max_cost is not None:
+        quoted = client.quote(body)
+        expected, most = quoted["quote_micro_usd"], quoted["upper_bound_micro_usd"]
+        text = f"{quoted['n']} of {quoted['model']}: {usd(expected)} expected, at most {usd(most)}"
+        if quote:
+            return Result(quoted, text)
+        if max_cost is not None and most > max_cost:
+            raise CommandError(f"{text}, which is more than {usd(max_cost)}; nothing was bought")
+    with _if_interrupted(IN_DOUBT), waiting("Asking for the images"):
+        answer = client.buy(path, body)
+    job_id = answer["easel"]["job_id"] if "data" in answer else answer["id"]
+    with _if_interrupted(goes_on(job_id)), waiting("Waiting for the images") as say:
+        images = client.finished(answer, say)
         say("Saving the images")
-        saved = [str(_saved(image["url"], image["id"], folder)) for image in images["data"]]
-    job_id, cost = images["easel"]["job_id"], images["easel"]["cost"]["actual_micro_usd"]
+        saved = [str(_saved(client, image["url"], image["id"], folder)) for image in images["data"]]
+    for warning in images["easel"]["warnings"]:
+        show_warning(warning["message"])
+    cost = images["easel"]["cost"]["actual_micro_usd"]
     paid = f"; {job_id} cost {usd(cost)}" if cost is not None else f"; the job is {job_id}"
     return Result({"job": job_id, "files": saved, "cost_micro_usd": cost}, f"saved {', '.join(saved)}{paid}")
 
 
-def _purchase(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """The answer to a purchase; a broken connection is tried again, as the same purchase."""
-    headers = {"Idempotency-Key": str(uuid.uuid4())}
-    return _asked(lambda: client.post(path, headers=headers, **body))
-
-
-def _finished(client: httpx.Client, answer: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any]:
-    """The images of a purchase: those of the answer, or of its job once that has ended."""
-    began = time.monotonic()
-    while "data" not in answer:
-        if answer["status"] == "succeeded":
-            return dict(answer["result"])
-        if answer["status"] not in _WAITING:
-            raise CommandError(_message(answer))
-        job_id = answer["id"]
-        say(f"{job_id} is {answer['status']}, {time.monotonic() - began:.0f} s")
-        time.sleep(_POLL_SECONDS)
-        answer = _asked(lambda: client.get(f"/jobs/{job_id}"))  # noqa: B023 - called before the next round
-    return answer
-
-
-def _asked(ask: Callable[[], httpx.Response]) -> dict[str, Any]:
-    """The document that the API answers, however often it takes to get through."""
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            return _document(ask())
-        except httpx.TransportError as error:
-            if attempt == _ATTEMPTS:
-                raise CommandError(
-                    f"the API does not answer ({type(error).__name__}); what was asked for may be bought, see "
-                    "`easel jobs list`"
-                ) from None
-            time.sleep(_POLL_SECONDS)
-    raise AssertionError("unreachable")
-
-
-def _document(answer: httpx.Response) -> dict[str, Any]:
+@contextmanager
+def _if_interrupted(note: str) -> Iterator[None]:
+    """Say what Ctrl-C does not undo."""
     try:
-        document = answer.json()
-    except ValueError:
-        raise CommandError(f"the API answered {answer.status_code} without JSON") from None
-    if answer.is_error:
-        raise CommandError(_message(document))
-    return dict(document)
+        yield
+    except KeyboardInterrupt:
+        show_note(note)
+        raise
 
 
-def _message(document: dict[str, Any]) -> str:
-    error = document.get("error") or {}
-    return f"{error.get('message', 'the job has failed')} ({error.get('code', document.get('status'))})"
-
-
-def _saved(url: str, image_id: str, folder: Path) -> Path:
+def _saved(client: Client, url: str, image_id: str, folder: Path) -> Path:
     """Download an image, under its id; a file of that name is never replaced."""
     path = folder / f"{image_id}{Path(httpx.URL(url).path).suffix}"
     bought = "the image is bought and stored, see `easel images list`"
     try:
-        with httpx.stream("GET", url, timeout=_TIMEOUT_SECONDS) as answer:
-            answer.raise_for_status()
-            with path.open("xb") as file:
-                for chunk in answer.iter_bytes():
-                    file.write(chunk)
+        data = client.download(url)
+        with path.open("xb") as file:
+            file.write(data)
+    except CommandError as error:
+        raise CommandError(f"cannot download {image_id}: {error}; {bought}") from None
     except FileExistsError:
         raise CommandError(f"{path} exists; {bought}") from None
-    except (OSError, httpx.HTTPError) as error:
-        raise CommandError(f"cannot save {path} ({type(error).__name__}); {bought}") from None
+    except OSError as error:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise CommandError(f"cannot write {path}: {error.strerror}; {bought}") from None
     return path

@@ -19,6 +19,11 @@ class Session:
     json: bool = False
     given: set[str] = field(default_factory=set)
 
+    @property
+    def chooses_stack(self) -> bool:
+        """Whether the command line says which deployment is meant."""
+        return bool(self.given & {"stack", "local", "profile", "region"})
+
 
 class Context(typer.Context):
     """A command's context; its object is the session."""

@@ -79,4 +79,6 @@ def easel(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     secret = aws.secretsmanager().describe_secret(SecretId="tokens")["ARN"]
     stack = replace(world.stack, outputs=world.stack.outputs | bucket | {"TokenSecretArn": secret}, name="easel-dev")
     monkeypatch.setattr(Stack, "find", lambda *_, **__: stack)  # as CloudFormation would
+    for name in ("EASEL_URL", "EASEL_KEY", "EASEL_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
     return Easel(capsys)

@@ -27,6 +27,7 @@ def stack(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """A deployment full of hostile text, as the command finds it in CloudFormation."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.delenv("EASEL_URL", raising=False)
     sqs = aws.sqs()
     outputs = world.stack.outputs | {
         "DropsQueueUrl": sqs.get_queue_url(QueueName="drops")["QueueUrl"],

@@ -4,22 +4,16 @@ import csv
 import io
 import json
 import time
-from collections.abc import Iterator
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import boto3
-import httpx
 import pytest
-import respx
 
 from cli import keys, webhooks
 from core.jobs.model import Job
 from tests.support.command_line import Easel, accepted
-from tests.support.pictures import picture
 from tests.support.world import World
-from tests.support.world.http_api import Answer
 
 PRIVATE = "an otter"
 SHOP = "https://shop.example"
@@ -284,116 +278,3 @@ def test_an_export_that_cannot_be_is_refused(easel: Easel, arguments: list[str],
     answered, out, err = easel("export", *arguments)
     assert (answered, out) == (code, "")
     assert says in err
-
-
-# ---------------------------------------------------------------- generate and edit
-
-
-@pytest.fixture
-def api(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[httpx.Request]]:
-    """The world's API at the address that the stack names, and its storage; the requests that were sent."""
-    sent: list[httpx.Request] = []
-    monkeypatch.setattr("cli.purchases._POLL_SECONDS", 0)
-    monkeypatch.setenv("EASEL_API_KEY", world.api.key)
-
-    def answered(request: httpx.Request) -> httpx.Response:
-        sent.append(request)
-        with redirect_stdout(io.StringIO()):  # Functions print metrics.
-            answer = _forwarded(world, request)
-            world.jobs.work()
-        return httpx.Response(answer.status, text=answer.text, headers={"content-type": "application/json"})
-
-    with respx.mock(assert_all_called=False) as router:
-        router.route(host="127.0.0.1").pass_through()  # the simulator
-        router.route(url__startswith="https://api.example/v1/").mock(side_effect=answered)
-        router.route(url__regex=r"https://[^/]*amazonaws\.com/.*").mock(
-            return_value=httpx.Response(200, content=b"\x89PNG")
-        )
-        yield sent
-
-
-def _forwarded(world: World, request: httpx.Request) -> Answer:
-    path = request.url.path.removeprefix("/v1")
-    key = request.headers["authorization"].removeprefix("Bearer ")
-    headers = {"prefer": "respond-async", "idempotency-key": request.headers.get("idempotency-key", "x")}
-    if request.method == "GET":
-        return world.api.call("GET", path, key=key)
-    if path == "/images/edits":
-        assert b'name="image[]"; filename="photo.png"' in request.content
-        return world.api.form(
-            path, {"prompt": PRIVATE, "model": "gpt-image-2"}, [("image[]", ("photo.png", picture(), "image/png"))]
-        )
-    return world.api.call("POST", path, json.loads(request.content), key=key, headers=headers)
-
-
-def test_an_operator_generates_an_image_and_saves_it(
-    world: World, easel: Easel, api: list[httpx.Request], tmp_path: Path
-) -> None:
-    done = easel.document("generate", PRIVATE, "--model", "gpt-image-2", "--quality", "low", "--output", str(tmp_path))
-    (file,) = done["files"]
-    assert Path(file).read_bytes() == b"\x89PNG"
-    job = world.stack.jobs().get(done["job"])
-    assert job
-    assert (job.status, done["cost_micro_usd"]) == ("succeeded", job.cost)
-    assert [request.url.path for request in api] == ["/v1/images/generations", f"/v1/jobs/{job.id}"]
-
-
-def test_an_operator_edits_an_image_with_a_key_from_a_file(
-    world: World, easel: Easel, api: list[httpx.Request], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("EASEL_API_KEY")
-    (tmp_path / "key").write_text(f"{world.api.key}\n")
-    (tmp_path / "photo.png").write_bytes(picture())
-    code, out, err = easel(
-        *("edit", "a hat", "--image", str(tmp_path / "photo.png"), "--model", "gpt-image-2"),
-        *("--output", str(tmp_path), "--api-key-file", str(tmp_path / "key")),
-    )
-    assert (code, out[:6], len(list(tmp_path.glob("img_*.png")))) == (0, "saved ", 1), err
-    assert world.api.key not in out + err
-
-
-def test_a_connection_that_breaks_never_buys_twice(
-    world: World, easel: Easel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("cli.purchases._POLL_SECONDS", 0)
-    monkeypatch.setenv("EASEL_API_KEY", world.api.key)
-    with respx.mock as router:
-        route = router.post("https://api.example/v1/images/generations").mock(side_effect=httpx.ReadTimeout)
-        code, out, err = easel("generate", PRIVATE, "--output", str(tmp_path))
-        assert len({call.request.headers["idempotency-key"] for call in route.calls}) == 1
-    assert (code, out, route.call_count) == (1, "", 3)
-    assert "easel jobs list" in err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["generate", "x", "--model", "no-such"], "model_not_found"),
-        (["generate", "x", "--output", "/nowhere"], "is not a folder"),
-        (["generate", "x", "--api-key-file", "/nowhere"], "cannot read the API key"),
-        (["edit", "x", "--image", "/nowhere.png"], "cannot read /nowhere.png"),
-    ],
-)
-def test_what_cannot_be_bought_is_said_and_nothing_is_saved(
-    easel: Easel,
-    api: list[httpx.Request],
-    arguments: list[str],
-    says: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    code, out, err = easel(*arguments)
-    assert (code, out) == (1, "")
-    assert says in err
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_without_a_key_nothing_is_asked(
-    easel: Easel, api: list[httpx.Request], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("EASEL_API_KEY", "sk-of-another")
-    code, _, err = easel("generate", "x")
-    assert (code, api) == (1, [])
-    assert "EASEL_API_KEY" in err
-    assert "sk-of-another" not in err
