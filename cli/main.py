@@ -104,9 +104,9 @@ def _usage(error: typer.TyperException) -> Iterator[str]:
 
 def _failures_of_aws() -> tuple[type[Exception], ...]:
     """What a command that asks AWS can raise; needed, and so loaded, only when something was raised."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see above
+    from botocore.exceptions import BotoCoreError, ClientError
 
-    from core.dynamodb import ItemUnreadable  # noqa: PLC0415 - see above
+    from core.dynamodb import ItemUnreadable
 
     return BotoCoreError, ClientError, ItemUnreadable
 

@@ -106,7 +106,7 @@ def show_result(result: Result, *, as_json: bool) -> None:
 
 def show_again(result: Result, *, as_json: bool) -> None:
     """Print what a command returned, on a terminal in place of what is there, elsewhere below it."""
-    from rich.console import Console  # noqa: PLC0415 - only what watches needs it
+    from rich.console import Console
 
     Console().clear()  # does nothing elsewhere
     show_result(result, as_json=as_json)
@@ -120,9 +120,9 @@ def show_json(document: Any) -> None:
 
 def show_table(table: Table) -> None:
     """Print a table: as wide as the terminal, in which long cells are folded, or as wide as it needs to be."""
-    from rich import table as rich  # noqa: PLC0415 - only tables need it
-    from rich.console import Console  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich import table as rich
+    from rich.console import Console
+    from rich.text import Text
 
     drawn = rich.Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for heading in table.headings:
@@ -146,8 +146,8 @@ def when(seconds: int | None, otherwise: str = "-") -> str:
 
 def progress[Item](items: Sequence[Item], what: str) -> Iterator[Item]:
     """Go through items, with a bar on standard error if that is a terminal."""
-    from rich.console import Console  # noqa: PLC0415 - only long commands need it
-    from rich.progress import track  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import track
 
     console = Console(stderr=True)
     yield from track(items, description=what, console=console, transient=True, disable=not console.is_terminal)
@@ -156,8 +156,8 @@ def progress[Item](items: Sequence[Item], what: str) -> Iterator[Item]:
 @contextmanager
 def waiting(what: str) -> Iterator[Callable[[str], None]]:
     """Show that something takes a while, on standard error if that is a terminal; call it to say how far it is."""
-    from rich.console import Console  # noqa: PLC0415 - only long commands need it
-    from rich.text import Text  # noqa: PLC0415
+    from rich.console import Console
+    from rich.text import Text
 
     console = Console(stderr=True)
     if not console.is_terminal:
