@@ -110,13 +110,14 @@ webhooks: ## receive the webhooks of that deployment and print them, until Ctrl-
 # Three processes for two cores, since those with a deployed stack, the first two, mostly wait (tests/conftest.py). The
 # order of the folders puts the longest first; pytest-xdist's own order, by number of tests, would run the longest last.
 LAYERS := tests/e2e tests/browser tests/clients tests/contract tests/deployment tests/integration tests/unit
-test: ## run every layer of tests except the campaigns and the nightly ones
+test: ## run every layer of tests except the campaigns, the nightly ones and the linters of `make check`
 	$(call need,dev sam ministack checkov docs lambda openai-1 openai-2 litellm node-client client-programs mcp-programs)
-	@$(BIN)/pytest $(LAYERS) -m "not nightly" -n 3 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/pytest $(LAYERS) -m "not nightly" --ignore tests/deployment/template/test_linters.py -n 3 --dist loadfile \
+		--no-loadscope-reorder
 
-test-campaigns: ## run the long tests: every permission, every crash, every fault, every printed command
+test-campaigns: ## run the long tests: every permission, crash, fault, printed command and page
 	$(call need,dev sam ministack node-client mcp-programs)
-	@$(BIN)/pytest tests/campaigns tests/e2e/test_documentation.py -n 2 --dist loadfile -rs
+	@$(BIN)/pytest tests/campaigns tests/browser tests/e2e/test_documentation.py -n 2 --dist loadfile -rs
 
 test-clients: ## run other people's programs against a deployed stack
 	$(call need,dev sam ministack clients litellm client-programs)

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from core import catalog
 from core.jobs.store import JobChanged, JobStore
@@ -25,12 +27,17 @@ pytest_plugins = ["tests.support.chromium"]
 _ONE_STACK = {"tests/e2e": "e2e", "tests/e2e/sdks": "clients", "tests/browser": "clients", "tests/clients": "clients"}
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let one process run all that shares a deployed stack, and all tests of any other file (`--dist loadgroup`)."""
-    for item in items:
-        folder = str(item.path.parent.relative_to(config.rootpath))
-        item.add_marker(pytest.mark.xdist_group(_ONE_STACK.get(folder, item.path.stem)))
+class Scheduling(LoadFileScheduling):  # type: ignore[misc] # untyped
+    """Lets one process run all that shares a deployed stack, and all tests of any other file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return _ONE_STACK.get(file.rpartition("/")[0], file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """The scheduling of `make test` and `make test-campaigns`."""
+    return Scheduling(config, log)
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,17 @@ from core.ledger.dollars import usd
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
 from tests.conftest import Key, MakeKey
-from tests.e2e.test_budgets import left_of_deployment
-from tests.support import crowd
+from tests.support import crowd, wire
 
 ROUNDS = 20
 CALLERS = 50
 EXACTLY_SEVEN = {(202, None): 7, (402, "budget_exceeded"): 43}
+
+
+def left_of_deployment(stack: Stack, key: Key) -> int:
+    budgets = wire.get(f"{stack.api_url}/usage", headers=key.headers).json()["budgets"]
+    (budget,) = [each for each in budgets if (each["scope"], each["period"]) == ("deployment", "day")]
+    return int(budget["left_micro_usd"])
 
 
 @pytest.mark.parametrize("scope", ["key", "deployment"])

@@ -1,7 +1,5 @@
 """No number of callers at once passes a budget; counted at the provider."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from core.ledger.dollars import usd
@@ -10,7 +8,7 @@ from local.stack import Stack
 from tests.conftest import Key, MakeKey
 from tests.support import crowd, wire
 
-# Each caller takes a process of its own here; tests/campaigns asks with fifty, twenty times.
+# Each caller takes a process of its own here; tests/campaigns asks with fifty, twenty times, also by two keys.
 CALLERS = 16
 EXACTLY_SEVEN = {(202, None): 7, (402, "budget_exceeded"): CALLERS - 7}
 
@@ -18,18 +16,6 @@ EXACTLY_SEVEN = {(202, None): 7, (402, "budget_exceeded"): CALLERS - 7}
 @pytest.fixture(scope="module", autouse=True)
 def _warm(stack: Stack) -> None:
     crowd.warm_up(stack, CALLERS)
-
-
-@pytest.fixture
-def no_deployment_budget(stack: Stack) -> Iterator[None]:
-    yield
-    stack.easel("budget", "reset")
-
-
-def left_of_deployment(stack: Stack, key: Key) -> int:
-    budgets = wire.get(f"{stack.api_url}/usage", headers=key.headers).json()["budgets"]
-    (budget,) = [each for each in budgets if (each["scope"], each["period"]) == ("deployment", "day")]
-    return int(budget["left_micro_usd"])
 
 
 def test_callers_at_once_on_one_key_buy_exactly_what_its_budget_allows(
@@ -43,19 +29,6 @@ def test_callers_at_once_on_one_key_buy_exactly_what_its_budget_allows(
     assert asked.bought(simulator) == 7
     report = wire.get(f"{stack.api_url}/usage", headers=limited.headers).json()
     assert report["spent_micro_usd"] == sum(job["easel"]["cost"]["actual_micro_usd"] for job in asked.jobs)
-
-
-@pytest.mark.usefixtures("no_deployment_budget")
-def test_callers_at_once_on_two_keys_buy_exactly_what_the_deployments_budget_allows(
-    stack: Stack, key: Key, make_key: MakeKey, simulator: SimulatorControl
-) -> None:
-    seven, plenty = 7 * crowd.upper_bound(stack, key), 10**9
-    stack.easel("budget", "set", "--day", usd(plenty).removeprefix("$"))
-    committed = plenty - left_of_deployment(stack, key)
-    stack.easel("budget", "set", "--day", usd(committed + seven).removeprefix("$"))
-    asked = crowd.ask_at_once(stack, [make_key(), make_key()], CALLERS)
-    assert asked.outcomes == EXACTLY_SEVEN
-    assert asked.bought(simulator) == 7
 
 
 def test_the_books_are_right_after_all_that(stack: Stack) -> None:

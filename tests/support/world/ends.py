@@ -2,17 +2,24 @@
 
 import json
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from moto.events.models import EventPattern
 
 from handlers import announcer, webhook
 from tests.support.template import TEMPLATE
+from tests.support.world import aws
 from tests.support.world.invocations import PUBLIC_URL, Context, message
 from tests.support.world.queues import taken
+
+
+@cache
+def _client() -> Any:
+    # moto does not know the host names that hold an account's id.
+    return aws.session().client("dynamodbstreams", config=Config(account_id_endpoint_mode="disabled"))
 
 
 class JobsStream:
@@ -22,8 +29,7 @@ class JobsStream:
         events = TEMPLATE["Resources"]["AnnouncerFunction"]["Properties"]["Events"]["Ends"]["Properties"]
         (pattern,) = events["FilterCriteria"]["Filters"]
         self._pattern = EventPattern.load(pattern["Pattern"])
-        # moto does not know the host names that hold an account's id.
-        self._client = boto3.client("dynamodbstreams", config=Config(account_id_endpoint_mode="disabled"))
+        self._client = _client()
         (stream,) = self._client.list_streams(TableName="jobs")["Streams"]
         (shard,) = self._client.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]
         place = self._client.get_shard_iterator(
