@@ -27,7 +27,7 @@ pytest_plugins = ["tests.support.chromium"]
 _ONE_STACK = {"tests/e2e": "e2e", "tests/e2e/sdks": "clients", "tests/browser": "clients", "tests/clients": "clients"}
 
 
-class Scheduling(LoadFileScheduling):  # type: ignore[misc] # untyped
+class Scheduling(LoadFileScheduling):
     """Lets one process run all that shares a deployed stack, and all tests of any other file."""
 
     def _split_scope(self, nodeid: str) -> str:
