@@ -118,7 +118,8 @@ class Inspector:
         return json.dumps(self._do("resources/read", "--uri", uri))
 
     def _do(self, method: str, *options: str) -> Any:
-        fixed = ["--cli", self.url, "--transport", "http", "--format", "json"]
+        # Its own 15 seconds are short for six cold functions at once on a busy machine.
+        fixed = ["--cli", self.url, "--transport", "http", "--format", "json", "--connect-timeout", "120000"]
         header = ["--header", f"Authorization: Bearer {self.key}"]
         done = run(INSPECTOR, *fixed, *header, "--method", method, *options, home=self.home)
         # 5 says that a tool answered with an error; the Inspector prints that as well.
