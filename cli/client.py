@@ -58,7 +58,7 @@ class Client:
         """Buy what a request asks for; the job's document or, if the job has ended, its images.
 
         Raises:
-            CommandError: it was refused, or nobody knows whether it was bought.
+            CommandError: it was refused, or it is unknown whether anything was bought.
         """
         headers = {"Prefer": "respond-async", "Idempotency-Key": str(uuid.uuid4())}
         return self._call("POST", path, body, headers, IN_DOUBT)

@@ -279,7 +279,7 @@ def _rotate(ctx: Context, key: _Id) -> Result:
     """Replace a key by a new one, and print that: this once. The old one and its browser tokens end at once.
 
     The id, limits, spending, jobs, images and folders of the inbox stay. To change a key without an interruption,
-    create a second one, and revoke the first when nobody uses it any more.
+    create a second one and revoke the first once it is no longer in use.
     """
     stack = deployment(ctx)
     status = _found(stack, key).status(time.time())

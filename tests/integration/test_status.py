@@ -163,9 +163,15 @@ def test_alarms_are_called_as_in_the_runbook(world: World, found: Any) -> None:
     for name, state in states.items():
         alarm = f"{NAME}-{name}"
         cloudwatch.put_metric_alarm(
-            AlarmName=alarm, ComparisonOperator="GreaterThanThreshold", EvaluationPeriods=1, MetricName="Errors",
-            Namespace="AWS/Lambda", Period=300, Statistic="Sum", Threshold=0,
-        )  # fmt: skip
+            AlarmName=alarm,
+            ComparisonOperator="GreaterThanThreshold",
+            EvaluationPeriods=1,
+            MetricName="Errors",
+            Namespace="AWS/Lambda",
+            Period=300,
+            Statistic="Sum",
+            Threshold=0,
+        )
         cloudwatch.set_alarm_state(AlarmName=alarm, StateValue=state, StateReason="test")
     document, text = found()
     assert document["alarms"] == ["WorkerErrorsAlarm"]

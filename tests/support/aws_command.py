@@ -68,7 +68,7 @@ def call(service: str, operation: str, arguments: list[str]) -> None:
     answer.pop("ResponseMetadata")
     if file:
         Path(file).write_bytes(answer.pop(model.output_shape.serialization["payload"]).read())
-    found = jmespath.search(query, answer) if query else answer  # type: ignore[no-untyped-call]
+    found = jmespath.search(query, answer) if query else answer  # type: ignore[no-untyped-call] # jmespath has no types
     sys.stdout.write(f"{found if output == 'text' else json.dumps(found, indent=4, default=str)}\n")
 
 

@@ -113,7 +113,8 @@ class _Session(boto3.Session):
     def client(self, service_name: str, region_name: Any = None, **_: Any) -> Any:  # type: ignore[override] # its overloads name each service
         place = (service_name, region_name)
         if place not in self._clients:
-            self._clients[place] = super().client(service_name, region_name=region_name)  # type: ignore[call-overload]
+            make: Any = super().client  # Its type knows only names of services that are written out.
+            self._clients[place] = make(service_name, region_name=region_name)
         return self._clients[place]
 
     def _note(self, params: Parameters, **_: Any) -> None:
