@@ -50,9 +50,7 @@ def receive(stack: Stack) -> None:
     variables = {"SSL_CERT_FILE": str(pem), "EASEL_TRUSTED_WEBHOOK_HOSTS": f"{ADDRESS}/32"}
     with (
         server(pem, secret) as receiver,
-        stack.with_variables(
-            variables, "ApiFunction", "DirectFunction", "McpFunction", "DropFunction", "WebhookFunction"
-        ),
+        stack.with_variables(variables, *FUNCTIONS),
     ):
         # MiniStack may still hand the next event to a process that this change has ended; let it be this one.
         stack.client("lambda").invoke(FunctionName=stack.physical_id("WebhookFunction"), Payload=b'{"Records": []}')
