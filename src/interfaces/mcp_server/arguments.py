@@ -79,7 +79,7 @@ def _as_json(value: Any) -> Any:
 
 class _Prompt(Arguments):
     prompt: str = Field(min_length=1, max_length=32000)
-    """What the image shows: subject, style, composition, light, and any text in it, in quotes."""
+    """What it shows: subject, style, composition, light, and any text in it, in quotes."""
 
 
 class _Settings(_Prompt):
@@ -88,7 +88,7 @@ class _Settings(_Prompt):
     n: int | None = Field(default=None, ge=1, le=10)
     """Images; 1 if omitted. Each costs money."""
     size: Size | None = None
-    """WIDTHxHEIGHT in pixels, or auto. Most models take 1024x1024, 1536x1024, 1024x1536."""
+    """WIDTHxHEIGHT, or auto. Most models take 1024x1024, 1536x1024, 1024x1536."""
     quality: Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"] | None = None
     """low is cheap, for drafts; high for final images."""
     background: Literal["auto", "opaque", "transparent"] | None = None
@@ -135,15 +135,15 @@ _SETTINGS = (set(_Settings.model_fields) | {"input_fidelity"}) - {"fallbacks"}
 
 class _Watch(Arguments):
     wait_seconds: int = Field(default=WAIT_SECONDS, ge=0, le=MAX_WAIT_SECONDS)
-    """Seconds to wait before returning a job to poll."""
+    """Seconds until a job to poll is returned."""
     preview: bool = True
-    """Add a small copy of each image for you: about 200 tokens each."""
+    """Add a small copy of each image, of about 200 tokens."""
 
 
 class _Purchase(_Watch):
     request_id: str | None = Field(default=None, pattern=r"^[\x21-\x7e]{1,200}$")
-    """Your name for this purchase, without spaces; the same name never buys twice. Without one, a call equal to one of
-    the last ten minutes returns its images: to buy more, send a new name."""
+    """Your name for this purchase, without spaces; one name never buys twice. Without one, a call equal to one of the
+    last ten minutes returns its images."""
     deadline_seconds: int | None = Field(default=None, ge=1, le=3600)
     """Give up, free of charge, if it has not started by then; 3600 if omitted."""
     metadata: Annotated[str, BeforeValidator(_as_json)] | None = None
@@ -167,7 +167,7 @@ class _Images(_Settings):
     markup: str | None = None
     """A PNG drawn over the first image that shows what to change."""
     input_fidelity: Literal["high", "low"] | None = None
-    """How closely the input images are followed, only some models."""
+    """How closely the images are followed; only some models."""
 
 
 class Edit(_Purchase, _Images):
@@ -185,7 +185,7 @@ class GetJob(_Watch):
     """get_image_job."""
 
     job_id: JobId
-    """The job_id from generate_image or edit_image: job_ and 32 hexadecimal digits."""
+    """From generate_image or edit_image: job_ and 32 hexadecimal digits."""
 
 
 class ViewJob(Arguments):
@@ -201,23 +201,23 @@ class CancelJob(Arguments):
     """cancel_image_job."""
 
     job_id: JobId
-    """The job_id from generate_image or edit_image: job_ and 32 hexadecimal digits."""
+    """From generate_image or edit_image: job_ and 32 hexadecimal digits."""
 
 
 class ListImages(Arguments):
     """list_images."""
 
     limit: int = Field(default=10, ge=1, le=50)
-    """How many images at most."""
+    """At most so many."""
     after: ImageId | None = None
-    """For the next page: next_after of the previous one, img_ and 32 hexadecimal digits."""
+    """next_after of the previous page: img_ and 32 hexadecimal digits."""
 
 
 class CreateUpload(Arguments):
     """create_upload."""
 
     content_type: Literal["image/png", "image/jpeg", "image/webp"]
-    """The media type of the file."""
+    """Its media type."""
     bytes: int | None = Field(default=None, ge=1, le=MAX_BYTES)
     """Its exact or maximum size."""
     filename: str | None = Field(default=None, min_length=1, max_length=255)

@@ -94,7 +94,7 @@ class Tool[Given: Arguments]:
 
 
 def generate_image(session: Session, given: Generate, watch: Watch) -> CallToolResult:
-    """Generate images from a prompt. Costs money (quote_image returns the price). Returns within wait_seconds:
+    """Generate images from a prompt. Costs money: see quote_image. Returns within wait_seconds:
     links to the images and small previews, or a job_id for get_image_job. Repeating a call never buys twice.
     """
     job = purchases.generate(session, given)
@@ -124,8 +124,8 @@ def cancel_image_job(session: Session, given: CancelJob, watch: Watch) -> CallTo
 
 
 def quote_image(session: Session, given: Quote, watch: Watch) -> CallToolResult:
-    """Return what generate_image or, with images, edit_image would cost with the same arguments, which are described
-    there: the expected price and the most it can be. Buys nothing.
+    """Return what generate_image or, with images, edit_image would cost with the same arguments, described there:
+    the expected price and the most it can be. Buys nothing.
     """
     request, price = purchases.quote(session, given)
     left = session.budget_left()
@@ -168,7 +168,7 @@ def list_images(session: Session, given: ListImages, watch: Watch) -> CallToolRe
 
 
 def list_available_models(session: Session, given: ListModels, watch: Watch) -> CallToolResult:
-    """List the available models: what each accepts, what it costs, and when it is shut down. Free of charge."""
+    """List the available models: what each accepts and costs, and when it is shut down. Free of charge."""
     return tool_result(models_result(given.model, session.today))
 
 
