@@ -22,10 +22,15 @@ from cli.session import Context
 from core import catalog
 from core.callers.store import CallerStore
 from core.catalog import Catalog
+from core.jobs.durations import Durations
+from core.jobs.model import Job
+from core.jobs.progress import Progress
 from core.jobs.store import JobStore
+from core.jobs.wait_estimate import WaitEstimates
 from core.ledger.dollars import micro_usd
 from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
+from core.queues import JobQueue
 
 # Where `make up` says what it runs: in this folder or, from any other one, in the checkout that this package is from.
 LOCAL_STACK_FILES = (Path("out/stack.json"), Path(__file__).parents[1] / "out" / "stack.json")
@@ -113,6 +118,17 @@ class Stack:
     def jobs(self) -> JobStore:
         """The jobs, and the ledger that their transactions write to."""
         return JobStore(self.client("dynamodb"), self.output("JobsTableName"), self.ledger())
+
+    def durations(self) -> Durations:
+        """How long jobs take."""
+        return Durations(self.client("dynamodb"), self.output("JobsTableName"))
+
+    def progress(self, job: Job, now: float) -> Progress:
+        """How far an unfinished job is at a moment (Unix seconds)."""
+        durations, queue = self.durations(), JobQueue(self.client("sqs"), self.output("JobsQueueUrl"))
+        concurrency = int(self.parameters.get("WorkerConcurrency") or 1)
+        estimate = WaitEstimates(queue, concurrency, durations).of(job)
+        return Progress.of(job, now, durations.usual(job), estimate.position if estimate else None)
 
 
 @cache
