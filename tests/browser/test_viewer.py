@@ -146,7 +146,9 @@ def test_an_image_is_seen_while_it_is_made_and_then_as_it_is(show: ShowViewer, w
     )
     viewer.host("input", WISH)
     expect(viewer.status).to_have_text("Waiting for its turn…")
-    expect(viewer.frame.locator("#time")).to_contain_text(re.compile(r"\d+ s so far · usually 14 to 31 s · about 3 ahead of it"))
+    expect(viewer.frame.locator("#time")).to_contain_text(
+        re.compile(r"\d+ s so far · usually 14 to 31 s · about 3 ahead of it")
+    )
     expect(viewer.status).to_have_text("Making the image…")
     expect(viewer.frame.get_by_alt_text("Preview: An otter floats on its back")).to_be_visible()
     expect(viewer.frame.locator("#cost")).to_have_text("About $0.0400, at most $0.0600 · $2.34 left of the budget")

@@ -178,7 +178,8 @@ class JobSubmission:
             return existing
         sent = job.request  # Its caller may have deleted the stored words.
         request = replace(existing.request, prompt=sent.prompt, metadata=sent.metadata, inputs=sent.inputs)
-        reviving = replace(existing.revived(time.time(), job.deadline), request=request)
+        anew = existing.revived(time.time(), job.deadline)
+        reviving = replace(anew, request=request, deadline_seconds=job.deadline_seconds)
         try:
             revived = self._write(caller, self._jobs.save, self._reserving(caller, checked, reviving))
         except JobChanged:

@@ -188,6 +188,29 @@ class Webhook(TypedDict):
     """When the next one is due, in Unix seconds; null if there is none."""
 
 
+class UsualSeconds(TypedDict):
+    """How long jobs of the same model and quality took in this deployment, from their first start to their end."""
+
+    p50: int
+    """Half of them took at most so many seconds."""
+    p90: int
+    """Nine of ten took at most so many seconds."""
+
+
+class Progress(TypedDict):
+    """How far a job is that has not ended."""
+
+    stage: Literal["queued", "claimed", "calling", "storing"]
+    """`claimed`: a worker has it; `calling`: the provider makes the images; `storing`: they have arrived."""
+    elapsed_seconds: int
+    """Since it was first started or, before that, accepted."""
+    usual_seconds: UsualSeconds | None
+    """null as long as too few such jobs have succeeded."""
+    position: int | None
+    """Roughly how many jobs are ahead of it, as far as the queue can count; null if it does not wait or was not
+    requested by id, or if that is not known."""
+
+
 class Queue(TypedDict):
     """How long a queued job may have to wait; both numbers are estimates."""
 
@@ -227,6 +250,8 @@ class Job(TypedDict):
     error: Error | None
     """Why it failed, or is unknown."""
     easel: JobAdditions
+    progress: NotRequired[Progress]
+    """How far it is, until it has ended."""
     queue: NotRequired[Queue | None]
     """Its estimated wait, if it is queued and was requested by id; null if no estimate is available."""
     webhook: NotRequired[Webhook]

@@ -5,6 +5,7 @@ subscriptions/listen, which would hold an invocation open until its time-out.
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import anyio.from_thread
@@ -76,7 +77,9 @@ async def call_tool(
     def watch(job: Job) -> None:
         logger.append_keys(job_id=job.id)
         latest[:] = [job]
-        anyio.from_thread.run(_report_progress, context, session, job)
+        if "progress_token" in (context.meta or {}):
+            words = _words(session, job) if session.revision >= revisions.PROGRESS_MESSAGE else None
+            anyio.from_thread.run(partial(context.session.report_progress, session.seconds, message=words))
 
     try:
         result = await anyio.to_thread.run_sync(tool.call, session, params.arguments or {}, watch)
@@ -87,7 +90,7 @@ async def call_tool(
     except Exception as error:  # noqa: BLE001 - a model must not take a fault of ours for a wrong call
         return errors.tool_error(errors.fault(error), session.request_id, ())
     if tool.buys and latest and not latest[0].finished and tasks.declared(context):
-        return tasks.created(latest[0])
+        return await anyio.to_thread.run_sync(tasks.created, session, latest[0])
     return result
 
 
@@ -99,10 +102,9 @@ async def serve_task(context: Context, params: tasks.TaskParams) -> dict[str, An
     return await anyio.to_thread.run_sync(serve, current(), params.task_id)
 
 
-async def _report_progress(context: Context, session: Session, job: Job) -> None:
-    """Report progress to a client that asked for it."""
-    message = f"{job.id} is {job.status}" if session.revision >= revisions.PROGRESS_MESSAGE else None
-    await context.session.report_progress(session.seconds, message=message)
+def _words(session: Session, job: Job) -> str:
+    """What a client that asked for progress is told of a job."""
+    return f"{job.id} {'is ' + job.status if job.finished else session.words_about(job)}"
 
 
 @errors.guarded

@@ -4,10 +4,12 @@ import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 
 from composition.services import services
 from core.callers.model import Caller
 from core.images.storage import Permalinks
+from core.jobs.model import Job
 from core.responses.builders import Answers
 from interfaces.mcp_server.confirmation import Answer
 
@@ -44,7 +46,12 @@ class Session:
         Models damage long signed URLs when they copy them.
         """
         url, budgets = services().settings.public_url, services().budgets
-        return Answers(Permalinks(url), url, time.time(), lambda: budgets.remaining_if_known(self.caller))
+        budget_left = partial(budgets.remaining_if_known, self.caller)
+        return Answers(Permalinks(url), url, time.time(), budget_left, services().durations.usual)
+
+    def words_about(self, job: Job) -> str:
+        """What an unfinished job has been doing, and how long that usually takes."""
+        return f"has been {self.answers().progress(job).in_words()}"
 
     def budget_left(self) -> int | None:
         """Micro-dollars that the caller can still spend; None without a budget."""
