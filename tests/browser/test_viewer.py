@@ -1,4 +1,7 @@
-"""Easel's viewer in a host of MCP Apps: in Chromium, by the MCP project's own bridge, client and sandbox."""
+"""Easel's viewer in a host of MCP Apps: in Chromium, by the MCP project's own bridge, client and sandbox.
+
+EASEL_SCREENSHOTS=FOLDER keeps what it looks like, for people.
+"""
 
 import base64
 import io
@@ -127,7 +130,6 @@ def assert_accessible(viewer: Viewer) -> None:
 
 
 def screenshot(viewer: Viewer, name: str) -> None:
-    """Kept for people to look at, if EASEL_SCREENSHOTS names a folder."""
     if folder := os.environ.get("EASEL_SCREENSHOTS"):
         viewer.page.screenshot(path=Path(folder, f"{name}.png"), full_page=True)
 
