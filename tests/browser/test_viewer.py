@@ -287,6 +287,7 @@ def test_a_host_that_refuses_or_can_do_nothing_leaves_the_words_and_the_link(sho
     answer = viewer.frame.locator("#answer")
     viewer.button("Download: image").click()
     expect(answer).to_contain_text("did not open the image. Its link: data:image/png")
+    assert viewer.seen("links") == [{"url": image()["url"]}]
     viewer.button("Variants: image").click()
     expect(answer).to_contain_text(f"Write it yourself: Make 2 variants of the image {image(7)['id']}")
 
