@@ -271,13 +271,22 @@ def test_a_host_that_passes_on_only_text_shows_the_image_as_well(show: ShowViewe
     expect(viewer.status).to_have_text("The image is ready.")
 
 
-def test_a_model_that_got_an_unfinished_job_learns_of_its_end(show: ShowViewer) -> None:
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        (done(image(7)), f"has ended: succeeded. The user sees this already.\n{image(7)['id']} data:"),
+        (result(status="failed"), "has ended: failed."),
+    ],
+    ids=["succeeded", "failed"],
+)
+def test_a_model_that_got_an_unfinished_job_learns_of_its_end(
+    show: ShowViewer, end: dict[str, Any], words: str
+) -> None:
     viewer = show()
-    viewer.answers(done(image(7)))
+    viewer.answers(end)
     viewer.host("result", result())
-    expect(viewer.status).to_have_text("The image is ready.")
     viewer.page.wait_for_function("host.seen.contexts.length === 1")
-    assert image(7)["id"] in viewer.seen("contexts")[0]["content"][0]["text"]
+    assert words in viewer.seen("contexts")[0]["content"][0]["text"]
 
 
 def test_a_host_that_refuses_or_can_do_nothing_leaves_the_words_and_the_link(show: ShowViewer) -> None:
@@ -294,7 +303,7 @@ def test_a_host_that_refuses_or_can_do_nothing_leaves_the_words_and_the_link(sho
 
 def test_looking_at_the_job_ends_and_can_begin_again(show: ShowViewer) -> None:
     viewer = show()
-    viewer.answers({"isError": True, "content": [{"type": "text", "text": "no"}]})
+    viewer.answers({"isError": True, "content": [{"type": "text", "text": "no"}]}, {"content": []})
     viewer.host("result", result())
     expect(viewer.status).to_contain_text("has stopped checking")
     assert len(viewer.seen("calls")) == 5
