@@ -126,7 +126,11 @@ def accepted_by(model: Model) -> Iterator[dict[str, Any]]:
     for name, parameter in model.rules.parameters.items():
         for value in parameter.values or (parameter.min, parameter.max):
             if "generation" in parameter.operations:
-                yield plain | {name: value} | ({"output_format": "jpeg"} if name == "output_compression" else {})
+                yield plain | {name: value} | _companions(name)
+
+
+def _companions(name: str) -> dict[str, Any]:
+    return {"output_compression": {"output_format": "jpeg"}, "partial_images": {"n": 1}}.get(name, {})
 
 
 def qualities(model: Model) -> tuple[str, ...]:

@@ -372,7 +372,9 @@ class Call:
         base_url = self.base_url(services)
         by_link = (form or caller.answers) == "link"
         links = Permalinks(base_url) if by_link else services.image_links
-        return Answers(links, base_url, self.now, lambda: services.budgets.remaining_if_known(caller))
+        return Answers(
+            links, base_url, self.now, lambda: services.budgets.remaining_if_known(caller), services.image_links
+        )
 
     @property
     def on_function_url(self) -> bool:

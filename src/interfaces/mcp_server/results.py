@@ -46,6 +46,17 @@ class JobImage(Result):
     bytes: int
 
 
+class JobPreview(Result):
+    """A draft of the image, from while it was made."""
+
+    index: int
+    url: str
+    expires_at: str
+    content_type: str
+    width: int
+    height: int
+
+
 class JobError(Result):
     """Why a job ended without images."""
 
@@ -82,6 +93,8 @@ class JobResult(Result):
     next_step: str
     """What to do now."""
     images: list[JobImage]
+    previews: list[JobPreview]
+    """What has come of the image so far, the newest last."""
     retry_after_seconds: int | None
     """When to call get_image_job; null once the job is finished."""
     operation: Operation
@@ -182,6 +195,7 @@ def job_result(job: Job, session: Session, *, buying: bool = False) -> JobResult
         status=job.status,
         next_step=_next_step(job, joined),
         images=[_image(entry) for entry in entries],
+        previews=[_preview(entry) for entry in document["previews"]],
         retry_after_seconds=None if job.finished else POLL_SECONDS,
         operation=job.request.operation,
         model=job.request.model,
@@ -227,6 +241,17 @@ def _image(entry: schemas.ResultImage) -> JobImage:
         width=entry["width"],
         height=entry["height"],
         bytes=entry["bytes"],
+    )
+
+
+def _preview(entry: schemas.Preview) -> JobPreview:
+    return JobPreview(
+        index=entry["index"],
+        url=entry["url"],
+        expires_at=iso(entry["expires_at"]),
+        content_type=entry["content_type"],
+        width=entry["width"],
+        height=entry["height"],
     )
 
 

@@ -36,7 +36,8 @@ class Session:
         Models damage long signed URLs when they copy them.
         """
         url, budgets = services().settings.public_url, services().budgets
-        return Answers(Permalinks(url), url, time.time(), lambda: budgets.remaining_if_known(self.caller))
+        previews = services().image_links
+        return Answers(Permalinks(url), url, time.time(), lambda: budgets.remaining_if_known(self.caller), previews)
 
     def budget_left(self) -> int | None:
         """Micro-dollars that the caller can still spend; None without a budget."""
