@@ -76,7 +76,7 @@ def test_a_job_lists_its_previews_as_they_come_and_keeps_them(world: World) -> N
 
 
 def test_partial_images_are_in_the_quote_the_bound_and_the_bill(world: World) -> None:
-    wish = {"model": "gpt-image-2", "prompt": "an otter", "quality": "low", "size": "1024x1024"}
+    wish: dict[str, Any] = {"model": "gpt-image-2", "prompt": "an otter", "quality": "low", "size": "1024x1024"}
     plain, with_previews = (
         world.api.call("POST", "/images/quote", wish | more).json() for more in ({}, {"partial_images": 2})
     )

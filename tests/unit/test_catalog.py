@@ -130,7 +130,9 @@ def accepted_by(model: Model) -> Iterator[dict[str, Any]]:
 
 
 def _companions(name: str) -> dict[str, Any]:
-    return {"output_compression": {"output_format": "jpeg"}, "partial_images": {"n": 1}}.get(name, {})
+    if name == "output_compression":
+        return {"output_format": "jpeg"}
+    return {"n": 1} if name == "partial_images" else {}
 
 
 def qualities(model: Model) -> tuple[str, ...]:

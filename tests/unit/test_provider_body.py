@@ -74,7 +74,8 @@ def test_what_is_no_answer_is_broken(text: bytes) -> None:
 
 def events_of(text: bytes, sizes: list[int]) -> list[ParsedBody]:
     """The events of a stream that arrives in chunks of these sizes, over and over."""
-    stream, found = EventStream(starts_after("b64_json")), []
+    stream = EventStream(starts_after("b64_json"))
+    found: list[ParsedBody] = []
     for chunk in chunks_of(text, sizes):
         found += stream.feed(chunk)
     return found
