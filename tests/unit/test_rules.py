@@ -140,7 +140,6 @@ def test_a_size_passes_when_and_only_when_it_keeps_the_rule(width: int, height: 
         ("gpt-image-2", {"output_compression": 50}, "output_compression"),
         ("gpt-image-2.6-flare", {"output_compression": 50, "output_format": "gif"}, "output_compression"),
         ("gpt-image-2", {"partial_images": 2}, "partial_images"),
-        ("gpt-image-2", {"stream": True}, "stream"),
         ("gpt-image-2.6-flare", {"output_format": "svg", "svg": {"model": "gpt-5.6"}, "n": 2}, "n"),
         ("gpt-image-2.6-flare", {"output_format": "svg"}, "svg.model"),
         ("gpt-image-2.6-flare", {"svg": {"model": "gpt-5.6"}}, "svg"),

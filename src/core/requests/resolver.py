@@ -11,7 +11,7 @@ from core.catalog import Catalog, Model, Operation, Successor
 from core.errors import InvalidRequest, ModelNotFound
 from core.requests import CheckedRequest, Choice, Parameters, Request, RequestWarning
 from core.requests.bodies import ImageRequest
-from core.requests.rules import check, check_inputs, has_parameter, options_as_numbers
+from core.requests.rules import check, check_inputs, check_stream, has_parameter, options_as_numbers
 from core.settings import RetiredPolicy
 
 
@@ -66,6 +66,8 @@ class Resolver:
         if operation == "edit":
             for each in (asked, model):
                 _check_inputs(each, image_request, parameters)
+        if image_request.stream:
+            check_stream(parameters)
         request = Request(
             operation=operation,
             prompt=prompt or "",
@@ -275,12 +277,6 @@ def _provider_warnings(model: Model, prompt: str | None, parameters: Parameters)
 
 
 def _refuse_streaming(given: Parameters) -> None:
-    if given.pop("stream", None):
-        raise InvalidRequest(
-            "Easel does not stream images. Omit 'stream'; to follow a long job, send the header 'Prefer: "
-            "respond-async' and poll the job.",
-            param="stream",
-        )
     if given.pop("partial_images", None):
         raise InvalidRequest(
             "'partial_images' requires streaming, which Easel does not support. Omit it or send 0.",

@@ -22,6 +22,7 @@ _FILLERS = "\u115f\u1160\u3164\uffa0\u2800"
 # More makes no difference to a picture, and is more than the table can hold.
 _OPTION_DECIMALS = 6
 _LOSSY = ("jpeg", "webp")
+_NOT_STREAMED = ("gif", "svg")
 _TRANSPARENT = ("png", "webp")
 
 
@@ -276,6 +277,20 @@ def _transparency(parameters: Mapping[str, Any], _: Model) -> None:
         raise InvalidRequest(
             f"A transparent background is not possible with {output_format}; use output_format png or webp.",
             param="background",
+        )
+
+
+def check_stream(parameters: Mapping[str, Any]) -> None:
+    """Check that the answer to a request can be a stream, in which OpenAI's events have one drawn image.
+
+    Raises:
+        InvalidRequest: it cannot.
+    """
+    if parameters.get("n", 1) != 1:
+        raise InvalidRequest("'stream' works only with n=1. Omit 'stream' to get several images.", param="n")
+    if (output_format := parameters.get("output_format")) in _NOT_STREAMED:
+        raise InvalidRequest(
+            f"'stream' works only with output_format png, jpeg or webp, not with {output_format}.", param="stream"
         )
 
 
