@@ -219,8 +219,8 @@ export interface EditRequest {
   metadata?: Record<string, string> | null
   /** `url`: data[].url is a signed URL; `link`: it is the permalink; `b64_json`: base64 comes beside it. */
   response_format?: "url" | "link" | "b64_json" | null
-  /** Easel does not stream images. */
-  stream?: false | null
+  /** On the direct URL, answer with server-sent events; only with `n` 1, and png, jpeg or webp. */
+  stream?: boolean | null
   /** Part of streaming. */
   partial_images?: 0 | null
   /** Seconds within which the purchase must begin; after that the job ends free of charge. One hour if absent. */
@@ -315,8 +315,8 @@ export interface GenerationRequest {
   metadata?: Record<string, string> | null
   /** `url`: data[].url is a signed URL; `link`: it is the permalink; `b64_json`: base64 comes beside it. */
   response_format?: "url" | "link" | "b64_json" | null
-  /** Easel does not stream images. */
-  stream?: false | null
+  /** On the direct URL, answer with server-sent events; only with `n` 1, and png, jpeg or webp. */
+  stream?: boolean | null
   /** Part of streaming. */
   partial_images?: 0 | null
   /** Seconds within which the purchase must begin; after that the job ends free of charge. One hour if absent. */
