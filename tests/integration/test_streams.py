@@ -17,6 +17,7 @@ from core.ledger.model import Budget
 from tests.support.events import Event, heartbeats, read_events
 from tests.support.moved_time import Clock
 from tests.support.pictures import picture
+from tests.support.streams import timed_stream
 from tests.support.world import World
 from tests.support.world import aws as moto
 from tests.support.world.aws import handled
@@ -366,3 +367,14 @@ def test_a_browser_tokens_stream_ends_as_early_as_its_waits(
     answer = ask(world, **STREAM, key=token, headers={"origin": page})
     assert the_error(read_events(answer.text))["code"] == "job_not_finished"
     assert 25 <= time.time() - began < 30
+
+
+# ---------------------------------------------------------------- in time
+
+
+def test_lambda_receives_each_piece_when_there_is_something_to_say(world: World) -> None:
+    """With a purchase of a minute, and within a second: tests/campaigns/test_streaming.py."""
+    timing = timed_stream(world, purchase_seconds=1.5)
+    the_image(timing.events)
+    assert timing.first_heartbeat < 1.4
+    assert timing.end_to_event < 10

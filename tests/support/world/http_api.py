@@ -58,6 +58,21 @@ class HttpApi:
         source: str = "203.0.113.7",
     ) -> Any:
         """What the function answers to Lambda; the body can be a stream that nobody has read yet."""
+        event = self.event(method, path, body, door=door, key=key, headers=headers, source=source)
+        return (api if door == "api" else direct).handler(event, Context())
+
+    def event(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        door: str = "api",
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+        source: str = "203.0.113.7",
+    ) -> dict[str, Any]:
+        """A request as the gateway passes it to the function."""
         path, _, query = path.partition("?")
         text = body if isinstance(body, str) else json.dumps(body) if body is not None else None
         sent = self._headers("application/json", key) | {name.lower(): value for name, value in (headers or {}).items()}
@@ -78,7 +93,7 @@ class HttpApi:
             event |= {"rawPath": f"/v1{path}", "rawQueryString": query}
             event["requestContext"] |= {"timeEpoch": now, "requestId": str(uuid4())}
             event["requestContext"]["http"] |= {"method": method, "path": f"/v1{path}", "sourceIp": source}
-        return (api if door == "api" else direct).handler(event, Context())
+        return event
 
     def read_without_key(self, path: str, door: str = "api", **headers: str) -> Answer:
         """GET, as anybody may ask for what is public; in the names of `headers`, `_` stands for `-`."""
