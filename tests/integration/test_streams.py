@@ -163,6 +163,17 @@ def test_what_cannot_be_streamed_is_an_ordinary_error(
     assert world.jobs.messages() == []
 
 
+@pytest.mark.parametrize("value", [1, 0, "true", "", [], [True], {}, {"stream": True}, 0.5])
+def test_a_stream_is_asked_for_with_true_and_nothing_else(world: World, value: Any) -> None:
+    answer = ask(world, stream=value, headers={"prefer": "respond-async"})
+    if value == "":  # absent, as every empty text
+        assert answer.status == 202
+    else:
+        error = answer.json()["error"]
+        assert (answer.status, error["code"], error["param"]) == (400, "invalid_type", "stream")
+        assert world.jobs.messages() == []
+
+
 def test_who_may_not_buy_gets_an_ordinary_error(world: World) -> None:
     poor, _ = keys.create(world.stack, "poor", None, [], [], Budget(day=1))
     assert ask(world, **STREAM, key=poor).status == 402

@@ -37,6 +37,8 @@ def unpacked(built: Package, tmp_path_factory: pytest.TempPathFactory) -> dict[s
         folders[archive] = tmp_path_factory.mktemp("task")
         with zipfile.ZipFile(archive) as zipped:
             zipped.extractall(folders[archive])
+            for entry in zipped.infolist():  # which zipfile itself leaves out
+                (folders[archive] / entry.filename).chmod(entry.external_attr >> 16)
     return {function: folders[archive] for function, archive in built.archives.items()}
 
 
