@@ -123,9 +123,12 @@ class Purchases:
         """The job of an earlier request with this `SubmissionContext.dedupe_key`."""
         return self._submission.find(dedupe_key)
 
-    def expect_again(self, job: Job, context: SubmissionContext) -> None:
-        """Note that the client was told to send the request again: equal ones without a key find the job."""
-        self._submission.expect_again(job, context)
+    def expect_again(self, job: Job, context: SubmissionContext, until: float | None = None) -> bool:
+        """Note that the client may send the request again: equal ones without a key find the job for some minutes.
+
+        The minutes begin now, or `until` then (Unix seconds). Returns whether that could be noted.
+        """
+        return self._submission.expect_again(job, context, until)
 
     def delivered(self, job: Job, context: SubmissionContext) -> None:
         """Note that a request that was sent again got its images: the next equal one is a new purchase."""

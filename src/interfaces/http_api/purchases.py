@@ -100,6 +100,8 @@ def _bought(
         job = buy(caller, asked, context)
         logger.append_keys(job_id=job.id)
         if asked.stream:
+            if not job.finished:  # From now on the same request finds it, even if this process is killed.
+                services().purchases.expect_again(job, context, wait.until)
             return Stream(call, services(), caller, form, context, wait, ending.pop_all()).of(job)
         job = services().jobs.wait(job, wait)
     answers = call.answers(services(), caller, form)

@@ -59,12 +59,7 @@ class Stream:
     ending: ExitStack
 
     def of(self, job: Job) -> Response[Generator[bytes]]:
-        """The answer, which follows the job.
-
-        From now on the same request finds the job, even if this process should be killed.
-        """
-        if not job.finished:
-            self.services.purchases.expect_again(job, self.context)
+        """The answer, which follows the job."""
         # Proxies based on nginx pass events on one by one if they are told so.
         headers = {"X-Accel-Buffering": "no"}
         return Response(200, "text/event-stream; charset=utf-8", self._events(job), headers=headers)
@@ -101,8 +96,7 @@ class Stream:
             EaselError: there is none, or none yet.
         """
         if not job.finished:
-            self.services.purchases.expect_again(job, self.context)
-            raise JobNotFinished(job.id)
+            raise JobNotFinished(job.id, is_found=self.services.purchases.expect_again(job, self.context))
         joined = job.request_id != self.call.request_id
         result = self.call.answers(self.services, self.caller, self.form).result(job, joined=joined)
         if not job.images:
