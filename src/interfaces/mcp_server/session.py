@@ -39,7 +39,7 @@ class Session:
         """
         url, budgets = services().settings.public_url, services().budgets
         budget_left = partial(budgets.remaining_if_known, self.caller)
-        return Answers(Permalinks(url), url, time.time(), budget_left, services().durations.usual)
+        return Answers(Permalinks(url), url, time.time(), budget_left, usual=services().durations.usual)
 
     def words_about(self, job: Job) -> str:
         """What an unfinished job has been doing, and how long that usually takes."""
