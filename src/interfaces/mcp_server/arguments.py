@@ -107,6 +107,8 @@ class _Settings(_Prompt):
     """Frames of a gif."""
     frame_duration_ms: int | None = Field(default=None, ge=1, le=655350)
     """Of each frame of a gif."""
+    partial_images: int | None = Field(default=None, ge=0, le=3)
+    """Drafts to show while it is made; 100 tokens each."""
     svg: Svg | None = None
     """The model that writes the svg; required for it."""
     options: Annotated[str, BeforeValidator(_as_json)] | None = None

@@ -47,7 +47,8 @@ class Session:
         """
         url, budgets = services().settings.public_url, services().budgets
         budget_left = partial(budgets.remaining_if_known, self.caller)
-        return Answers(Permalinks(url), url, time.time(), budget_left, services().durations.usual)
+        usual, previews = services().durations.usual, services().image_links
+        return Answers(Permalinks(url), url, time.time(), budget_left, usual, previews)
 
     def words_about(self, job: Job) -> str:
         """What an unfinished job has been doing, and how long that usually takes."""
