@@ -31,6 +31,7 @@ expect.set_options(timeout=60_000)
 
 JOB = "job_" + "0" * 32
 WISH = {"prompt": "An otter floats on its back", "size": "1536x1024"}
+COST = {"quote_micro_usd": 40_000, "upper_bound_micro_usd": 60_000}
 CALL = {"model": "gpt-image-2.6-flare", "quality": "low", "partial_images": 2, "wait_seconds": 45}
 
 ShowViewer = Callable[..., "Viewer"]
@@ -85,7 +86,7 @@ def show(open_page: OpenPage) -> Iterator[ShowViewer]:
 
 def result(**told: Any) -> dict[str, Any]:
     """A tool's result about a job."""
-    cost = {"quote": "$0.0400", "upper_bound": "$0.0600", "actual": None, "budget_left": "$2.34"}
+    cost = {**COST, "actual_micro_usd": None, "budget_left_micro_usd": 2_344_900}
     job: dict[str, Any] = {
         "job_id": JOB,
         "status": "running",
@@ -112,7 +113,7 @@ def image(number: int = 0, size: tuple[int, int] = (360, 240), color: str = "tea
 
 
 def done(*images: dict[str, Any], **more: Any) -> dict[str, Any]:
-    cost = {"quote": "$0.0400", "upper_bound": "$0.0600", "actual": "$0.0412", "budget_left": "$2.30"}
+    cost = {**COST, "actual_micro_usd": 41_200, "budget_left_micro_usd": 2_301_000}
     return result(status="succeeded", images=[*(images or [image()])], charged=True, cost=cost, **more)
 
 
