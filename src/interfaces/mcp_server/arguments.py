@@ -88,7 +88,7 @@ class _Settings(_Prompt):
     n: int | None = Field(default=None, ge=1, le=10)
     """How many images; 1 if omitted. Each one costs money."""
     size: Size | None = None
-    """WIDTHxHEIGHT in pixels, or auto. Most models take 1024x1024, 1536x1024 and 1024x1536."""
+    """WIDTHxHEIGHT in pixels, or auto. Most take 1024x1024, 1536x1024 and 1024x1536."""
     quality: Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"] | None = None
     """low is cheap, for drafts; high for final images."""
     background: Literal["auto", "opaque", "transparent"] | None = None
@@ -108,9 +108,9 @@ class _Settings(_Prompt):
     frame_duration_ms: int | None = Field(default=None, ge=1, le=655350)
     """Milliseconds per frame of a gif."""
     partial_images: int | None = Field(default=None, ge=0, le=3)
-    """Drafts to show while it is made; 100 tokens each."""
+    """Drafts while it is made, 100 tokens each."""
     svg: Svg | None = None
-    """Which model writes the svg; required for output_format svg."""
+    """Which model writes the svg; required for svg."""
     options: Annotated[str, BeforeValidator(_as_json)] | None = None
     """The model's own settings: a JSON object."""
     fallbacks: list[str] | None = Field(default=None, max_length=MAX_FALLBACKS)
@@ -139,17 +139,17 @@ class _Watch(Arguments):
     wait_seconds: int = Field(default=WAIT_SECONDS, ge=0, le=MAX_WAIT_SECONDS)
     """Seconds to wait before returning a job to poll."""
     preview: bool = True
-    """Add a small copy of each image for you to see: about 200 tokens each."""
+    """Add a small copy of each image for you to see: 200 tokens each."""
 
 
 class _Purchase(_Watch):
     request_id: str | None = Field(default=None, pattern=r"^[\x21-\x7e]{1,200}$")
-    """A name of your choice for this purchase, without spaces; the same name never buys twice. Without one, a call
-    equal to one of the last ten minutes returns its images: to buy more with the same arguments, send a new name."""
+    """A name you choose for this purchase, without spaces; the same name never buys twice. Without one, a call equal to
+    one of the last ten minutes returns its images: to buy more, send a new name."""
     deadline_seconds: int | None = Field(default=None, ge=1, le=3600)
-    """Give up, free of charge, if the purchase has not started by then; 3600 if omitted."""
+    """Give up, free of charge, if it has not started by then; 3600 if omitted."""
     metadata: Annotated[str, BeforeValidator(_as_json)] | None = None
-    """Notes of yours, which results and list_images show: a JSON object of strings."""
+    """Your notes, shown in results and list_images: a JSON object of strings."""
 
 
 class Generate(_Purchase, _Settings):
@@ -187,14 +187,14 @@ class GetJob(_Watch):
     """get_image_job."""
 
     job_id: JobId
-    """The job_id from generate_image or edit_image: job_ and 32 hexadecimal digits."""
+    """From generate_image or edit_image: job_ and 32 hexadecimal digits."""
 
 
 class CancelJob(Arguments):
     """cancel_image_job."""
 
     job_id: JobId
-    """The job_id from generate_image or edit_image: job_ and 32 hexadecimal digits."""
+    """From generate_image or edit_image: job_ and 32 hexadecimal digits."""
 
 
 class ListImages(Arguments):

@@ -110,8 +110,8 @@ def edit_image(session: Session, given: Edit, watch: Watch) -> CallToolResult:
 
 
 def get_image_job(session: Session, given: GetJob, watch: Watch) -> CallToolResult:
-    """Read the images of a job, or its progress. Waits up to wait_seconds for it to finish. Free of charge. A job and
-    its images are kept until its expires_at, and only the key that bought it can read it.
+    """Read the images of a job, or its progress. Waits up to wait_seconds for it to finish. Free of charge. Only the
+    key that bought it can read it.
     """
     return _watched(session, services().jobs.read(session.caller, given.job_id), given, watch)
 
@@ -124,7 +124,7 @@ def cancel_image_job(session: Session, given: CancelJob, watch: Watch) -> CallTo
 
 def quote_image(session: Session, given: Quote, watch: Watch) -> CallToolResult:
     """Return what generate_image or, with images, edit_image would cost with the same arguments, which are described
-    there: the expected price and the most it can be. Buys nothing.
+    there: what is expected, and the most. Buys nothing.
     """
     request, price = purchases.quote(session, given)
     left = session.budget_left()
