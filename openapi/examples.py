@@ -11,11 +11,12 @@ from core.callers.model import BrowserToken
 from core.errors import InvalidRequest
 from core.images.model import Image
 from core.images.storage import ImageLinks
+from core.jobs.durations import Usual
 from core.jobs.model import new_job
 from core.ledger.model import Balance, renewal
 from core.pricing import ProviderReport, Usage, actual_cost, quote
 from core.requests import Request
-from core.responses import builders
+from core.responses import builders, events
 from core.responses.models import model_named
 from core.uploads.store import Upload, UploadForm
 
@@ -84,9 +85,8 @@ def examples() -> dict[str, Any]:
     )
     upload = Upload(UPLOAD_ID, _CALLER, "image/png", 31457280, _NOW, _NOW + _DAY, "otter.png")
     fields = {"Content-Type": "image/png", "key": upload.key, "policy": "eyJ…", "x-amz-signature": "9f2c…"}
-    shaper = builders.Answers(
-        ImageLinks(cast("S3Client", _Signer()), "BUCKET", 3600), "https://API/v1", _NOW + 10, lambda: _BUDGET_LEFT
-    )
+    links = ImageLinks(cast("S3Client", _Signer()), "BUCKET", 3600)
+    shaper = builders.Answers(links, "https://API/v1", _NOW + 10, lambda: _BUDGET_LEFT, lambda _: Usual(14, 31))
     balance = Balance(reserved=0, spent=270_000, images=3, committed=270_000)
     states = [
         BudgetState("key", "total", balance, None, None),
@@ -100,6 +100,7 @@ def examples() -> dict[str, Any]:
     refused = InvalidRequest(f"Invalid value: 11. 'n' must be from 1 to 10 for '{MODEL}'.", param="n")
     return {
         "ImagesResponse": shaper.result(done),
+        "Stream": _stream(events.completed(done, shaper.result(done, joined=False))),
         "QueuedJob": shaper.job(queued),
         "CanceledJob": shaper.job(queued.canceled(_NOW + 2)),
         "Job": shaper.job(done),
@@ -122,3 +123,8 @@ def examples() -> dict[str, Any]:
         "Health": {"status": "ok", "version": __version__, "models": [MODEL]},
         "ErrorResponse": builders.error_document(refused, _REQUEST_ID),
     }
+
+
+def _stream(completed: Mapping[str, object]) -> str:
+    """A stream with a heartbeat and one event, whose image is cut."""
+    return b"".join([events.HEARTBEAT, *events.with_image(completed, b"\x89PNG")]).decode()

@@ -94,6 +94,12 @@ class Job:
         return self.created_ms // 1000
 
     @property
+    def began_at(self) -> int:
+        """When it was first started or, before that, accepted (Unix seconds); a revived job begins anew."""
+        accepted_at = self.created_at if self.deadline_seconds is None else self.deadline - self.deadline_seconds
+        return max(accepted_at, self.started_at or 0)
+
+    @property
     def subject(self) -> str:
         """Who asked for it: the browser token's id or the caller's (see Caller.subject)."""
         return self.token_id or self.caller_id

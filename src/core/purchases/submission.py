@@ -25,6 +25,7 @@ from core.jobs.store import (
     retry_pointer_id,
 )
 from core.ledger.store import LimitReached, Stopped
+from core.pricing import Quote
 from core.queues import JobQueue, QueueUnavailable
 from core.requests import CheckedRequest
 
@@ -45,8 +46,8 @@ class SubmissionContext:
     x-stainless-retry-count); None for other clients. `repeat_seconds` is for clients that send a request again without
     saying so: for that long, an equal request of the caller is the same purchase. `dedupe_key` is an entry point's own
     name for the purchase, whoever pays for it, and replaces the other three. `webhook` is the URL that is notified of
-    the job's end, `origin` the dropped object that the request came from. `admission` is called before a new purchase
-    costs anything, and may refuse it; a request that finds its job is not asked.
+    the job's end, `origin` the dropped object that the request came from. `admission` is called with a new purchase and
+    its price before it costs anything, and may refuse it; a request that finds its job is not asked.
     """
 
     request_id: str
@@ -56,7 +57,7 @@ class SubmissionContext:
     dedupe_key: str | None = None
     webhook: str | None = None
     origin: Origin | None = None
-    admission: Callable[[CheckedRequest], None] | None = None
+    admission: Callable[[CheckedRequest, Quote], None] | None = None
 
     @property
     def is_recognised(self) -> bool:
@@ -97,24 +98,36 @@ class JobSubmission:
         """The job of an earlier request with that dedupe key."""
         return self._jobs.get(new_job_id(_ANY_CALLER, dedupe_key))
 
-    def expect_again(self, job: Job, context: SubmissionContext) -> None:
+    def find_equal(self, caller: Caller, fingerprint: str, context: SubmissionContext) -> Job | None:
+        """The job that a request with that idempotency key has, or one that repeats an equal request."""
+        if context.idempotency_key is not None:
+            return self._jobs.get(new_job_id(caller.subject, context.idempotency_key))
+        job_id = self._jobs.pointed_at(repeat_pointer_id(caller.id, fingerprint), time.time())
+        return self._jobs.get(job_id) if job_id else None
+
+    def expect_again(self, job: Job, context: SubmissionContext, until: float | None = None) -> bool:
         """Let equal requests without a key find the job for some minutes: its client is likely to send one.
 
-        A failure of the table is logged and nothing more: then only retries find the job that say they are.
+        The minutes begin now, or `until` then (Unix seconds). Returns whether equal requests find the job: a failure of
+        the table is logged and nothing more, and then only retries find it that say they are.
         """
-        if not context.is_recognised:
-            self._try_to_point(job, lambda: self._jobs.point(again_pointer(job, int(time.time()))))
+        if context.is_recognised:
+            return True
+        since = int(until or time.time())
+        return self._try_to_point(job, lambda: self._jobs.point(again_pointer(job, since)))
 
     def delivered(self, job: Job, context: SubmissionContext) -> None:
         """Let equal requests be new purchases: the client that sent its request again has its images."""
         if not context.is_recognised:
             self._try_to_point(job, lambda: self._jobs.point_no_longer(again_pointer(job, int(time.time()))))
 
-    def _try_to_point(self, job: Job, write: Callable[[], None]) -> None:
+    def _try_to_point(self, job: Job, write: Callable[[], None]) -> bool:
         try:
             write()
         except (BotoCoreError, ClientError) as error:
             log.warning("a pointer was not written", extra={"job_id": job.id, "error": type(error).__name__})
+            return False
+        return True
 
     def job(self, job_id: str) -> Job | None:
         """The job with that id, of any caller."""
@@ -170,7 +183,8 @@ class JobSubmission:
             return existing
         sent = job.request  # Its caller may have deleted the stored words.
         request = replace(existing.request, prompt=sent.prompt, metadata=sent.metadata, inputs=sent.inputs)
-        reviving = replace(existing.revived(time.time(), job.deadline), request=request)
+        anew = existing.revived(time.time(), job.deadline)
+        reviving = replace(anew, request=request, deadline_seconds=job.deadline_seconds)
         try:
             revived = self._write(caller, self._jobs.save, self._reserving(caller, checked, reviving))
         except JobChanged:

@@ -172,6 +172,27 @@ class ImagesResponse(TypedDict):
     easel: JobAdditions
 
 
+Completed = Literal["image_generation.completed", "image_edit.completed"]
+
+
+class CompletedEvent(ResultImage):
+    """The data of the event that ends a stream: the image, with OpenAI's fields and Easel's."""
+
+    type: Completed
+    created_at: int
+    """Unix seconds, as the provider says."""
+    size: str
+    quality: str
+    """`auto` if the provider does not say what it used."""
+    background: str
+    """`auto` if the provider does not say what it used."""
+    output_format: str
+    """`png`, `jpeg` or `webp`."""
+    usage: Usage
+    """All zero if the provider counts no tokens."""
+    easel: JobAdditions
+
+
 class Webhook(TypedDict):
     """The delivery of the webhook message about the end of a job."""
 
@@ -186,6 +207,29 @@ class Webhook(TypedDict):
     """The result of the last attempt, such as `status_200` or `timeout`."""
     next_attempt_at: int | None
     """When the next one is due, in Unix seconds; null if there is none."""
+
+
+class UsualSeconds(TypedDict):
+    """How long jobs of the same model and quality took in this deployment, from their first start to their end."""
+
+    p50: int
+    """Half of them took at most so many seconds."""
+    p90: int
+    """Nine of ten took at most so many seconds."""
+
+
+class Progress(TypedDict):
+    """How far a job is that has not ended."""
+
+    stage: Literal["queued", "claimed", "calling", "storing"]
+    """`claimed`: a worker has it; `calling`: the provider makes the images; `storing`: they have arrived."""
+    elapsed_seconds: int
+    """Since it was first started or, before that, accepted."""
+    usual_seconds: UsualSeconds | None
+    """null as long as too few such jobs have succeeded."""
+    position: int | None
+    """Roughly how many jobs are ahead of it, as far as the queue can count; null if it does not wait or was not
+    requested by id, or if that is not known."""
 
 
 class Queue(TypedDict):
@@ -247,6 +291,8 @@ class Job(TypedDict):
     error: Error | None
     """Why it failed, or is unknown."""
     easel: JobAdditions
+    progress: NotRequired[Progress]
+    """How far it is, until it has ended."""
     queue: NotRequired[Queue | None]
     """Its estimated wait, if it is queued and was requested by id; null if no estimate is available."""
     webhook: NotRequired[Webhook]

@@ -94,5 +94,6 @@ def _outputs(variables: dict[str, str]) -> dict[str, str]:
         "CallersTableName": variables["EASEL_CALLERS_TABLE"],
         "LedgerTableName": variables["EASEL_LEDGER_TABLE"],
         "JobsTableName": variables["EASEL_JOBS_TABLE"],
+        "JobsQueueUrl": variables["EASEL_JOBS_QUEUE_URL"],
         "WebhooksQueueUrl": variables["EASEL_WEBHOOKS_QUEUE_URL"],
     }
