@@ -1,12 +1,16 @@
 """Keys by the command line: what is shown of them, how they change, and that a rotated key is the same caller."""
 
+from typing import Any
+
 import pytest
 
 from cli import drops, keys
+from core import aws as core_aws
+from core.callers.store import CallerStore
 from core.ledger.model import Budget
 from tests.support.command_line import Easel, accepted
 from tests.support.pictures import picture
-from tests.support.world import World
+from tests.support.world import World, aws
 
 
 def test_a_variable_catches_just_the_key(world: World, easel: Easel) -> None:
@@ -126,3 +130,30 @@ def test_a_key_that_has_ended_is_not_rotated(world: World, easel: Easel) -> None
     code, out, err = easel("keys", "rotate", caller.id)
     assert (code, out) == (1, "")
     assert "is revoked" in err
+
+
+@pytest.mark.parametrize(
+    ("before", "other", "mine", "after"),
+    [
+        ({}, {"quality": "low"}, {"size": "1024x1024"}, {"quality": "low", "size": "1024x1024"}),
+        ({"quality": "low"}, {"quality": None}, {"size": "1024x1024"}, {"size": "1024x1024"}),
+        ({"quality": "low"}, {"size": "1024x1024"}, {"quality": None}, {"size": "1024x1024"}),
+        ({"quality": "low"}, {"quality": "high"}, {"quality": "medium"}, {"quality": "medium"}),
+    ],
+    ids=["two add", "one takes back", "one takes another back", "the last one of two"],
+)
+def test_of_two_changes_at_once_none_is_lost(
+    world: World, before: dict[str, str], other: dict[str, Any], mine: dict[str, Any], after: dict[str, str]
+) -> None:
+    _, caller = keys.create(world.stack, "shop", None, [], [], defaults=before)
+    interrupted, elsewhere = (CallerStore(client, "callers") for client in (core_aws.dynamodb(), aws.dynamodb()))
+    pending = [other]
+
+    def meanwhile(**_: object) -> None:
+        if pending:
+            elsewhere.set_defaults(caller.id, pending.pop())
+
+    with aws.handled(core_aws.dynamodb(), "before-call.dynamodb.UpdateItem", meanwhile):
+        changed = interrupted.set_defaults(caller.id, mine)
+    assert changed
+    assert changed.defaults == after
