@@ -228,14 +228,6 @@ def test_nothing_is_streamed_unless_partial_images_are_asked_for(http: httpx.Cli
 
 
 @respx.mock
-@pytest.mark.parametrize("unknown", ["stream", "partial_images", "partial_images stream"])
-def test_a_server_that_does_not_know_streaming_is_asked_in_the_ordinary_way(http: httpx.Client, unknown: str) -> None:
-    route = respx.post("https://provider.test/v1/images/generations").respond(json=ANSWER)
-    Shop(http, LEAVE_OUT=unknown).buy(DRAFTED)
-    assert not {"stream", "partial_images"} & json.loads(route.calls.last.request.content).keys()
-
-
-@respx.mock
 @pytest.mark.parametrize(
     "answer",
     [
