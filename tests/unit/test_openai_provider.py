@@ -3,7 +3,9 @@
 import base64
 import io
 import json
+import random
 import socket
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import repeat
@@ -283,6 +285,25 @@ def test_a_stream_that_breaks_leaves_the_purchase_in_doubt(http: httpx.Client, e
     answer = streamed(*events, then=httpx.RemoteProtocolError("cut"))
     respx.post("https://provider.test/v1/images/generations").mock(return_value=answer)
     assert isinstance(outcome_of(Shop(http).adapter, order_of(DRAFTED)), InDoubt)
+
+
+@respx.mock
+def test_a_stream_takes_as_much_memory_as_two_of_its_images(http: httpx.Client) -> None:
+    image = random.Random(7).randbytes(4_000_000)
+    large = base64.b64encode(image).decode()
+    events = [PARTIAL | {"b64_json": large}, PARTIAL | {"b64_json": large}, COMPLETED | {"b64_json": large}]
+    text = b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in events)
+    chunks = [text[place : place + 65536] for place in range(0, len(text), 65536)]
+    answer = httpx.Response(200, headers={"content-type": "text/event-stream"}, content=iter(chunks))
+    respx.post("https://provider.test/v1/images/generations").mock(return_value=answer)
+    shop = Shop(http)
+    shop.adapter.prepare()
+    tracemalloc.start()
+    result = shop.buy(DRAFTED)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert result.images[0] == image
+    assert peak < 2.5 * len(image)
 
 
 @respx.mock

@@ -105,8 +105,8 @@ _WHOLE = (entries.GENERATE, entries.DIRECT, entries.EDIT_FILES)
 
 
 def sample(cloud: Cloud) -> Iterator[Scenario]:
-    """A small campaign: one generation, of which each step meets a crash, a lost answer and a cancellation."""
-    entry = entries.GENERATE
+    """A small campaign: one generation with previews, whose steps each meet a crash, a lost answer and a cancellation."""
+    entry = entries.PREVIEWS
     steps = _recorded(cloud, entry)
     blows = [mishaps.crash("after"), mishaps.lost_acknowledgement("call")]
     yield from _at_each("sample", entry, numbered(steps, "api"), lambda _: blows)
