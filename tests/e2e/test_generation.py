@@ -61,7 +61,7 @@ def test_a_job_that_goes_on_shows_previews_until_it_is_deleted(
 ) -> None:
     simulator.plan("slow", seconds=6)
     job_id = generate(stack, key, {"Prefer": "respond-async"}, partial_images=2, size="1024x1024").json()["id"]
-    job = {"previews": [], "status": "queued"}
+    job: Any = {"previews": [], "status": "queued"}
     while not job["previews"] and job["status"] in ("queued", "running"):
         time.sleep(0.2)
         job = wire.get(f"{stack.api_url}/jobs/{job_id}", headers=key.headers).json()

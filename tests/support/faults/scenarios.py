@@ -105,7 +105,7 @@ _WHOLE = (entries.GENERATE, entries.DIRECT, entries.EDIT_FILES)
 
 
 def sample(cloud: Cloud) -> Iterator[Scenario]:
-    """A small campaign: one generation with previews, whose steps each meet a crash, a lost answer and a cancellation."""
+    """A small campaign: each step of a generation with previews meets a crash, a lost answer and a cancellation."""
     entry = entries.PREVIEWS
     steps = _recorded(cloud, entry)
     blows = [mishaps.crash("after"), mishaps.lost_acknowledgement("call")]
