@@ -247,7 +247,11 @@ def test_a_compatible_server_may_answer_a_stream_in_its_own_way(http: httpx.Clie
     assert [bytes(image) for image in Shop(http).buy(DRAFTED).images] == [PIXEL]
 
 
-@pytest.mark.parametrize("begun", [False, True], ids=["before", "after a partial image"])
+@pytest.mark.parametrize(
+    "before",
+    [[], [PARTIAL], [PARTIAL | {"b64_json": "@@@@"}]],
+    ids=["before", "after a partial image", "after a broken one"],
+)
 @pytest.mark.parametrize(
     ("end", "outcome", "code", "charged"),
     [
@@ -267,15 +271,14 @@ def test_a_compatible_server_may_answer_a_stream_in_its_own_way(http: httpx.Clie
 @respx.mock
 def test_every_end_of_a_stream_has_its_meaning_for_the_money(
     http: httpx.Client,
-    begun: bool,
+    before: list[dict[str, Any]],
     end: list[dict[str, Any]],
     outcome: type[Refused | NotBought | InDoubt],
     code: str | None,
     charged: bool | None,
 ) -> None:
-    events = [PARTIAL, *end] if begun else end
-    respx.post("https://provider.test/v1/images/generations").mock(return_value=streamed(*events))
-    expected = (InDoubt, None, None) if begun else (outcome, code, charged)
+    respx.post("https://provider.test/v1/images/generations").mock(return_value=streamed(*before, *end))
+    expected = (InDoubt, None, None) if before else (outcome, code, charged)
     assert meaning(outcome_of(Shop(http).adapter, order_of(DRAFTED))) == expected
 
 

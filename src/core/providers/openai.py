@@ -240,7 +240,7 @@ def _read_stream(chunks: Iterable[bytes], preview: Callable[[bytes | bytearray],
                 for image in event.images:
                     preview(image)
             elif error := document.get("error"):
-                raise _error_in_stream(error if isinstance(error, dict) else {}, begun=begun)
+                raise _error_in_stream(error if isinstance(error, dict) else {}, begun=begun or events.unreadable)
     raise InDoubt("The provider's stream ended without the image.")
 
 
