@@ -14,7 +14,9 @@ import httpx
 
 from cli.errors import CommandError
 from core.images.inspection import MAX_BYTES
+from core.jobs.durations import Usual
 from core.jobs.filters import STATUSES
+from core.jobs.progress import Progress
 
 _ATTEMPTS = 5
 _TIMEOUT_SECONDS = 60.0
@@ -69,14 +71,13 @@ class Client:
         Raises:
             CommandError: the job has failed, or the API does not answer any more.
         """
-        began = time.monotonic()
         while "data" not in answer:
             job_id, status = answer["id"], answer["status"]
             if status == "succeeded":
                 return dict(answer["result"])
             if status not in _WAITING:
                 raise CommandError(f"{job_id}: {_message(answer.get('error') or {}, status)}")
-            say(f"{job_id} is {status}, {time.monotonic() - began:.0f} s")
+            say(f"{job_id} {how_far(answer)}")
             time.sleep(_POLL_SECONDS)
             answer = self._call("GET", f"/jobs/{job_id}", in_doubt=goes_on(job_id))
         return answer
@@ -193,6 +194,18 @@ def _document(answer: httpx.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def how_far(job: dict[str, Any]) -> str:
+    """How far an unfinished job is, in words; only its status if the deployment is older than this command."""
+    progress = job.get("progress")
+    if not progress:
+        return f"is {job['status']}"
+    usual = progress["usual_seconds"]
+    of = Progress(
+        progress["stage"], progress["elapsed_seconds"], Usual(**usual) if usual else None, progress["position"]
+    )
+    return f"has been {of.in_words()}"
 
 
 def _error(document: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from core.jobs.filters import Filters
 from core.jobs.model import Job, Status
 from core.jobs.store import JobChanged, JobStore
 from core.ledger.dollars import usd
+from core.responses.builders import progress_document
 
 # Jobs in these states are in the index of what the sweep checks; of the unknown ones, those that are not resolved.
 _OPEN = ("queued", "running", "unknown")
@@ -159,9 +160,12 @@ def _show(ctx: Context, job_id: Annotated[str, typer.Argument(metavar="JOB", hel
     """Show the life of a job: its times, its money, and where its log lines are."""
     stack = deployment(ctx)
     job = _found(stack.jobs(), job_id)
+    progress = None if job.finished else stack.progress(job, time.time())
     found = document(job)
     text = [f"{name.removesuffix('_micro_usd'):12} {_readable(name, value)}" for name, value in found.items()]
+    found["progress"] = progress_document(progress) if progress else None
     text += [
+        f"{'progress':12} {progress.in_words() if progress else '-'}",
         "",
         f"Its log lines: easel jobs logs {job.id}. Or, in CloudWatch Logs Insights over the log groups "
         f"whose names begin with '{stack.name}-':",

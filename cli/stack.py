@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,15 @@ from cli.session import Context
 from core import catalog
 from core.callers.store import CallerStore
 from core.catalog import Catalog
+from core.jobs.durations import Durations
+from core.jobs.model import Job
+from core.jobs.progress import Progress
 from core.jobs.store import JobStore
+from core.jobs.wait_estimate import WaitEstimates
 from core.ledger.dollars import micro_usd
 from core.ledger.model import Budget
 from core.ledger.store import LedgerStore
+from core.queues import JobQueue
 
 # Where `make up` says what it runs: in this folder or, from any other one, in the checkout that this package is from.
 LOCAL_STACK_FILES = (Path("out/stack.json"), Path(__file__).parents[1] / "out" / "stack.json")
@@ -99,7 +105,7 @@ class Stack:
 
     def client(self, service: str) -> Any:
         """A boto3 client for the account and region of the stack."""
-        return self.session.client(service, endpoint_url=self.endpoint_url)  # type: ignore[call-overload] # a name at run time
+        return _client(self.session, service, self.endpoint_url)
 
     def callers(self) -> CallerStore:
         """The API keys."""
@@ -112,6 +118,23 @@ class Stack:
     def jobs(self) -> JobStore:
         """The jobs, and the ledger that their transactions write to."""
         return JobStore(self.client("dynamodb"), self.output("JobsTableName"), self.ledger())
+
+    def durations(self) -> Durations:
+        """How long jobs take."""
+        return Durations(self.client("dynamodb"), self.output("JobsTableName"))
+
+    def progress(self, job: Job, now: float) -> Progress:
+        """How far an unfinished job is at a moment (Unix seconds)."""
+        durations, queue = self.durations(), JobQueue(self.client("sqs"), self.output("JobsQueueUrl"))
+        concurrency = int(self.parameters.get("WorkerConcurrency") or 1)
+        estimate = WaitEstimates(queue, concurrency, durations).of(job)
+        return Progress.of(job, now, durations.usual(job), estimate.position if estimate else None)
+
+
+@cache
+def _client(session: boto3.session.Session, service: str, endpoint_url: str | None) -> Any:
+    """One client for all stores, since each takes 15 ms to make."""
+    return session.client(service, endpoint_url=endpoint_url)  # type: ignore[call-overload] # a name at run time
 
 
 def deployment(ctx: Context) -> Stack:

@@ -16,6 +16,7 @@ from cli.stack import Stack, deployment
 from core.budgets import NEARLY_USED_PERCENT, BudgetState
 from core.callers.model import Caller
 from core.jobs.breaker import THRESHOLD
+from core.jobs.durations import Usual, kind_of
 from core.ledger.dollars import usd
 from core.ledger.model import DEPLOYMENT, PERIODS, Balance, Period, account_of, renewal
 from core.metrics import NAMESPACE, STACK
@@ -66,7 +67,7 @@ def status(stack: Stack, now: float) -> Document:
         "region": stack.session.region_name,
         "measured_at": int(now),
         **_money(stack, now),
-        "jobs": _jobs(stack, now),
+        **_jobs(stack, now),
         "queues": {name: _queue(stack, output, _DEAD.get(name)) for name, output in _QUEUES.items()},
         "providers": [_provider(stack, name) for name in stack.catalog().providers],
         "alarms": _alarms(stack),
@@ -91,6 +92,9 @@ def lines(found: Document) -> Iterator[str]:
             f"{usd(key['remaining_micro_usd'])} left{renews}"
         )
     yield f"JOBS      {_work(found['jobs'])}"
+    for usual in found["usual_seconds"]:
+        words = Usual(usual["p50"], usual["p90"]).in_words()
+        yield f"USUALLY   {usual['model']}, quality {usual['quality']}: {words}"
     for name, queue in found["queues"].items():
         dead = f", {queue['dead_letters']} dead letters" if queue["dead_letters"] else ""
         yield f"QUEUE     {name}: {queue['waiting']} waiting, {queue['in_progress']} in progress{dead}"
@@ -153,18 +157,30 @@ def _budget_document(state: BudgetState) -> Document:
 
 
 def _jobs(stack: Stack, now: float) -> Document:
-    """How many jobs are queued, running and unresolved, of the first that are due; and how old the oldest queued is."""
+    """How many jobs are queued, running and unresolved, of the first that are due; how old the oldest queued is.
+
+    And how long jobs like the unfinished ones take, as far as it is known.
+    """
     store = stack.jobs()
     ids = list(islice(store.all_open(), _MAX_JOBS + 1))
     jobs = [job for job_id in ids[:_MAX_JOBS] if (job := store.get(job_id))]
     count = Counter(job.status for job in jobs if not job.finished or job.may_be_resolved)
     oldest = min((job.created_at for job in jobs if job.status == "queued"), default=None)
+    durations = stack.durations()
+    usual = {kind_of(job): durations.usual(job) for job in jobs if not job.finished}
     return {
-        "queued": count["queued"],
-        "running": count["running"],
-        "unknown": count["unknown"],
-        "oldest_queued_seconds": None if oldest is None else max(0, int(now) - oldest),
-        "incomplete": len(ids) > _MAX_JOBS,
+        "jobs": {
+            "queued": count["queued"],
+            "running": count["running"],
+            "unknown": count["unknown"],
+            "oldest_queued_seconds": None if oldest is None else max(0, int(now) - oldest),
+            "incomplete": len(ids) > _MAX_JOBS,
+        },
+        "usual_seconds": [
+            {"model": model, "quality": quality, "p50": each.p50, "p90": each.p90}
+            for (model, quality), each in sorted(usual.items())
+            if each
+        ],
     }
 
 

@@ -11,6 +11,7 @@ from core.callers.model import BrowserToken
 from core.errors import InvalidRequest
 from core.images.model import Image
 from core.images.storage import ImageLinks
+from core.jobs.durations import Usual
 from core.jobs.model import new_job
 from core.ledger.model import Balance, renewal
 from core.pricing import ProviderReport, Usage, actual_cost, quote
@@ -84,9 +85,8 @@ def examples() -> dict[str, Any]:
     )
     upload = Upload(UPLOAD_ID, _CALLER, "image/png", 31457280, _NOW, _NOW + _DAY, "otter.png")
     fields = {"Content-Type": "image/png", "key": upload.key, "policy": "eyJ…", "x-amz-signature": "9f2c…"}
-    shaper = builders.Answers(
-        ImageLinks(cast("S3Client", _Signer()), "BUCKET", 3600), "https://API/v1", _NOW + 10, lambda: _BUDGET_LEFT
-    )
+    links = ImageLinks(cast("S3Client", _Signer()), "BUCKET", 3600)
+    shaper = builders.Answers(links, "https://API/v1", _NOW + 10, lambda: _BUDGET_LEFT, lambda _: Usual(14, 31))
     balance = Balance(reserved=0, spent=270_000, images=3, committed=270_000)
     states = [
         BudgetState("key", "total", balance, None, None),

@@ -207,6 +207,8 @@ export interface EditRequest {
   svg?: Svg | null
   /** How vivid the image is, for models that have styles. */
   style?: "vivid" | "natural" | null
+  /** How many previews to show while the image is made, 0 to 3; each costs 100 output tokens. Only with `n` 1. */
+  partial_images?: 0 | null
   /** Settings that only this model has, by name: `GET /models/{name}` lists them. */
   options?: Record<string, unknown> | null
   /** Models that run instead, in this order, if it is certain that those before sold nothing; [] for none. */
@@ -221,8 +223,6 @@ export interface EditRequest {
   response_format?: "url" | "link" | "b64_json" | null
   /** On the direct URL, answer with server-sent events; only with `n` 1, and png, jpeg or webp. */
   stream?: boolean | null
-  /** Part of streaming. */
-  partial_images?: 0 | null
   /** Seconds within which the purchase must begin; after that the job ends free of charge. One hour if absent. */
   easel_deadline?: number | null
   /** The images to edit. */
@@ -303,6 +303,8 @@ export interface GenerationRequest {
   svg?: Svg | null
   /** How vivid the image is, for models that have styles. */
   style?: "vivid" | "natural" | null
+  /** How many previews to show while the image is made, 0 to 3; each costs 100 output tokens. Only with `n` 1. */
+  partial_images?: 0 | null
   /** Settings that only this model has, by name: `GET /models/{name}` lists them. */
   options?: Record<string, unknown> | null
   /** Models that run instead, in this order, if it is certain that those before sold nothing; [] for none. */
@@ -317,8 +319,6 @@ export interface GenerationRequest {
   response_format?: "url" | "link" | "b64_json" | null
   /** On the direct URL, answer with server-sent events; only with `n` 1, and png, jpeg or webp. */
   stream?: boolean | null
-  /** Part of streaming. */
-  partial_images?: 0 | null
   /** Seconds within which the purchase must begin; after that the job ends free of charge. One hour if absent. */
   easel_deadline?: number | null
 }
@@ -447,11 +447,15 @@ export interface Job {
   expires_at: number
   /** Where to poll the job. */
   url: string
+  /** What has come of the image so far, if the request asked for `partial_images`, the newest last; for a day. Always empty in webhook messages. */
+  previews: Preview[]
   /** The images, once it has succeeded. */
   result: ImagesResponse | null
   /** Why it failed, or is unknown. */
   error: Error | null
   easel: JobAdditions
+  /** How far it is, until it has ended. */
+  progress?: Progress
   /** Its estimated wait, if it is queued and was requested by id; null if no estimate is available. */
   queue?: Queue | null
   /** If the request named a webhook and the job has ended; not in lists. */
@@ -544,6 +548,22 @@ export interface Parameter {
   operations: ("generation" | "edit")[]
 }
 
+/** A draft of the image that was sent while it was made, with a URL that was signed for this response. */
+export interface Preview {
+  /** 0 for the first; the next ones are closer to the image. */
+  index: number
+  /** A signed download URL; anyone who has it can use it. */
+  url: string
+  /** When `url` expires, in Unix seconds. */
+  expires_at: number
+  /** Detected from the bytes. */
+  content_type: string
+  /** Pixels. */
+  width: number
+  /** Pixels. */
+  height: number
+}
+
 /** What a model costs, per token or per image. */
 export interface Prices {
   currency: "USD"
@@ -554,6 +574,18 @@ export interface Prices {
   micro_usd_per_million_tokens: TokenPrices | null
   /** By quality and size; `any` for a model with one price. */
   micro_usd_per_image: Record<string, Record<string, number>> | null
+}
+
+/** How far a job is that has not ended. */
+export interface Progress {
+  /** `claimed`: a worker has it; `calling`: the provider makes the images; `storing`: they have arrived. */
+  stage: "queued" | "claimed" | "calling" | "storing"
+  /** Since it was first started or, before that, accepted. */
+  elapsed_seconds: number
+  /** null as long as too few such jobs have succeeded. */
+  usual_seconds: UsualSeconds | null
+  /** Roughly how many jobs are ahead of it, as far as the queue can count; null if it does not wait or was not requested by id, or if that is not known. */
+  position: number | null
 }
 
 /** How long a queued job may have to wait; both numbers are estimates. */
@@ -686,6 +718,14 @@ export interface UsageRow {
   spent_micro_usd: number
   /** For jobs that are not finished, or whose outcome is unknown. */
   reserved_micro_usd: number
+}
+
+/** How long jobs of the same model and quality took in this deployment, from their first start to their end. */
+export interface UsualSeconds {
+  /** Half of them took at most so many seconds. */
+  p50: number
+  /** Nine of ten took at most so many seconds. */
+  p90: number
 }
 
 /** Something that was done differently from what was requested, or that may surprise. */

@@ -7,6 +7,7 @@ from core.completion.dispatcher import Announcer, Reaction
 from core.completion.events import Publisher
 from core.completion.webhooks import Notifier
 from core.event_bus import EventBus
+from core.jobs.durations import Durations
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 from core.queues import JobQueue
@@ -19,7 +20,9 @@ def announcer() -> Announcer:
     """The announcer, built from the environment."""
     settings = AnnouncerSettings.from_environment()
     ledger = LedgerStore(aws.dynamodb(), settings.ledger_table)
-    return Announcer(JobStore(aws.dynamodb(), settings.jobs_table, ledger), _reactions(settings))
+    jobs = JobStore(aws.dynamodb(), settings.jobs_table, ledger)
+    durations = Durations(aws.dynamodb(), settings.jobs_table)
+    return Announcer(jobs, _reactions(settings), {"durations": durations.count})
 
 
 def _reactions(settings: AnnouncerSettings) -> dict[str, Reaction]:

@@ -15,6 +15,7 @@ from core.catalog import Catalog
 from core.images.input_storage import InputStore
 from core.images.storage import ImageLinks, ImageStore
 from core.jobs.cancellation import Cancellation
+from core.jobs.durations import Durations
 from core.jobs.library import ImageLibrary
 from core.jobs.lookup import JobLookup
 from core.jobs.store import JobStore
@@ -55,6 +56,7 @@ class Services:
     uploads: Uploads
     tokens: "Callable[[], Tokens]"
     budgets: Budgets
+    durations: Durations
     wait_estimates: WaitEstimates
     catalog: Catalog
     image_store: ImageStore
@@ -129,6 +131,7 @@ def services() -> Services:
         use_counts,
     )
     image_store = ImageStore(aws.s3(), settings.images_bucket)
+    durations = Durations(aws.dynamodb(), settings.jobs_table)
     lookup = JobLookup(jobs)
     images = ImageLibrary(jobs, image_store, lookup)
     return Services(
@@ -155,7 +158,8 @@ def services() -> Services:
         uploads=uploads,
         tokens=tokens,
         budgets=budgets,
-        wait_estimates=WaitEstimates(queue, settings.worker_concurrency),
+        durations=durations,
+        wait_estimates=WaitEstimates(queue, settings.worker_concurrency, durations),
         catalog=models(),
         image_store=image_store,
         image_links=ImageLinks(aws.s3(), settings.images_bucket, settings.url_ttl_seconds),

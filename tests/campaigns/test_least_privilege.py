@@ -577,6 +577,44 @@ def a_queued_job_tells_how_many_wait(stack: Stack, key: Key, simulator: Simulato
     return job["status"] == "queued" and job["queue"] is not None
 
 
+def durations_are_known(stack: Stack) -> str:
+    """A model that nobody has used yet, as if many of its jobs had ended."""
+    model = f"gpt-image-{secrets.token_hex(4)}"
+    item = {"id": {"S": f"durations#{int(time.time()) // (7 * 86400)}#{model}#low"}, "14": {"N": "50"}}
+    stack.client("dynamodb").put_item(TableName=stack.jobs_table, Item=item)
+    return model
+
+
+def a_job_tells_how_long_such_jobs_take(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    job = post(stack, key, "respond-async", model=durations_are_known(stack)).json()
+    return job["progress"]["usual_seconds"] is not None
+
+
+def an_assistant_hears_how_long_such_jobs_take(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    arguments = {"model": durations_are_known(stack), "quality": "low", "prompt": "an otter", "wait_seconds": 0}
+    job = call_tool(stack, key, "generate_image", **arguments)
+    return job["progress"]["usual_seconds"] is not None
+
+
+def an_assistant_hears_how_many_wait(stack: Stack, key: Key, simulator: SimulatorControl) -> bool:
+    simulator.plan("rate_limit", retry_after=30)
+    job = call_tool(stack, key, "generate_image", prompt="an otter", request_id=secrets.token_hex(8), wait_seconds=3)
+    call_tool(stack, key, "cancel_image_job", job_id=job["job_id"])
+    return job["status"] == "queued" and job["progress"]["position"] is not None
+
+
+def a_duration_is_counted(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    model = f"gpt-image-{secrets.token_hex(4)}"
+    job_id = str(post(stack, key, "wait=20", model=model).json()["easel"]["job_id"])
+    item = {"id": {"S": f"durations#{int(time.time()) // (7 * 86400)}#{model}#low"}}
+    until = time.monotonic() + 3
+    while becomes_announced(stack, job_id) and time.monotonic() < until:  # It is counted just after that.
+        if "Item" in stack.client("dynamodb").get_item(TableName=stack.jobs_table, Key=item):
+            return True
+        time.sleep(0.3)
+    return False
+
+
 def a_browser_token_is_made(stack: Stack, key: Key, _: SimulatorControl) -> bool:
     body = {"images": 1, "origins": ["https://shop.example"]}
     return wire.post(f"{stack.api_url}/tokens", json=body, headers=key.headers).status_code == 201
@@ -608,6 +646,10 @@ CHECKS: dict[str, Check] = {
     "RecordReleasesOfStuckJobs": a_job_past_its_deadline_is_ended,
     "SignBrowserTokens": a_browser_token_is_made,
     "TellHowManyJobsWait": a_queued_job_tells_how_many_wait,
+    "TellAssistantsHowManyJobsWait": an_assistant_hears_how_many_wait,
+    "ReadUsualDurations": a_job_tells_how_long_such_jobs_take,
+    "ReadUsualDurationsForAssistants": an_assistant_hears_how_long_such_jobs_take,
+    "CountDurations": a_duration_is_counted,
     "EnqueueJobs": an_image_is_made,
     "SignImageUrls": an_image_can_be_downloaded,
     "DeleteImages": an_image_can_be_deleted,

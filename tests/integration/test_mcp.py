@@ -657,7 +657,9 @@ def test_a_client_that_knows_tasks_gets_an_unfinished_job_as_one(world: World, d
     assert (task["resultType"], task["status"]) == ("task", "working")
     assert task["taskId"].startswith("job_")
     assert task["ttlMs"] == 30 * 86_400_000
-    assert task_request(door, "tasks/get", task["taskId"]).result["status"] == "working"
+    working = task_request(door, "tasks/get", task["taskId"]).result
+    assert working["status"] == "working"
+    assert "The job has been waiting for" in working["statusMessage"]
     world.jobs.work()
     done = task_request(door, "tasks/get", task["taskId"]).result
     assert (done["resultType"], done["status"]) == ("complete", "completed")

@@ -49,7 +49,6 @@ def found(world: World, metrics: Metrics) -> Any:
     for name in ("jobs", "drops"):
         boto3.client("sqs").create_queue(QueueName=f"dead-{name}")
     for output, queue in (
-        ("JobsQueueUrl", "jobs"),
         ("JobsDeadLetterQueueUrl", "dead-jobs"),
         ("DropsQueueUrl", "drops"),
         ("DropsDeadLetterQueueUrl", "dead-drops"),
@@ -99,6 +98,16 @@ def test_jobs_that_wait_and_those_in_doubt_are_counted(world: World, found: Any)
     assert 88 <= jobs["oldest_queued_seconds"] <= 100
     assert document["queues"]["jobs"]["waiting"] == 3
     assert "easel jobs list --status unknown" in text
+
+
+def test_how_long_the_open_jobs_usually_take_is_said_by_model_and_quality(world: World, found: Any) -> None:
+    week = int(time.time()) // (7 * 86400)
+    for item_id in (f"durations#{week}#gpt-image-2.6-flare#low", f"durations#{week}#gpt-image-2#high"):
+        aws.dynamodb().put_item(TableName="jobs", Item={"id": {"S": item_id}, "12": {"N": "5"}})
+    world.api.accepted()
+    document, text = found()
+    assert document["usual_seconds"] == [{"model": "gpt-image-2.6-flare", "quality": "low", "p50": 9, "p90": 10}]
+    assert "USUALLY   gpt-image-2.6-flare, quality low: 9 s, 9 of 10 within 10 s" in text
 
 
 def test_spending_is_shown_against_the_budgets_that_apply(world: World, found: Any) -> None:

@@ -188,6 +188,11 @@ _CALLS: tuple[tuple[str, tuple[str, ...], tuple[str, str, dict[str, Any]]], ...]
         _put("JobsTable", _item("id", "folder#x")),
     ),
     (
+        "forge how long jobs take",
+        tuple(role for role in ALL if role != "AnnouncerRole"),
+        _update("JobsTable", _item("id", "durations#0#x#low")),
+    ),
+    (
         "redirect a retry",
         tuple(role for role in ALL if role != "ApiRole"),
         _put("JobsTable", _item("id", "retry#key_0#x")),

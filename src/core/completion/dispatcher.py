@@ -2,7 +2,8 @@
 
 A job that ends is written as unannounced, and that write triggers the announcer, which runs all reactions and then
 marks the job as announced. A job that stays unannounced is found by the sweep (see jobs.recovery), whatever was lost on
-the way. So a reaction normally runs once for each end, may run again, and must be idempotent.
+the way. So a reaction normally runs once for each end, may run again, and must be idempotent. What only counts is no
+reaction: it runs after that mark, at most once, and whether it fails changes nothing.
 """
 
 import logging
@@ -24,9 +25,12 @@ class ReactionsFailed(Exception):
 class Announcer:
     """Announces the ends of jobs to its reactions, by name."""
 
-    def __init__(self, jobs: JobStore, reactions: Mapping[str, Reaction]) -> None:
+    def __init__(
+        self, jobs: JobStore, reactions: Mapping[str, Reaction], counts: Mapping[str, Reaction] | None = None
+    ) -> None:
         self._jobs = jobs
         self._reactions = reactions
+        self._counts = {"metrics": _measure_end, **(counts or {})}
 
     def announce(self, job_id: str) -> None:
         """Announce the end of a job, unless it was announced before or has not ended.
@@ -40,7 +44,8 @@ class Announcer:
         if failed := [name for name, react in self._reactions.items() if not _reacted(job, name, react)]:
             raise ReactionsFailed(", ".join(failed))
         if self._jobs.mark_announced(job):
-            _measure_end(job)  # Not a reaction, since those may be repeated.
+            for name, count in self._counts.items():
+                _reacted(job, name, count)
 
 
 def _reacted(job: Job, name: str, react: Reaction) -> bool:

@@ -22,12 +22,17 @@ _FILLERS = "\u115f\u1160\u3164\uffa0\u2800"
 # More makes no difference to a picture, and is more than the table can hold.
 _OPTION_DECIMALS = 6
 _LOSSY = ("jpeg", "webp")
-_NOT_STREAMED = ("gif", "svg")
+_NOT_DRAWN_AS_ONE = ("gif", "svg")
+PARTIAL_IMAGES = "partial_images"
+# No model sends more. Source: the parameter of that name in OpenAI's API reference.
+_MAX_PARTIAL_IMAGES = 3
 _TRANSPARENT = ("png", "webp")
 
 
 def check(operation: Operation, model: Model, prompt: str | None, parameters: Mapping[str, Any]) -> None:
     """Check a request against the rules of its model.
+
+    Partial images are no reason to refuse a model that has none: they change nothing in the image.
 
     Raises:
         InvalidRequest: a rule is broken; it names the first one.
@@ -48,10 +53,12 @@ def check(operation: Operation, model: Model, prompt: str | None, parameters: Ma
             _check_size(value, rules.size, model, gif=parameters.get("output_format") == "gif")
         elif name == "options" and rules.options:
             continue
+        elif name == PARTIAL_IMAGES and not has_parameter(operation, name, model):
+            _check_range(name, value, 0, _MAX_PARTIAL_IMAGES, model)
         else:
             _check_parameter(operation, name, value, model)
     _check_options(operation, parameters.get("options", {}), model)
-    for combination in (_transparency, _compression, _gif, _svg):
+    for combination in (_transparency, _compression, _previews, _gif, _svg):
         combination(parameters, model)
 
 
@@ -280,26 +287,35 @@ def _transparency(parameters: Mapping[str, Any], _: Model) -> None:
         )
 
 
-def check_stream(parameters: Mapping[str, Any]) -> None:
-    """Check that the answer to a request can be a stream, in which OpenAI's events have one drawn image.
-
-    Raises:
-        InvalidRequest: it cannot.
-    """
-    if parameters.get("n", 1) != 1:
-        raise InvalidRequest("'stream' works only with n=1. Omit 'stream' to get several images.", param="n")
-    if (output_format := parameters.get("output_format")) in _NOT_STREAMED:
-        raise InvalidRequest(
-            f"'stream' works only with output_format png, jpeg or webp, not with {output_format}.", param="stream"
-        )
-
-
 def _compression(parameters: Mapping[str, Any], _: Model) -> None:
     output_format = parameters.get("output_format", "png")
     if parameters.get("output_compression", 100) != 100 and output_format not in _LOSSY:
         raise InvalidRequest(
             f"'output_compression' works only with output_format jpeg or webp, not with {output_format}.",
             param="output_compression",
+        )
+
+
+def _previews(parameters: Mapping[str, Any], _: Model) -> None:
+    if parameters.get(PARTIAL_IMAGES):
+        _require_one_drawn_image(PARTIAL_IMAGES, parameters)
+
+
+def check_stream(parameters: Mapping[str, Any]) -> None:
+    """Check that the answer to a request can be a stream: OpenAI's events have one drawn image.
+
+    Raises:
+        InvalidRequest: it cannot.
+    """
+    _require_one_drawn_image("stream", parameters)
+
+
+def _require_one_drawn_image(name: str, parameters: Mapping[str, Any]) -> None:
+    if parameters.get("n", 1) != 1:
+        raise InvalidRequest(f"'{name}' works only with n=1; omit it to get several images.", param="n")
+    if (output_format := parameters.get("output_format")) in _NOT_DRAWN_AS_ONE:
+        raise InvalidRequest(
+            f"'{name}' works only with output_format png, jpeg or webp, not with {output_format}.", param=name
         )
 
 

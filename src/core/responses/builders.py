@@ -9,8 +9,10 @@ from core.budgets import BudgetState, Spent
 from core.callers.model import BrowserToken
 from core.errors import Conflict, EaselError, Hint, Hints, JobFailed
 from core.images.model import Image
-from core.images.storage import SignedUrl, permalink
+from core.images.storage import ImageLinks, SignedUrl, permalink
+from core.jobs.durations import Usual
 from core.jobs.model import Job
+from core.jobs.progress import Progress
 from core.jobs.wait_estimate import Estimate
 from core.pricing import Quote, Usage
 from core.requests import Request, RequestWarning
@@ -97,6 +99,17 @@ def quote_document(request: Request, quoted: Quote, budget_left: int | None) -> 
     }
 
 
+def progress_document(progress: Progress) -> "schemas.Progress":
+    """How far a job is."""
+    usual = progress.usual
+    return {
+        "stage": progress.stage,
+        "elapsed_seconds": progress.elapsed,
+        "usual_seconds": {"p50": usual.p50, "p90": usual.p90} if usual else None,
+        "position": progress.position,
+    }
+
+
 def usage_report(
     states: Iterable[BudgetState], rows: Iterable[Spent], first: date, last: date
 ) -> "schemas.UsageReport":
@@ -148,14 +161,26 @@ class Answers:
     """Builds the JSON of jobs and images for one request.
 
     `base_url` is the start of permalinks, without a trailing slash; `budget_left` returns what the caller can still
-    spend (micro-dollars, None without a budget), and is called at most once, by answers that show a cost.
+    spend (micro-dollars, None without a budget), and is called at most once, by answers that show a cost. `usual`
+    returns how long jobs like an unfinished one take, which is not known by default. `previews` signs the URLs of
+    previews, which have no permalinks: without it, as in messages that are kept, none are shown.
     """
 
-    def __init__(self, links: Links, base_url: str, now: float, budget_left: Callable[[], int | None]) -> None:
+    def __init__(
+        self,
+        links: Links,
+        base_url: str,
+        now: float,
+        budget_left: Callable[[], int | None],
+        usual: Callable[[Job], Usual | None] = lambda _: None,
+        previews: ImageLinks | None = None,
+    ) -> None:
         self._budget_left = cache(budget_left)
+        self._usual = usual
         self._links = links
         self._base_url = base_url
         self._now = now
+        self._preview_links = previews
 
     def result(self, job: Job, *, joined: bool | None = None) -> "schemas.ImagesResponse":
         """OpenAI's ImagesResponse of a finished job, with URLs instead of base64.
@@ -200,12 +225,23 @@ class Answers:
         queue: schemas.Queue | None = None
         if estimate:
             queue = {"jobs_waiting": estimate.jobs_waiting, "eta_seconds": estimate.seconds}
-        return {**self.job(job), "queue": queue}
+        return {**self.job(job, estimate=estimate), "queue": queue}
 
-    def job(self, job: Job, message: Message | None = None, *, joined: bool | None = None) -> "schemas.Job":
+    def progress(self, job: Job, estimate: Estimate | None = None) -> Progress:
+        """How far an unfinished job is, with its position if its wait was estimated."""
+        return Progress.of(job, self._now, self._usual(job), estimate.position if estimate else None)
+
+    def job(
+        self,
+        job: Job,
+        message: Message | None = None,
+        *,
+        joined: bool | None = None,
+        estimate: Estimate | None = None,
+    ) -> "schemas.Job":
         """A job as GET /v1/jobs/{id} shows it, with the webhook message about its end; `joined` as in `result`.
 
-        It holds the prompt: for the caller's eyes only.
+        With the `estimate` of its wait, it shows its position. It holds the prompt: for the caller's eyes only.
         """
         error = error_document(JobFailed(job.error, job.id), job.request_id)["error"] if job.error else None
         document: schemas.Job = {
@@ -221,10 +257,13 @@ class Answers:
             "finished_at": job.finished_at,
             "expires_at": job.expires_at,
             "url": self.job_url(job),
+            "previews": list(self._previews(job)),
             "result": self.result(job) if job.status == "succeeded" else None,
             "error": error,
             "easel": self._easel(job, joined),
         }
+        if not job.finished:
+            document["progress"] = progress_document(self.progress(job, estimate))
         if message:
             document["webhook"] = {
                 "id": message.id,
@@ -280,6 +319,20 @@ class Answers:
             "bytes": image.size,
             "sha256": image.sha256,
         }
+
+    def _previews(self, job: Job) -> "Iterator[schemas.Preview]":
+        if self._preview_links is None:
+            return
+        for preview in job.previews_at(self._now):
+            signed = self._preview_links.sign(preview, self._now)
+            yield {
+                "index": preview.index,
+                "url": signed.url,
+                "expires_at": signed.expires_at,
+                "content_type": preview.content_type,
+                "width": preview.width,
+                "height": preview.height,
+            }
 
     def _easel(self, job: Job, joined: bool | None) -> "schemas.JobAdditions":
         document: schemas.JobAdditions = {

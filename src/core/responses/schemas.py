@@ -209,6 +209,29 @@ class Webhook(TypedDict):
     """When the next one is due, in Unix seconds; null if there is none."""
 
 
+class UsualSeconds(TypedDict):
+    """How long jobs of the same model and quality took in this deployment, from their first start to their end."""
+
+    p50: int
+    """Half of them took at most so many seconds."""
+    p90: int
+    """Nine of ten took at most so many seconds."""
+
+
+class Progress(TypedDict):
+    """How far a job is that has not ended."""
+
+    stage: Literal["queued", "claimed", "calling", "storing"]
+    """`claimed`: a worker has it; `calling`: the provider makes the images; `storing`: they have arrived."""
+    elapsed_seconds: int
+    """Since it was first started or, before that, accepted."""
+    usual_seconds: UsualSeconds | None
+    """null as long as too few such jobs have succeeded."""
+    position: int | None
+    """Roughly how many jobs are ahead of it, as far as the queue can count; null if it does not wait or was not
+    requested by id, or if that is not known."""
+
+
 class Queue(TypedDict):
     """How long a queued job may have to wait; both numbers are estimates."""
 
@@ -216,6 +239,23 @@ class Queue(TypedDict):
     """Roughly how many jobs of all callers wait, including this one."""
     eta_seconds: int
     """Roughly the seconds until this job is done, if the others take the usual time."""
+
+
+class Preview(TypedDict):
+    """A draft of the image that was sent while it was made, with a URL that was signed for this response."""
+
+    index: int
+    """0 for the first; the next ones are closer to the image."""
+    url: str
+    """A signed download URL; anyone who has it can use it."""
+    expires_at: int
+    """When `url` expires, in Unix seconds."""
+    content_type: str
+    """Detected from the bytes."""
+    width: int
+    """Pixels."""
+    height: int
+    """Pixels."""
 
 
 class Job(TypedDict):
@@ -243,11 +283,16 @@ class Job(TypedDict):
     """When the record and its images are deleted, in Unix seconds."""
     url: str
     """Where to poll the job."""
+    previews: list[Preview]
+    """What has come of the image so far, if the request asked for `partial_images`, the newest last; for a day. Always
+    empty in webhook messages."""
     result: ImagesResponse | None
     """The images, once it has succeeded."""
     error: Error | None
     """Why it failed, or is unknown."""
     easel: JobAdditions
+    progress: NotRequired[Progress]
+    """How far it is, until it has ended."""
     queue: NotRequired[Queue | None]
     """Its estimated wait, if it is queued and was requested by id; null if no estimate is available."""
     webhook: NotRequired[Webhook]

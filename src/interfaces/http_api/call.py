@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from math import inf
 from typing import Any
 from urllib.parse import parse_qs
@@ -383,7 +384,9 @@ class Call:
         base_url = self.base_url(services)
         by_link = (form or caller.answers) == "link"
         links = Permalinks(base_url) if by_link else services.image_links
-        return Answers(links, base_url, self.now, lambda: services.budgets.remaining_if_known(caller))
+        budget_left = partial(services.budgets.remaining_if_known, caller)
+        usual, previews = services.durations.usual, services.image_links
+        return Answers(links, base_url, self.now, budget_left, usual, previews)
 
     @property
     def on_function_url(self) -> bool:

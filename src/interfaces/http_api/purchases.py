@@ -15,6 +15,7 @@ from core.errors import EndpointRetired, JobNotFinished
 from core.jobs.model import Job
 from core.jobs.waiting import Wait
 from core.logs import logger
+from core.pricing import Quote
 from core.purchases import SubmissionContext
 from core.requests import CheckedRequest
 from core.requests.bodies import ImageRequest, edit_of_form, edit_of_json, generation_of_json, parse_json
@@ -119,10 +120,10 @@ def _bought(
     return pending(202, answers.job(job, joined=joined), answers.job_url(job))
 
 
-def _admission(wait: Wait, in_one_piece: bool) -> Callable[[CheckedRequest], None]:
+def _admission(wait: Wait, in_one_piece: bool) -> Callable[[CheckedRequest, Quote], None]:
     """What a new purchase must pass: its base64 fits into an answer in one piece, and its call may wait."""
 
-    def admit(checked: CheckedRequest) -> None:
+    def admit(checked: CheckedRequest, _: Quote) -> None:
         if in_one_piece:
             require_fit(checked)
         if wait.admission:

@@ -10,9 +10,11 @@ from typing import Any, ClassVar
 from mcp.types import Annotations, CallToolResult, ContentBlock, ResourceLink, TextContent
 from pydantic import BaseModel, ConfigDict
 
+from composition.services import services
 from core.catalog import Operation
 from core.errors import Charged
 from core.jobs.model import Job, Status
+from core.jobs.progress import Progress
 from core.ledger.dollars import usd
 from core.responses import schemas
 from interfaces.mcp_server.errors import MCP_HINTS
@@ -46,6 +48,17 @@ class JobImage(Result):
     bytes: int
 
 
+class JobPreview(Result):
+    """A draft of the image, from while it was made."""
+
+    index: int
+    url: str
+    expires_at: str
+    content_type: str
+    width: int
+    height: int
+
+
 class JobError(Result):
     """Why a job ended without images."""
 
@@ -54,6 +67,28 @@ class JobError(Result):
     param: str | None
     retryable: bool
     """Whether the same call may succeed as a new purchase."""
+
+
+class UsualSeconds(Result):
+    """How long jobs of the same model and quality take."""
+
+    p50: int
+    """Half of them take at most so many seconds."""
+    p90: int
+    """Nine of ten take at most so many seconds."""
+
+
+class JobProgress(Result):
+    """How far a job is."""
+
+    stage: str
+    """queued, claimed, calling (the images are being made) or storing."""
+    elapsed_seconds: int
+    """Since it was first started or, before that, accepted."""
+    usual_seconds: UsualSeconds | None
+    """null if it is not known."""
+    position: int | None
+    """Roughly how many jobs are ahead of it; null if it does not wait, or if that is not known."""
 
 
 class Cost(Result):
@@ -82,8 +117,12 @@ class JobResult(Result):
     next_step: str
     """What to do now."""
     images: list[JobImage]
+    previews: list[JobPreview]
+    """What has come of the image so far, the newest last."""
     retry_after_seconds: int | None
     """When to call get_image_job; null once the job is finished."""
+    progress: JobProgress | None
+    """null once the job is finished."""
     operation: Operation
     model: str
     """The model that is used."""
@@ -174,15 +213,20 @@ def iso(seconds: int) -> str:
 
 def job_result(job: Job, session: Session, *, buying: bool = False) -> JobResult:
     """A job as its caller sees it; `buying` if the call asked for a purchase, which may have joined an earlier one."""
-    document = session.answers().job(job)
+    answers = session.answers()
+    estimate = services().wait_estimates.of(job)
+    document = answers.job(job, estimate=estimate)
+    progress = None if job.finished else answers.progress(job, estimate)
     joined = buying and job.request_id != session.request_id
     entries = document["result"]["data"] if document["result"] else []
     return JobResult(
         job_id=job.id,
         status=job.status,
-        next_step=_next_step(job, joined),
+        next_step=_next_step(job, progress, joined),
         images=[_image(entry) for entry in entries],
+        previews=[_preview(entry) for entry in document["previews"]],
         retry_after_seconds=None if job.finished else POLL_SECONDS,
+        progress=JobProgress.model_validate(document["progress"]) if progress else None,
         operation=job.request.operation,
         model=job.request.model,
         applied=document["easel"]["applied"],
@@ -230,6 +274,17 @@ def _image(entry: schemas.ResultImage) -> JobImage:
     )
 
 
+def _preview(entry: schemas.Preview) -> JobPreview:
+    return JobPreview(
+        index=entry["index"],
+        url=entry["url"],
+        expires_at=iso(entry["expires_at"]),
+        content_type=entry["content_type"],
+        width=entry["width"],
+        height=entry["height"],
+    )
+
+
 def listed_image(image: schemas.Image) -> ListedImage:
     """A stored image, from what GET /v1/images/{id} would show."""
     return ListedImage(
@@ -243,19 +298,19 @@ def listed_image(image: schemas.Image) -> ListedImage:
     )
 
 
-def _next_step(job: Job, joined: bool) -> str:
+def _next_step(job: Job, progress: Progress | None, joined: bool) -> str:
     again = (
         " This is the purchase of an earlier, equal call; nothing was bought again. For another image with the same "
         "arguments, call again with a new request_id."
         if joined
         else ""
     )
+    if progress:
+        return (
+            f"Still in progress; this is not an error. It has been {progress.in_words()}. Call get_image_job with "
+            f"job_id {job.id} in {POLL_SECONDS} seconds. Do not call {_tool(job)} again." + again
+        )
     match job.status:
-        case "queued" | "running":
-            return (
-                f"Still in progress; this is not an error. Call get_image_job with job_id {job.id} in {POLL_SECONDS} "
-                f"seconds. Do not call {_tool(job)} again." + again
-            )
         case "succeeded" if job.images:
             return (
                 "Show the user the url of each image exactly as it is. To change an image, call edit_image with its id "

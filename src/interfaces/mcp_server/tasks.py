@@ -41,18 +41,18 @@ def require_declared(context: ServerRequestContext) -> None:
         raise MCPError(MISSING_REQUIRED_CLIENT_CAPABILITY, "The client must declare the tasks extension.", needed)
 
 
-def created(job: Job) -> dict[str, Any]:
+def created(session: Session, job: Job) -> dict[str, Any]:
     """An unfinished job, in place of a tool's result."""
-    return {"resultType": "task", **_task(job)}
+    return {"resultType": "task", **_task(session, job)}
 
 
 def get(session: Session, task_id: str) -> dict[str, Any]:
     """The state of a task, and its tool's result once it has one."""
     job = services().jobs.read(session.caller, task_id)
     if not job.finished or job.status == "canceled":
-        return _task(job)
+        return _task(session, job)
     result = result_of(job, session, previews_of(job.images)).model_dump(mode="json", by_alias=True, exclude_none=True)
-    return {**_task(job), "result": result}
+    return {**_task(session, job), "result": result}
 
 
 def update(session: Session, task_id: str) -> dict[str, Any]:
@@ -68,11 +68,11 @@ def cancel(session: Session, task_id: str) -> dict[str, Any]:
     return {}
 
 
-def _task(job: Job) -> dict[str, Any]:
+def _task(session: Session, job: Job) -> dict[str, Any]:
     return {
         "taskId": job.id,
         "status": _status(job),
-        "statusMessage": f"The job is {job.status}.",
+        "statusMessage": f"The job {'is ' + job.status if job.finished else session.words_about(job)}.",
         "createdAt": iso(job.created_at),
         "lastUpdatedAt": iso(job.finished_at or job.started_at or job.created_at),
         "ttlMs": (job.expires_at - job.created_at) * 1000,
