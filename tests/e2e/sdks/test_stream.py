@@ -25,6 +25,7 @@ EVERYTHING: dict[str, Any] = {
     "n": 1,
     "output_compression": 100,
     "output_format": "png",
+    "partial_images": 1,
     "user": "user-1234",
 }
 # For each client, the ways in which it streams.
@@ -45,10 +46,15 @@ def asked(what: str, pictures: Pictures) -> dict[str, Any]:
 def test_the_image_comes_as_a_typed_event(
     client: Client, mode: Mode, what: str, more: dict[str, Any], pictures: Pictures, simulator: SimulatorControl
 ) -> None:
-    (event,) = client.stream(what, mode, **asked(what, pictures) | more)
-    assert event["type"] == {"generate": "image_generation.completed", "edit": "image_edit.completed"}[what]
-    # Node's types are those of TypeScript only.
-    assert event.get("class") in (None, {"generate": "ImageGenCompletedEvent", "edit": "ImageEditCompletedEvent"}[what])
+    *previews, event = client.stream(what, mode, **asked(what, pictures) | more)
+    kind, of = {"generate": ("image_generation", "ImageGen"), "edit": ("image_edit", "ImageEdit")}[what]
+    assert [each["type"] for each in previews] == [f"{kind}.partial_image"] * more.get("partial_images", 0)
+    assert event["type"] == f"{kind}.completed"
+    if "class" in event:  # Node's types are those of TypeScript only.
+        assert event["class"] == f"{of}CompletedEvent"
+        assert all(each["class"] == f"{of}PartialImageEvent" for each in previews)
+    for each in previews:
+        assert Image.open(io.BytesIO(base64.b64decode(each["b64_json"]))).size == (1024, 1024)
     content = base64.b64decode(event["b64_json"])
     assert Image.open(io.BytesIO(content)).size == (1024, 1024)
     assert (event["size"], event["quality"], event["output_format"]) == ("1024x1024", "low", "png")
