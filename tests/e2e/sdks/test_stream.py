@@ -85,7 +85,7 @@ def test_previews_come_before_it(
 def test_a_stream_that_is_closed_at_once_loses_nothing(
     client: Client, mode: Mode, what: str, pictures: Pictures, simulator: SimulatorControl
 ) -> None:
-    named = {"extra_headers": {"Idempotency-Key": secrets.token_hex(8)}}
+    named: dict[str, Any] = {"extra_headers": {"Idempotency-Key": secrets.token_hex(8)}}
     assert client.stream(what, mode, closes=True, **asked(what, pictures), **named) is True
     (event,) = client.stream(what, mode, **asked(what, pictures), **named)
     assert event["easel"]["joined"] is True
