@@ -1,11 +1,12 @@
 """easel drops and easel redrive: which key pays for which drops, and drops that failed for good."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from cli.errors import CommandError, no_such_key
-from cli.output import Result, Table
+from cli.output import Result, Table, waiting
 from cli.session import Context
 from cli.stack import Stack, deployment
 from core.drops.prefix_store import OwnedPrefix, PrefixStore
@@ -48,8 +49,8 @@ def unmap_prefix(stack: Stack, prefix: str) -> bool:
     return _prefixes(stack).remove(_canonical(prefix))
 
 
-def redrive(stack: Stack) -> int:
-    """Put every dead-lettered drop back into its queue; returns how many there were.
+def redrive(stack: Stack, say: Callable[[str], None] = lambda _: None) -> int:
+    """Put every dead-lettered drop back into its queue; returns how many there were. `say` is told how far it is.
 
     If this is interrupted, a drop may be put back twice; it still becomes one job.
     """
@@ -67,6 +68,7 @@ def redrive(stack: Stack) -> int:
             sqs.send_message(QueueUrl=queue, MessageBody=message["Body"], **message.get("Attributes", {}))
             sqs.delete_message(QueueUrl=source, ReceiptHandle=message["ReceiptHandle"])
             moved += 1
+        say(f"Put back so far: {moved}")
     return moved
 
 
@@ -137,5 +139,6 @@ def _unmap(
 @app.command("redrive")
 def _redrive(ctx: Context) -> Result:
     """Put dead-lettered drops back into their queue."""
-    moved = redrive(deployment(ctx))
+    with waiting("Looking for dead-lettered drops") as say:
+        moved = redrive(deployment(ctx), say)
     return Result({"drops": moved}, f"{moved} dead-lettered {'drop was' if moved == 1 else 'drops were'} put back.")

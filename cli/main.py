@@ -65,8 +65,13 @@ def main(arguments: list[str] | None = None) -> int:
         code = _run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
     except BrokenPipeError:
+        code = CLOSED
+    except SystemExit as ending:
+        if not isinstance(ending.__context__, BrokenPipeError):
+            raise
+        code = CLOSED  # Rich and Typer make an exit of their own of a broken pipe.
+    if code == CLOSED:
         close(sys.stdout)
-        return CLOSED
     return code
 
 

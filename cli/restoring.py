@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from cli.errors import CommandError
-from cli.output import Result
+from cli.output import Result, progress, waiting
 from cli.session import Context
 from cli.stack import Stack, deployment
 from core.ledger.model import Account
@@ -19,6 +19,8 @@ from core.ledger.store import SETTINGS
 
 _OUTPUTS = {"jobs": "JobsTableName", "ledger": "LedgerTableName", "callers": "CallersTableName"}
 _ATTEMPTS = 10
+# The most writes that DynamoDB takes at once.
+_BATCH = 25
 
 app = typer.Typer()
 
@@ -53,8 +55,8 @@ def restore(stack: Stack, table: str, writes: list[Any], deletes: list[Any]) -> 
     dynamodb, name = stack.client("dynamodb"), stack.output(_OUTPUTS[table])
     requests = [{"PutRequest": {"Item": item}} for item in writes]
     requests += [{"DeleteRequest": {"Key": key}} for key in deletes]
-    for start in range(0, len(requests), 25):
-        left = {name: requests[start : start + 25]}
+    for start in progress(range(0, len(requests), _BATCH), f"Writing the {table} table"):
+        left = {name: requests[start : start + _BATCH]}
         for _ in range(_ATTEMPTS):
             left = dynamodb.batch_write_item(RequestItems=left)["UnprocessedItems"]
             if not left:
@@ -94,7 +96,8 @@ def _restore(
         raise CommandError("buying is not stopped; run `easel stop` first, so that nothing is bought meanwhile")
     if confirm not in (None, stack.name):
         raise CommandError(f"'{confirm}' is not the name of the stack, so nothing was changed")
-    writes, deletes = changes(stack, table, source)
+    with waiting(f"Comparing the {table} table with {source}"):
+        writes, deletes = changes(stack, table, source)
     document = {"table": table, "writes": len(writes), "deletes": len(deletes), "done": confirm is not None}
     planned = f"{len(writes)} items of the {table} table change or come back, {len(deletes)} newer ones go."
     if confirm is None:

@@ -138,7 +138,7 @@ def _list(
 def _test(
     ctx: Context,
     key: Annotated[str, typer.Argument(metavar="KEY", help="The id of the key whose secret signs, key_....")],
-    url: Annotated[str, typer.Argument(metavar="URL", help="The receiver, https:// and public.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="The receiver: https://, and public or trusted.")],
 ) -> Result:
     """Send a signed test message to a receiver, once, from this machine. It has the type `easel.test` and no job."""
     stack = deployment(ctx)
@@ -163,7 +163,8 @@ def _test(
         next_at=now,
     )
     queue = JobQueue(stack.client("sqs"), stack.output("WebhooksQueueUrl"))
-    sent = Deliverer(_messages(stack), secrets_of_keys, queue, TrustedHosts()).attempt(replace(test, attempts=1))
+    trusted = TrustedHosts.parse(stack.parameters.get("TrustedWebhookHosts", "").replace(",", " ").split())
+    sent = Deliverer(_messages(stack), secrets_of_keys, queue, trusted).attempt(replace(test, attempts=1))
     delivered = sent.state == "delivered"
     return Result(
         {"webhook": sent.id, "host": host, "delivered": delivered, "outcome": sent.outcome},

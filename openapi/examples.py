@@ -86,7 +86,8 @@ def examples() -> dict[str, Any]:
     upload = Upload(UPLOAD_ID, _CALLER, "image/png", 31457280, _NOW, _NOW + _DAY, "otter.png")
     fields = {"Content-Type": "image/png", "key": upload.key, "policy": "eyJ…", "x-amz-signature": "9f2c…"}
     links = ImageLinks(cast("S3Client", _Signer()), "BUCKET", 3600)
-    shaper = builders.Answers(links, "https://API/v1", _NOW + 10, lambda: _BUDGET_LEFT, lambda _: Usual(14, 31))
+    usual = Usual(14, 31)
+    shaper = builders.Answers(links, "https://API/v1", _NOW + 10, lambda: _BUDGET_LEFT, usual=lambda _: usual)
     balance = Balance(reserved=0, spent=270_000, images=3, committed=270_000)
     states = [
         BudgetState("key", "total", balance, None, None),

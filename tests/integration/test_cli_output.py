@@ -122,6 +122,41 @@ def test_nothing_that_is_stored_or_given_steers_the_terminal(
             assert not line.startswith("key_0 ")
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["redrive"], ["Looking for dead-lettered drops", "Put back so far: 1"]),
+        (["restore", "callers", "old-callers", "--confirm", "easel-dev"], ["Comparing", "Writing the callers table"]),
+        (["export", "jobs"], ["Reading jobs"]),
+    ],
+    ids=lambda each: each[0],
+)
+def test_what_may_take_long_says_how_far_it_is_but_only_on_a_terminal(
+    stack: World,
+    command: list[str],
+    said: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run() -> str:
+        aws.sqs().send_message(QueueUrl=dead_letters, MessageBody="a drop")
+        keys.create(stack.stack, "later", None, [], [])
+        assert main(command) == 0
+        return capsys.readouterr().err
+
+    dead_letters = aws.sqs().get_queue_url(QueueName="dead-drops")["QueueUrl"]
+    aws.dynamodb().create_table(
+        TableName="old-callers",
+        KeySchema=[{"AttributeName": "key_hash", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "key_hash", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    assert run() == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # stands for the terminal that a test does not have
+    shown = run()
+    assert [each for each in said if each not in shown] == []
+
+
 SECRETS = [
     "ek_" + "s3cr3t-" * 6 + "x",
     "eyJhbGciOiJIUzI1NiJ9.eyJzM2NyM3QiOjF9.s3cr3t",

@@ -21,6 +21,7 @@ from core.logs import logger
 from core.outbound.connection import tls_context
 from core.webhooks.message import PAUSES_SECONDS, Message, message_id
 from core.webhooks.store import MessageStore
+from tests.support.command_line import Easel
 from tests.support.tls_server import SERVER_ADDRESS, Server, make_certificate, serving
 from tests.support.world import World
 from tests.support.world import aws as moto
@@ -488,3 +489,32 @@ def test_a_message_lists_no_previews_whose_urls_would_expire(world: World) -> No
     job_id = ended(world, ELSEWHERE, partial_images=1)
     assert len(world.api.job(job_id)["previews"]) == 1
     assert json.loads(message_of(job_id).body)["data"]["previews"] == []
+
+
+# ---------------------------------------------------------------- a test of a receiver
+
+
+@pytest.mark.parametrize(
+    ("reply", "code", "delivered", "outcome"), [(OK, 0, True, "status_204"), (BROKEN, 1, False, "status_500")]
+)
+def test_a_test_message_is_signed_and_sent_once_to_a_receiver_that_the_deployment_trusts(
+    world: World,
+    easel: Easel,
+    receiver: Server,
+    secret: str,
+    reply: bytes,
+    code: int,
+    delivered: bool,
+    outcome: str,
+) -> None:
+    world.stack.parameters["TrustedWebhookHosts"] = f"10.0.0.0/8, {SERVER_ADDRESS}/32"
+    receiver.replies = [reply]
+    answered, out, err = easel("--json", "webhooks", "test", world.caller_id, url_of(receiver))
+    result = json.loads(out)
+    assert (answered, result["delivered"], result["outcome"]) == (code, delivered, outcome)
+    assert outcome in err or delivered
+    assert verified(receiver, secret)["type"] == "easel.test"
+    assert headers_of(receiver.requests[0])["webhook-id"] == result["webhook"]
+    assert len(receiver.requests) == 1
+    assert world.webhooks.deliver() == [], "it is not tried again"
+    assert "s3cr3t" not in out + err

@@ -1,6 +1,7 @@
 """An HTTP server whose answers a test writes beforehand: what a deployment says, and how connections break."""
 
 import json
+import mimetypes
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -67,7 +68,7 @@ class Script:
 
 @contextmanager
 def scripted() -> Iterator[tuple[str, Script]]:
-    """The server's origin, which also serves an empty page and easel.js, and its script."""
+    """The server's origin, which also serves an empty page and the files of web/, and its script."""
     script = Script()
 
     class Handler(BaseHTTPRequestHandler):
@@ -76,8 +77,8 @@ def scripted() -> Iterator[tuple[str, Script]]:
                 self._send(
                     Reply(200), b'<!doctype html><title>A page</title><link rel="icon" href="data:,">', "text/html"
                 )
-            elif self.path == "/easel.js":
-                self._send(Reply(200), (WEB / "easel.js").read_bytes(), "text/javascript")
+            elif (file := WEB / self.path[1:]).is_file():
+                self._send(Reply(200), file.read_bytes(), mimetypes.guess_type(file)[0] or "")
             else:
                 self.do_POST()
 

@@ -223,11 +223,12 @@ sys.exit(main.main(["keys"]))
 """
 
 
-def test_a_reader_that_goes_away_leaves_no_traceback() -> None:
+@pytest.mark.parametrize("arguments", [("-c", CLOSED), ("-m", "cli", "--help"), ("-m", "cli", "jobs", "--help")])
+def test_a_reader_that_goes_away_leaves_no_traceback(arguments: tuple[str, ...]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        process = _python("-c", CLOSED, stdout=writer)
+        process = _python(*arguments, stdout=writer)
     finally:
         os.close(writer)
     assert (process.returncode, process.stderr) == (141, b"")

@@ -55,11 +55,7 @@ async function defaultModel() {
 async function buy(request) {
   const { client } = session
   const stop = new AbortController()
-  const card = new Card(
-    request.prompt || request.body.model,
-    () => cancel(client, card, stop),
-    history.expected(request.body),
-  )
+  const card = new Card(request.prompt || request.body.model, () => cancel(client, card, stop))
   try {
     const body = await complete(request)
     const onProgress = (/** @type {any} */ now) => {
@@ -146,7 +142,7 @@ async function resume(job) {
   followed.add(job.id)
   const { client } = session
   const stop = new AbortController()
-  const card = new Card(job.prompt || job.model, () => cancel(client, card, stop), history.expected(job.easel.applied))
+  const card = new Card(job.prompt || job.model, () => cancel(client, card, stop))
   try {
     const onProgress = (/** @type {any} */ now) => card.update(now)
     const result = await client.wait(job.id, { onProgress, signal: stop.signal })

@@ -144,13 +144,13 @@ export class Composer {
     const control = setting.values ? this.#select(name, setting) : number(setting, this.#values[name])
     control.addEventListener("change", () => {
       this.#values[name] = control.value
-      if (["background", "output_format"].includes(name)) this.#refresh(control.id)
-      else if (name === "size") this.#refresh(control.id)
+      if (["background", "output_format", "size"].includes(name)) this.#refresh(control.id)
       else this.#requote()
     })
     if (control.type === "number")
       control.addEventListener("input", () => {
         this.#values[name] = control.value
+        if (name === "n") this.#showPreviews()
         this.#requote()
       })
     const custom =
@@ -160,6 +160,12 @@ export class Composer {
       this.model.capabilities.size.flexible &&
       this.#customSize()
     return field(name, label, control, setting.reason, custom)
+  }
+
+  /** Show anew whether there can be previews; the other fields stay, one of which is being filled in. */
+  #showPreviews() {
+    const shown = byId("setting-partial_images").closest(".field")
+    shown.replaceWith(this.#field("partial_images", rules.SETTINGS.partial_images))
   }
 
   /** Show the settings again after one that others depend on, and keep the focus where it was. @param {string} id */
@@ -177,7 +183,7 @@ export class Composer {
       return option(value, reason ? `${label} (${reason})` : label, Boolean(reason))
     })
     if (name === "size" && this.model.capabilities.size?.flexible) options.push(option(CUSTOM, "Custom …"))
-    const control = element("select", { disabled: !setting.enabled }, option("", "Default"), ...options)
+    const control = element("select", { disabled: !setting.enabled }, option("", setting.none ?? "Default"), ...options)
     const wanted = this.#values[name] ?? ""
     control.value = [...control.options].some((each) => each.value === wanted && !each.disabled) ? wanted : ""
     return control
@@ -253,7 +259,8 @@ export class Composer {
     if (!setting.values) return Number(value)
     if (name === "size" && value === CUSTOM)
       return this.model.capabilities.size.flexible ? this.#values.custom : undefined
-    return setting.values.includes(value) && !rules.valueProblem(name, value, this.#values) ? value : undefined
+    if (!setting.values.includes(value) || rules.valueProblem(name, value, this.#values)) return undefined
+    return setting.type === "integer" ? Number(value) : value
   }
 
   #givenOptions() {

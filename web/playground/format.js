@@ -24,11 +24,3 @@ export function size(bytes) {
 export function moment(unixSeconds) {
   return new Date(unixSeconds * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })
 }
-
-/**
- * The middle value; undefined for none.
- * @param {number[]} values
- */
-export function median(values) {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
-}

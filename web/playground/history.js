@@ -1,7 +1,7 @@
 /** What was made earlier: pictures and jobs, newest first. */
 
 import { byId, element } from "./dom.js"
-import { dollars, duration, median, moment } from "./format.js"
+import { dollars, duration, moment } from "./format.js"
 import { words } from "./problems.js"
 import { image } from "./stage.js"
 
@@ -68,7 +68,7 @@ export class History {
     this.draw()
   }
 
-  /** A job that has ended, so that the list and the expected times know it. @param {any} job */
+  /** A job that has ended, so that the list knows it. @param {any} job */
   note(job) {
     this.jobs = [job, ...this.jobs.filter(({ id }) => id !== job.id)]
     this.draw()
@@ -78,13 +78,6 @@ export class History {
   remove(id) {
     this.pictures = this.pictures.filter((picture) => picture.id !== id)
     this.draw()
-  }
-
-  /** How many seconds purchases of a model and quality usually take; undefined if there was none. @param {any} body */
-  expected({ model, quality }) {
-    const alike = this.jobs.filter((job) => job.status === "succeeded" && job.model === model && job.started_at)
-    const same = alike.filter((job) => job.easel.applied.quality === quality)
-    return median((same.length ? same : alike).map((job) => Math.max(1, job.finished_at - job.started_at)))
   }
 
   /** @param {string} id of the picture on the stage */

@@ -4,21 +4,24 @@ import { announce, byId, element } from "./dom.js"
 import { duration } from "./format.js"
 import { problem } from "./problems.js"
 
+/** Seconds of a clock that nobody sets. */
+const now = () => performance.now() / 1000
+
 export class Card {
   /** @type {any} */
   job = null
-  #started = Date.now() / 1000
+  #heard = now()
   #said = ""
+  #previewed = -1
   #ticking = setInterval(() => this.#draw(), 1000)
 
   /**
    * @param {string} what the prompt
    * @param {() => void} onCancel
-   * @param {number | undefined} expected seconds that such a purchase usually takes
    */
-  constructor(what, onCancel, expected) {
-    this.expected = expected
+  constructor(what, onCancel) {
     this.state = element("p", { className: "state" }, "Sending the request …")
+    this.preview = element("figure", { className: "preview", hidden: true })
     this.bar = element("progress", { max: 1, "aria-label": "Expected progress" })
     this.cancelButton = element("button", { type: "button" }, "Cancel")
     this.cancelButton.addEventListener("click", onCancel)
@@ -27,6 +30,7 @@ export class Card {
       { className: "job", "aria-label": what },
       element("p", { className: "what", title: what }, what),
       this.cancelButton,
+      this.preview,
       this.bar,
       this.state,
     )
@@ -37,6 +41,8 @@ export class Card {
   /** @param {any} job as the API answers it */
   update(job) {
     this.job = job
+    this.#heard = now()
+    this.#showPreview(job.previews?.at(-1))
     this.#draw()
   }
 
@@ -75,32 +81,84 @@ export class Card {
   }
 
   #draw() {
-    const began = this.job?.started_at ?? this.job?.created_at ?? this.#started
-    const elapsed = Math.max(0, Date.now() / 1000 - began)
-    const eta = this.job?.queue?.eta_seconds
-    const expected = this.job?.status === "queued" && eta ? elapsed + eta : this.expected
-    if (expected) this.bar.value = Math.min(0.96, elapsed / expected)
-    this.state.textContent = [this.#status(elapsed), this.note].filter(Boolean).join(" ")
+    const progress = this.job?.progress
+    const elapsed = (progress?.elapsed_seconds ?? 0) + now() - this.#heard
+    this.#drawBar(progress, elapsed)
+    this.state.textContent = [words(this.job, elapsed), this.note].filter(Boolean).join(" ")
+    this.bar.setAttribute("aria-valuetext", this.state.textContent)
     const said = this.job?.status ?? ""
     if (said !== this.#said) announce(this.state.textContent)
     this.#said = said
   }
 
-  /** @param {number} elapsed seconds */
-  #status(elapsed) {
-    if (!this.job)
-      return elapsed < 5 ? "Sending the request …" : `Waiting for the deployment, ${duration(elapsed)} so far.`
-    if (this.job.status === "queued") return queued(this.job.queue, elapsed)
-    const usual = this.expected
-    const late = usual && elapsed > 2 * usual + 5
-    const hint = late ? " Longer than usual; nothing is lost, and the picture will also appear in the history." : ""
-    return `Making the picture, ${duration(elapsed)} so far${usual ? `; usually about ${duration(usual)}` : ""}.${hint}`
+  /**
+   * The share of such jobs that would be done by now: half of it at the median. Beyond nine of ten, it stands still.
+   * @param {any} progress
+   * @param {number} elapsed seconds
+   */
+  #drawBar(progress, elapsed) {
+    const usual = progress?.stage === "queued" ? null : progress?.usual_seconds
+    this.bar.classList.toggle("late", isLate(usual, elapsed))
+    if (usual) this.bar.value = shareDone(usual, elapsed)
+    else this.bar.removeAttribute("value")
+  }
+
+  /** Show the newest preview, once it has arrived, in place of the one before. @param {any} preview */
+  #showPreview(preview) {
+    if (!preview || preview.index === this.#previewed) return
+    this.#previewed = preview.index
+    const { url, width, height } = preview
+    const alt = `Preview ${preview.index + 1}: the picture is not finished yet`
+    const image = element("img", { src: url, width, height, alt })
+    image.addEventListener("load", () => {
+      if (preview.index !== this.#previewed) return
+      this.preview.replaceChildren(image)
+      this.preview.hidden = false
+      announce(`Preview ${preview.index + 1} can be seen.`)
+    })
   }
 }
 
-/** @param {any} queue @param {number} elapsed seconds */
-function queued(queue, elapsed) {
-  if (!queue) return `In the queue, ${duration(elapsed)} so far.`
-  const ahead = queue.jobs_waiting > 1 ? `${queue.jobs_waiting} jobs wait` : "Next in the queue"
-  return `${ahead}, about ${duration(queue.eta_seconds)} to go; ${duration(elapsed)} so far.`
+/** @param {any} usual @param {number} elapsed seconds */
+function isLate(usual, elapsed) {
+  return Boolean(usual) && elapsed > usual.p90
+}
+
+/** @param {{p50: number, p90: number}} usual @param {number} elapsed seconds */
+function shareDone({ p50, p90 }, elapsed) {
+  if (elapsed <= p50) return (0.5 * elapsed) / p50
+  return elapsed >= p90 ? 0.9 : 0.5 + (0.4 * (elapsed - p50)) / (p90 - p50)
+}
+
+const DOING = /** @type {Record<string, string>} */ ({
+  claimed: "Getting ready",
+  calling: "Making the picture",
+  storing: "Storing the picture",
+})
+
+/** What a job does. @param {any} job null as long as nothing was heard of it @param {number} elapsed seconds */
+function words(job, elapsed) {
+  if (!job) return elapsed < 5 ? "Sending the request …" : `Waiting for the deployment, ${duration(elapsed)} so far.`
+  const { stage, position, usual_seconds: usual } = job.progress ?? {}
+  if (stage === "queued") return `${place(position)}${remaining(job.queue)} ${duration(elapsed)} so far.`
+  const doing = `${DOING[stage] ?? "Making the picture"}, ${duration(elapsed)} so far`
+  if (!usual) return `${doing}.`
+  if (!isLate(usual, elapsed))
+    return `${doing}; usually ${duration(usual.p50)}, 9 of 10 within ${duration(usual.p90)}.`
+  return (
+    `${doing}, longer than usual: 9 of 10 take at most ${duration(usual.p90)}. ` +
+    "Nothing is lost; the picture will also appear in the history."
+  )
+}
+
+/** @param {number | null} position roughly how many jobs are ahead */
+function place(position) {
+  if (position === null) return "In the queue,"
+  if (position === 0) return "Next in the queue,"
+  return `In the queue, roughly ${position} ${position === 1 ? "job" : "jobs"} ahead,`
+}
+
+/** @param {any} queue */
+function remaining(queue) {
+  return queue ? ` about ${duration(queue.eta_seconds)} to go;` : ""
 }

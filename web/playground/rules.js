@@ -4,7 +4,7 @@
  *
  * @typedef {"generate" | "edit" | "tool"} Mode
  * @typedef {{enabled: boolean, reason: string, values?: string[], min?: number, max?: number, about?: string,
- *            required?: boolean, type?: string, preview?: string[]}} Setting
+ *            required?: boolean, type?: string, preview?: string[], none?: string}} Setting
  */
 
 /** The settings that every form shows, and those under "More settings". */
@@ -14,6 +14,7 @@ export const SETTINGS = {
   background: "Background",
   output_format: "Format",
   n: "Pictures",
+  partial_images: "Previews",
 }
 export const MORE_SETTINGS = {
   output_compression: "Compression",
@@ -28,6 +29,8 @@ export const MORE_SETTINGS = {
 export const NO_PROMPT = "Write a prompt."
 /** Settings that go with certain formats only. */
 const WITH_FORMATS = { output_compression: ["jpeg", "webp"], frame_count: ["gif"], frame_duration_ms: ["gif"] }
+/** Formats that have no previews. */
+const WITHOUT_PREVIEWS = ["gif", "svg"]
 const USUAL_SIZES = ["1024x1024", "1536x1024", "1024x1536", "2048x2048", "2048x1152", "3840x2160", "2160x3840"]
 
 /** @param {Mode} mode */
@@ -78,7 +81,16 @@ export function setting(model, mode, name, chosen) {
   if (!rule.operations.includes(operationOf(mode))) return off(mode === "generate" ? "For edits only" : "Not for edits")
   const formats = /** @type {Record<string, string[]>} */ (WITH_FORMATS)[name]
   if (formats && !formats.includes(chosen.output_format)) return off(`With ${formats.join(" or ")} only`)
+  if (name === "partial_images") return previewsSetting(rule, chosen)
   return { enabled: true, reason: "", values: rule.values, min: rule.min, max: rule.max, preview: rule.preview }
+}
+
+/** @param {any} rule @param {Record<string, string>} chosen @returns {Setting} */
+function previewsSetting(rule, chosen) {
+  if (Number(chosen.n) > 1) return off("For a single picture only")
+  if (WITHOUT_PREVIEWS.includes(chosen.output_format)) return off(`Not with ${WITHOUT_PREVIEWS.join(" or ")}`)
+  const values = Array.from({ length: rule.max }, (_, index) => String(index + 1))
+  return { enabled: true, reason: "", values, none: "None", type: "integer" }
 }
 
 /** @param {any} model @returns {Setting} */

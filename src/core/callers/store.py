@@ -56,16 +56,18 @@ class CallerStore:
 
         `defaults` are added to those that the caller has; None in them removes one.
         """
-        if "defaults" in fields:
-            known = next((caller.defaults for _, caller in self._scan() if caller.id == caller_id), {})
-            merged = {**known, **fields["defaults"]}
-            fields = {**fields, "defaults": {name: value for name, value in merged.items() if value is not None}}
-        names = {f"#{name}": name for name in fields}
-        sets = [f"#{name} = :{name}" for name, value in fields.items() if value is not None]
-        removes = [f"#{name}" for name, value in fields.items() if value is None]
+        written = {f"#{name}": value for name, value in fields.items() if name != "defaults"}
+        if defaults := fields.get("defaults"):
+            # One by one, so that two operators at once lose none; that takes a map to write into.
+            empty: dict[str, Any] = {":empty": {"M": {}}}
+            self._update(caller_id, "SET #d = if_not_exists(#d, :empty)", empty, {"#d": "defaults"})
+            written |= {f"#defaults.#{name}": value for name, value in defaults.items()}
+        names = {part: part[1:] for path in written for part in path.split(".")}
+        sets = [f"{path} = :{number}" for number, (path, value) in enumerate(written.items()) if value is not None]
+        removes = [path for path, value in written.items() if value is None]
         # DynamoDB rejects an empty SET or REMOVE.
         clauses = [f"{verb} {', '.join(named)}" for verb, named in (("SET", sets), ("REMOVE", removes)) if named]
-        values = to_item({f":{name}": value for name, value in fields.items() if value is not None})
+        values = to_item({f":{number}": value for number, value in enumerate(written.values())})
         return self._update(caller_id, " ".join(clauses), values, names)
 
     def rotate(self, caller_id: str, key: str, more: "Sequence[TransactWriteItemTypeDef]" = ()) -> Caller | None:
