@@ -96,6 +96,14 @@ _Visibility = Annotated[
         help="Whether answers show what the deployment's budget has left, and so what others spend.",
     ),
 ]
+_AskAbove = Annotated[
+    Limit | None,
+    typer.Option(
+        parser=dollar_limit,
+        metavar="USD",
+        help="Let assistants that can do so ask their user before a purchase that may cost more; `none` means never.",
+    ),
+]
 _Answers = Annotated[
     AnswerForm | None,
     typer.Option(
@@ -130,6 +138,7 @@ def _create(
     quality: _Quality = None,
     size: _Size = None,
     fallback: _Fallbacks = None,
+    ask_above: _AskAbove = None,
     deployment_budget: _Visibility = None,
     answers: _Answers = None,
 ) -> Result:
@@ -149,6 +158,7 @@ def _create(
         answers=answers or "url",
         defaults=_given(quality=quality, size=size),
         fallbacks=_names(fallback),
+        ask_above=ask_above.value if ask_above else None,
     )
     _warn(stack, caller)
     show_note(f"{caller.id} ({caller.name}). This is the only time the key is shown; Easel stores its hash.")
@@ -233,13 +243,16 @@ def _set(
     quality: _Quality = None,
     size: _Size = None,
     fallback: _Fallbacks = None,
+    ask_above: _AskAbove = None,
     deployment_budget: _Visibility = None,
     answers: _Answers = None,
 ) -> Result:
     """Change the settings of a key, all at once; what is not given stays as it is."""
     now = int(time.time())
     budget = _given(budget_day=budget_day, budget_month=budget_month, budget_total=budget_total)
-    fields = budget | _given(images_per_minute=images_per_minute, requests_per_minute=requests_per_minute)
+    fields = budget | _given(
+        images_per_minute=images_per_minute, requests_per_minute=requests_per_minute, ask_above=ask_above
+    )
     fields |= {"defaults": given} if (given := _given(quality=quality, size=size)) else {}
     fields |= {"name": name} if name else {}
     fields |= {"expires_at": now + expires.value if expires.value else None} if expires else {}
@@ -320,6 +333,7 @@ def create(
     answers: AnswerForm = "url",
     defaults: Mapping[str, str | None] | None = None,
     fallbacks: Sequence[str] = (),
+    ask_above: int | None = None,
 ) -> tuple[str, Caller]:
     """A new caller and its key, which is not stored; `lifetime` is in seconds, None for no expiry."""
     now = int(time.time())
@@ -338,6 +352,7 @@ def create(
         answers=answers,
         defaults={name: value for name, value in (defaults or {}).items() if value is not None},
         fallbacks=tuple(fallbacks),
+        ask_above=ask_above,
     )
     stack.callers().add(key, caller)
     return key, caller
@@ -359,6 +374,7 @@ def _document(stack: Stack, caller: Caller, spent: list[dict[str, Any]]) -> dict
         "requests_per_minute": caller.requests_per_minute,
         "defaults": dict(caller.defaults),
         "fallbacks": list(caller.fallbacks),
+        "ask_above_micro_usd": caller.ask_above,
         "deployment_budget": "hidden" if caller.hides_deployment_budget else "shown",
         "answers": caller.answers,
         "spent": spent,
@@ -411,6 +427,7 @@ def _limits(caller: Caller) -> list[str]:
     limits += [f"requests/min={caller.requests_per_minute}"] if caller.requests_per_minute else []
     limits += [f"{name}={value}" for name, value in caller.defaults.items()]
     limits += [f"fallbacks={','.join(caller.fallbacks)}"] if caller.fallbacks else []
+    limits += [f"asks-above={usd(caller.ask_above)}"] if caller.ask_above is not None else []
     limits += ["deployment-budget=hidden"] if caller.hides_deployment_budget else []
     limits += [f"answers={caller.answers}"] if caller.answers != "url" else []
     return limits

@@ -17,7 +17,7 @@ class SimulatorControl:
         return calls
 
     def plan(self, kind: str, **details: float) -> None:
-        """Plan a fault for the next call; `details` are count, seconds and retry_after."""
+        """Plan a fault for the next call; `details` are count, seconds, retry_after and after."""
         self._post("/_sim/faults", {"faults": [{"kind": kind, **details}]})
 
     def accept_keys(self, *keys: str) -> None:

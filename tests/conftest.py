@@ -1,5 +1,6 @@
 """The deployed stack of the end-to-end and the SDK tests, over the wire and with IAM enforced."""
 
+import gc
 import itertools
 import json
 import os
@@ -33,6 +34,12 @@ class Scheduling(LoadFileScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
         return _ONE_STACK.get(file.rpartition("/")[0], file)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from walking again and again over what stays until the end: modules and tests."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:

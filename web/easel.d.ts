@@ -207,6 +207,8 @@ export interface EditRequest {
   svg?: Svg | null
   /** How vivid the image is, for models that have styles. */
   style?: "vivid" | "natural" | null
+  /** How many previews to show while the image is made, 0 to 3; each costs 100 output tokens. Only with `n` 1. */
+  partial_images?: 0 | null
   /** Settings that only this model has, by name: `GET /models/{name}` lists them. */
   options?: Record<string, unknown> | null
   /** Models that run instead, in this order, if it is certain that those before sold nothing; [] for none. */
@@ -221,8 +223,6 @@ export interface EditRequest {
   response_format?: "url" | "link" | "b64_json" | null
   /** Easel does not stream images. */
   stream?: false | null
-  /** Part of streaming. */
-  partial_images?: 0 | null
   /** Seconds within which the purchase must begin; after that the job ends free of charge. One hour if absent. */
   easel_deadline?: number | null
   /** The images to edit. */
@@ -303,6 +303,8 @@ export interface GenerationRequest {
   svg?: Svg | null
   /** How vivid the image is, for models that have styles. */
   style?: "vivid" | "natural" | null
+  /** How many previews to show while the image is made, 0 to 3; each costs 100 output tokens. Only with `n` 1. */
+  partial_images?: 0 | null
   /** Settings that only this model has, by name: `GET /models/{name}` lists them. */
   options?: Record<string, unknown> | null
   /** Models that run instead, in this order, if it is certain that those before sold nothing; [] for none. */
@@ -317,8 +319,6 @@ export interface GenerationRequest {
   response_format?: "url" | "link" | "b64_json" | null
   /** Easel does not stream images. */
   stream?: false | null
-  /** Part of streaming. */
-  partial_images?: 0 | null
   /** Seconds within which the purchase must begin; after that the job ends free of charge. One hour if absent. */
   easel_deadline?: number | null
 }
@@ -447,6 +447,8 @@ export interface Job {
   expires_at: number
   /** Where to poll the job. */
   url: string
+  /** What has come of the image so far, if the request asked for `partial_images`, the newest last; for a day. Always empty in webhook messages. */
+  previews: Preview[]
   /** The images, once it has succeeded. */
   result: ImagesResponse | null
   /** Why it failed, or is unknown. */
@@ -544,6 +546,22 @@ export interface Parameter {
   /** Values that the provider documents, but may still refuse. */
   preview: string[]
   operations: ("generation" | "edit")[]
+}
+
+/** A draft of the image that was sent while it was made, with a URL that was signed for this response. */
+export interface Preview {
+  /** 0 for the first; the next ones are closer to the image. */
+  index: number
+  /** A signed download URL; anyone who has it can use it. */
+  url: string
+  /** When `url` expires, in Unix seconds. */
+  expires_at: number
+  /** Detected from the bytes. */
+  content_type: string
+  /** Pixels. */
+  width: number
+  /** Pixels. */
+  height: number
 }
 
 /** What a model costs, per token or per image. */

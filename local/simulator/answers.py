@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local.simulator.billing import usage_of
+from local.simulator.faults import Fault
 from local.simulator.order import Order
 
 # Stores an image for a while, and returns its URL.
@@ -42,8 +43,20 @@ def json_answer(order: Order, images: list[bytes], fault: str | None, publish: P
     return json.dumps(body)
 
 
-def stream_answer(order: Order, drafts: list[bytes], image: bytes, fault: str | None) -> list[str]:
-    """The server-sent events of a 200 answer: one for each partial image, then the finished image."""
+def stream_answer(order: Order, drafts: list[bytes], image: bytes, fault: Fault | None) -> list[str]:
+    """The server-sent events of a 200 answer: one for each partial image, then the finished image.
+
+    A fault may end them earlier, or with an error.
+    """
+    events = _events(order, drafts, image, fault.kind if fault else None)
+    if fault and fault.kind in ("stream_cut", "stream_ended", "stream_error", "stream_blocked"):
+        events = events[: fault.after]
+        if fault.kind in ("stream_error", "stream_blocked"):
+            events.append(_event("error", {"type": "error"} | fault.error(order.model).body()))
+    return events
+
+
+def _events(order: Order, drafts: list[bytes], image: bytes, fault: str | None) -> list[str]:
     prefix = "image_generation" if order.endpoint == "generations" else "image_edit"
     if fault == "garbage_json":
         return [f"event: {prefix}.completed\ndata: {GARBAGE}\n\n"]

@@ -1,19 +1,19 @@
 """Image calls: each is received, validated, recorded, and then answered, or spoiled by a fault."""
 
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from local.simulator import art
 from local.simulator.answers import json_answer, stream_answer
 from local.simulator.billing import charge_of
 from local.simulator.bodies import read_fields
 from local.simulator.catalog import EDIT_IMAGES_MAX, IMAGE_MAX_BYTES, Endpoint
-from local.simulator.delivery import Cut, Reset, client_waits
+from local.simulator.delivery import Cut, Events, Reset, client_waits
 from local.simulator.errors import ApiError
 from local.simulator.faults import Fault
 from local.simulator.intake import take_order
@@ -22,7 +22,6 @@ from local.simulator.order import Order
 from local.simulator.state import State
 
 BODY_MAX_BYTES = (EDIT_IMAGES_MAX + 1) * IMAGE_MAX_BYTES
-_EVENT_STREAM = "text/event-stream; charset=utf-8"
 
 
 async def generations(request: Request) -> Response:
@@ -83,6 +82,8 @@ async def _images(request: Request, endpoint: Endpoint) -> Response:
         return error_response(error)
     call.accepted, call.n, call.input_images = True, order.n, len(order.inputs)
     call.charged_micro_usd = charge_of(order)
+    if order.stream and fault is not None and (fault.kind, fault.after) == ("stream_blocked", 0):
+        call.accepted, call.charged_micro_usd = False, 0  # The prompt was refused, only later than usual.
     state.ledger.add(call)
     return await _answer(state, request, call, order, fault)
 
@@ -138,12 +139,13 @@ async def _answer(state: State, request: Request, call: Call, order: Order, faul
     kind = fault.kind if fault else None
     if kind == "reset":
         return Reset()
-    if fault is not None and fault.seconds and not await client_waits(request, fault.seconds):
+    seconds = fault.seconds if fault else 0.0
+    if seconds and not order.stream and not await client_waits(request, seconds):
         return Response()
     if fault is not None and kind == "server_error_charged":
         response = error_response(fault.error(call.model))
     elif order.stream:
-        response = await _stream(state, order, kind)
+        response = await _stream(state, order, fault)
     else:
         response = await _complete(state, request, order, kind)
     call.status = response.status_code
@@ -161,18 +163,15 @@ async def _complete(state: State, request: Request, order: Order, kind: str | No
     return answer(body, media_type="application/json")
 
 
-async def _stream(state: State, order: Order, kind: str | None) -> Response:
+async def _stream(state: State, order: Order, fault: Fault | None) -> Response:
+    """A stream whose events are spread over the time that the image takes."""
     plain = state.settings.plain
     image = await run_in_threadpool(art.draw, order, 0, plain=plain)
     drafts = await run_in_threadpool(
         lambda: [art.draw_draft(order, index, plain=plain) for index in range(order.partial_images or 0)]
     )
-    events = stream_answer(order, drafts, image, kind)
-    if kind == "cut_body":
-        return Cut("".join(events), media_type=_EVENT_STREAM)
-
-    async def sending() -> AsyncIterator[str]:
-        for event in events:
-            yield event
-
-    return StreamingResponse(sending(), media_type=_EVENT_STREAM)
+    events = stream_answer(order, drafts, image, fault)
+    if fault and fault.kind == "cut_body":
+        return Cut("".join(events), media_type=Events.media_type)
+    pause = fault.seconds / max(1, len(events)) if fault else 0.0
+    return Events(events, pause, cut=fault is not None and fault.kind == "stream_cut")

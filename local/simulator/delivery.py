@@ -1,8 +1,9 @@
-"""Responses that break off, and waiting for a client."""
+"""Responses that take their time or break off, and waiting for a client."""
 
 import asyncio
 import socket
 import struct
+from collections.abc import Sequence
 from typing import override
 
 from starlette.requests import Request
@@ -22,6 +23,33 @@ class Cut(Response):
         await send({**start, "headers": self.raw_headers})
         half = bytes(self.body)[: len(self.body) // 2]
         await send({"type": "http.response.body", "body": half, "more_body": True})
+
+
+class Events(Response):
+    """Sends server-sent events, each after a pause in seconds; one that is `cut` closes the connection after the last.
+
+    The body of the request must have been read before.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(self, events: Sequence[str], pause: float, *, cut: bool = False) -> None:
+        super().__init__()
+        del self.headers["content-length"]
+        self._events = events
+        self._pause = pause
+        self._cut = cut
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send them as they come; returning early makes the server close the connection."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        for event in self._events:
+            if self._pause and not await client_waits(Request(scope, receive), self._pause):
+                return
+            await send({"type": "http.response.body", "body": event.encode(), "more_body": True})
+        if not self._cut:
+            await send({"type": "http.response.body", "body": b""})
 
 
 class Reset(Response):

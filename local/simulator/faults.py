@@ -116,6 +116,23 @@ KINDS: dict[str, Kind] = {
     "bad_base64": Kind("deliver"),
     "empty_data": Kind("deliver"),
     "no_usage": Kind("deliver"),
+    # Of streams only: the connection breaks, the stream ends without the image, or an error is reported in it.
+    "stream_cut": Kind("deliver"),
+    "stream_ended": Kind("deliver"),
+    "stream_error": Kind(
+        "deliver",
+        500,
+        "server_error",
+        "server_error",
+        "The server had an error while processing your request. Sorry about that!",
+    ),
+    "stream_blocked": Kind(
+        "deliver",
+        400,
+        USER_ERROR,
+        "moderation_blocked",
+        "Your request was rejected by the safety system. safety_violations=[violence].",
+    ),
     "server_error_charged": Kind(
         "deliver",
         500,
@@ -128,11 +145,12 @@ KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True)
 class Fault:
-    """A planned fault, for one call. Times are in seconds."""
+    """A planned fault, for one call. Times are in seconds; a stream is spoiled after so many of its events."""
 
     kind: str
     seconds: float
     retry_after: float | None
+    after: int = 0
 
     @property
     def phase(self) -> Phase:
@@ -151,7 +169,7 @@ class Fault:
 
     def body(self) -> dict[str, Any]:
         """The fault as the control plane returns it."""
-        return {"kind": self.kind, "seconds": self.seconds, "retry_after": self.retry_after}
+        return {"kind": self.kind, "seconds": self.seconds, "retry_after": self.retry_after, "after": self.after}
 
 
 class InvalidPlan(ValueError):
@@ -165,7 +183,7 @@ class FaultPlan:
         self._queue: deque[Fault] = deque()
 
     def add(self, plan: Any) -> None:
-        """Queue `{"faults": [{"kind", "count", "seconds", "retry_after"}]}`; raises InvalidPlan."""
+        """Queue `{"faults": [{"kind", "count", "seconds", "retry_after", "after"}]}`; raises InvalidPlan."""
         if not isinstance(plan, dict) or not isinstance(plan.get("faults"), list):
             raise InvalidPlan('Expected {"faults": [{"kind": ..., "count": 1}]}.')
         planned = [fault for item in plan["faults"] for fault in _planned(item)]
@@ -188,8 +206,8 @@ def _planned(item: Any) -> list[Fault]:
     if not isinstance(item, dict):
         raise InvalidPlan("Each fault must be an object with a 'kind'.")
     for key in item:
-        if key not in ("kind", "count", "seconds", "retry_after"):
-            raise InvalidPlan(f"Unknown key '{key}'. Allowed keys: kind, count, seconds, retry_after.")
+        if key not in ("kind", "count", "seconds", "retry_after", "after"):
+            raise InvalidPlan(f"Unknown key '{key}'. Allowed keys: kind, count, seconds, retry_after, after.")
     kind = item.get("kind")
     if kind not in KINDS:
         raise InvalidPlan(f"Unknown fault kind '{kind}'. Allowed kinds: {', '.join(KINDS)}.")
@@ -198,7 +216,10 @@ def _planned(item: Any) -> list[Fault]:
         raise InvalidPlan("'count' must be an integer from 1 to 10000.")
     seconds = _number(item, "seconds", KINDS[kind].seconds)
     retry_after = _number(item, "retry_after", KINDS[kind].retry_after)
-    return [Fault(kind, seconds or 0.0, retry_after)] * count
+    after = item.get("after", 0)
+    if after not in range(4):
+        raise InvalidPlan("'after' must be a number of events from 0 to 3.")
+    return [Fault(kind, seconds or 0.0, retry_after, int(after))] * count
 
 
 def _number(item: dict[str, Any], key: str, default: float | None) -> float | None:

@@ -100,7 +100,7 @@ class Simulator:
         return self._state.ledger.body()["calls"]
 
     def plan(self, kind: str, **details: float) -> None:
-        """Plan a fault; `details` are count, seconds and retry_after. Raises InvalidPlan."""
+        """Plan a fault; `details` are count, seconds, retry_after and after. Raises InvalidPlan."""
         self._state.plan.add({"faults": [{"kind": kind, **details}]})
 
     def planned(self) -> list[dict[str, Any]]:

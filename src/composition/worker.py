@@ -10,6 +10,7 @@ from composition.process import once
 from core import aws
 from core.catalog.operator import own_providers
 from core.images.input_storage import InputStore
+from core.images.previews import PreviewStore
 from core.images.storage import ImageStore
 from core.jobs.concurrency import ConcurrencySlots
 from core.jobs.store import JobStore
@@ -49,4 +50,5 @@ def worker() -> Worker:
         catalog=models(),
         provider=provider,
         slots=ConcurrencySlots(aws.dynamodb(), settings.jobs_table, settings.caller_concurrency),
+        previews=lambda: PreviewStore(aws.s3_in_passing(), settings.images_bucket),
     )

@@ -49,6 +49,13 @@ def s3() -> "S3Client":
 
 
 @cache
+def s3_in_passing() -> "S3Client":
+    """An S3 client that soon gives up, for what is done while something more important waits."""
+    brief = _BULK.merge(Config(read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}))
+    return boto3.client("s3", config=brief)
+
+
+@cache
 def secretsmanager() -> "SecretsManagerClient":
     """The Secrets Manager client."""
     return boto3.client("secretsmanager", config=_FAST)

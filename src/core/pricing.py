@@ -112,9 +112,10 @@ def _usage(request: Request, family: Family, tokens: OutputTokens, input_images:
     each = getattr(family.input_tokens.per_image, estimate) if family.input_tokens else 0
     text_in, image_in = request.n * text, request.n * each * input_images
     thought = request.n * getattr(tokens.text, estimate)
+    partial = request.partial_images * tokens.partial_image
     return Usage(
         input_tokens=text_in + image_in,
-        output_tokens=request.n * _output_tokens(request.parameters, family, tokens, estimate) + thought,
+        output_tokens=request.n * _output_tokens(request.parameters, family, tokens, estimate) + partial + thought,
         text_input_tokens=text_in,
         image_input_tokens=image_in,
         text_output_tokens=thought,

@@ -7,6 +7,7 @@ import pytest
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
 from tests.conftest import Key
+from tests.support.accessibility import assert_accessible
 from tests.support.chromium import OpenPage
 
 if TYPE_CHECKING:
@@ -60,3 +61,11 @@ def test_the_reference_fits_a_phone(stack: Stack, open_page: OpenPage, scheme: s
     page = opened(open_page, stack.api_url, viewport={"width": 390, "height": 844}, color_scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator("rapi-doc").get_attribute("theme") == scheme
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("part", ["auth", "post-/images/generations", "post-/images/edits", "get-/usage"])
+def test_the_reference_is_read_by_everybody(stack: Stack, open_page: OpenPage, part: str, scheme: str) -> None:
+    page = opened(open_page, stack.api_url, part, color_scheme=scheme)
+    page.get_by_text("No API key applied" if part == "auth" else "TRY").first.wait_for()
+    assert_accessible(page)

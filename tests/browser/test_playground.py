@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 import os
 import re
 import subprocess
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import FilePayload, expect
 
@@ -22,6 +20,7 @@ from local.simulator_control import SimulatorControl
 from local.stack import Stack
 from tests.conftest import Key, MakeKey
 from tests.support import wire
+from tests.support.accessibility import assert_accessible
 from tests.support.chromium import OpenPage, origin_of, serving
 from tests.support.tokens import forged, mint
 
@@ -347,15 +346,6 @@ def generate(page: "Page", prompt: str) -> None:
 def assert_drawn(image: "Locator") -> None:
     expect(image).to_be_visible()
     assert image.evaluate("async (image) => { await image.decode(); return image.naturalWidth }") > 0
-
-
-def assert_accessible(page: "Page") -> None:
-    """No finding of axe that is serious or critical."""
-    found = Axe().run(page).response["violations"]
-    serious = [each for each in found if each["impact"] in ("serious", "critical")]
-    assert not serious, json.dumps(
-        [(each["id"], [node["html"] for node in each["nodes"]]) for each in serious], indent=1
-    )
 
 
 def paint_with_pointer_and_keys(page: "Page") -> None:

@@ -55,6 +55,7 @@ VALUES: dict[str, list[Any]] = {
     ],
     "style": ["vivid", "natural", "noisy"],
     "input_fidelity": ["high", "low", "auto"],
+    "partial_images": [0, 1, 3, 4, -1, "2", 1.5],
     "user": ["u-1", 7],
     "safety_identifier": ["u-1"],
     "colour": ["red"],
@@ -98,6 +99,16 @@ def parameters(chance: random.Random, *, operation: str) -> dict[str, Any]:
     return wish
 
 
+def streamed_form(fields: dict[str, str]) -> dict[str, str]:
+    """What a form needs besides, for the same reason."""
+    return {"stream": "true"} if fields.get("partial_images", "0") != "0" else {}
+
+
+def streamed(wish: dict[str, Any]) -> dict[str, Any]:
+    """What is sent to the provider: partial images come only in a stream."""
+    return wish | ({"stream": True} if wish.get("partial_images") else {})
+
+
 def test_generations_agree(client: httpx.Client, resolver: Resolver) -> None:
     chance = random.Random(20261122)
     outcomes: Counter[str] = Counter()
@@ -107,12 +118,12 @@ def test_generations_agree(client: httpx.Client, resolver: Resolver) -> None:
         try:
             request = resolver.check("generation", generation_of_json(wish), TODAY).request
         except EaselError as refusal:
-            answer = client.post("/images/generations", json=wish)
+            answer = client.post("/images/generations", json=streamed(wish))
             said = refusal.problem.message
             agreed = answer.status_code in (400, 404)
             outcomes["refused"] += 1
         else:
-            sent = {"model": request.model, "prompt": request.prompt, **request.parameters}
+            sent = streamed({"model": request.model, "prompt": request.prompt, **request.parameters})
             answer = client.post("/images/generations", json=sent)
             said = "accepted"
             agreed = answer.status_code == 200
@@ -146,13 +157,15 @@ def test_edits_agree(client: httpx.Client, resolver: Resolver) -> None:
             request = resolver.check("edit", asked, TODAY).request
         except EaselError as refusal:
             # An empty form is still a form.
-            answer = client.post("/images/edits", data=fields, files=files or [("", ("", b""))])
+            asked_for = fields | streamed_form(fields)
+            answer = client.post("/images/edits", data=asked_for, files=files or [("", ("", b""))])
             said = refusal.problem.message
             agreed = answer.status_code in (400, 404)
             outcomes["refused"] += 1
         else:
             sent = {"model": request.model, "prompt": request.prompt, **request.parameters}
-            answer = client.post("/images/edits", data={name: str(value) for name, value in sent.items()}, files=files)
+            texts = {name: str(value) for name, value in sent.items()}
+            answer = client.post("/images/edits", data=texts | streamed_form(texts), files=files)
             said = "accepted"
             agreed = answer.status_code == 200
             outcomes["accepted"] += 1

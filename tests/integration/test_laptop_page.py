@@ -16,7 +16,7 @@ PLANS: dict[str, dict[str, float]] = {"slow": {"seconds": 0.1}, "late": {"second
 
 
 def test_every_fault_is_on_the_page() -> None:
-    named = {kind for kind, *_ in ROWS} | set(re.findall(r"`(\w+)`", PAGE.partition("`refused_image`")[2][:40]))
+    named = {kind for kind, *_ in ROWS} | set(re.findall(r"`(\w+)`", PAGE.partition("`refused_image`, ")[2][:40]))
     assert named | {"refused_image"} == set(KINDS)
 
 
@@ -24,7 +24,7 @@ def test_every_fault_is_on_the_page() -> None:
 def test_a_fault_ends_as_the_page_says(
     world: World, kind: str, _does: str, charged: str, status: str, code: str
 ) -> None:
-    job_id = world.api.accepted()
+    job_id = world.api.accepted(partial_images=int(kind.startswith("stream_")))
     world.simulator.plan(kind, **PLANS.get(kind, {}))
     world.jobs.deliver(job_id, seconds=22)
     job = world.api.job(job_id)

@@ -484,6 +484,13 @@ def test_a_stored_message_that_cannot_be_read_is_not_quoted(
     assert "job.succeeded" not in logged
 
 
+@pytest.mark.usefixtures("secret")
+def test_a_message_lists_no_previews_whose_urls_would_expire(world: World) -> None:
+    job_id = ended(world, ELSEWHERE, partial_images=1)
+    assert len(world.api.job(job_id)["previews"]) == 1
+    assert json.loads(message_of(job_id).body)["data"]["previews"] == []
+
+
 # ---------------------------------------------------------------- a test of a receiver
 
 

@@ -126,7 +126,13 @@ def accepted_by(model: Model) -> Iterator[dict[str, Any]]:
     for name, parameter in model.rules.parameters.items():
         for value in parameter.values or (parameter.min, parameter.max):
             if "generation" in parameter.operations:
-                yield plain | {name: value} | ({"output_format": "jpeg"} if name == "output_compression" else {})
+                yield plain | {name: value} | _companions(name)
+
+
+def _companions(name: str) -> dict[str, Any]:
+    if name == "output_compression":
+        return {"output_format": "jpeg"}
+    return {"n": 1} if name == "partial_images" else {}
 
 
 def qualities(model: Model) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ import base64
 import io
 import json
 import socket
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import repeat
 from typing import Any
 
@@ -163,6 +165,139 @@ def test_every_answer_has_its_meaning_for_the_money(
 ) -> None:
     respx.post("https://provider.test/v1/images/generations").mock(side_effect=repeat(answer))
     assert meaning(outcome_of(Shop(http).adapter, order_of(GENERATION))) == (outcome, code, charged)
+
+
+PARTIAL = {"type": "image_generation.partial_image", "b64_json": "UA==", "partial_image_index": 0, "size": "1024x1024"}
+COMPLETED = {
+    "type": "image_generation.completed",
+    "b64_json": base64.b64encode(PIXEL).decode(),
+    "created_at": 1713833628,
+    "quality": "low",
+    "usage": ANSWER["usage"],
+}
+DRAFTED = Request("generation", "an otter", "gpt-image-2", {"partial_images": 2}, {"model": "gpt-image-2"})
+
+
+def failure(code: str | None, type: str = "server_error", message: str = "No.") -> dict[str, Any]:
+    return {"type": "error", "error": {"message": message, "type": type, "param": None, "code": code}}
+
+
+def streamed(*events: dict[str, Any], then: Exception | None = None) -> httpx.Response:
+    """A stream of these events, which ends or breaks."""
+
+    def chunks() -> Iterator[bytes]:
+        for event in events:
+            yield f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+        if then:
+            raise then
+
+    return httpx.Response(200, headers={"content-type": "text/event-stream; charset=utf-8"}, content=chunks())
+
+
+@respx.mock
+def test_partial_images_are_shown_as_they_come(http: httpx.Client) -> None:
+    route = respx.post("https://provider.test/v1/images/generations")
+    route.mock(return_value=streamed(PARTIAL, PARTIAL | {"b64_json": "UQ=="}, COMPLETED))
+    shown: list[bytes] = []
+    result = Shop(http).adapter.buy(replace(order_of(DRAFTED), preview=lambda data: shown.append(bytes(data))))
+    sent = json.loads(route.calls.last.request.content)
+    assert (sent["stream"], sent["partial_images"]) == (True, 2)
+    assert shown == [b"P", b"Q"]
+    assert [bytes(image) for image in result.images] == [PIXEL]
+    report = result.report
+    assert (report.created, report.quality, report.usage and report.usage.output_tokens) == (1713833628, "low", 196)
+
+
+@respx.mock
+def test_an_edit_asks_for_partial_images_in_its_form(http: httpx.Client) -> None:
+    route = respx.post("https://provider.test/v1/images/edits")
+    route.mock(return_value=streamed(COMPLETED | {"type": "image_edit.completed"}))
+    request = Request("edit", "a hat", "gpt-image-2", {"partial_images": 1}, {})
+    result = Shop(http).buy(request, InputFile("image", "1.png", "image/png", io.BytesIO(PIXEL)))
+    form = route.calls.last.request.content
+    assert b'name="stream"\r\n\r\ntrue' in form
+    assert b'name="partial_images"\r\n\r\n1' in form
+    assert [bytes(image) for image in result.images] == [PIXEL]
+
+
+@respx.mock
+def test_nothing_is_streamed_unless_partial_images_are_asked_for(http: httpx.Client) -> None:
+    route = respx.post("https://provider.test/v1/images/generations").respond(json=ANSWER)
+    Shop(http).buy()
+    assert b"stream" not in route.calls.last.request.content
+
+
+@respx.mock
+@pytest.mark.parametrize("unknown", ["stream", "partial_images", "partial_images stream"])
+def test_a_server_that_does_not_know_streaming_is_asked_in_the_ordinary_way(http: httpx.Client, unknown: str) -> None:
+    route = respx.post("https://provider.test/v1/images/generations").respond(json=ANSWER)
+    Shop(http, LEAVE_OUT=unknown).buy(DRAFTED)
+    assert not {"stream", "partial_images"} & json.loads(route.calls.last.request.content).keys()
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, json=ANSWER),
+        streamed(
+            {key: value for key, value in COMPLETED.items() if key != "b64_json"} | {"url": "https://files.test/1"}
+        ),
+        streamed(COMPLETED, then=httpx.ReadError("nobody waits for the end")),
+    ],
+    ids=["in one piece", "by URL", "not ended"],
+)
+def test_a_compatible_server_may_answer_a_stream_in_its_own_way(http: httpx.Client, answer: httpx.Response) -> None:
+    respx.post("https://provider.test/v1/images/generations").mock(return_value=answer)
+    respx.get("https://files.test/1").respond(content=PIXEL)
+    assert [bytes(image) for image in Shop(http).buy(DRAFTED).images] == [PIXEL]
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["before", "after a partial image"])
+@pytest.mark.parametrize(
+    ("end", "outcome", "code", "charged"),
+    [
+        ([failure("moderation_blocked", "image_generation_user_error")], Refused, "moderation_blocked", False),
+        ([failure("invalid_value", "invalid_request_error")], Refused, "invalid_value", False),
+        ([failure("insufficient_quota")], Refused, "insufficient_quota", False),
+        ([failure("rate_limit_exceeded")], NotBought, "rate_limit_exceeded", False),
+        ([failure("server_is_overloaded")], NotBought, "provider_overloaded", False),
+        ([failure("server_error")], InDoubt, None, None),
+        ([failure(None)], InDoubt, None, None),
+        ([{"type": "x", "error": "bad"}], InDoubt, None, None),
+        ([], InDoubt, None, None),
+        ([COMPLETED | {"b64_json": "@@@@"}], InDoubt, None, None),
+        ([{"type": "image_generation.completed"}], InDoubt, None, None),
+    ],
+)
+@respx.mock
+def test_every_end_of_a_stream_has_its_meaning_for_the_money(
+    http: httpx.Client,
+    begun: bool,
+    end: list[dict[str, Any]],
+    outcome: type[Refused | NotBought | InDoubt],
+    code: str | None,
+    charged: bool | None,
+) -> None:
+    events = [PARTIAL, *end] if begun else end
+    respx.post("https://provider.test/v1/images/generations").mock(return_value=streamed(*events))
+    expected = (InDoubt, None, None) if begun else (outcome, code, charged)
+    assert meaning(outcome_of(Shop(http).adapter, order_of(DRAFTED))) == expected
+
+
+@pytest.mark.parametrize("events", [[], [PARTIAL], [PARTIAL, PARTIAL]], ids=["0 events", "1 event", "2 events"])
+@respx.mock
+def test_a_stream_that_breaks_leaves_the_purchase_in_doubt(http: httpx.Client, events: list[dict[str, Any]]) -> None:
+    answer = streamed(*events, then=httpx.RemoteProtocolError("cut"))
+    respx.post("https://provider.test/v1/images/generations").mock(return_value=answer)
+    assert isinstance(outcome_of(Shop(http).adapter, order_of(DRAFTED)), InDoubt)
+
+
+@respx.mock
+def test_a_finished_image_without_bytes_is_charged_if_it_is_counted(http: httpx.Client) -> None:
+    completed = {key: value for key, value in COMPLETED.items() if key != "b64_json"}
+    respx.post("https://provider.test/v1/images/generations").mock(return_value=streamed(completed))
+    assert meaning(outcome_of(Shop(http).adapter, order_of(DRAFTED))) == (Refused, "provider_result_empty", True)
 
 
 @respx.mock

@@ -2,21 +2,31 @@
 
 import base64
 import json
+from collections.abc import Iterator
+from itertools import cycle
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.providers.image_stream import BrokenBody, ImagesBody, ParsedBody, starts_after
+from core.providers.image_stream import BrokenBody, EventStream, ImagesBody, ParsedBody, starts_after
+
+
+def chunks_of(text: bytes, sizes: list[int]) -> Iterator[bytes]:
+    """The text in chunks of these sizes, over and over."""
+    place = 0
+    for size in cycle(sizes):
+        if place >= len(text):
+            return
+        yield text[place : place + size]
+        place += size
 
 
 def parse(text: bytes, sizes: list[int]) -> ParsedBody:
-    """Feed the text in chunks of these sizes, over and over."""
-    body, place, turn = ImagesBody(starts_after("b64_json")), 0, 0
-    while place < len(text):
-        size = sizes[turn % len(sizes)]
-        body.feed(text[place : place + size])
-        place, turn = place + size, turn + 1
+    """The body that arrives in chunks of these sizes, over and over."""
+    body = ImagesBody(starts_after("b64_json"))
+    for chunk in chunks_of(text, sizes):
+        body.feed(chunk)
     return body.parse()
 
 
@@ -60,3 +70,53 @@ def test_a_body_that_ends_too_early_is_broken(cut: int, sizes: list[int]) -> Non
 def test_what_is_no_answer_is_broken(text: bytes) -> None:
     with pytest.raises(BrokenBody):
         parse(text, [7])
+
+
+def events_of(text: bytes, sizes: list[int]) -> list[ParsedBody]:
+    """The events of a stream that arrives in chunks of these sizes, over and over."""
+    stream = EventStream(starts_after("b64_json"))
+    found: list[ParsedBody] = []
+    for chunk in chunks_of(text, sizes):
+        found += stream.feed(chunk)
+    return found
+
+
+ENDS = st.sampled_from(["\n", "\r\n", "\r"])
+
+
+@given(
+    images=st.lists(st.binary(max_size=300), max_size=4),
+    prompt=st.text(max_size=40),
+    sizes=st.lists(st.integers(1, 200), min_size=1, max_size=5),
+    end=ENDS,
+    noise=st.sampled_from(
+        ["", ": keep-alive\n\n", "data: [DONE]\n\n", "event: ping\ndata: {}x\n\n", "id: 7\nretry: 9\n"]
+    ),
+)
+def test_events_come_out_as_they_went_in(
+    images: list[bytes], prompt: str, sizes: list[int], end: str, noise: str
+) -> None:
+    text = ""
+    for number, image in enumerate(images):
+        data = {"b64_json": base64.b64encode(image).decode(), "number": number, "revised_prompt": prompt}
+        text += f"{noise}event: x\ndata:{' ' * (number % 2)}{json.dumps(data)}\n\n"
+    events = events_of((text + noise).replace("\n", end).encode(), sizes)
+    assert [bytes(event.images[0]) for event in events] == images
+    assert [event.document["number"] for event in events] == list(range(len(images)))
+    assert all(event.document["revised_prompt"] == prompt for event in events)
+
+
+@given(cut=st.integers(1, 1000), sizes=st.lists(st.integers(1, 50), min_size=1, max_size=3), end=ENDS)
+def test_a_cut_stream_gives_the_events_that_are_whole(cut: int, sizes: list[int], end: str) -> None:
+    event = f'data: {{"b64_json": "{base64.b64encode(b"x" * 60).decode()}"}}{end}{end}'.encode()
+    text = (event * 3)[:cut]
+    # The first character of a line's end is enough.
+    assert len(events_of(text, sizes)) == (len(text) + len(end) - 1) // len(event)
+
+
+@pytest.mark.parametrize(
+    "broken", [b'{"b64_json": "@@@@"}', b'{"b64_json": "QUJ"}', b'{"b64_json": "QUJD', b"<html>", b"[]"]
+)
+def test_a_broken_event_does_not_hide_the_next(broken: bytes) -> None:
+    text = b"data: " + broken + b'\n\ndata: {"b64_json": "QUJD"}\n\n'
+    assert [bytes(event.images[0]) for event in events_of(text, [7])] == [b"ABC"]

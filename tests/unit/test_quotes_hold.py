@@ -119,6 +119,14 @@ def test_for_any_prompt_and_any_size(prompt: str, width: int, height: int, quali
         compare("gpt-image-2.6-flare", prompt, [], {"size": f"{width}x{height}", "quality": quality})
 
 
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("model", catalog.load("openai").models.values(), ids=lambda model: model.name)
+def test_partial_images_are_in_the_bound(model: catalog.Model, number: int) -> None:
+    if "partial_images" in model.rules.parameters:
+        for inputs in (INPUTS[0], INPUTS[1]):
+            compare(model.name, "an otter", inputs, {"partial_images": number, "quality": "low", "size": "1024x1024"})
+
+
 def test_auto_is_bound_by_the_dearest_size_there_is() -> None:
     family = catalog.load("openai").families["gpt-image-2.6"]
     bound = quote(Request("generation", "x", "gpt-image-2.6-flare", {"quality": "max"}, {}), family, 0).upper_bound

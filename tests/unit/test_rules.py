@@ -61,7 +61,7 @@ def cases(*, right: bool) -> list[Any]:
 @pytest.mark.parametrize(("model", "name", "value"), cases(right=True))
 def test_every_value_of_the_table_passes(model: Model, name: str, value: Any) -> None:
     request = resolve(model, **{name: value} | companions(name, value))
-    assert request.parameters[name] == value
+    assert request.parameters.get(name, 0) == value  # No partial images are left out.
 
 
 @pytest.mark.parametrize(("model", "name", "value"), cases(right=False))
@@ -139,7 +139,11 @@ def test_a_size_passes_when_and_only_when_it_keeps_the_rule(width: int, height: 
         ("gpt-image-2.6-flare", {"background": "transparent", "output_format": "gif"}, "background"),
         ("gpt-image-2", {"output_compression": 50}, "output_compression"),
         ("gpt-image-2.6-flare", {"output_compression": 50, "output_format": "gif"}, "output_compression"),
-        ("gpt-image-2", {"partial_images": 2}, "partial_images"),
+        ("gpt-image-2", {"partial_images": 1, "n": 2}, "n"),
+        ("gpt-image-2.6-flare", {"partial_images": 1, "output_format": "gif"}, "partial_images"),
+        ("gpt-image-2.6-flare", {"partial_images": 1, "output_format": "svg", "svg": {"model": "x"}}, "partial_images"),
+        ("dall-e-3", {"partial_images": 4}, "partial_images"),
+        ("dall-e-2", {"partial_images": 1, "n": 2}, "n"),
         ("gpt-image-2", {"stream": True}, "stream"),
         ("gpt-image-2.6-flare", {"output_format": "svg", "svg": {"model": "gpt-5.6"}, "n": 2}, "n"),
         ("gpt-image-2.6-flare", {"output_format": "svg"}, "svg.model"),
@@ -160,6 +164,26 @@ def test_combinations_that_cannot_be_bought(model: str, given: dict[str, Any], p
     with pytest.raises(InvalidRequest) as refusal:
         resolved({"model": model, "prompt": "an otter"} | given)
     assert refusal.value.problem.param == param
+
+
+@pytest.mark.parametrize("model", ["gpt-image-2", "dall-e-3"])
+def test_no_partial_images_are_as_if_none_had_been_mentioned(model: str) -> None:
+    silent, none = (resolved({"model": model, "prompt": "an otter", **more}) for more in ({}, {"partial_images": 0}))
+    assert silent == none
+
+
+def test_a_model_without_partial_images_runs_without_them_and_says_so() -> None:
+    wish = {"model": "dall-e-3", "prompt": "an otter", "partial_images": 2}
+    request = resolved(wish)
+    assert "partial_images" not in request.parameters
+    assert [(warning.code, warning.param) for warning in request.warnings] == [("no_previews", "partial_images")]
+
+
+def test_the_successor_of_a_model_without_partial_images_sends_them() -> None:
+    resolver = Resolver(catalog.load(), ModelPolicy("gpt-image-2", "translate"))
+    wish = {"model": "dall-e-3", "prompt": "an otter", "partial_images": 2}
+    request = resolver.check("generation", generation_of_json(wish), date(2026, 11, 22)).request
+    assert (request.model, request.partial_images) == ("gpt-image-2", 2)
 
 
 def test_an_animation_within_its_budget_passes() -> None:

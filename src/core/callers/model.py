@@ -97,6 +97,8 @@ class Caller:
     """The quality and size of requests that name none, by the names of these parameters."""
     fallbacks: tuple[str, ...] = ()
     """Models that run instead of one that cannot be had; empty for those of the deployment."""
+    ask_above: int | None = None
+    """Assistants that can ask their user do so before a purchase that may cost more micro-dollars than this."""
 
     @property
     def subject(self) -> str:
@@ -153,6 +155,7 @@ class Caller:
             "answers": self.answers if self.answers != "url" else None,
             "defaults": dict(self.defaults) or None,
             "fallbacks": list(self.fallbacks),
+            "ask_above": self.ask_above,
         }
         return {name: value for name, value in fields.items() if value not in (None, [])}
 
@@ -176,6 +179,7 @@ class Caller:
             answers=item.get("answers", "url"),
             defaults=item.get("defaults", {}),
             fallbacks=tuple(item.get("fallbacks", ())),
+            ask_above=item.get("ask_above"),
         )
 
 

@@ -162,7 +162,8 @@ class OutputTokens(Row):
     """Output tokens of an image: a grid factor for each quality, a table by size and quality, or a table by scale.
 
     `expected_factor_percent` and `upper_factor_percent` correct grids whose counts are known only roughly. `drafts` is
-    how many drafts of an image may be counted besides it, and `text` what the model thinks before it draws.
+    how many drafts of an image may be counted besides it, `partial_image` what each partial image counts, and `text`
+    what the model thinks before it draws.
     """
 
     grid: dict[str, int] | None = None
@@ -171,6 +172,7 @@ class OutputTokens(Row):
     expected_factor_percent: dict[str, int] = Field(default_factory=dict)
     upper_factor_percent: dict[str, int] = Field(default_factory=dict)
     drafts: int = 0
+    partial_image: int = 0
     text: TokenRange = TokenRange(expected=0, upper=0)
 
 
@@ -211,6 +213,8 @@ class Family(Row):
             raise ValueError("a family that edits must have inputs, and no other")
         if (self.output_tokens is None) != (self.prices.per_image is not None):
             raise ValueError("a family must be priced either by tokens or by image")
+        if "partial_images" in self.parameters and self.output_tokens and not self.output_tokens.partial_image:
+            raise ValueError("a family with partial images that is priced by tokens must say how many each takes")
         return self
 
 

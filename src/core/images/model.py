@@ -78,15 +78,20 @@ class Image:
 
     @property
     def disposition(self) -> str:
-        """The header Content-Disposition to serve it with.
-
-        With `attachment`, a browser saves it instead of running its scripts; an <img> shows it nevertheless.
-        """
-        return "inline" if self.content_type in _DRAWN else "attachment"
+        """The header Content-Disposition to serve it with."""
+        return disposition_of(self.content_type)
 
     def gone(self, now: float) -> bool:
         """Whether it was deleted or has expired."""
         return self.deleted_at is not None or self.expires_at <= now
+
+
+def disposition_of(content_type: str) -> str:
+    """The header Content-Disposition for images of a type.
+
+    With `attachment`, a browser saves them instead of running their scripts; an <img> shows them nevertheless.
+    """
+    return "inline" if content_type in _DRAWN else "attachment"
 
 
 def new_image_id() -> str:
@@ -119,6 +124,32 @@ def content_type_of(data: bytes | bytearray) -> tuple[str, str]:
     raise NotAnImage("the bytes are not PNG, JPEG, WebP, GIF or SVG")
 
 
+@dataclass(frozen=True)
+class Header:
+    """What the first bytes of an image say; `width` and `height` in pixels."""
+
+    content_type: str
+    extension: str
+    width: int
+    height: int
+
+
+def read_header(data: bytes | bytearray) -> Header:
+    """What an image's bytes say of it.
+
+    Raises:
+        NotAnImage: the bytes are not an image, or its header is corrupt.
+    """
+    content_type, extension = content_type_of(data)
+    try:
+        width, height = imagesize.get(io.BytesIO(memoryview(data)[:_HEADER_BYTES]), exif_rotation=False)
+    except (ValueError, OSError, struct.error) as error:
+        raise NotAnImage("the header of the image is corrupt") from error
+    if width <= 0 or height <= 0:
+        raise NotAnImage("the header of the image is corrupt")
+    return Header(content_type, extension, int(width), int(height))
+
+
 def describe(
     data: bytes | bytearray,
     *,
@@ -134,21 +165,15 @@ def describe(
     Raises:
         NotAnImage: the bytes are not an image, or its header is corrupt.
     """
-    content_type, extension = content_type_of(data)
-    try:
-        width, height = imagesize.get(io.BytesIO(memoryview(data)[:_HEADER_BYTES]), exif_rotation=False)
-    except (ValueError, OSError, struct.error) as error:
-        raise NotAnImage("the header of the image is corrupt") from error
-    if width <= 0 or height <= 0:
-        raise NotAnImage("the header of the image is corrupt")
+    header = read_header(data)
     return Image(
         id=image_id,
         caller_id=caller_id,
         job_id=job_id,
-        key=f"images/{image_id}.{extension}",
-        content_type=content_type,
-        width=int(width),
-        height=int(height),
+        key=f"images/{image_id}.{header.extension}",
+        content_type=header.content_type,
+        width=header.width,
+        height=header.height,
         size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
         created_at=now,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import quote, urlsplit
 
 from core.images.model import Image
+from core.images.previews import Preview
 from core.objects import exists
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class ImageLinks:
         parts = urlsplit(self._client.generate_presigned_url("get_object", Params=params))
         return f"{parts.scheme}://{parts.netloc}"
 
-    def sign(self, image: Image, now: float, *, head: bool = False, save_as: str | None = None) -> SignedUrl:
+    def sign(self, image: Image | Preview, now: float, *, head: bool = False, save_as: str | None = None) -> SignedUrl:
         """A URL that works from now for the configured time, or until the image expires.
 
         It works for GET, or with `head` for HEAD, since the method is part of the signature. With `save_as`, a browser

@@ -3,14 +3,14 @@
 An image is deleted in three steps, in this order:
 
     1. its record is marked as deleted and its job's result stops listing it, in one transaction: it is no longer shown
-    2. its bytes are deleted
+    2. its bytes are deleted, and with the last image of a job the job's previews
     3. its record is deleted
 
 A crash in between leaves a marked record; repeating the DELETE completes the deletion. Otherwise, what is left expires
 by the bucket's lifecycle and the table's TTL.
 
-A job's record stays when its images, inputs, prompt and metadata are deleted: it answers repeated requests, and says
-what the ledger's movements were for.
+A job's record stays when its images, previews, inputs, prompt and metadata are deleted: it answers repeated requests,
+and says what the ledger's movements were for.
 """
 
 import logging
@@ -91,6 +91,9 @@ class ImageLibrary:
         """
         image = self._hide(caller, image_id)
         self._images.delete(image.key)
+        job = self._jobs.get(image.job_id)
+        if job and not job.images:
+            self._delete_previews(job)
         self._jobs.forget_image(image)
         log.info("image deleted", extra={"job_id": image.job_id})
 
@@ -105,19 +108,25 @@ class ImageLibrary:
             self._images.delete(image.key)
 
     def delete_job(self, caller: Caller, job_id: str) -> None:
-        """Delete what is private of a finished job: its images and inputs, its prompt and metadata.
+        """Delete what is private of a finished job: its images, previews and inputs, its prompt and metadata.
 
         Raises:
             NotFound: no such job, or another caller's.
             Conflict: the job still needs them.
         """
-        for image in self._finished(caller, job_id).images:
+        job = self._finished(caller, job_id)
+        for image in job.images:
             self._images.delete(image.key)  # While the job still lists it: a repeated call then completes a broken one.
             with suppress(NotFound):  # Another call has just deleted it.
                 self.delete(caller, image.id)
         self.delete_inputs(caller, job_id)
-        _until_unchanged(lambda: self._jobs.forget_words(self._finished(caller, job_id)))
+        self._delete_previews(job)
+        _until_unchanged(lambda: self._jobs.forget_private(self._finished(caller, job_id)))
         log.info("job deleted", extra={"job_id": job_id})
+
+    def _delete_previews(self, job: Job) -> None:
+        for key in job.preview_keys:
+            self._images.delete(key)
 
     def _finished(self, caller: Caller, job_id: str) -> Job:
         job = self._lookup.read(caller, job_id)

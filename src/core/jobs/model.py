@@ -14,11 +14,13 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Literal
 
 from core.callers.model import Caller
 from core.errors import Charged, Problem
 from core.images.model import Image, Purchase
+from core.images.previews import Preview, preview_keys
 from core.jobs.origin import Origin
 from core.ledger.model import Movement, MovementKind, Reservation, closing, moving, tally_of
 from core.pricing import ProviderReport, Quote
@@ -49,6 +51,7 @@ class Job:
     the ledger, `movements` what the next write books there; those are never stored. `resolved_at` is when an operator
     resolved an unknown purchase, `webhook` the URL that is notified of the job's end, `token_id` the browser token that
     requested the job, if any. `deadline_seconds` is what its deadline was computed from; None in old records.
+    `previews` are what the provider has sent of the image before it was finished; see `preview_keys`.
     """
 
     id: str
@@ -72,6 +75,7 @@ class Job:
     bought: int = 0
     deleted: int = 0
     images: tuple[Image, ...] = ()
+    previews: tuple[Preview, ...] = ()
     report: ProviderReport | None = None
     error: Problem | None = None
     charged: Charged = False
@@ -176,6 +180,16 @@ class Job:
             metadata=request.metadata,
         )
 
+    @property
+    def preview_keys(self) -> tuple[str, ...]:
+        """Where its previews are stored, those too that it does not list because of a crash."""
+        keys = (preview_keys(self.id, choice.parameters) for choice in self.request.choices)
+        return tuple(dict.fromkeys(chain.from_iterable(keys)))
+
+    def previews_at(self, now: float) -> tuple[Preview, ...]:
+        """Its previews that have not expired."""
+        return tuple(preview for preview in self.previews if preview.expires_at > now)
+
     def lease_expired(self, now: float) -> bool:
         """Whether its worker must be presumed dead."""
         return self.lease_until is not None and self.lease_until <= now
@@ -200,7 +214,11 @@ class Job:
 
     def calling(self) -> "Job":
         """About to buy. From here on, a crash leaves the purchase in doubt."""
-        return replace(self, stage="calling", check_at=self.lease_until)
+        return replace(self, stage="calling", check_at=self.lease_until, previews=())
+
+    def previewing(self, preview: Preview) -> "Job":
+        """Still buying, and one more preview is stored."""
+        return replace(self, previews=(*self.previews, preview))
 
     def falling_back(self, now: int) -> "Job":
         """Claimed for the next of its request's choices, since the present one certainly sold nothing."""
@@ -270,14 +288,14 @@ class Job:
         return self._ended("canceled", now, stage=None, lease_id=None, lease_until=None, charged=False)
 
     def without(self, image_id: str) -> "Job":
-        """Without an image that its caller has deleted; with the last one go the caller's words."""
+        """Without an image that its caller has deleted; with the last one go the previews and the caller's words."""
         images = tuple(image for image in self.images if image.id != image_id)
         rest = replace(self, images=images, deleted=self.deleted + len(self.images) - len(images))
-        return rest if images else rest.without_words()
+        return rest if images else rest.without_private()
 
-    def without_words(self) -> "Job":
-        """Without prompt and metadata, which its caller has deleted."""
-        return replace(self, request=replace(self.request, prompt="", metadata={}))
+    def without_private(self) -> "Job":
+        """Without prompt, metadata and previews, which its caller has deleted."""
+        return replace(self, request=replace(self.request, prompt="", metadata={}), previews=())
 
     def requeued(self, check_at: int) -> "Job":
         """Waiting again. Only for a job that certainly bought nothing."""

@@ -300,13 +300,13 @@ class JobStore:
         """Delete an image's record, if it is still there."""
         self._client.delete_item(TableName=self._table, Key={"id": {"S": image.id}})
 
-    def forget_words(self, job: Job) -> None:
+    def forget_private(self, job: Job) -> None:
         """Delete prompt and metadata from a job's record.
 
         Raises:
             JobChanged: it was written in the meantime.
         """
-        put = self._put_next(replace(job.without_words(), version=job.version + 1))
+        put = self._put_next(replace(job.without_private(), version=job.version + 1))
         self._until_not_busy(lambda: self._write_alone(Step({"Put": put}, lambda _: JobChanged(job.id))))
 
     def _due(self, mark: str, now: float, limit: int) -> list[str]:

@@ -21,10 +21,12 @@ from core.catalog import Catalog, Model
 from core.errors import Hint, Problem
 from core.images.input_storage import InputGone, InputStore
 from core.images.model import Image, NotAnImage, describe, new_image_id
+from core.images.previews import PreviewStore
 from core.images.storage import ImageStore
 from core.jobs.breaker import Breaker
 from core.jobs.concurrency import ConcurrencySlots
 from core.jobs.model import QUEUE_PATIENCE_SECONDS, Job, new_lease_id
+from core.jobs.previews import PreviewRecorder
 from core.jobs.problems import (
     OUTCOME_UNKNOWN,
     deadline_passed,
@@ -68,6 +70,7 @@ class Worker:
         catalog: Catalog,
         provider: Callable[[str], ImageProvider],
         slots: ConcurrencySlots,
+        previews: Callable[[], PreviewStore],
     ) -> None:
         self._jobs = jobs
         self._ledger = ledger
@@ -77,6 +80,7 @@ class Worker:
         self._catalog = catalog
         self._provider = provider
         self._slots = slots
+        self._previews = previews
         self._breaker = Breaker(ledger)
 
     def perform(self, job_id: str, time_left: Callable[[], float]) -> None:
@@ -146,7 +150,7 @@ class Worker:
         self._conclude(job, soonest, time_left)
 
     def _try(self, job: Job, time_left: Callable[[], float]) -> tuple[Job, Outcome | None]:
-        """One call of the provider whose turn it is: the job as it was saved before the call, and what came of it.
+        """One call of the provider whose turn it is: the job as it was last saved, and what came of it.
 
         That is None if it must not be called: the job was canceled, or another worker has it.
         """
@@ -167,10 +171,13 @@ class Worker:
                     log.warning("canceled, or the lease was lost, before buying", extra={"job_id": job.id})
                     return job, None
                 timeout = time_left() - STORING_RESERVE_SECONDS
-                order = Order(job.request, model, inputs, job.request_id, job.pseudonym, timeout)
+                previews = PreviewRecorder(
+                    self._jobs, self._previews, job, lambda: time_left() - STORING_RESERVE_SECONDS
+                )
+                order = Order(job.request, model, inputs, job.request_id, job.pseudonym, timeout, previews.keep)
                 outcome = self._call(provider, order)
                 self._breaker.note(model.provider, health, outcome)
-                return job, outcome
+                return previews.job, outcome
         except (NotBought, Refused) as outcome:
             return job, outcome
 

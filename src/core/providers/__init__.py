@@ -8,7 +8,7 @@ exceptions, which decide about money:
     InDoubt     the purchase may have happened, but no result arrived
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib import import_module
@@ -83,12 +83,17 @@ class InputFile:
     file: IO[bytes]
 
 
+def _no_preview(_: bytes | bytearray) -> None:
+    """Nobody wants to see the image before it is finished."""
+
+
 @dataclass(frozen=True)
 class Order:
     """What is bought: a checked request of a model, with the input images of an edit in their order.
 
     `request_id` is sent along for tracing. `user` is a pseudonym of who asks, so that the provider can tell an abuser
-    from the others of this account. The whole call may take `timeout` seconds.
+    from the others of this account. The whole call may take `timeout` seconds. `preview` is called with each partial
+    image that the request asks for, as it comes; it is part of the call's time, and does not raise.
     """
 
     request: Request
@@ -97,6 +102,7 @@ class Order:
     request_id: str
     user: str
     timeout: float
+    preview: Callable[[bytes | bytearray], None] = _no_preview
 
 
 class ImageProvider(Protocol):

@@ -1,18 +1,23 @@
 """Reads JSON that contains images while it arrives: they are decoded on the way and never held as text.
 
+The JSON is a whole body, or the data of one server-sent event after the other.
+
 The text of a 3 MB image is 4 MB of base64 inside JSON; parsing it whole takes several times the memory and CPU. So the
 images are cut out of the stream, and the rest is parsed as ordinary, small JSON.
 """
 
 import json
+import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pybase64
 
 from core.providers import InDoubt
+
+log = logging.getLogger(__name__)
 
 _LONGEST_START = 64
 _LONGEST_ESCAPE = len(b"\\u002f")
@@ -118,6 +123,73 @@ class ImagesBody:
             self._images[-1] += pybase64.b64decode(text, validate=True)
         except ValueError:
             raise BrokenBody("an image is not valid base64") from None
+
+
+@dataclass
+class EventStream:
+    """Takes server-sent events chunk by chunk, and gives the JSON of each one's data. `start` is where images start.
+
+    What is not JSON is left out: comments, and data such as `[DONE]`. A broken event is logged and left out, too, since
+    a later one may still bring the image that was paid for.
+
+    Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    """
+
+    start: re.Pattern[bytes]
+    _line: bytes = b""
+    _in_data: bool = False
+    _after_return: bool = False
+    _data: ImagesBody | None = None
+    _broken: bool = False
+
+    def feed(self, chunk: bytes) -> Iterator[ParsedBody]:
+        """Take the next bytes, and give the events that they complete."""
+        if self._after_return and chunk:
+            chunk, self._after_return = chunk.removeprefix(b"\n"), False
+        place = 0
+        for end in _LINE_END.finditer(chunk):
+            self._take(chunk[place : end.start()])
+            place = end.end()
+            yield from self._end_line()
+        self._take(chunk[place:])
+        self._after_return = chunk.endswith(b"\r")
+
+    def _take(self, part: bytes) -> None:
+        """Take a part of a line, which may go on."""
+        if not self._in_data:
+            self._line += part
+            if not self._line.startswith(_DATA):
+                return
+            part, self._line, self._in_data = self._line.removeprefix(_DATA), b"", True
+        if self._data is None:
+            self._data = ImagesBody(self.start)
+        if self._broken:
+            return
+        try:
+            self._data.feed(part)
+        except BrokenBody:
+            self._broken = True
+
+    def _end_line(self) -> Iterator[ParsedBody]:
+        """Data can have several lines; an empty line ends its event."""
+        blank = not self._line and not self._in_data
+        self._line, self._in_data = b"", False
+        if not blank or self._data is None:
+            return
+        data, broken = self._data, self._broken
+        self._data, self._broken = None, False
+        try:
+            if broken:
+                raise BrokenBody("an image is not valid base64")
+            parsed = data.parse()
+        except BrokenBody as error:
+            log.warning("an event of the provider cannot be read", extra={"why": str(error)})
+        else:
+            yield parsed
+
+
+_DATA = b"data:"
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 def _unescape(text: bytes) -> bytes:

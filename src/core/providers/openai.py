@@ -5,7 +5,7 @@ Contract: https://developers.openai.com/api/reference/resources/images (as of 20
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any, Self
@@ -36,7 +36,7 @@ from core.providers.http import (
     usable_base_url,
     with_key,
 )
-from core.providers.image_stream import ParsedBody, read_images, starts_after
+from core.providers.image_stream import EventStream, ParsedBody, read_images, starts_after
 from core.providers.outcomes import (
     no_image,
     out_of_quota,
@@ -45,6 +45,7 @@ from core.providers.outcomes import (
     problem,
     rate_limited,
     rejected,
+    said,
     text,
     whole,
 )
@@ -67,6 +68,13 @@ _QUOTA_CODES = frozenset(
 )
 # Azure's code is contentFilter; DALL-E's was content_policy_violation.
 _MODERATION_CODES = frozenset({"moderation_blocked", "content_policy_violation", "contentFilter", "content_filter"})
+# What an error in a stream has instead of a status.
+_RATE_CODES = frozenset({"rate_limit_exceeded", "slow_down"})
+_OVERLOADED_CODES = frozenset({"server_is_overloaded"})
+_CALLER_FAULT_TYPES = frozenset({"invalid_request_error", "image_generation_user_error"})
+_EVENTS = "text/event-stream"
+# A server that does not know one of these does not stream.
+_STREAMING = frozenset({"stream", "partial_images"})
 _SAFETY_VIOLATIONS = re.compile(r"safety_violations=\[([^\]]*)\]")
 
 
@@ -116,7 +124,10 @@ class OpenAIProvider:
         self._key.read()
 
     def buy(self, order: Order) -> ProviderResult:
-        """POST /images/generations, or /images/edits with its inputs. See ImageProvider.buy."""
+        """POST /images/generations, or /images/edits with its inputs. See ImageProvider.buy.
+
+        Partial images come only in a stream. A server that answers in one piece nevertheless has none.
+        """
         until = time.monotonic() + order.timeout
         return with_key(self._key, lambda key: self._post(order, key, until))
 
@@ -144,7 +155,10 @@ class OpenAIProvider:
         with transport_errors_named(), call as response, cut_off_at(until, response):
             if response.status_code != 200:
                 raise _error_of(response)
-            body = read_images(response.iter_bytes(), _IMAGES)
+            if response.headers.get("content-type", "").partition(";")[0].strip().lower() == _EVENTS:
+                body = _read_stream(response.iter_bytes(), order.preview)
+            else:
+                body = read_images(response.iter_bytes(), _IMAGES)
         return _delivery(body, self._linked_images(body, until))
 
     def _headers(self, key: str, request_id: str) -> dict[str, str]:
@@ -182,7 +196,10 @@ def _content(order: Order, left_out: Sequence[str]) -> tuple[str, dict[str, Any]
     fields = {"model": order.model.sent_as, "prompt": request.prompt, **request.parameters}
     if not fields.keys() & {"user", "safety_identifier"}:
         fields["user"] = order.user  # The older of the two names, which compatible servers know, too.
-    fields = {name: value for name, value in fields.items() if name not in left_out}
+    if request.partial_images:
+        fields["stream"] = True
+    without = _STREAMING.union(left_out) if _STREAMING.intersection(left_out) else left_out
+    fields = {name: value for name, value in fields.items() if name not in without}
     if request.operation == "generation":
         return "/images/generations", {"json": fields}
     several = sum(image.role == "image" for image in inputs) > 1
@@ -203,7 +220,47 @@ def _form_fields(document: Mapping[str, Any], prefix: str = "") -> Iterator[tupl
         if isinstance(value, Mapping):
             yield from _form_fields(value, full_name)
         else:
-            yield full_name, str(value)
+            yield full_name, "true" if value is True else str(value)
+
+
+def _read_stream(chunks: Iterable[bytes], preview: Callable[[bytes | bytearray], None]) -> ParsedBody:
+    """The event that brings the finished image, in the form of an ordinary answer; partial images go to `preview`.
+
+    Nothing is read after it: a connection that is not closed would keep the image waiting.
+
+    Raises:
+        NotBought, Refused, InDoubt: the provider reported an error, or the stream ended without the image.
+    """
+    events, begun = EventStream(_IMAGES), False
+    for chunk in chunks:
+        for event in events.feed(chunk):
+            document = event.document
+            kind = str(document.get("type"))
+            if kind.endswith(".completed"):
+                return ParsedBody({**document, "created": document.get("created_at"), "data": [document]}, event.images)
+            if kind.endswith(".partial_image"):
+                begun = True
+                for image in event.images:
+                    preview(image)
+            elif error := document.get("error"):
+                raise _error_in_stream(error if isinstance(error, dict) else {}, begun=begun)
+    raise InDoubt("The provider's stream ended without the image.")
+
+
+def _error_in_stream(error: dict[str, Any], *, begun: bool) -> Exception:
+    """Decide what an error in a stream means. Once an image has `begun`, it may be charged, whatever the error says."""
+    code = text(error.get("code"))
+    if not begun:
+        if code in _QUOTA_CODES:
+            return out_of_quota()
+        if code in _RATE_CODES:
+            return rate_limited(None)
+        if code in _OVERLOADED_CODES:
+            return overloaded(None)
+        if code in _MODERATION_CODES or error.get("type") in _CALLER_FAULT_TYPES:
+            return Refused(_caller_fault(400, code, error))
+    why = said(error.get("message")).rstrip(".")
+    return InDoubt(f"The provider ended its stream with an error{': ' if why else ''}{why}.")
 
 
 def _delivery(body: ParsedBody, linked: tuple[bytes, ...]) -> ProviderResult:

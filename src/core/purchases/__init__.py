@@ -74,7 +74,7 @@ class Purchases:
         if earlier is not None and not earlier.may_be_revived_by(caller):
             return earlier
         if context.admission:
-            context.admission(checked)
+            context.admission(checked, job.quote)
         with naming_alternatives(checked, 0):
             return self._submission.submit(caller, checked, job, context)
 
@@ -92,7 +92,7 @@ class Purchases:
         if earlier is not None and not earlier.may_be_revived_by(caller):
             return earlier
         if context.admission:
-            context.admission(checked)
+            context.admission(checked, job.quote)
         with naming_alternatives(checked, len(asked.sources)):
             self._budgets.precheck(caller, checked.request, job.quote, priced=checked.priced)
         folder = InputFolder.of(job.id, earlier)
@@ -122,6 +122,20 @@ class Purchases:
     def find(self, dedupe_key: str) -> Job | None:
         """The job of an earlier request with this `SubmissionContext.dedupe_key`."""
         return self._submission.find(dedupe_key)
+
+    def find_equal(
+        self, operation: Operation, caller: Caller, asked: ImageRequest, context: SubmissionContext
+    ) -> Job | None:
+        """The job that an equal request has by now: one with the same idempotency key, else a repeated one.
+
+        Nothing is bought or written.
+
+        Raises:
+            EaselError: see `check`.
+        """
+        asked = self._inputs.recognised(asked) if operation == "edit" else asked
+        checked = self.check(operation, caller, asked, context)
+        return self._submission.find_equal(caller, checked.fingerprint, context)
 
     def expect_again(self, job: Job, context: SubmissionContext) -> None:
         """Note that the client was told to send the request again: equal ones without a key find the job."""

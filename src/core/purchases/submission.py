@@ -25,6 +25,7 @@ from core.jobs.store import (
     retry_pointer_id,
 )
 from core.ledger.store import LimitReached, Stopped
+from core.pricing import Quote
 from core.queues import JobQueue, QueueUnavailable
 from core.requests import CheckedRequest
 
@@ -45,8 +46,8 @@ class SubmissionContext:
     x-stainless-retry-count); None for other clients. `repeat_seconds` is for clients that send a request again without
     saying so: for that long, an equal request of the caller is the same purchase. `dedupe_key` is an entry point's own
     name for the purchase, whoever pays for it, and replaces the other three. `webhook` is the URL that is notified of
-    the job's end, `origin` the dropped object that the request came from. `admission` is called before a new purchase
-    costs anything, and may refuse it; a request that finds its job is not asked.
+    the job's end, `origin` the dropped object that the request came from. `admission` is called with a new purchase and
+    its price before it costs anything, and may refuse it; a request that finds its job is not asked.
     """
 
     request_id: str
@@ -56,7 +57,7 @@ class SubmissionContext:
     dedupe_key: str | None = None
     webhook: str | None = None
     origin: Origin | None = None
-    admission: Callable[[CheckedRequest], None] | None = None
+    admission: Callable[[CheckedRequest, Quote], None] | None = None
 
     @property
     def is_recognised(self) -> bool:
@@ -96,6 +97,13 @@ class JobSubmission:
     def find(self, dedupe_key: str) -> Job | None:
         """The job of an earlier request with that dedupe key."""
         return self._jobs.get(new_job_id(_ANY_CALLER, dedupe_key))
+
+    def find_equal(self, caller: Caller, fingerprint: str, context: SubmissionContext) -> Job | None:
+        """The job that a request with that idempotency key has, or one that repeats an equal request."""
+        if context.idempotency_key is not None:
+            return self._jobs.get(new_job_id(caller.subject, context.idempotency_key))
+        job_id = self._jobs.pointed_at(repeat_pointer_id(caller.id, fingerprint), time.time())
+        return self._jobs.get(job_id) if job_id else None
 
     def expect_again(self, job: Job, context: SubmissionContext) -> None:
         """Let equal requests without a key find the job for some minutes: its client is likely to send one.

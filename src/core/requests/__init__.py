@@ -92,6 +92,11 @@ class Request:
         """How many images are requested."""
         return int(self.parameters.get("n", 1))
 
+    @property
+    def partial_images(self) -> int:
+        """How many drafts the provider is asked to send before the image is finished."""
+        return int(self.parameters.get("partial_images", 0))
+
     def applied(self) -> Parameters:
         """The parameters that are sent to the provider, without the prompt."""
         return {"model": self.model, **self.parameters}

@@ -111,6 +111,8 @@ class ImageSettings(Body):
     """Only for `output_format` `svg`."""
     style: str | None = None
     """How vivid the image is, for models that have styles."""
+    partial_images: int | None = None
+    """How many previews to show while the image is made, 0 to 3; each costs 100 output tokens. Only with `n` 1."""
     options: Options | None = None
     """Settings that only this model has, by name: `GET /models/{name}` lists them."""
     fallbacks: Annotated[list[str], Field(max_length=MAX_FALLBACKS)] | None = None
@@ -134,8 +136,6 @@ class GenerationBody(ImageSettings):
     """`url`: data[].url is a signed URL; `link`: it is the permalink; `b64_json`: base64 comes beside it."""
     stream: bool | None = None
     """Easel does not stream images."""
-    partial_images: int | None = None
-    """Part of streaming."""
     easel_deadline: int | None = None
     """Seconds within which the purchase must begin; after that the job ends free of charge. One hour if absent."""
 

@@ -11,7 +11,7 @@ from core.catalog import Catalog, Model, Operation, Successor
 from core.errors import InvalidRequest, ModelNotFound
 from core.requests import CheckedRequest, Choice, Parameters, Request, RequestWarning
 from core.requests.bodies import ImageRequest
-from core.requests.rules import check, check_inputs, has_parameter, options_as_numbers
+from core.requests.rules import PARTIAL_IMAGES, check, check_inputs, has_parameter, options_as_numbers
 from core.settings import RetiredPolicy
 
 
@@ -50,6 +50,8 @@ class Resolver:
         """
         given = dict(image_request.parameters)
         _refuse_streaming(given)
+        if given.get(PARTIAL_IMAGES) == 0:  # As if it had been left out, also for the fingerprint.
+            del given[PARTIAL_IMAGES]
         prompt: str | None = given.pop("prompt", None)
         name: str = given.pop("model", (caller and caller.only_model) or self.policy.default_model)
         asked = self.find(name, today)
@@ -66,6 +68,7 @@ class Resolver:
         if operation == "edit":
             for each in (asked, model):
                 _check_inputs(each, image_request, parameters)
+        parameters, previews = _without_missing_previews(operation, model, parameters)
         request = Request(
             operation=operation,
             prompt=prompt or "",
@@ -75,6 +78,7 @@ class Resolver:
             warnings=(
                 *self._lifecycle_warnings(asked, model, changes, today),
                 *warnings,
+                *previews,
                 *_provider_warnings(model, prompt, parameters),
             ),
             metadata=image_request.metadata,
@@ -258,6 +262,17 @@ def _set_old_defaults(successor: Successor, given: Parameters, parameters: Param
     return [f"'{name}' was set to {value}" for name, value in missing.items()]
 
 
+def _without_missing_previews(
+    operation: Operation, model: Model, parameters: Parameters
+) -> tuple[Parameters, tuple[RequestWarning, ...]]:
+    """The parameters without partial images, with a warning, if the model has none."""
+    if PARTIAL_IMAGES not in parameters or has_parameter(operation, PARTIAL_IMAGES, model):
+        return parameters, ()
+    rest = {name: value for name, value in parameters.items() if name != PARTIAL_IMAGES}
+    text = f"'{model.name}' sends no partial images, so the job will list no previews."
+    return rest, (RequestWarning("no_previews", text, PARTIAL_IMAGES),)
+
+
 def _provider_warnings(model: Model, prompt: str | None, parameters: Parameters) -> tuple[RequestWarning, ...]:
     """Warnings about what the provider may refuse, or is not told."""
     warnings: tuple[RequestWarning, ...] = ()
@@ -280,9 +295,4 @@ def _refuse_streaming(given: Parameters) -> None:
             "Easel does not stream images. Omit 'stream'; to follow a long job, send the header 'Prefer: "
             "respond-async' and poll the job.",
             param="stream",
-        )
-    if given.pop("partial_images", None):
-        raise InvalidRequest(
-            "'partial_images' requires streaming, which Easel does not support. Omit it or send 0.",
-            param="partial_images",
         )

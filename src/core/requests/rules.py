@@ -22,11 +22,17 @@ _FILLERS = "\u115f\u1160\u3164\uffa0\u2800"
 # More makes no difference to a picture, and is more than the table can hold.
 _OPTION_DECIMALS = 6
 _LOSSY = ("jpeg", "webp")
+_WITHOUT_PREVIEWS = ("gif", "svg")
+PARTIAL_IMAGES = "partial_images"
+# No model sends more. Source: the parameter of that name in OpenAI's API reference.
+_MAX_PARTIAL_IMAGES = 3
 _TRANSPARENT = ("png", "webp")
 
 
 def check(operation: Operation, model: Model, prompt: str | None, parameters: Mapping[str, Any]) -> None:
     """Check a request against the rules of its model.
+
+    Partial images are no reason to refuse a model that has none: they change nothing in the image.
 
     Raises:
         InvalidRequest: a rule is broken; it names the first one.
@@ -47,10 +53,12 @@ def check(operation: Operation, model: Model, prompt: str | None, parameters: Ma
             _check_size(value, rules.size, model, gif=parameters.get("output_format") == "gif")
         elif name == "options" and rules.options:
             continue
+        elif name == PARTIAL_IMAGES and not has_parameter(operation, name, model):
+            _check_range(name, value, 0, _MAX_PARTIAL_IMAGES, model)
         else:
             _check_parameter(operation, name, value, model)
     _check_options(operation, parameters.get("options", {}), model)
-    for combination in (_transparency, _compression, _gif, _svg):
+    for combination in (_transparency, _compression, _previews, _gif, _svg):
         combination(parameters, model)
 
 
@@ -285,6 +293,18 @@ def _compression(parameters: Mapping[str, Any], _: Model) -> None:
         raise InvalidRequest(
             f"'output_compression' works only with output_format jpeg or webp, not with {output_format}.",
             param="output_compression",
+        )
+
+
+def _previews(parameters: Mapping[str, Any], _: Model) -> None:
+    if not parameters.get(PARTIAL_IMAGES):
+        return
+    if parameters.get("n", 1) != 1:
+        raise InvalidRequest("'partial_images' works only with n=1; omit it to get several images.", param="n")
+    if (output_format := parameters.get("output_format")) in _WITHOUT_PREVIEWS:
+        raise InvalidRequest(
+            f"'partial_images' works only with output_format png, jpeg or webp, not with {output_format}.",
+            param=PARTIAL_IMAGES,
         )
 
 

@@ -9,7 +9,7 @@ from core.budgets import BudgetState, Spent
 from core.callers.model import BrowserToken
 from core.errors import Conflict, EaselError, Hint, Hints, JobFailed
 from core.images.model import Image
-from core.images.storage import SignedUrl, permalink
+from core.images.storage import ImageLinks, SignedUrl, permalink
 from core.jobs.durations import Usual
 from core.jobs.model import Job
 from core.jobs.progress import Progress
@@ -162,7 +162,8 @@ class Answers:
 
     `base_url` is the start of permalinks, without a trailing slash; `budget_left` returns what the caller can still
     spend (micro-dollars, None without a budget), and is called at most once, by answers that show a cost. `usual`
-    returns how long jobs like an unfinished one take, which is not known by default.
+    returns how long jobs like an unfinished one take, which is not known by default. `previews` signs the URLs of
+    previews, which have no permalinks: without it, as in messages that are kept, none are shown.
     """
 
     def __init__(
@@ -172,12 +173,14 @@ class Answers:
         now: float,
         budget_left: Callable[[], int | None],
         usual: Callable[[Job], Usual | None] = lambda _: None,
+        previews: ImageLinks | None = None,
     ) -> None:
         self._budget_left = cache(budget_left)
         self._usual = usual
         self._links = links
         self._base_url = base_url
         self._now = now
+        self._preview_links = previews
 
     def result(self, job: Job, *, joined: bool | None = None) -> "schemas.ImagesResponse":
         """OpenAI's ImagesResponse of a finished job, with URLs instead of base64.
@@ -254,6 +257,7 @@ class Answers:
             "finished_at": job.finished_at,
             "expires_at": job.expires_at,
             "url": self.job_url(job),
+            "previews": list(self._previews(job)),
             "result": self.result(job) if job.status == "succeeded" else None,
             "error": error,
             "easel": self._easel(job, joined),
@@ -315,6 +319,20 @@ class Answers:
             "bytes": image.size,
             "sha256": image.sha256,
         }
+
+    def _previews(self, job: Job) -> "Iterator[schemas.Preview]":
+        if self._preview_links is None:
+            return
+        for preview in job.previews_at(self._now):
+            signed = self._preview_links.sign(preview, self._now)
+            yield {
+                "index": preview.index,
+                "url": signed.url,
+                "expires_at": signed.expires_at,
+                "content_type": preview.content_type,
+                "width": preview.width,
+                "height": preview.height,
+            }
 
     def _easel(self, job: Job, joined: bool | None) -> "schemas.JobAdditions":
         document: schemas.JobAdditions = {

@@ -220,6 +220,23 @@ class Queue(TypedDict):
     """Roughly the seconds until this job is done, if the others take the usual time."""
 
 
+class Preview(TypedDict):
+    """A draft of the image that was sent while it was made, with a URL that was signed for this response."""
+
+    index: int
+    """0 for the first; the next ones are closer to the image."""
+    url: str
+    """A signed download URL; anyone who has it can use it."""
+    expires_at: int
+    """When `url` expires, in Unix seconds."""
+    content_type: str
+    """Detected from the bytes."""
+    width: int
+    """Pixels."""
+    height: int
+    """Pixels."""
+
+
 class Job(TypedDict):
     """One paid unit of work."""
 
@@ -245,6 +262,9 @@ class Job(TypedDict):
     """When the record and its images are deleted, in Unix seconds."""
     url: str
     """Where to poll the job."""
+    previews: list[Preview]
+    """What has come of the image so far, if the request asked for `partial_images`, the newest last; for a day. Always
+    empty in webhook messages."""
     result: ImagesResponse | None
     """The images, once it has succeeded."""
     error: Error | None

@@ -374,7 +374,8 @@ class Call:
         by_link = (form or caller.answers) == "link"
         links = Permalinks(base_url) if by_link else services.image_links
         budget_left = partial(services.budgets.remaining_if_known, caller)
-        return Answers(links, base_url, self.now, budget_left, usual=services.durations.usual)
+        usual, previews = services.durations.usual, services.image_links
+        return Answers(links, base_url, self.now, budget_left, usual, previews)
 
     @property
     def on_function_url(self) -> bool:

@@ -14,6 +14,7 @@ from core.images.model import AnswerForm
 from core.jobs.model import Job
 from core.jobs.waiting import Wait
 from core.logs import logger
+from core.pricing import Quote
 from core.purchases import SubmissionContext
 from core.requests import CheckedRequest
 from core.requests.bodies import ImageRequest, edit_of_form, edit_of_json, generation_of_json, parse_json
@@ -109,10 +110,10 @@ def _bought(
     return pending(202, answers.job(job, joined=joined), answers.job_url(job))
 
 
-def _admission(form: AnswerForm, wait: Wait) -> Callable[[CheckedRequest], None]:
+def _admission(form: AnswerForm, wait: Wait) -> Callable[[CheckedRequest, Quote], None]:
     """What a new purchase must pass: its images fit into the answer, and its call may wait."""
 
-    def admit(checked: CheckedRequest) -> None:
+    def admit(checked: CheckedRequest, _: Quote) -> None:
         if form == "b64_json":
             require_fit(checked)
         if wait.admission:

@@ -8,5 +8,7 @@ arguments     what the tools take, as schemas written for a model
 lenient       arguments in neighbouring forms, put into the schema's
 tool_schemas  JSON schemas in the words that every consumer of tools takes
 results       what the tools return
+confirmation  a question to the user before a purchase that costs much
+apps          the viewer, for hosts that show apps
 server        the server itself: which methods it serves, and how
 """

@@ -21,7 +21,15 @@ PATH = "/mcp"
 # A Function URL accepts 6 MB; the SDK answers a larger body than this with 413.
 BODY_BYTES = 4 * 1024 * 1024
 
-_REQUEST_HEADERS = ("authorization", "x-api-key", "content-type", "mcp-protocol-version", "mcp-method", "mcp-name")
+_REQUEST_HEADERS = (
+    "authorization",
+    "x-api-key",
+    "content-type",
+    "mcp-protocol-version",
+    "mcp-session-id",
+    "mcp-method",
+    "mcp-name",
+)
 _PREFLIGHT = {
     "access-control-allow-methods": "POST, OPTIONS",
     "access-control-allow-headers": ", ".join(_REQUEST_HEADERS),
@@ -77,7 +85,7 @@ def shared_with(event: Event, origins: Sequence[str]) -> dict[str, str]:
         return {}
     return {
         "access-control-allow-origin": origin,
-        "access-control-expose-headers": "www-authenticate, mcp-protocol-version",
+        "access-control-expose-headers": "www-authenticate, mcp-protocol-version, mcp-session-id",
         "vary": "origin",
     }
 

@@ -78,9 +78,17 @@ def _answer(event: Event, context: LambdaContext) -> Answer:
         )
     )
     revision = revisions.stated(event["headers"])
-    session.begin(session.Session(caller, requested["timeEpoch"] / 1000, requested["requestId"], revision))
+    begun = session.Session(
+        caller,
+        requested["timeEpoch"] / 1000,
+        requested["requestId"],
+        revision,
+        event["headers"].get("mcp-session-id", ""),
+    )
+    session.begin(begun)
     _check_message(event)
     answered = adapter.answer(_server, event, context, hosts=hosts, origins=origins)
+    answered["headers"] |= begun.answer_headers
     if answered["statusCode"] == 403:  # The SDK's, before any of our handlers.
         note_refusal(PermissionDenied("A web page from this origin cannot call.", code="origin_not_allowed"))
     return answered

@@ -79,16 +79,16 @@ def _as_json(value: Any) -> Any:
 
 class _Prompt(Arguments):
     prompt: str = Field(min_length=1, max_length=32000)
-    """What the image shows: subject, style, composition, light, and any text in it, in quotes."""
+    """What it shows: subject, style, composition, light, and any text in it, in quotes."""
 
 
 class _Settings(_Prompt):
     model: str | None = Field(default=None, max_length=128)
-    """A model from list_available_models. Omit it for the default."""
+    """From list_available_models; the default if omitted."""
     n: int | None = Field(default=None, ge=1, le=10)
-    """How many images; 1 if omitted. Each one costs money."""
+    """Images; 1 if omitted. Each costs money."""
     size: Size | None = None
-    """WIDTHxHEIGHT in pixels, or auto. Most models take 1024x1024, 1536x1024 and 1024x1536."""
+    """WIDTHxHEIGHT, or auto. Most models take 1024x1024, 1536x1024, 1024x1536."""
     quality: Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"] | None = None
     """low is cheap, for drafts; high for final images."""
     background: Literal["auto", "opaque", "transparent"] | None = None
@@ -98,7 +98,7 @@ class _Settings(_Prompt):
     output_compression: int | None = Field(default=None, ge=0, le=100)
     """Percent, for jpeg and webp."""
     moderation: Literal["auto", "low"] | None = None
-    """How strict the provider's filter is."""
+    """The provider's filter."""
     style: Literal["vivid", "natural"] | None = None
     """Only some models."""
     complexity: Literal["low", "medium", "high"] | None = None
@@ -106,9 +106,11 @@ class _Settings(_Prompt):
     frame_count: int | None = Field(default=None, ge=2, le=16)
     """Frames of a gif."""
     frame_duration_ms: int | None = Field(default=None, ge=1, le=655350)
-    """Milliseconds per frame of a gif."""
+    """Of each frame of a gif."""
+    partial_images: int | None = Field(default=None, ge=0, le=3)
+    """Drafts to show while it is made; 100 tokens each."""
     svg: Svg | None = None
-    """Which model writes the svg; required for output_format svg."""
+    """The model that writes the svg; required for it."""
     options: Annotated[str, BeforeValidator(_as_json)] | None = None
     """The model's own settings: a JSON object."""
     fallbacks: list[str] | None = Field(default=None, max_length=MAX_FALLBACKS)
@@ -135,19 +137,19 @@ _SETTINGS = (set(_Settings.model_fields) | {"input_fidelity"}) - {"fallbacks"}
 
 class _Watch(Arguments):
     wait_seconds: int = Field(default=WAIT_SECONDS, ge=0, le=MAX_WAIT_SECONDS)
-    """Seconds to wait before returning a job to poll."""
+    """Seconds until a job to poll is returned."""
     preview: bool = True
-    """Add a small copy of each image for you to see: about 200 tokens each."""
+    """Add a small copy of each image, of about 200 tokens."""
 
 
 class _Purchase(_Watch):
     request_id: str | None = Field(default=None, pattern=r"^[\x21-\x7e]{1,200}$")
-    """A name of your choice for this purchase, without spaces; the same name never buys twice. Without one, a call
-    equal to one of the last ten minutes returns its images: to buy more with the same arguments, send a new name."""
+    """Your name for this purchase, without spaces; one name never buys twice. Without one, a call equal to one of the
+    last ten minutes returns its images."""
     deadline_seconds: int | None = Field(default=None, ge=1, le=3600)
-    """Give up, free of charge, if the purchase has not started by then; 3600 if omitted."""
+    """Give up, free of charge, if it has not started by then; 3600 if omitted."""
     metadata: Annotated[str, BeforeValidator(_as_json)] | None = None
-    """Notes of yours, which results and list_images show: a JSON object of strings."""
+    """Your notes, shown in results and list_images: a JSON object of strings."""
 
 
 class Generate(_Purchase, _Settings):
@@ -156,18 +158,18 @@ class Generate(_Purchase, _Settings):
 
 class _Images(_Settings):
     images: list[str] | None = Field(default=None, min_length=1, max_length=16)
-    """The images to edit: ids of earlier images (img_…) or their links, ids from create_upload (file_…), or https URLs.
-    The mask and the markup apply to the first one."""
+    """The images to edit: ids of earlier images (img_...) or their links, ids from create_upload (file_...), or https
+    URLs. A mask and a markup, given alike, apply to the first."""
     image_data: list[str] | None = Field(default=None, max_length=16)
     """Images by value: base64 or data URLs, less than 3 MB in total. Prefer images."""
     mask: str | None = None
-    """A PNG of the size of the first image; its transparent part is edited. An id or URL as in images."""
+    """A PNG of the first image's size; its transparent part is edited."""
     mask_data: str | None = None
     """The mask by value: base64 or a data URL."""
     markup: str | None = None
-    """A PNG drawn over the first image that shows what to change. An id or URL as in images."""
+    """A PNG drawn over the first image that shows what to change."""
     input_fidelity: Literal["high", "low"] | None = None
-    """How closely the input images are followed, only some models."""
+    """How closely the images are followed; only some models."""
 
 
 class Edit(_Purchase, _Images):
@@ -185,30 +187,39 @@ class GetJob(_Watch):
     """get_image_job."""
 
     job_id: JobId
-    """The job_id from generate_image or edit_image: job_ and 32 hexadecimal digits."""
+    """From generate_image or edit_image: job_ and 32 hexadecimal digits."""
+
+
+class ViewJob(Arguments):
+    """view_image_job: a job, or the arguments, as JSON, of the call that waits for it. No model reads this."""
+
+    described = False
+
+    job_id: JobId | None = None
+    call: str | None = None
 
 
 class CancelJob(Arguments):
     """cancel_image_job."""
 
     job_id: JobId
-    """The job_id from generate_image or edit_image: job_ and 32 hexadecimal digits."""
+    """From generate_image or edit_image: job_ and 32 hexadecimal digits."""
 
 
 class ListImages(Arguments):
     """list_images."""
 
     limit: int = Field(default=10, ge=1, le=50)
-    """How many images at most."""
+    """At most so many."""
     after: ImageId | None = None
-    """For the next page: next_after of the previous one, img_ and 32 hexadecimal digits."""
+    """next_after of the previous page: img_ and 32 hexadecimal digits."""
 
 
 class CreateUpload(Arguments):
     """create_upload."""
 
     content_type: Literal["image/png", "image/jpeg", "image/webp"]
-    """The media type of the file."""
+    """Its media type."""
     bytes: int | None = Field(default=None, ge=1, le=MAX_BYTES)
     """Its exact or maximum size."""
     filename: str | None = Field(default=None, min_length=1, max_length=255)

@@ -33,7 +33,7 @@ _WRAPPERS = ("arguments", "args", "kwargs", "input", "params", "parameters")
 # Where an object stands for a string, the fields that may hold it: Easel's own images and other protocols' references.
 _NAMED_BY = ("id", "file_id", "image_id", "upload_id", "job_id", "uri", "url", "image_url", "data", "b64_json")
 # Taken as they are: a prompt may be JSON, or end in a space.
-_FREE_TEXTS = ("prompt", "filename")
+_FREE_TEXTS = ("prompt", "filename", "call")
 _TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _NOTHING = ("", "null", "undefined")
 # No name and no choice is longer; what is costs no more than its bytes.

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 
+from pydantic import ValidationError
+
 from composition.services import services
-from core.errors import InvalidRequest
+from core.catalog import Operation
+from core.errors import InvalidRequest, NotFound
 from core.images import names
 from core.images.data_urls import is_data_url
 from core.jobs.model import Job
@@ -11,7 +14,9 @@ from core.pricing import Quote as Price
 from core.purchases import SubmissionContext
 from core.requests import Metadata, Request
 from core.requests.bodies import ImageRequest, ImageSource, is_reference, read_metadata
-from interfaces.mcp_server.arguments import Edit, Generate, Quote
+from core.validation import InvalidJson, load_json
+from interfaces.mcp_server import confirmation, errors
+from interfaces.mcp_server.arguments import Edit, Generate, Quote, ViewJob
 from interfaces.mcp_server.session import Session
 
 # A client that lost a result calls again after its timeout, which is minutes at most.
@@ -38,6 +43,31 @@ def edit(session: Session, arguments: Edit) -> Job:
     """The job of an edit."""
     asked = _with_images(_edit(arguments, arguments.deadline_seconds, _metadata(arguments)))
     return services().purchases.edit(session.caller, asked, _context(session, arguments))
+
+
+def awaited(session: Session, given: ViewJob) -> Job:
+    """The job that an equal call of generate_image or edit_image has by now. Nothing is bought or written.
+
+    Raises:
+        NotFound: it has none.
+        InvalidRequest: the call is not valid, or is not given.
+    """
+    try:
+        call = load_json(given.call or "")
+    except InvalidJson as error:
+        raise InvalidRequest(f"The argument 'call' {error}.", param="call") from None
+    if not isinstance(call, dict):
+        raise InvalidRequest("The argument 'call' is not a JSON object.", param="call")
+    try:
+        arguments = Edit.read(call)
+    except ValidationError as error:
+        raise errors.of_arguments(error, Edit.schema_for_models()) from None
+    asked = _edit(arguments, arguments.deadline_seconds, _metadata(arguments))
+    operation: Operation = "edit" if asked.sources else "generation"
+    job = services().purchases.find_equal(operation, session.caller, asked, _context(session, arguments))
+    if job is None:
+        raise NotFound("An equal call has not started a job yet.")
+    return job
 
 
 def _metadata(arguments: Generate | Edit) -> Metadata:
@@ -127,4 +157,5 @@ def _context(session: Session, arguments: Generate | Edit) -> SubmissionContext:
         session.request_id,
         idempotency_key=f"mcp {arguments.request_id}" if arguments.request_id else None,
         repeat_seconds=None if arguments.request_id else REPEAT_SECONDS,
+        admission=confirmation.admission(session, arguments.request_id),
     )

@@ -48,6 +48,17 @@ class JobImage(Result):
     bytes: int
 
 
+class JobPreview(Result):
+    """A draft of the image, from while it was made."""
+
+    index: int
+    url: str
+    expires_at: str
+    content_type: str
+    width: int
+    height: int
+
+
 class JobError(Result):
     """Why a job ended without images."""
 
@@ -106,6 +117,8 @@ class JobResult(Result):
     next_step: str
     """What to do now."""
     images: list[JobImage]
+    previews: list[JobPreview]
+    """What has come of the image so far, the newest last."""
     retry_after_seconds: int | None
     """When to call get_image_job; null once the job is finished."""
     progress: JobProgress | None
@@ -211,6 +224,7 @@ def job_result(job: Job, session: Session, *, buying: bool = False) -> JobResult
         status=job.status,
         next_step=_next_step(job, progress, joined),
         images=[_image(entry) for entry in entries],
+        previews=[_preview(entry) for entry in document["previews"]],
         retry_after_seconds=None if job.finished else POLL_SECONDS,
         progress=JobProgress.model_validate(document["progress"]) if progress else None,
         operation=job.request.operation,
@@ -257,6 +271,17 @@ def _image(entry: schemas.ResultImage) -> JobImage:
         width=entry["width"],
         height=entry["height"],
         bytes=entry["bytes"],
+    )
+
+
+def _preview(entry: schemas.Preview) -> JobPreview:
+    return JobPreview(
+        index=entry["index"],
+        url=entry["url"],
+        expires_at=iso(entry["expires_at"]),
+        content_type=entry["content_type"],
+        width=entry["width"],
+        height=entry["height"],
     )
 
 

@@ -4,6 +4,7 @@ It is the SDK's low-level Server, whose schemas, errors and lists are exactly wh
 subscriptions/listen, which would hold an invocation open until its time-out.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from mcp.types import (
     CompleteResult,
     GetPromptRequestParams,
     GetPromptResult,
+    InputRequiredResult,
     ListPromptsResult,
     ListResourcesResult,
     ListResourceTemplatesResult,
@@ -34,7 +36,7 @@ from core import __version__
 from core.errors import EaselError
 from core.jobs.model import Job
 from core.logs import logger
-from interfaces.mcp_server import completions, errors, icons, prompts, resources, revisions, tasks
+from interfaces.mcp_server import apps, completions, confirmation, errors, icons, prompts, resources, revisions, tasks
 from interfaces.mcp_server.session import Session, current
 from interfaces.mcp_server.tools import TOOLS
 
@@ -54,17 +56,21 @@ Page = PaginatedRequestParams | None
 
 @errors.guarded
 async def list_tools(context: Context, params: Page) -> ListToolsResult:
-    """All tools, always in the same order."""
+    """All tools, always in the same order; for a host of apps, with what it needs for the viewer."""
+    if apps.declared(context):
+        return ListToolsResult(tools=apps.tools(), cache_scope="private")
     return ListToolsResult(tools=[tool.description for tool in TOOLS.values()])
 
 
 @errors.guarded
-async def call_tool(context: Context, params: CallToolRequestParams) -> CallToolResult | dict[str, Any]:
+async def call_tool(
+    context: Context, params: CallToolRequestParams
+) -> CallToolResult | InputRequiredResult | dict[str, Any]:
     """Run a tool in a thread, since the core blocks on its stores. An error in it is a result, not an exception."""
-    tool = TOOLS.get(params.name)
+    tool = TOOLS.get(params.name) or (apps.tool(params.name) if apps.declared(context) else None)
     if tool is None:
         raise MCPError(INVALID_PARAMS, f"There is no tool '{params.name[:64]}'. The tools are: {', '.join(TOOLS)}.")
-    session = current()
+    session = replace(current(), answer=confirmation.answer_in(context, params, current().revision))
     logger.append_keys(tool=tool.name)
     latest: list[Job] = []
 
@@ -77,6 +83,8 @@ async def call_tool(context: Context, params: CallToolRequestParams) -> CallTool
 
     try:
         result = await anyio.to_thread.run_sync(tool.call, session, params.arguments or {}, watch)
+    except confirmation.Unanswered as unanswered:
+        return unanswered.result
     except EaselError as error:
         return errors.tool_error(error, session.request_id, tool.takes.model_fields)
     except Exception as error:  # noqa: BLE001 - a model must not take a fault of ours for a wrong call
@@ -101,8 +109,9 @@ def _words(session: Session, job: Job) -> str:
 
 @errors.guarded
 async def list_resources(context: Context, params: Page) -> ListResourcesResult:
-    """The models, the history, and the newest images."""
-    return ListResourcesResult(resources=await anyio.to_thread.run_sync(resources.listed, current()))
+    """The models, the history, and the newest images; for a host of apps, the viewer."""
+    listed = await anyio.to_thread.run_sync(resources.listed, current())
+    return ListResourcesResult(resources=[*listed, apps.resource()] if apps.declared(context) else listed)
 
 
 @errors.guarded
@@ -114,6 +123,8 @@ async def list_resource_templates(context: Context, params: Page) -> ListResourc
 @errors.guarded
 async def read_resource(context: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
     """One resource."""
+    if str(params.uri) == apps.VIEWER_URI:
+        return ReadResourceResult(contents=[apps.viewer()])
     try:
         contents = await anyio.to_thread.run_sync(resources.read, current(), str(params.uri))
     except EaselError as error:
@@ -163,7 +174,7 @@ def build() -> Server:
         on_get_prompt=get_prompt,
         on_completion=complete,
     )
-    server.middleware.append(revisions.no_younger_than_spoken)
+    server.middleware += [revisions.no_younger_than_spoken, apps.acknowledged]
     server.extensions[tasks.IDENTIFIER] = {}
     for method in tasks.METHODS:
         server.add_request_handler(method, tasks.TaskParams, serve_task)

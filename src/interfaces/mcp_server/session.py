@@ -2,7 +2,7 @@
 
 import time
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
 
@@ -11,16 +11,24 @@ from core.callers.model import Caller
 from core.images.storage import Permalinks
 from core.jobs.model import Job
 from core.responses.builders import Answers
+from interfaces.mcp_server.confirmation import Answer
 
 
 @dataclass(frozen=True)
 class Session:
-    """Who is calling, since when (Unix seconds, by the gateway's clock), with which request id, in which revision."""
+    """Who is calling, since when (Unix seconds, by the gateway's clock), with which request id, in which revision.
+
+    `protocol_session` is the id that the protocol's older revisions have for a session; `answer_headers` are sent with
+    the answer. `answer` is what the user says to a purchase, None if the client cannot ask.
+    """
 
     caller: Caller
     started_at: float
     request_id: str
     revision: str
+    protocol_session: str = ""
+    answer_headers: dict[str, str] = field(default_factory=dict)
+    answer: Answer | None = None
 
     @property
     def today(self) -> date:
@@ -39,7 +47,8 @@ class Session:
         """
         url, budgets = services().settings.public_url, services().budgets
         budget_left = partial(budgets.remaining_if_known, self.caller)
-        return Answers(Permalinks(url), url, time.time(), budget_left, usual=services().durations.usual)
+        usual, previews = services().durations.usual, services().image_links
+        return Answers(Permalinks(url), url, time.time(), budget_left, usual, previews)
 
     def words_about(self, job: Job) -> str:
         """What an unfinished job has been doing, and how long that usually takes."""

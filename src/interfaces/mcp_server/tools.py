@@ -26,6 +26,7 @@ from interfaces.mcp_server.arguments import (
     ListImages,
     ListModels,
     Quote,
+    ViewJob,
 )
 from interfaces.mcp_server.models import ModelsResult, models_result
 from interfaces.mcp_server.previews import previews_of
@@ -93,8 +94,8 @@ class Tool[Given: Arguments]:
 
 
 def generate_image(session: Session, given: Generate, watch: Watch) -> CallToolResult:
-    """Generate images from a prompt. Costs money (quote_image returns the price). Returns within wait_seconds, with
-    links to the images and small previews, or with a job_id for get_image_job. Repeating a call never buys twice.
+    """Generate images from a prompt. Costs money: see quote_image. Returns within wait_seconds:
+    links to the images and small previews, or a job_id for get_image_job. Repeating a call never buys twice.
     """
     job = purchases.generate(session, given)
     return _watched(session, job, given, watch, buying=True)
@@ -102,16 +103,16 @@ def generate_image(session: Session, given: Generate, watch: Watch) -> CallToolR
 
 def edit_image(session: Session, given: Edit, watch: Watch) -> CallToolResult:
     """Change or combine images by a prompt. Some models (list_available_models) do one thing only: remove the
-    background, erase, replace, recolor, extend or upscale. Refer to earlier images by their img_ id; upload a user's
-    file with create_upload, or pass its https URL. Costs money and returns like generate_image.
+    background, erase, replace, recolor, extend or upscale. Upload a user's file with create_upload. Costs money and
+    returns like generate_image.
     """
     job = purchases.edit(session, given)
     return _watched(session, job, given, watch, buying=True)
 
 
 def get_image_job(session: Session, given: GetJob, watch: Watch) -> CallToolResult:
-    """Read the images of a job, or its progress. Waits up to wait_seconds for it to finish. Free of charge. A job and
-    its images are kept until its expires_at, and only the key that bought it can read it.
+    """Read the images of a job, or its progress. Waits up to wait_seconds for it to finish. Free of charge. Only the
+    key that bought a job can read it.
     """
     return _watched(session, services().jobs.read(session.caller, given.job_id), given, watch)
 
@@ -123,8 +124,8 @@ def cancel_image_job(session: Session, given: CancelJob, watch: Watch) -> CallTo
 
 
 def quote_image(session: Session, given: Quote, watch: Watch) -> CallToolResult:
-    """Return what generate_image or, with images, edit_image would cost with the same arguments, which are described
-    there: the expected price and the most it can be. Buys nothing.
+    """Return what generate_image or, with images, edit_image would cost with the same arguments, described there:
+    the expected price and the most it can be. Buys nothing.
     """
     request, price = purchases.quote(session, given)
     left = session.budget_left()
@@ -167,13 +168,13 @@ def list_images(session: Session, given: ListImages, watch: Watch) -> CallToolRe
 
 
 def list_available_models(session: Session, given: ListModels, watch: Watch) -> CallToolResult:
-    """List the available models: what each accepts, what it costs, and when it is shut down. Free of charge."""
+    """List the available models: what each accepts and costs, and when it is shut down. Free of charge."""
     return tool_result(models_result(given.model, session.today))
 
 
 def create_upload(session: Session, given: CreateUpload, watch: Watch) -> CallToolResult:
-    """Create a form for uploading an image file of up to 50 MB, for use with edit_image. Free of charge. Whoever has
-    the file sends it; the upload is kept for one day.
+    """Create a form to upload an image file of up to 50 MB for edit_image. Free of charge. Whoever has the file sends
+    it; it is kept for one day.
     """
     upload, form = services().uploads.create(session.caller, given.model_dump(exclude_none=True))
     return tool_result(
@@ -190,6 +191,12 @@ def create_upload(session: Session, given: CreateUpload, watch: Watch) -> CallTo
             expires_at=iso(form.expires_at),
         )
     )
+
+
+def view_image_job(session: Session, given: ViewJob, watch: Watch) -> CallToolResult:
+    """For Easel's viewer."""
+    job = services().jobs.read(session.caller, given.job_id) if given.job_id else purchases.awaited(session, given)
+    return tool_result(job_result(job, session))
 
 
 def image_list(session: Session, limit: int, after: str | None) -> ImageList:
@@ -226,6 +233,7 @@ _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _CANCELS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
 _PREPARES = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False)
 
+FOR_VIEWER = Tool("view_image_job", "View an image job", ViewJob, JobResult, view_image_job, _READS)
 TOOLS: dict[str, Tool[Any]] = {
     tool.name: tool
     for tool in (

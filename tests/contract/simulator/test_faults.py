@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import socket
 import threading
 import time
@@ -87,6 +88,41 @@ def test_a_stream_can_be_cut(sim: Simulator) -> None:
     _, _, body = raw_call(sim, BODY | {"stream": True}).partition(b"\r\n\r\n")
     assert body.startswith(b"event: image_generation.completed\n")
     assert not body.endswith(b"\n\n")
+
+
+STREAMED = BODY | {"stream": True, "partial_images": 2}
+WITH_DRAFTS = HIGH + 2 * 100 * 30
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("kind", "last", "ends", "charged"),
+    [
+        ("stream_cut", "image_generation.partial_image", False, WITH_DRAFTS),
+        ("stream_ended", "image_generation.partial_image", True, WITH_DRAFTS),
+        ("stream_error", "error", True, WITH_DRAFTS),
+        ("stream_blocked", "error", True, WITH_DRAFTS),
+    ],
+)
+def test_a_stream_can_be_spoiled_after_each_of_its_events(
+    sim: Simulator, kind: str, last: str, ends: bool, charged: int, after: int
+) -> None:
+    sim.plan(kind, after=after)
+    _, _, body = raw_call(sim, STREAMED).partition(b"\r\n\r\n")
+    events = re.findall(rb"^event: (.*)$", body, re.MULTILINE)
+    assert events.count(b"image_generation.partial_image") == after
+    assert not events or events[-1] == last.encode()
+    assert body.endswith(b"0\r\n\r\n") == ends
+    refused = (kind, after) == ("stream_blocked", 0)
+    assert (sim.calls()[0]["accepted"], sim.calls()[0]["charged_micro_usd"]) == (not refused, 0 if refused else charged)
+
+
+def test_a_slow_stream_takes_its_time(sim: Simulator, http: httpx.Client) -> None:
+    sim.plan("slow", seconds=0.3)
+    started = time.monotonic()
+    answer = http.post(f"{sim.url}/v1/images/generations", json=STREAMED)
+    assert answer.text.count("event: ") == 3
+    assert time.monotonic() - started >= 0.3
 
 
 def test_a_reset_connection_answers_nothing_but_charges(sim: Simulator) -> None:
@@ -200,6 +236,8 @@ def test_faults_are_planned_and_used_up_in_order(sim: Simulator, http: httpx.Cli
         {"faults": [{"kind": "slow", "seconds": "long"}]},
         {"faults": [{"kind": "slow", "count": 0}]},
         {"faults": [{"kind": "slow", "colour": "red"}]},
+        {"faults": [{"kind": "stream_cut", "after": 4}]},
+        {"faults": [{"kind": "stream_cut", "after": "1"}]},
         {"faults": "slow"},
         [],
     ],

@@ -20,7 +20,6 @@ import pytest
 from cli import keys
 from cli.stack import Stack
 from composition import process, worker
-from core import aws as clients
 from local.simulator import Simulator
 from tests.support.world import aws
 from tests.support.world.ends import Ends, Webhooks
@@ -28,7 +27,7 @@ from tests.support.world.http_api import HttpApi
 from tests.support.world.inbox import Inbox
 from tests.support.world.jobs import Jobs
 from tests.support.world.provider import Provider
-from tests.support.world.roles import enforced
+from tests.support.world.roles import enforced, functions_clients
 
 EVERY_PROVIDER = "openai gemini bedrock"
 
@@ -84,8 +83,7 @@ def deployed(simulator: Simulator, providers: str = "openai") -> Iterator[World]
         stack = Stack(aws.session(), None, _outputs(variables))
         key, _ = keys.create(stack, "tests", None, [], [])
         # The clients outlive this world, since each takes 15 ms to make.
-        functions_clients = (clients.dynamodb, clients.sqs, clients.events, clients.s3, clients.secretsmanager)
-        with aws.without_new_handlers(client() for client in functions_clients), enforced():
+        with aws.without_new_handlers(functions_clients()), enforced():
             yield World(simulator, stack, HttpApi(key), Provider(simulator))
     process.restart()
 

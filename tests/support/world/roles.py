@@ -28,10 +28,23 @@ def enforced() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module in _HANDLERS:
             patch.setattr(module, "handler", with_role(module.handler, role_of(f"{module.__name__}.handler")))
-        for client in (clients.dynamodb(), clients.sqs(), clients.events(), clients.s3(), clients.secretsmanager()):
+        for client in functions_clients():
             client.meta.events.register("provide-client-params", _check(denied))
         yield
     assert not denied, "these calls need a statement in template.yaml: " + "; ".join(sorted(set(denied)))
+
+
+def functions_clients() -> list[Any]:
+    """The clients that functions share."""
+    makers = (
+        clients.dynamodb,
+        clients.sqs,
+        clients.events,
+        clients.s3,
+        clients.s3_in_passing,
+        clients.secretsmanager,
+    )
+    return [make() for make in makers]
 
 
 def with_role(handler: Callable[..., Any], role: str) -> Callable[..., Any]:
