@@ -19,6 +19,7 @@ CASES = {
     "bare interpreter": "",
     "boto3 alone": "import boto3; boto3.client('dynamodb', 'us-east-1')",
     "api": "import handlers.api",
+    "direct": "import streaming_runtime, handlers.direct",
     "mcp": "import handlers.mcp",
     "worker": "import handlers.worker, core.providers.openai",
     "drop": "import handlers.drop",

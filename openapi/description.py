@@ -166,6 +166,10 @@ def _answer(answer: Answer) -> dict[str, Any]:
     if answer.example:
         content["examples"] = {"sample": {"$ref": f"#/components/examples/{answer.example}"}}
     described["content"] = {answer.media_type: content}
+    if answer.events:
+        streamed: dict[str, Any] = {"schema": {"type": "string", "description": answer.events}}
+        streamed["examples"] = {"sample": {"$ref": "#/components/examples/Stream"}}
+        described["content"]["text/event-stream"] = streamed
     if answer.links:
         described["links"] = {
             name: {"operationId": name, "parameters": dict(values)} for name, values in answer.links.items()

@@ -16,7 +16,7 @@ from core.jobs.model import new_job
 from core.ledger.model import Balance, renewal
 from core.pricing import ProviderReport, Usage, actual_cost, quote
 from core.requests import Request
-from core.responses import builders
+from core.responses import builders, events
 from core.responses.models import model_named
 from core.uploads.store import Upload, UploadForm
 
@@ -101,6 +101,7 @@ def examples() -> dict[str, Any]:
     refused = InvalidRequest(f"Invalid value: 11. 'n' must be from 1 to 10 for '{MODEL}'.", param="n")
     return {
         "ImagesResponse": shaper.result(done),
+        "Stream": _stream(events.completed(done, shaper.result(done, joined=False))),
         "QueuedJob": shaper.job(queued),
         "CanceledJob": shaper.job(queued.canceled(_NOW + 2)),
         "Job": shaper.job(done),
@@ -123,3 +124,8 @@ def examples() -> dict[str, Any]:
         "Health": {"status": "ok", "version": __version__, "models": [MODEL]},
         "ErrorResponse": builders.error_document(refused, _REQUEST_ID),
     }
+
+
+def _stream(completed: Mapping[str, object]) -> str:
+    """A stream with a heartbeat and one event, whose image is cut."""
+    return b"".join([events.HEARTBEAT, *events.with_image(completed, b"\x89PNG")]).decode()

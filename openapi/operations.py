@@ -31,7 +31,8 @@ UNDESCRIBED = {service.preflight, files.docs_file, files.playground_file}
 class Answer:
     """A success: what it means, its schema or media type, its sample, its headers, and what can be done with it next.
 
-    `links` maps an operation's id to its parameters, as OpenAPI's expressions of the answer.
+    `links` maps an operation's id to its parameters, as OpenAPI's expressions of the answer. `events` says which events
+    it consists of if it is streamed.
     """
 
     description: str
@@ -40,6 +41,7 @@ class Answer:
     media_type: str = "application/json"
     headers: tuple[str, ...] = ()
     links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    events: str | None = None
 
 
 @dataclass(frozen=True)
@@ -230,7 +232,12 @@ _OF_JOB = {name: {"job_id": _ID} for name in ("retrieveJob", "cancelJob", "delet
 _OF_IMAGE = {name: {"image_id": "$response.body#/data/0/id"} for name in ("retrieveImage", "openImage", "deleteImage")}
 _OF_UPLOAD = {name: {"upload_id": _ID} for name in ("retrieveUpload", "deleteUpload")}
 _OF_TOKEN = {name: {"token_id": _ID} for name in ("retrieveToken", "revokeToken")}
-_DONE = Answer("The images.", "ImagesResponse", "ImagesResponse", links=_OF_IMAGE)
+_EVENTS = (
+    "With `stream`, on the direct URL: server-sent events. The last one is `image_generation.completed` or "
+    "`image_edit.completed`, whose data is a CompletedEvent, or `error`, whose data is an ErrorResponse. Comments keep "
+    "the line from idling."
+)
+_DONE = Answer("The images.", "ImagesResponse", "ImagesResponse", links=_OF_IMAGE, events=_EVENTS)
 _NOT_YET = Answer("Not finished yet: the job to poll.", "Job", "QueuedJob", headers=_POLL, links=_OF_JOB)
 _CACHED = ("Cache-Control", "ETag")
 _ELSEWHERE = Answer("Redirects to the page.", media_type="text/plain", headers=("Location",))

@@ -28,6 +28,7 @@ _SENT: dict[str, Any] = {
 }
 _ANSWERED: dict[str, Any] = {
     "ImagesResponse": documents.ImagesResponse,
+    "CompletedEvent": documents.CompletedEvent,
     "Job": documents.Job,
     "JobList": documents.Page[documents.Job],
     "Image": documents.Image,
@@ -138,7 +139,6 @@ def _limit(found: dict[str, Schema]) -> None:
         fields["n"] |= {"minimum": 1, "maximum": max(family.n_max for family in families)}
         fields["model"] |= {"maxLength": 128, "examples": current}
         fields["size"]["examples"] = ["1024x1024", "1536x1024", "auto"]
-        fields["stream"]["enum"] = [False, None]
         fields["partial_images"]["enum"] = [0, None]
         for identifier in ("user", "safety_identifier"):
             fields[identifier]["maxLength"] = IDENTIFIER_MAX

@@ -221,8 +221,8 @@ export interface EditRequest {
   metadata?: Record<string, string> | null
   /** `url`: data[].url is a signed URL; `link`: it is the permalink; `b64_json`: base64 comes beside it. */
   response_format?: "url" | "link" | "b64_json" | null
-  /** Easel does not stream images. */
-  stream?: false | null
+  /** On the direct URL, answer with server-sent events; only with `n` 1, and png, jpeg or webp. */
+  stream?: boolean | null
   /** Seconds within which the purchase must begin; after that the job ends free of charge. One hour if absent. */
   easel_deadline?: number | null
   /** The images to edit. */
@@ -317,8 +317,8 @@ export interface GenerationRequest {
   metadata?: Record<string, string> | null
   /** `url`: data[].url is a signed URL; `link`: it is the permalink; `b64_json`: base64 comes beside it. */
   response_format?: "url" | "link" | "b64_json" | null
-  /** Easel does not stream images. */
-  stream?: false | null
+  /** On the direct URL, answer with server-sent events; only with `n` 1, and png, jpeg or webp. */
+  stream?: boolean | null
   /** Seconds within which the purchase must begin; after that the job ends free of charge. One hour if absent. */
   easel_deadline?: number | null
 }

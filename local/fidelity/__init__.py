@@ -9,6 +9,7 @@ moved a seam, it does not start. Each rule has a test in tests/deployment/local 
 | condition_keys | keys of IAM policies: partition keys of items, the role's ARN, TLS                                 |
 | loops          | chains of functions through queues, which Lambda ends at the 17th invocation                       |
 | functions      | limits of memory, answers and concurrency; properties that MiniStack's CloudFormation ignores      |
+| streaming      | exec wrappers, and answers that are streams                                                        |
 | front_ends     | what Function URLs, API Gateway and S3 rename, refuse and answer by themselves                     |
 | deletion       | buckets with contents and event buses with rules, which stay                                       |
 

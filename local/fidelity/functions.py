@@ -1,6 +1,7 @@
 """Limits of functions, and properties of them that MiniStack's CloudFormation ignores.
 
-* An answer of more than 6 MB is an error of the function. Source: Lambda quotas, "Invocation payload".
+* An answer of more than 6 MB is an error of the function, unless it is a stream. Source: Lambda quotas, "Invocation
+  payload".
 * A function that needs more memory than MemorySize is killed. Here it is killed after the invocation in which it did,
   so what it wrote in the rest of it is there; on AWS it is not. Source: Lambda developer guide, "Configure Lambda
   function memory".
@@ -34,6 +35,12 @@ def install() -> None:
         "self event request_id trace_id depth durable invoked_function_arn",
         _invoke,
     )
+    wrap(
+        lambda_runtime.ProvidedWorker,
+        "invoke",
+        "self event request_id trace_id invoked_function_arn",
+        _invoke,
+    )
     wrap(provisioners, "_lambda_create", "logical_id props stack_name", _create)
     wrap(provisioners, "_lambda_update", "physical_id old_props new_props stack_name logical_id", _update)
     provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"] |= {
@@ -44,7 +51,9 @@ def install() -> None:
 
 def _execute(original: Any, func: Json, event: Json) -> Json:
     result: Json = original(func, event)
-    if not result.get("error") and len(json.dumps(result.get("body"))) > MAX_ANSWER_BYTES:
+    body = result.get("body")
+    is_stream = isinstance(body, bytes)
+    if not result.get("error") and not is_stream and len(json.dumps(body)) > MAX_ANSWER_BYTES:
         message = f"Response payload size exceeded maximum allowed payload size ({MAX_ANSWER_BYTES} bytes)."
         body = {"errorMessage": message, "errorType": "Function.ResponseSizeTooLarge"}
         return {"body": body, "error": True, "log": result.get("log", "")}

@@ -22,7 +22,7 @@ same object (SDKs pass exactly that object to their users): retryable, charged, 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import ClassVar, Literal
 
@@ -201,7 +201,10 @@ class Conflict(EaselError):
 
 
 class JobNotFinished(EaselError):
-    """The answer to a client that waits by sending its request again: it finds the same job."""
+    """The answer to a client that waits by sending its request again.
+
+    It finds the same job, unless `is_found` is False: then it would be another purchase.
+    """
 
     status = 409
     type = "invalid_request_error"
@@ -209,10 +212,10 @@ class JobNotFinished(EaselError):
     retryable = True
     charged = "unknown"
 
-    def __init__(self, job_id: str) -> None:
-        super().__init__(
-            "The images are not finished yet; the job goes on.", hint=Hint.WAIT_AGAIN, job_id=job_id, retry_after=1
-        )
+    def __init__(self, job_id: str, *, is_found: bool = True) -> None:
+        hint = Hint.WAIT_AGAIN if is_found else Hint.READ_JOB
+        super().__init__("The images are not finished yet; the job goes on.", hint=hint, job_id=job_id, retry_after=1)
+        self.problem = replace(self.problem, retryable=is_found)
 
 
 class RateLimited(EaselError):

@@ -80,6 +80,7 @@ class ApiSettings(SpendingSettings):
     token_secret_arn: str = Field(alias="EASEL_TOKEN_SECRET_ARN", min_length=1)
     images_bucket: str = Field(alias="EASEL_IMAGES_BUCKET", min_length=1)
     max_wait_seconds: int = Field(alias="EASEL_MAX_WAIT_SECONDS", ge=0, le=840)
+    direct_url: str = Field(alias="EASEL_DIRECT_URL", default="")
     url_ttl_seconds: int = Field(alias="EASEL_URL_TTL_SECONDS", default=3600, ge=60, le=3600)
     public_url: str = Field(alias="EASEL_PUBLIC_URL", default="")
     default_quality: str = Field(alias="EASEL_DEFAULT_QUALITY", default="")

@@ -1,4 +1,4 @@
-"""The HTTP API behind API Gateway and, for long waits, on a Function URL: the same routes, two event formats."""
+"""The HTTP API behind API Gateway."""
 
 from typing import Any
 

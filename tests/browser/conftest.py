@@ -8,6 +8,7 @@ IN_MAKE_TEST = {
     "test_a_call_is_tried_with_a_key",
     "test_a_page_buys_an_image_and_shows_it",
     "test_a_painted_part_is_edited_and_compared_with_what_was_there",
+    "test_an_image_is_downloaded_edited_and_varied_by_keyboard",
     "test_a_visitor_draws_one_picture_after_the_other",
     "test_the_first_picture_comes_with_its_price_and_the_code_behind_it",
     "test_what_got_no_answer_is_sent_again_as_the_same_purchase",

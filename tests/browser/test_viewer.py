@@ -1,4 +1,7 @@
-"""Easel's viewer in a host of MCP Apps: in Chromium, by the MCP project's own bridge, client and sandbox."""
+"""Easel's viewer in a host of MCP Apps: in Chromium, by the MCP project's own bridge, client and sandbox.
+
+EASEL_SCREENSHOTS=FOLDER keeps what it looks like, for people.
+"""
 
 import base64
 import io
@@ -127,7 +130,6 @@ def assert_accessible(viewer: Viewer) -> None:
 
 
 def screenshot(viewer: Viewer, name: str) -> None:
-    """Kept for people to look at, if EASEL_SCREENSHOTS names a folder."""
     if folder := os.environ.get("EASEL_SCREENSHOTS"):
         viewer.page.screenshot(path=Path(folder, f"{name}.png"), full_page=True)
 
@@ -146,7 +148,9 @@ def test_an_image_is_seen_while_it_is_made_and_then_as_it_is(show: ShowViewer, w
     )
     viewer.host("input", WISH)
     expect(viewer.status).to_have_text("Waiting for its turn…")
-    expect(viewer.frame.locator("#time")).to_contain_text(re.compile(r"\d+ s so far · usually 14 to 31 s · number 3"))
+    expect(viewer.frame.locator("#time")).to_contain_text(
+        re.compile(r"\d+ s so far · usually 14 to 31 s · about 3 ahead of it")
+    )
     expect(viewer.status).to_have_text("Making the image…")
     expect(viewer.frame.get_by_alt_text("Preview: An otter floats on its back")).to_be_visible()
     expect(viewer.frame.locator("#cost")).to_have_text("About $0.0400, at most $0.0600 · $2.34 left of the budget")
@@ -267,13 +271,22 @@ def test_a_host_that_passes_on_only_text_shows_the_image_as_well(show: ShowViewe
     expect(viewer.status).to_have_text("The image is ready.")
 
 
-def test_a_model_that_got_an_unfinished_job_learns_of_its_end(show: ShowViewer) -> None:
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        (done(image(7)), f"has ended: succeeded. The user sees this already.\n{image(7)['id']} data:"),
+        (result(status="failed"), "has ended: failed."),
+    ],
+    ids=["succeeded", "failed"],
+)
+def test_a_model_that_got_an_unfinished_job_learns_of_its_end(
+    show: ShowViewer, end: dict[str, Any], words: str
+) -> None:
     viewer = show()
-    viewer.answers(done(image(7)))
+    viewer.answers(end)
     viewer.host("result", result())
-    expect(viewer.status).to_have_text("The image is ready.")
     viewer.page.wait_for_function("host.seen.contexts.length === 1")
-    assert image(7)["id"] in viewer.seen("contexts")[0]["content"][0]["text"]
+    assert words in viewer.seen("contexts")[0]["content"][0]["text"]
 
 
 def test_a_host_that_refuses_or_can_do_nothing_leaves_the_words_and_the_link(show: ShowViewer) -> None:
@@ -283,13 +296,14 @@ def test_a_host_that_refuses_or_can_do_nothing_leaves_the_words_and_the_link(sho
     answer = viewer.frame.locator("#answer")
     viewer.button("Download: image").click()
     expect(answer).to_contain_text("did not open the image. Its link: data:image/png")
+    assert viewer.seen("links") == [{"url": image()["url"]}]
     viewer.button("Variants: image").click()
     expect(answer).to_contain_text(f"Write it yourself: Make 2 variants of the image {image(7)['id']}")
 
 
 def test_looking_at_the_job_ends_and_can_begin_again(show: ShowViewer) -> None:
     viewer = show()
-    viewer.answers({"isError": True, "content": [{"type": "text", "text": "no"}]})
+    viewer.answers({"isError": True, "content": [{"type": "text", "text": "no"}]}, {"content": []})
     viewer.host("result", result())
     expect(viewer.status).to_contain_text("has stopped checking")
     assert len(viewer.seen("calls")) == 5

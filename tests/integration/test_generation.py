@@ -72,7 +72,7 @@ def test_an_answer_in_one_call_when_it_is_quick(world: World, door: str) -> None
         ({"colour": "red"}, "colour", "unknown_parameter", "Known parameters"),
         ({"style": "vivid"}, "style", "unsupported_parameter", "does not support"),
         ({"response_format": "xml"}, "response_format", "invalid_value", "b64_json"),
-        ({"stream": True}, "stream", "invalid_value", "respond-async"),
+        ({"stream": True}, "stream", "stream_not_supported", "direct URL"),
         ({"background": "transparent", "output_format": "jpeg"}, "background", "invalid_value", "png or webp"),
         ({"output_compression": 50}, "output_compression", "invalid_value", "jpeg or webp"),
     ],

@@ -197,6 +197,20 @@ def test_a_call_is_viewed_by_its_arguments_while_it_waits(world: World, door: Mc
         assert seen["job_id"] == started["job_id"], arguments
 
 
+def test_a_look_at_a_call_leaves_it_a_purchase_of_its_own(world: World, door: McpDoor) -> None:
+    host = Host(door, NEWEST, SHOWS_APPS)
+    assert host.call("view_image_job", call=json.dumps(WISH)).error["code"] == "not_found"
+    assert host.call("generate_image", **WISH, wait_seconds=0).result["structuredContent"]["joined"] is False
+
+
+def test_the_viewer_is_one_small_document_that_names_no_other(door: McpDoor) -> None:
+    (page,) = Host(door, NEWEST, SHOWS_APPS).ask("resources/read", VIEWER, uri=VIEWER).result["contents"]
+    assert page["text"].startswith("<!doctype html>")
+    assert len(page["text"].encode()) < 30_000
+    for loads in ("<link", "<script src", "<img", "<iframe", "@import", "import(", "url(", "fetch(", "://", "eval("):
+        assert loads not in page["text"], loads
+
+
 def test_another_callers_call_is_not_viewed(world: World, door: McpDoor) -> None:
     job = door.call("generate_image", **WISH, wait_seconds=0).result["structuredContent"]["job_id"]
     stranger = Host(McpDoor(keys.create(world.stack, "other", None, [], [])[0]), NEWEST, SHOWS_APPS)

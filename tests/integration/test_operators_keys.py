@@ -40,13 +40,23 @@ def test_a_key_is_shown_with_what_it_spent_beside_its_limits(world: World, easel
     assert key not in str(shown) + listed
 
 
+@pytest.mark.parametrize(("limit", "micro_usd"), [("0.50", 500_000), ("0", 0), ("none", None)])
+def test_a_key_is_made_with_the_limit_above_which_it_asks(
+    world: World, easel: Easel, limit: str, micro_usd: int | None
+) -> None:
+    made = easel.document("keys", "create", "--name", "shop", "--ask-above", limit)
+    assert easel.document("keys", "show", made["id"])["ask_above_micro_usd"] == micro_usd
+
+
 def test_everything_of_a_key_can_be_changed_and_taken_back(world: World, easel: Easel) -> None:
     key, caller = keys.create(world.stack, "shop", None, [], [])
     changed = easel.document(
         *("keys", "set", caller.id, "--name", "web shop", "--expires", "1h", "--model", "gpt-image-2"),
         *("--origin", "https://shop.example", "--budget-total", "1.50", "--quality", "low"),
-        *("--fallback", "gpt-image-1.5", "--deployment-budget", "hidden", "--answers", "link"),
+        *("--fallback", "gpt-image-1.5", "--deployment-budget", "hidden", "--answers", "link", "--ask-above", "0.5"),
     )
+    assert changed["ask_above_micro_usd"] == 500_000
+    assert "asks-above=$0.50" in easel("keys", "show", caller.id)[1]
     assert (changed["name"], changed["models"], changed["origins"]) == (
         "web shop",
         ["gpt-image-2"],
@@ -61,10 +71,10 @@ def test_everything_of_a_key_can_be_changed_and_taken_back(world: World, easel: 
     back = easel.document(
         *("keys", "set", caller.id, "--expires", "none", "--model", "none", "--origin", "none"),
         *("--budget-total", "none", "--quality", "none", "--fallback", "none"),
-        *("--deployment-budget", "shown", "--answers", "url"),
+        *("--deployment-budget", "shown", "--answers", "url", "--ask-above", "none"),
     )
-    fields = ("models", "origins", "expires_at", "defaults", "fallbacks")
-    assert [back[field] for field in fields] == [[], [], None, {}, []]
+    fields = ("models", "origins", "expires_at", "defaults", "fallbacks", "ask_above_micro_usd")
+    assert [back[field] for field in fields] == [[], [], None, {}, [], None]
     assert easel.document("keys", "rename", caller.id, "shop")["previous_name"] == "web shop"
     world.restart()
     assert world.api.call("GET", "/jobs", key=key).status == 200
@@ -82,6 +92,8 @@ def test_everything_of_a_key_can_be_changed_and_taken_back(world: World, easel: 
         (["set", "key_none", "--origin", "https://shop.example/"], 2),
         (["set", "key_none", "--model", "no-such"], 2),
         (["set", "key_none", "--name", ""], 2),
+        (["set", "key_none", "--ask-above", "much"], 2),
+        (["create", "--name", "x", "--ask-above", "-1"], 2),
         (["revoke", "key_none"], 1),
     ],
 )

@@ -144,7 +144,6 @@ def test_a_size_passes_when_and_only_when_it_keeps_the_rule(width: int, height: 
         ("gpt-image-2.6-flare", {"partial_images": 1, "output_format": "svg", "svg": {"model": "x"}}, "partial_images"),
         ("dall-e-3", {"partial_images": 4}, "partial_images"),
         ("dall-e-2", {"partial_images": 1, "n": 2}, "n"),
-        ("gpt-image-2", {"stream": True}, "stream"),
         ("gpt-image-2.6-flare", {"output_format": "svg", "svg": {"model": "gpt-5.6"}, "n": 2}, "n"),
         ("gpt-image-2.6-flare", {"output_format": "svg"}, "svg.model"),
         ("gpt-image-2.6-flare", {"svg": {"model": "gpt-5.6"}}, "svg"),

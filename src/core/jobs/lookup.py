@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -53,14 +53,23 @@ class JobLookup:
         A caller that has too many calls waiting gets the job as it is. So does one whose job cannot be read any more,
         when the wait ends: an error would say that the purchase has failed, and make clients repeat it.
         """
-        pause = _FIRST_POLL_SECONDS
-        while not job.finished and (remaining := wait.until - time.time()) > 0 and wait.granted():
-            time.sleep(min(pause, remaining))
-            pause = min(pause * 1.3, _LAST_POLL_SECONDS)
-            job = self._read_again(job)
+        for latest in self.follow(job, wait):
+            job = latest
             if watch:
                 watch(job)
         return job
+
+    def follow(self, job: Job, wait: Wait, every: float = _LAST_POLL_SECONDS) -> Iterator[Job]:
+        """The job each time it is read, at least every so many seconds, until it has finished or the wait ends.
+
+        Nothing if it has finished already, or has too many calls waiting. If it cannot be read, it comes as it was.
+        """
+        pause = min(_FIRST_POLL_SECONDS, every)
+        while not job.finished and (remaining := wait.until - time.time()) > 0 and wait.granted():
+            time.sleep(min(pause, remaining))
+            pause = min(pause * 1.3, every)
+            job = self._read_again(job)
+            yield job
 
     def _read_again(self, job: Job) -> Job:
         try:

@@ -137,9 +137,12 @@ class Purchases:
         checked = self.check(operation, caller, asked, context)
         return self._submission.find_equal(caller, checked.fingerprint, context)
 
-    def expect_again(self, job: Job, context: SubmissionContext) -> None:
-        """Note that the client was told to send the request again: equal ones without a key find the job."""
-        self._submission.expect_again(job, context)
+    def expect_again(self, job: Job, context: SubmissionContext, until: float | None = None) -> bool:
+        """Note that the client may send the request again: equal ones without a key find the job for some minutes.
+
+        The minutes begin now, or `until` then (Unix seconds). Returns whether that could be noted.
+        """
+        return self._submission.expect_again(job, context, until)
 
     def delivered(self, job: Job, context: SubmissionContext) -> None:
         """Note that a request that was sent again got its images: the next equal one is a new purchase."""

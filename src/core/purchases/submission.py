@@ -105,24 +105,29 @@ class JobSubmission:
         job_id = self._jobs.pointed_at(repeat_pointer_id(caller.id, fingerprint), time.time())
         return self._jobs.get(job_id) if job_id else None
 
-    def expect_again(self, job: Job, context: SubmissionContext) -> None:
+    def expect_again(self, job: Job, context: SubmissionContext, until: float | None = None) -> bool:
         """Let equal requests without a key find the job for some minutes: its client is likely to send one.
 
-        A failure of the table is logged and nothing more: then only retries find the job that say they are.
+        The minutes begin now, or `until` then (Unix seconds). Returns whether equal requests find the job: a failure of
+        the table is logged and nothing more, and then only retries find it that say they are.
         """
-        if not context.is_recognised:
-            self._try_to_point(job, lambda: self._jobs.point(again_pointer(job, int(time.time()))))
+        if context.is_recognised:
+            return True
+        since = int(until or time.time())
+        return self._try_to_point(job, lambda: self._jobs.point(again_pointer(job, since)))
 
     def delivered(self, job: Job, context: SubmissionContext) -> None:
         """Let equal requests be new purchases: the client that sent its request again has its images."""
         if not context.is_recognised:
             self._try_to_point(job, lambda: self._jobs.point_no_longer(again_pointer(job, int(time.time()))))
 
-    def _try_to_point(self, job: Job, write: Callable[[], None]) -> None:
+    def _try_to_point(self, job: Job, write: Callable[[], None]) -> bool:
         try:
             write()
         except (BotoCoreError, ClientError) as error:
             log.warning("a pointer was not written", extra={"job_id": job.id, "error": type(error).__name__})
+            return False
+        return True
 
     def job(self, job_id: str) -> Job | None:
         """The job with that id, of any caller."""

@@ -135,13 +135,13 @@ class GenerationBody(ImageSettings):
     response_format: AnswerForm | None = None
     """`url`: data[].url is a signed URL; `link`: it is the permalink; `b64_json`: base64 comes beside it."""
     stream: bool | None = None
-    """Easel does not stream images."""
+    """On the direct URL, answer with server-sent events; only with `n` 1, and png, jpeg or webp."""
     easel_deadline: int | None = None
     """Seconds within which the purchase must begin; after that the job ends free of charge. One hour if absent."""
 
     def parameters(self) -> dict[str, Any]:
         """The given parameters of the model, without what is about the inputs, the job or the answer."""
-        others = {"images", "mask", "markup", "easel_deadline", "response_format", "metadata", "fallbacks"}
+        others = {"images", "mask", "markup", "easel_deadline", "response_format", "stream", "metadata", "fallbacks"}
         return self.model_dump(exclude_none=True, exclude=others)
 
 
@@ -241,7 +241,8 @@ class ImageRequest:
 
     `parameters` include the prompt and the model's name. With `images` it is an edit. The purchase must begin within
     `deadline_seconds`; None is the deployment's default. `answer_form` and `fallbacks` are None if the request does not
-    say them. `metadata` is the caller's own.
+    say them. With `stream`, the answer is a stream of events; like its form, that is no part of the purchase.
+    `metadata` is the caller's own.
     """
 
     parameters: Parameters
@@ -250,6 +251,7 @@ class ImageRequest:
     markup: ImageSource | None = None
     deadline_seconds: int | None = None
     answer_form: AnswerForm | None = None
+    stream: bool = False
     metadata: Metadata = field(default_factory=dict)
     fallbacks: tuple[str, ...] | None = None
 
@@ -305,6 +307,7 @@ def generation_of_json(document: Mapping[str, Any]) -> ImageRequest:
         body.parameters(),
         deadline_seconds=body.easel_deadline,
         answer_form=body.response_format,
+        stream=bool(body.stream),
         metadata=body.metadata or {},
         fallbacks=body.fallback_names(),
     )
@@ -325,6 +328,7 @@ def edit_of_json(document: Mapping[str, Any]) -> ImageRequest:
         markup=body.markup.source("markup") if body.markup else None,
         deadline_seconds=body.easel_deadline,
         answer_form=body.response_format,
+        stream=bool(body.stream),
         metadata=body.metadata or {},
         fallbacks=body.fallback_names(),
     )
@@ -377,6 +381,7 @@ def edit_of_form(parts: Iterable[tuple[str, str | bytes]]) -> ImageRequest:
         markup=_source_of_part(overlays["markup"], "markup") if "markup" in overlays else None,
         deadline_seconds=body.easel_deadline,
         answer_form=body.response_format,
+        stream=bool(body.stream),
         metadata=body.metadata or {},
         fallbacks=body.fallback_names(),
     )

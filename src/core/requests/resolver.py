@@ -11,7 +11,7 @@ from core.catalog import Catalog, Model, Operation, Successor
 from core.errors import InvalidRequest, ModelNotFound
 from core.requests import CheckedRequest, Choice, Parameters, Request, RequestWarning
 from core.requests.bodies import ImageRequest
-from core.requests.rules import PARTIAL_IMAGES, check, check_inputs, has_parameter, options_as_numbers
+from core.requests.rules import PARTIAL_IMAGES, check, check_inputs, check_stream, has_parameter, options_as_numbers
 from core.settings import RetiredPolicy
 
 
@@ -49,7 +49,6 @@ class Resolver:
             ModelNotFound: there is no such model, or it is retired and the policy is `reject`.
         """
         given = dict(image_request.parameters)
-        _refuse_streaming(given)
         if given.get(PARTIAL_IMAGES) == 0:  # As if it had been left out, also for the fingerprint.
             del given[PARTIAL_IMAGES]
         prompt: str | None = given.pop("prompt", None)
@@ -68,6 +67,8 @@ class Resolver:
         if operation == "edit":
             for each in (asked, model):
                 _check_inputs(each, image_request, parameters)
+        if image_request.stream:
+            check_stream(parameters)
         parameters, previews = _without_missing_previews(operation, model, parameters)
         request = Request(
             operation=operation,
@@ -287,12 +288,3 @@ def _provider_warnings(model: Model, prompt: str | None, parameters: Parameters)
             text = f"{name} {parameters[name]} is a preview feature of '{model.name}'; the provider may refuse it."
             warnings += (RequestWarning("may_be_refused", text, name),)
     return warnings
-
-
-def _refuse_streaming(given: Parameters) -> None:
-    if given.pop("stream", None):
-        raise InvalidRequest(
-            "Easel does not stream images. Omit 'stream'; to follow a long job, send the header 'Prefer: "
-            "respond-async' and poll the job.",
-            param="stream",
-        )

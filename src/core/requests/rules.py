@@ -22,10 +22,10 @@ _FILLERS = "\u115f\u1160\u3164\uffa0\u2800"
 # More makes no difference to a picture, and is more than the table can hold.
 _OPTION_DECIMALS = 6
 _LOSSY = ("jpeg", "webp")
-_WITHOUT_PREVIEWS = ("gif", "svg")
 PARTIAL_IMAGES = "partial_images"
 # No model sends more. Source: the parameter of that name in OpenAI's API reference.
 _MAX_PARTIAL_IMAGES = 3
+_NOT_STREAMED = ("gif", "svg")
 _TRANSPARENT = ("png", "webp")
 
 
@@ -287,6 +287,15 @@ def _transparency(parameters: Mapping[str, Any], _: Model) -> None:
         )
 
 
+def check_stream(parameters: Mapping[str, Any]) -> None:
+    """Check that the answer to a request can be a stream, in which OpenAI's events have one drawn image.
+
+    Raises:
+        InvalidRequest: it cannot.
+    """
+    _check_is_drawn_once("stream", parameters)
+
+
 def _compression(parameters: Mapping[str, Any], _: Model) -> None:
     output_format = parameters.get("output_format", "png")
     if parameters.get("output_compression", 100) != 100 and output_format not in _LOSSY:
@@ -297,14 +306,17 @@ def _compression(parameters: Mapping[str, Any], _: Model) -> None:
 
 
 def _previews(parameters: Mapping[str, Any], _: Model) -> None:
-    if not parameters.get(PARTIAL_IMAGES):
-        return
+    if parameters.get(PARTIAL_IMAGES):
+        _check_is_drawn_once(PARTIAL_IMAGES, parameters)
+
+
+def _check_is_drawn_once(name: str, parameters: Mapping[str, Any]) -> None:
+    """Raises InvalidRequest, as the parameter of that name needs one image that is drawn bit by bit."""
     if parameters.get("n", 1) != 1:
-        raise InvalidRequest("'partial_images' works only with n=1; omit it to get several images.", param="n")
-    if (output_format := parameters.get("output_format")) in _WITHOUT_PREVIEWS:
+        raise InvalidRequest(f"'{name}' works only with n=1. Omit '{name}' to get several images.", param="n")
+    if (output_format := parameters.get("output_format")) in _NOT_STREAMED:
         raise InvalidRequest(
-            f"'partial_images' works only with output_format png, jpeg or webp, not with {output_format}.",
-            param=PARTIAL_IMAGES,
+            f"'{name}' works only with output_format png, jpeg or webp, not with {output_format}.", param=name
         )
 
 

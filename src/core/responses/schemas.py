@@ -172,6 +172,27 @@ class ImagesResponse(TypedDict):
     easel: JobAdditions
 
 
+Completed = Literal["image_generation.completed", "image_edit.completed"]
+
+
+class CompletedEvent(ResultImage):
+    """The data of the event that ends a stream: the image, with OpenAI's fields and Easel's."""
+
+    type: Completed
+    created_at: int
+    """Unix seconds, as the provider says."""
+    size: str
+    quality: str
+    """`auto` if the provider does not say what it used."""
+    background: str
+    """`auto` if the provider does not say what it used."""
+    output_format: str
+    """`png`, `jpeg` or `webp`."""
+    usage: Usage
+    """All zero if the provider counts no tokens."""
+    easel: JobAdditions
+
+
 class Webhook(TypedDict):
     """The delivery of the webhook message about the end of a job."""
 

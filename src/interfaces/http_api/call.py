@@ -43,6 +43,8 @@ PRIVATE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosni
 
 # An SDK gives up after its read timeout; the answer has to leave a little before that.
 _TIMEOUT_MARGIN_SECONDS = 5
+# Common proxies cut a line after 30 to 60 silent seconds.
+_HEARTBEAT_SECONDS = 10
 # The global fetch of Node gives up when no header has come after 300 seconds (headersTimeout of undici's Agent), in an
 # SDK, too, whatever its own timeout.
 _FETCH_SECONDS = 295
@@ -301,14 +303,23 @@ class Call:
             )
         return int(text)
 
-    def wait_seconds(self, maximum: int) -> float:
-        """Seconds to wait for a job: what `Prefer` (RFC 7240) asks for, within the limits of gateway and client."""
+    def wait_seconds(self, maximum: int, *, in_silence: bool = True) -> float:
+        """Seconds to wait for a job: what `Prefer` (RFC 7240) asks for, within the limits of gateway and client.
+
+        A client that does not wait `in_silence` has no limit of its own: each piece of a stream renews its patience.
+        """
         for preference in self._preferences:
             if wait := re.fullmatch(r"wait\s*=\s*\"?([0-9]{1,6})\"?", preference):
                 return min(int(wait[1]), maximum)
         if "respond-async" in self._preferences:
             return 0
-        return max(0.0, min(maximum, self._client_patience - _TIMEOUT_MARGIN_SECONDS))
+        patience = self._client_patience - _TIMEOUT_MARGIN_SECONDS if in_silence else inf
+        return max(0.0, min(maximum, patience))
+
+    @property
+    def heartbeat_seconds(self) -> float:
+        """The longest silence in a stream: shorter than a client bears, or an idle line that a proxy cuts."""
+        return max(1.0, min(_HEARTBEAT_SECONDS, self._client_patience / 2))
 
     @property
     def waits_by_retrying(self) -> bool:

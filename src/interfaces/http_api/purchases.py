@@ -1,7 +1,9 @@
 """Routes that buy images, or quote their price."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
+from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
@@ -10,7 +12,6 @@ from composition.services import services
 from core.callers.model import Caller
 from core.catalog import Operation
 from core.errors import EndpointRetired, JobNotFinished
-from core.images.model import AnswerForm
 from core.jobs.model import Job
 from core.jobs.waiting import Wait
 from core.logs import logger
@@ -22,12 +23,13 @@ from core.requests.multipart import File, parse_form
 from core.responses.builders import quote_document
 from core.responses.forms import add_base64, require_fit, warn_of_excess
 from interfaces.http_api.call import Call, answer, pending
+from interfaces.http_api.streaming import Stream, require_stream
 
 routes = Router()
 
 
 @routes.post("/images/generations")
-def generate() -> Response[str]:
+def generate() -> Response[Any]:
     """Generate images and wait for the result, as long as the caller and the gateway can."""
     call = Call(routes.current_event)
     caller = call.caller(services())
@@ -36,7 +38,7 @@ def generate() -> Response[str]:
 
 
 @routes.post("/images/edits")
-def edit() -> Response[str]:
+def edit() -> Response[Any]:
     """Edit images, sent in a form as the SDKs do or referred to in JSON."""
     call = Call(routes.current_event)
     caller = call.caller(services())
@@ -58,8 +60,8 @@ def quote() -> Response[str]:
     else:
         operation, asked = "generation", generation_of_json(document)
     checked, quoted = services().purchases.quote(operation, caller, asked)
-    is_base64 = (asked.answer_form or caller.answers) == "b64_json"
-    request = warn_of_excess(checked) if is_base64 else checked.request
+    in_one_piece = (asked.answer_form or caller.answers) == "b64_json" and not asked.stream
+    request = warn_of_excess(checked) if in_one_piece else checked.request
     return answer(200, quote_document(request, quoted, services().budgets.remaining(caller)))
 
 
@@ -86,14 +88,22 @@ def _with_deadline(call: Call, asked: ImageRequest) -> ImageRequest:
 
 def _bought(
     call: Call, caller: Caller, asked: ImageRequest, buy: Callable[[Caller, ImageRequest, SubmissionContext], Job]
-) -> Response[str]:
-    """The images of a purchase, or its job if they are not there when the wait ends."""
-    seconds = call.wait_seconds(services().settings.max_wait_seconds)
+) -> Response[Any]:
+    """The images of a purchase, or its job if they are not there when the wait ends; or a stream of events."""
+    seconds = call.wait_seconds(services().settings.max_wait_seconds, in_silence=not asked.stream)
+    if asked.stream:
+        require_stream(call, services(), seconds)
     form = asked.answer_form or caller.answers
-    with services().waiting_calls.of(caller, call.started_at, seconds) as wait:
-        context = replace(call.submission_context, admission=_admission(form, wait))
+    with ExitStack() as ending:
+        wait = ending.enter_context(services().waiting_calls.of(caller, call.started_at, seconds))
+        in_one_piece = form == "b64_json" and not asked.stream
+        context = replace(call.submission_context, admission=_admission(wait, in_one_piece))
         job = buy(caller, asked, context)
         logger.append_keys(job_id=job.id)
+        if asked.stream:
+            if not job.finished:  # From now on the same request finds it, even if this process is killed.
+                services().purchases.expect_again(job, context, wait.until)
+            return Stream(call, services(), caller, form, context, wait, ending.pop_all()).of(job)
         job = services().jobs.wait(job, wait)
     answers = call.answers(services(), caller, form)
     joined = job.request_id != call.request_id
@@ -110,11 +120,11 @@ def _bought(
     return pending(202, answers.job(job, joined=joined), answers.job_url(job))
 
 
-def _admission(form: AnswerForm, wait: Wait) -> Callable[[CheckedRequest, Quote], None]:
-    """What a new purchase must pass: its images fit into the answer, and its call may wait."""
+def _admission(wait: Wait, in_one_piece: bool) -> Callable[[CheckedRequest, Quote], None]:
+    """What a new purchase must pass: its base64 fits into an answer in one piece, and its call may wait."""
 
     def admit(checked: CheckedRequest, _: Quote) -> None:
-        if form == "b64_json":
+        if in_one_piece:
             require_fit(checked)
         if wait.admission:
             wait.admission()

@@ -2,7 +2,7 @@
 
 Such a host is given three things more than others: on the tools whose results the viewer shows, its address; the tool
 that it calls; and the viewer itself, one HTML document that may load images of this deployment and nothing else. The
-SDK's own `Apps` belongs to its MCPServer, which takes seconds to load in a function.
+SDK's own `Apps` registers with its MCPServer, which Easel does not use.
 """
 
 from collections.abc import Mapping

@@ -5,9 +5,8 @@ The emulator and the other tests can import the packages of their own environmen
 
 import json
 import re
-import subprocess
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 
 from local import finishing
 from local.build import Package, package
-from tests.deployment.package.lambda_service import LambdaService
+from tests.support.lambda_service import LambdaService, managed_command, running
 
 ROOT = Path(__file__).parents[3]
 # Only awslambdaric is installed there.
@@ -38,6 +37,8 @@ def unpacked(built: Package, tmp_path_factory: pytest.TempPathFactory) -> dict[s
         folders[archive] = tmp_path_factory.mktemp("task")
         with zipfile.ZipFile(archive) as zipped:
             zipped.extractall(folders[archive])
+            for entry in zipped.infolist():  # which zipfile itself leaves out
+                (folders[archive] / entry.filename).chmod(entry.external_attr >> 16)
     return {function: folders[archive] for function, archive in built.archives.items()}
 
 
@@ -75,26 +76,15 @@ def invoke(function: str, template: dict[str, Any], code: Path) -> Any:
     """The function's answer to events/NAME.json, in a process that has only its package."""
     properties = template["Resources"][function]["Properties"]
     event = json.loads((ROOT / "events" / f"{snake_case(function.removesuffix('Function'))}.json").read_text())
-    with LambdaService(event) as service:
-        environment = {
-            "AWS_LAMBDA_RUNTIME_API": service.address,
-            "AWS_ENDPOINT_URL": f"http://{service.address}",
-            "AWS_REGION": "us-east-1",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "x",
-            "AWS_SECRET_ACCESS_KEY": "x",
-            "LAMBDA_TASK_ROOT": str(code),
-            "AWS_LAMBDA_FUNCTION_NAME": function,
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
-            **dict(variables(template, properties)),
-        }
-        command = [BARE_PYTHON, "-s", "-m", "awslambdaric", properties["Handler"]]
-        with subprocess.Popen(command, cwd=code, env=environment) as process:
-            try:
-                return service.result(seconds=30)
-            finally:
-                process.kill()
+    environment = {"AWS_LAMBDA_FUNCTION_NAME": function, "_HANDLER": properties["Handler"]}
+    environment |= dict(variables(template, properties))
+    command: Sequence[str | Path] = [BARE_PYTHON, "-s", "-m", "awslambdaric", properties["Handler"]]
+    if "AWS_LAMBDA_EXEC_WRAPPER" in environment:
+        command = managed_command(BARE_PYTHON, environment, code)
+    with LambdaService(event) as service, running(command, service, code, environment):
+        report = service.report(seconds=30)
+    assert report.path == "invocation/1/response", report.content
+    return report.document
 
 
 def variables(template: dict[str, Any], properties: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -195,6 +195,29 @@ def test_a_reservation_is_a_number_of_calls_and_0_closes_the_door(transformed: T
     assert not any(re.fullmatch(pattern, bad) for bad in ("-1", "1.5", "many", " ", "1e3", "٣"))
 
 
+# ---------------------------------------------------------------- streams
+
+
+def test_a_url_streams_exactly_if_its_function_has_the_runtime_that_does(transformed: Template) -> None:
+    """The answer of one in the format of the other would show callers its prelude, or nothing."""
+    functions = of_type(transformed, "AWS::Lambda::Function")
+    wrapper = "AWS_LAMBDA_EXEC_WRAPPER"
+    wrapped = {name for name, function in functions.items() if wrapper in function["Environment"]["Variables"]}
+    urls = of_type(transformed, "AWS::Lambda::Url").values()
+    streaming = {target(url["TargetFunctionArn"]) for url in urls if url.get("InvokeMode") == "RESPONSE_STREAM"}
+    assert wrapped == streaming == {"DirectFunction"}
+
+
+def test_the_exec_wrapper_is_a_program_of_the_package(transformed: Template) -> None:
+    function = of_type(transformed, "AWS::Lambda::Function")["DirectFunction"]
+    place = function["Environment"]["Variables"]["AWS_LAMBDA_EXEC_WRAPPER"]
+    assert place.startswith("/var/task/")
+    program = Path(__file__).parents[3] / "src" / place.removeprefix("/var/task/")
+    assert program.stat().st_mode & 0o111 == 0o111
+    assert program.read_bytes().startswith(b"#!/bin/sh\n")
+    assert b"\r" not in program.read_bytes()
+
+
 # ---------------------------------------------------------------- permissions
 
 

@@ -29,7 +29,7 @@ COMMANDS: dict[str, Sequence[str | Path]] = {
     "node": (shutil.which("node") or "node", HERE / "node/client.mjs"),
 }
 
-Mode = Literal["plain", "async", "raw"]
+Mode = Literal["plain", "async", "raw", "streaming"]
 GivenAs = Literal["open", "named", "bytes"]
 
 
@@ -75,6 +75,11 @@ class Client:
         """What client.images.edit answers."""
         return self._do("edit", mode, arguments)
 
+    def stream(self, what: str, mode: Mode = "plain", /, *, closes: bool = False, **arguments: Any) -> Any:
+        """The events of client.images.generate or edit with stream=True; or nothing, if they are not waited for."""
+        answer = self._do(what, mode, {**arguments, "stream": True}, closes=closes)
+        return answer["closed"] if closes else answer["events"]
+
     def post(self, path: str, body: dict[str, Any]) -> Any:
         """What client.post answers, which reaches routes that are Easel's own."""
         return self._do("post", "plain", {"path": path, "body": body})
@@ -87,8 +92,8 @@ class Client:
         """The types and names of what client.models.list yields."""
         return self._do("models", "plain", {})
 
-    def _do(self, what: str, mode: Mode, arguments: dict[str, Any]) -> Any:
-        task = {"do": what, "mode": mode, "client": self._options, "arguments": arguments}
+    def _do(self, what: str, mode: Mode, arguments: dict[str, Any], *, closes: bool = False) -> Any:
+        task = {"do": what, "mode": mode, "client": self._options, "arguments": arguments, "closes": closes}
         assert self._process.stdin
         assert self._process.stdout
         print(json.dumps(task, default=File.as_json), file=self._process.stdin, flush=True)

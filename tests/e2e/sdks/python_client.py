@@ -5,9 +5,10 @@ Runs in environments with nothing but some version of `openai`. A line is a JSON
 do          generate, edit, models (lists them), post or get
 client      the client's options: base_url, api_key, and others by their names
 arguments   those of the method; {"file": PATH, "given_as": "open" | "named" | "bytes"} stands for a file
-mode        plain, async, or raw for `.with_raw_response`
+mode        plain, async, raw for `.with_raw_response`, or streaming for `.with_streaming_response`
+closes      whether a stream is closed before any of it is read
 
-The answer is a line, too: {"response": {...}} or {"error": {...}}.
+The answer is a line, too: {"response": {...}} or {"error": {...}}. Of a stream, it has all events.
 """
 
 import asyncio
@@ -39,6 +40,10 @@ def done(task: Any) -> dict[str, Any]:
             else:
                 client = opened.enter_context(openai.OpenAI(**task["client"]))
                 answer = method(client, task)(**arguments)
+                if task["mode"] == "streaming":
+                    answer = opened.enter_context(answer)
+                if arguments.get("stream"):
+                    answer = read(answer, closes=task["closes"])
             return {"response": seen(answer)}
     except openai.OpenAIError as error:
         return {"error": caught(error)}
@@ -47,7 +52,27 @@ def done(task: Any) -> dict[str, Any]:
 async def asynchronously(task: Any, arguments: dict[str, Any]) -> Any:
     """Do a task with the asynchronous client."""
     async with openai.AsyncOpenAI(**task["client"]) as client:
-        return await method(client, task)(**arguments)
+        answer = await method(client, task)(**arguments)
+        if not arguments.get("stream"):
+            return answer
+        if task["closes"]:
+            await answer.response.aclose()
+            return {"closed": answer.response.is_closed}
+        return {"events": [as_dictionary(event) async for event in answer]}
+
+
+def read(answer: Any, *, closes: bool) -> dict[str, Any]:
+    """What comes of a stream."""
+    stream = answer if isinstance(answer, openai.Stream) else answer.parse()
+    if closes:
+        stream.close()
+        return {"closed": stream.response.is_closed}
+    return {"events": [as_dictionary(event) for event in stream]}
+
+
+def as_dictionary(event: Any) -> dict[str, Any]:
+    """An event with the name of its class, and with what the client has no attribute for."""
+    return {"class": type(event).__name__, **event.to_dict()}
 
 
 def method(client: Any, task: Any) -> Callable[..., Any]:
@@ -60,7 +85,9 @@ def method(client: Any, task: Any) -> Callable[..., Any]:
         return lambda path, **rest: request(
             path, cast_to=ImagesResponse if path.startswith("/images/") else object, **rest
         )
-    images = client.images.with_raw_response if task["mode"] == "raw" else client.images
+    images = client.images
+    if task["mode"] in ("raw", "streaming"):
+        images = getattr(images, {"raw": "with_raw_response", "streaming": "with_streaming_response"}[task["mode"]])
     named: Callable[..., Any] = getattr(images, task["do"])
     return named
 

@@ -19,6 +19,7 @@ from core.jobs.model import Job
 from core.jobs.recovery import RESTORING_PATIENCE_SECONDS
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
+from tests.support.events import Event, read_events
 from tests.support.faults.wire import Crash, Planned, Wire, watching
 from tests.support.template import TEMPLATE
 from tests.support.world import EVERY_PROVIDER, World, deployed, simulated
@@ -129,6 +130,22 @@ class Cloud:
         with self._door(_API_SECONDS if door == "api" else _DIRECT_SECONDS) as answers:
             answers.append(self.world.api.call(method, path, body, door=door, **more))
         return answers[0] if answers else None
+
+    def stream(self, body: Any, *, key: str | None = None) -> tuple[Answer | None, bool]:
+        """A stream's last event in the form of an answer, None if the function died; and whether a stream began."""
+        answered: Any = None
+        pieces: list[bytes] = []
+        with self._door(_DIRECT_SECONDS) as answers:
+            sent = body | {"stream": True}
+            answered = self.world.api.answered("POST", "/images/generations", sent, door="direct", key=key)
+            if isinstance(answered["body"], str):
+                answers.append(Answer(answered["statusCode"], answered["headers"], answered["body"]))
+            else:
+                for piece in answered["body"]:
+                    pieces.append(piece)
+        if pieces and (events := read_events(b"".join(pieces).decode())):
+            answers.append(_as_answer(events[-1], answered["headers"]))
+        return (answers[0] if answers else None), bool(pieces)
 
     def form(
         self,
@@ -380,3 +397,11 @@ def clouds() -> Iterator[Cloud]:
         cloud = Cloud(world, clock)
         with watching(cloud.wire):
             yield cloud
+
+
+def _as_answer(event: Event, headers: dict[str, str]) -> Answer:
+    """The last event of a stream, in the form of an answer in one piece."""
+    text = json.dumps(event.data)
+    if event.name != "error":
+        return Answer(200, headers, text)
+    return Answer(500, headers | {"x-should-retry": json.dumps(event.data["error"]["retryable"])}, text)

@@ -47,6 +47,11 @@ class Caller:
         self.answers.append(answer := self.cloud.call(method, path, body, key=self.key, **more))
         return answer
 
+    def stream(self) -> tuple[Answer | None, bool]:
+        answer, began = self.cloud.stream(WISH, key=self.key)
+        self.answers.append(answer)
+        return answer, began
+
     def edit(self, headers: dict[str, str], files: list[tuple[str, Any]] | None = None) -> Answer | None:
         answer = self.cloud.form("/images/edits", _EDIT, files or _files(), key=self.key, headers=headers)
         self.answers.append(answer)
@@ -80,6 +85,20 @@ def _generate_by(model: str, **more: Any) -> Callable[[Caller], None]:
 
 def _generate_and_wait(caller: Caller) -> None:
     caller.generate({"prefer": "wait=20"})
+
+
+def _stream(caller: Caller) -> None:
+    """Sends the same request again, without a key, until its stream ends with what became of the job.
+
+    If the door died before the stream began, nobody knows of the job.
+    """
+    for _ in range(_PATIENT_RETRIES):
+        answer, began = caller.stream()
+        if answer is None and not began:
+            return
+        if answer is not None and answer.headers.get("x-should-retry") != "true":
+            return
+        caller.cloud.wire.let_pass(2)
 
 
 def _generate_several_directly(caller: Caller) -> None:
@@ -277,6 +296,7 @@ WAIT = Entry("generation, waited for", _generate_and_wait, afterwards=_repeating
 DIRECT = Entry(
     "three images, direct door", _generate_several_directly, afterwards=_repeating(_generate_several_directly)
 )
+STREAM = Entry("stream, repeated until it ends", _stream)
 STATUS = Entry("generation, repeated by status", _generate_by_status, afterwards=_repeating(_generate_and_wait))
 KEYED = Entry("generation with Idempotency-Key", _generate_with_a_key, afterwards=_with_the_key_again)
 TWICE = Entry("the same Idempotency-Key twice", _generate_twice_with_a_key)
@@ -309,6 +329,7 @@ ENTRIES = (
     GENERATE,
     WAIT,
     DIRECT,
+    STREAM,
     STATUS,
     KEYED,
     TWICE,

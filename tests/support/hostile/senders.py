@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from cli import drops, keys
 from core.logs import core_logger, logger
-from handlers import api, mcp
+from handlers import api, direct, mcp
 from tests.support.hostile.requests import Drop, HttpRequest, McpRequest, Request
 from tests.support.world import World, aws
 from tests.support.world.invocations import Context, sample_event
@@ -30,7 +30,7 @@ class Senders:
 
     def http(self, request: HttpRequest, gateway: Gateway) -> dict[str, Any]:
         """The answer to a request of the HTTP API, as it leaves the handler."""
-        return api.handler(self._http_event(request, gateway), Context())
+        return _handler(gateway)(self._http_event(request, gateway), Context())
 
     def prepared(self, request: Request, gateway: Gateway = "api") -> Callable[[], str | None]:
         """The call that sends the request, and says what is wrong with the answer; None if nothing is.
@@ -40,7 +40,7 @@ class Senders:
         match request:
             case HttpRequest():
                 event = self._http_event(request, gateway)
-                return lambda: _http_fault(api.handler(event, Context()))
+                return lambda: _http_fault(_handler(gateway)(event, Context()))
             case McpRequest():
                 event = self._mcp_event(request)
                 return lambda: _mcp_fault(mcp.handler(event, Context()))
@@ -85,6 +85,10 @@ class Senders:
         found = aws.s3().list_objects_v2(Bucket="inbox").get("Contents", [])
         for each in found:
             aws.s3().delete_object(Bucket="inbox", Key=each["Key"])
+
+
+def _handler(gateway: Gateway) -> Callable[[Any, Any], dict[str, Any]]:
+    return api.handler if gateway == "api" else direct.handler
 
 
 def _http_fault(answer: dict[str, Any]) -> str | None:

@@ -27,16 +27,9 @@ def _program() -> str:
     """host.mjs with what it imports, in one file for a browser."""
     with TemporaryDirectory() as folder:
         bundle = Path(folder, "host.js")
-        command: list[str | Path] = [
-            node(),
-            MODULES / "rolldown/bin/cli.mjs",
-            "host.mjs",
-            "--file",
-            bundle,
-            "--format",
-            "iife",
-        ]
-        subprocess.run([*command, "--platform", "browser"], cwd=FOLDER, check=True, capture_output=True)
+        rolldown: list[str | Path] = [node(), MODULES / "rolldown/bin/cli.mjs", "host.mjs", "--file", bundle]
+        options = ["--format", "iife", "--platform", "browser"]
+        subprocess.run([*rolldown, *options], cwd=FOLDER, check=True, capture_output=True)
         return bundle.read_text()
 
 
@@ -46,8 +39,13 @@ def host_page(mcp_url: str = "", key: str = "") -> Iterator[tuple[str, str]]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            content, kind = (_program(), "text/javascript") if self.path == "/host.js" else (_PAGE, "text/html")
-            self._answer(200, {"Content-Type": f"{kind}; charset=utf-8"}, content.encode())
+            match self.path:
+                case "/host.js":
+                    self._answer(200, {"Content-Type": "text/javascript; charset=utf-8"}, _program().encode())
+                case "/mcp":  # Older clients look here for a stream of notifications.
+                    self._answer(405, {}, b"")
+                case _:
+                    self._answer(200, {"Content-Type": "text/html; charset=utf-8"}, _PAGE.encode())
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))

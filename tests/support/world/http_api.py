@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import httpx
 
-from handlers import api
+from handlers import api, direct
 from tests.support.world.invocations import Context, sample_event
 
 
@@ -44,6 +44,35 @@ class HttpApi:
         source: str = "203.0.113.7",
     ) -> Answer:
         """Send a request from an address through API Gateway, or through the function's own URL (`direct`)."""
+        return _read(self.answered(method, path, body, door=door, key=key, headers=headers, source=source))
+
+    def answered(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        door: str = "api",
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+        source: str = "203.0.113.7",
+    ) -> Any:
+        """What the function answers to Lambda; the body can be a stream that nobody has read yet."""
+        event = self.event(method, path, body, door=door, key=key, headers=headers, source=source)
+        return (api if door == "api" else direct).handler(event, Context())
+
+    def event(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        door: str = "api",
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+        source: str = "203.0.113.7",
+    ) -> dict[str, Any]:
+        """A request as the gateway passes it to the function."""
         path, _, query = path.partition("?")
         text = body if isinstance(body, str) else json.dumps(body) if body is not None else None
         sent = self._headers("application/json", key) | {name.lower(): value for name, value in (headers or {}).items()}
@@ -64,7 +93,7 @@ class HttpApi:
             event |= {"rawPath": f"/v1{path}", "rawQueryString": query}
             event["requestContext"] |= {"timeEpoch": now, "requestId": str(uuid4())}
             event["requestContext"]["http"] |= {"method": method, "path": f"/v1{path}", "sourceIp": source}
-        return _answer(event)
+        return event
 
     def read_without_key(self, path: str, door: str = "api", **headers: str) -> Answer:
         """GET, as anybody may ask for what is public; in the names of `headers`, `_` stands for `-`."""
@@ -91,7 +120,7 @@ class HttpApi:
         now = int(time.time() * 1000)
         event["requestContext"] |= {"path": f"/v1{path}", "requestTimeEpoch": now}
         event["requestContext"] |= {"requestId": "chosen by the client", "extendedRequestId": str(uuid4())}
-        return _answer(event)
+        return _read(api.handler(event, Context()))
 
     def generate(self, headers: dict[str, str] | None = None, **body: Any) -> Answer:
         """POST /images/generations without waiting, unless `headers` says otherwise."""
@@ -112,7 +141,8 @@ class HttpApi:
         return {"content-type": content_type, "authorization": f"Bearer {key or self.key}"}
 
 
-def _answer(event: dict[str, Any]) -> Answer:
-    answered: Any = api.handler(event, Context())
+def _read(answered: Any) -> Answer:
     many = {name: values[0] for name, values in (answered.get("multiValueHeaders") or {}).items()}
-    return Answer(answered["statusCode"], {**many, **answered["headers"]}, answered.get("body") or "")
+    body = answered.get("body") or ""
+    text = body if isinstance(body, str) else b"".join(body).decode()
+    return Answer(answered["statusCode"], {**many, **answered["headers"]}, text)

@@ -4,8 +4,8 @@ moto lets everything pass. So each call is compared with the policies here, and 
 """
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -13,11 +13,11 @@ import pytest
 
 from core import aws as clients
 from core.catalog.operator import own_providers
-from handlers import announcer, api, dead_letter, drop, mcp, models_check, sweep, webhook, worker
+from handlers import announcer, api, dead_letter, direct, drop, mcp, models_check, sweep, webhook, worker
 from tests.support.permissions import accesses, allows, logical_name, role_of
 from tests.support.template import TEMPLATE
 
-_HANDLERS = (announcer, api, dead_letter, drop, mcp, models_check, sweep, webhook, worker)
+_HANDLERS = (announcer, api, dead_letter, direct, drop, mcp, models_check, sweep, webhook, worker)
 _role: ContextVar[str | None] = ContextVar("role", default=None)
 
 
@@ -51,13 +51,31 @@ def with_role(handler: Callable[..., Any], role: str) -> Callable[..., Any]:
     """A handler whose calls are compared with a role."""
 
     def invoke(event: Any, context: Any) -> Any:
-        before = _role.set(role)
-        try:
-            return handler(event, context)
-        finally:
-            _role.reset(before)
+        with _acting_as(role):
+            answer = handler(event, context)
+        if isinstance(answer, dict) and isinstance(answer.get("body"), Generator):
+            answer["body"] = streamed(answer["body"])
+        return answer
+
+    def streamed(body: Generator[bytes]) -> Generator[bytes]:
+        with closing(body):
+            while True:
+                with _acting_as(role):
+                    piece = next(body, None)
+                if piece is None:
+                    return
+                yield piece
 
     return invoke
+
+
+@contextmanager
+def _acting_as(role: str) -> Iterator[None]:
+    before = _role.set(role)
+    try:
+        yield
+    finally:
+        _role.reset(before)
 
 
 def _check(denied: list[str]) -> Callable[..., None]:

@@ -22,6 +22,7 @@ async function done(task) {
       ? client[task.do](path, { body, headers })
       : client.images[task.do]({ ...given, ...extra_body }, { headers }); // what it has no type for, it sends as it is
     if (path && !path.startsWith("/images/")) return { response: await call };
+    if (given.stream) return { response: await read(await call, task.closes) };
     if (task.mode !== "raw") return { response: seen(await call) };
     const { data, response } = await call.withResponse();
     return { response: { ...seen(data), headers: Object.fromEntries(response.headers) } };
@@ -41,6 +42,16 @@ async function withFiles(value) {
   if (value.given_as === "bytes") return toFile(fs.readFileSync(value.file));
   const items = Object.entries(value).map(async ([name, item]) => [name, await withFiles(item)]);
   return Object.fromEntries(await Promise.all(items));
+}
+
+async function read(stream, closes) {
+  if (closes) {
+    stream.controller.abort();
+    return { closed: stream.controller.signal.aborted };
+  }
+  const events = [];
+  for await (const event of stream) events.push(event);
+  return { events };
 }
 
 async function listed(models) {
