@@ -55,11 +55,16 @@ NOT_ENFORCED_LOCALLY = {
 
 
 def post(
-    stack: Stack, key: Key, prefer: str = "wait=6", prompt: str | None = None, model: str = "gpt-image-2.6-flare"
+    stack: Stack,
+    key: Key,
+    prefer: str = "wait=6",
+    prompt: str | None = None,
+    model: str = "gpt-image-2.6-flare",
+    **more: Any,
 ) -> httpx.Response:
     """Ask for an image; by default of a new prompt, since an equal one would find a job that was lost."""
     prompt = prompt or f"an otter {secrets.token_hex(4)}"
-    body = {"model": model, "prompt": prompt} | ({"quality": "low"} if "gpt" in model else {})
+    body = {"model": model, "prompt": prompt, **more} | ({"quality": "low"} if "gpt" in model else {})
     return wire.post(
         f"{stack.api_url}/images/generations", json=body, headers=key.headers | {"Prefer": prefer}, timeout=60
     )
@@ -166,6 +171,29 @@ def a_failure_of_a_provider_is_noted(stack: Stack, key: Key, simulator: Simulato
 
 def an_image_can_be_downloaded(stack: Stack, key: Key, _: SimulatorControl) -> bool:
     return wire.get(post(stack, key, "wait=20").json()["data"][0]["url"]).status_code == 200
+
+
+def drafted(stack: Stack, key: Key) -> Any:
+    """A finished job that was bought with a preview."""
+    job_id = post(stack, key, "wait=20", partial_images=1).json()["easel"]["job_id"]
+    return wire.get(f"{stack.api_url}/jobs/{job_id}", headers=key.headers).json()
+
+
+def a_preview_is_listed(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    return bool(drafted(stack, key)["previews"])
+
+
+def a_preview_can_be_downloaded(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    return wire.get(drafted(stack, key)["previews"][0]["url"]).status_code == 200
+
+
+def a_job_with_previews_can_be_deleted(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    return wire.delete(drafted(stack, key)["url"], headers=key.headers).status_code == 200
+
+
+def an_assistant_gets_previews(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    job = call_tool(stack, key, "get_image_job", job_id=drafted(stack, key)["id"])
+    return wire.get(job["previews"][0]["url"]).status_code == 200
 
 
 def jobs_can_be_listed(stack: Stack, key: Key, _: SimulatorControl) -> bool:
@@ -577,12 +605,23 @@ def a_queued_job_tells_how_many_wait(stack: Stack, key: Key, simulator: Simulato
     return job["status"] == "queued" and job["queue"] is not None
 
 
+def durations_item(model: str) -> str:
+    return f"durations#{int(time.time()) // (7 * 86400)}#{model}#low"
+
+
 def durations_are_known(stack: Stack) -> str:
     """A model that nobody has used yet, as if many of its jobs had ended."""
     model = f"gpt-image-{secrets.token_hex(4)}"
-    item = {"id": {"S": f"durations#{int(time.time()) // (7 * 86400)}#{model}#low"}, "14": {"N": "50"}}
+    item = {"id": {"S": durations_item(model)}, "14": {"N": "50"}}
     stack.client("dynamodb").put_item(TableName=stack.jobs_table, Item=item)
     return model
+
+
+def counted_durations(stack: Stack) -> int:
+    """How many jobs of the usual model and quality were counted this week."""
+    key = {"id": {"S": durations_item("gpt-image-2.6-flare")}}
+    item = stack.client("dynamodb").get_item(TableName=stack.jobs_table, Key=key).get("Item", {})
+    return sum(int(value["N"]) for name, value in item.items() if name.isdecimal())
 
 
 def a_job_tells_how_long_such_jobs_take(stack: Stack, key: Key, _: SimulatorControl) -> bool:
@@ -604,12 +643,11 @@ def an_assistant_hears_how_many_wait(stack: Stack, key: Key, simulator: Simulato
 
 
 def a_duration_is_counted(stack: Stack, key: Key, _: SimulatorControl) -> bool:
-    model = f"gpt-image-{secrets.token_hex(4)}"
-    job_id = str(post(stack, key, "wait=20", model=model).json()["easel"]["job_id"])
-    item = {"id": {"S": f"durations#{int(time.time()) // (7 * 86400)}#{model}#low"}}
+    before = counted_durations(stack)
+    announced = becomes_announced(stack, finished_job(stack, key))
     until = time.monotonic() + 3
-    while becomes_announced(stack, job_id) and time.monotonic() < until:  # It is counted just after that.
-        if "Item" in stack.client("dynamodb").get_item(TableName=stack.jobs_table, Key=item):
+    while announced and time.monotonic() < until:  # It is counted just after that.
+        if counted_durations(stack) > before:
             return True
         time.sleep(0.3)
     return False
@@ -653,6 +691,10 @@ CHECKS: dict[str, Check] = {
     "EnqueueJobs": an_image_is_made,
     "SignImageUrls": an_image_can_be_downloaded,
     "DeleteImages": an_image_can_be_deleted,
+    "StorePreviews": a_preview_is_listed,
+    "SignPreviewUrls": a_preview_can_be_downloaded,
+    "DeletePreviews": a_job_with_previews_can_be_deleted,
+    "SignPreviewUrlsForAssistants": an_assistant_gets_previews,
     "SignUploadForms": an_upload_arrives,
     "FindUploads": an_upload_arrives,
     "DeleteUploads": an_upload_can_be_deleted,
