@@ -133,3 +133,24 @@ def test_previews_appear_as_they_come(playground: Playground) -> None:
         playground.hear(job("calling", 5, previews=previews))
         expect(shown).to_have_accessible_name(f"Preview {index + 1}: the picture is not finished yet")
         expect(shown).to_have_count(1)
+
+
+def test_previews_are_asked_for_where_the_model_has_them(playground: Playground) -> None:
+    page = playground.page
+    settings = page.locator("#settings")
+    previews = settings.get_by_label("Previews")
+    page.get_by_label("Model").select_option("stable-image-core")
+    expect(previews).to_be_disabled()
+    expect(previews).to_have_accessible_description(re.compile("Not with stable-image-core"))
+    page.get_by_label("Model").select_option("gpt-image-2.6-flare")
+    with page.expect_request("**/images/quote") as asked:
+        previews.select_option("2")
+    assert asked.value.post_data_json
+    assert asked.value.post_data_json["partial_images"] == 2
+    settings.get_by_label("Format").select_option("gif")
+    expect(previews).to_have_accessible_description(re.compile("Not with gif or svg"))
+    settings.get_by_label("Format").select_option("png")
+    settings.get_by_label("Pictures").fill("3")
+    expect(previews).to_have_accessible_description(re.compile("single picture"))
+    settings.get_by_label("Pictures").fill("1")
+    expect(previews).to_have_value("2")

@@ -157,3 +157,19 @@ def test_of_two_changes_at_once_none_is_lost(
         changed = interrupted.set_defaults(caller.id, mine)
     assert changed
     assert changed.defaults == after
+
+
+def test_a_change_while_a_key_is_rotated_is_not_lost(world: World) -> None:
+    _, caller = keys.create(world.stack, "shop", None, [], [])
+    interrupted, elsewhere = (CallerStore(client, "callers") for client in (core_aws.dynamodb(), aws.dynamodb()))
+    pending = ["gpt-image-2", "gpt-image-1.5"]
+
+    def meanwhile(**_: object) -> None:
+        if pending:
+            elsewhere.set_fallbacks(caller.id, [pending.pop()])
+
+    with aws.handled(core_aws.dynamodb(), "before-call.dynamodb.TransactWriteItems", meanwhile):
+        rotated = interrupted.rotate(caller.id, "ek_new")
+    assert rotated
+    assert rotated.fallbacks == ("gpt-image-2",)
+    assert elsewhere.list_all()[-1].fallbacks == ("gpt-image-2",)

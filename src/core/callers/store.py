@@ -75,20 +75,23 @@ class CallerStore:
 
         `more` is written in the same transaction: what else names the hash of the key.
         """
-        old = self.hash_of(caller_id)
-        if old is None:
-            return None
-        key_of_old: Any = {"key_hash": {"S": old}}
-        stored = self._client.get_item(TableName=self._table, Key=key_of_old, ConsistentRead=True)["Item"]
-        item = {**stored, "key_hash": {"S": hash_key(key)}}
-        put: Any = {"TableName": self._table, "Item": item}
-        delete: Any = {
-            "TableName": self._table,
-            "Key": key_of_old,
-            "ConditionExpression": "attribute_exists(key_hash)",
-        }
-        self._client.transact_write_items(TransactItems=[{"Put": put}, {"Delete": delete}, *more])
-        return Caller.from_item(from_item(item))
+        while (old := self.hash_of(caller_id)) is not None:
+            key_of_old: Any = {"key_hash": {"S": old}}
+            found = self._client.get_item(TableName=self._table, Key=key_of_old, ConsistentRead=True)
+            if "Item" not in found:  # It was rotated meanwhile.
+                continue
+            item = {**found["Item"], "key_hash": {"S": hash_key(key)}}
+            put: Any = {"TableName": self._table, "Item": item}
+            delete: Any = {"TableName": self._table, "Key": key_of_old, **_unchanged(found["Item"])}
+            try:
+                self._client.transact_write_items(TransactItems=[{"Put": put}, {"Delete": delete}, *more])
+            except self._client.exceptions.TransactionCanceledException as error:
+                reasons: Any = error.response["CancellationReasons"]
+                if reasons[1].get("Code") != "ConditionalCheckFailed":
+                    raise
+                continue  # It was changed meanwhile.
+            return Caller.from_item(from_item(item))
+        return None
 
     def set_budget(self, caller_id: str, periods: Mapping[Period, int | None]) -> Caller | None:
         """Change a caller's limits in micro-dollars (None for no limit); None if the caller does not exist.
@@ -130,14 +133,15 @@ class CallerStore:
         key_hash = self.hash_of(caller_id)
         if key_hash is None:
             return None
-        given: Any = {"ExpressionAttributeValues": values} if values else {}
-        given |= {"ExpressionAttributeNames": names} if names else {}
+        given: Any = {"ExpressionAttributeNames": names} if names else {}
         try:
             answer = self._client.update_item(
                 TableName=self._table,
                 Key={"key_hash": {"S": key_hash}},
-                UpdateExpression=expression,
+                # `revision` counts the changes, so that a rotation in between takes them along.
+                UpdateExpression=f"{expression} ADD revision :one",
                 ConditionExpression="attribute_exists(key_hash)",
+                ExpressionAttributeValues={**values, ":one": {"N": "1"}},
                 ReturnValues="ALL_NEW",
                 **given,
             )
@@ -152,3 +156,13 @@ class CallerStore:
         )
         items = (from_item(item) for page in pages for item in page["Items"])
         return [(item["key_hash"], Caller.from_item(item)) for item in items if item["key_hash"] != PREFIXES_KEY]
+
+
+def _unchanged(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The condition that a caller is still as it was read."""
+    if "revision" not in item:
+        return {"ConditionExpression": "attribute_exists(key_hash) AND attribute_not_exists(revision)"}
+    return {
+        "ConditionExpression": "revision = :read",
+        "ExpressionAttributeValues": {":read": item["revision"]},
+    }

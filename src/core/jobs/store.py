@@ -8,6 +8,8 @@ pointers that let a request that is sent again find its first job:
     again#…    any client sends a request again whose job was charged without a result, which is written with the end of
                that job, or that was answered as unfinished or with a fault of Easel
 
+How long jobs took is counted in the same table (`durations#…`, see jobs.durations).
+
 The index by_owner lists a caller's items, newest first. The sparse index by_check lists the jobs that the sweep has to
 check, by time: those that are unfinished, whose end has not been announced, or whose outcome stays unknown.
 
