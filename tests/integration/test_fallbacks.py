@@ -71,7 +71,8 @@ def test_after_a_certain_refusal_the_fallback_runs_and_says_so(shops: World, kin
 
 @pytest.mark.parametrize("kind", [kind for kind in NOT_CERTAIN if kind not in GOOD_IN_THE_END])
 def test_while_it_is_not_certain_that_nothing_was_bought_nothing_else_is(shops: World, kind: str) -> None:
-    job = made(shops, planned=(kind,), fallbacks=[SECOND, THIRD])
+    streamed = {"partial_images": 1} if kind.startswith("stream_") else {}
+    job = made(shops, planned=(kind,), fallbacks=[SECOND, THIRD], **streamed)
     assert job["status"] in ("failed", "unknown")
     assert len(bought(shops)) <= 1
     assert {call["model"] for call in shops.simulator.calls()} == {FIRST}

@@ -75,6 +75,15 @@ def test_a_job_lists_its_previews_as_they_come_and_keeps_them(world: World) -> N
     assert all(Image.open(io.BytesIO(draft or b"")).size == (1024, 1024) for draft in drafts)
 
 
+@pytest.mark.parametrize(
+    "path", ["/jobs/{}", "/jobs/{}?response_format=link", "/jobs/{}?response_format=b64_json", "/jobs"]
+)
+def test_previews_have_signed_urls_in_every_form_of_the_answer(world: World, path: str) -> None:
+    answer = world.api.call("GET", path.format(drafted(world, 1))).json()
+    (preview,) = (answer["data"][0] if path == "/jobs" else answer)["previews"]
+    assert "X-Amz-Signature=" in preview["url"]
+
+
 def test_partial_images_are_in_the_quote_the_bound_and_the_bill(world: World) -> None:
     wish: dict[str, Any] = {"model": "gpt-image-2", "prompt": "an otter", "quality": "low", "size": "1024x1024"}
     plain, with_previews = (

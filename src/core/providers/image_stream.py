@@ -148,7 +148,8 @@ class EventStream:
         if self._after_return and chunk:
             chunk, self._after_return = chunk.removeprefix(b"\n"), False
         place = 0
-        for end in _LINE_END.finditer(chunk):
+        # Most chunks are the middle of an image, in which `in` looks ten times as fast as a pattern.
+        for end in _LINE_END.finditer(chunk) if b"\n" in chunk or b"\r" in chunk else ():
             self._take(chunk[place : end.start()])
             place = end.end()
             yield from self._end_line()
