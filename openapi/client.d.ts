@@ -2,7 +2,7 @@
 export type Source = Blob | string
 
 /** Generations and edits in the form in which the client takes them: with files in place of references. */
-export type Edit = Omit<EditRequest, "images" | "mask" | "markup"> & {
+export type Edit = Omit<EditRequest, "images" | "mask" | "markup" | "stream"> & {
   /** One image, or up to 16. */
   image: Source | Source[]
   mask?: Source
@@ -53,8 +53,8 @@ export interface EaselOptions {
 /** The client of a deployment. All its methods reject with an EaselError, or with the reason of an aborted signal. */
 export class Easel {
   constructor(options: EaselOptions)
-  /** Buys images for a prompt, and resolves to them however long it takes. */
-  generate(body: GenerationRequest, options?: Buying): Promise<ImagesResponse>
+  /** Buys images for a prompt, and resolves to them however long it takes. It polls, so it needs no stream. */
+  generate(body: Omit<GenerationRequest, "stream">, options?: Buying): Promise<ImagesResponse>
   /** Buys images made from other images. Files are sent, and large ones uploaded before. */
   edit(body: Edit, options?: Buying & { onUpload?: (progress: Progress) => void }): Promise<ImagesResponse>
   /** Sends a PNG, JPEG or WebP of up to 50 MB to the bucket, and resolves to its id. */

@@ -233,9 +233,10 @@ _OF_IMAGE = {name: {"image_id": "$response.body#/data/0/id"} for name in ("retri
 _OF_UPLOAD = {name: {"upload_id": _ID} for name in ("retrieveUpload", "deleteUpload")}
 _OF_TOKEN = {name: {"token_id": _ID} for name in ("retrieveToken", "revokeToken")}
 _EVENTS = (
-    "With `stream`, on the direct URL: server-sent events. The last one is `image_generation.completed` or "
-    "`image_edit.completed`, whose data is a CompletedEvent, or `error`, whose data is an ErrorResponse. Comments keep "
-    "the line from idling."
+    "With `stream`, on the direct URL: server-sent events. First come as many `image_generation.partial_image` or "
+    "`image_edit.partial_image` as there are previews, whose data is a PartialImageEvent. The last event is "
+    "`image_generation.completed` or `image_edit.completed`, whose data is a CompletedEvent, or `error`, whose data is "
+    "an ErrorResponse. Comments keep the line from idling."
 )
 _DONE = Answer("The images.", "ImagesResponse", "ImagesResponse", links=_OF_IMAGE, events=_EVENTS)
 _NOT_YET = Answer("Not finished yet: the job to poll.", "Job", "QueuedJob", headers=_POLL, links=_OF_JOB)

@@ -28,6 +28,7 @@ _SENT: dict[str, Any] = {
 }
 _ANSWERED: dict[str, Any] = {
     "ImagesResponse": documents.ImagesResponse,
+    "PartialImageEvent": documents.PartialImageEvent,
     "CompletedEvent": documents.CompletedEvent,
     "Job": documents.Job,
     "JobList": documents.Page[documents.Job],

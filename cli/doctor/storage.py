@@ -79,11 +79,11 @@ def privacy(deployment: Deployment) -> Iterator[Finding]:
 
 
 def lifecycle(deployment: Deployment) -> Iterator[Finding]:
-    """Whether images, inputs, results and uploads are deleted after their time."""
+    """Whether images, inputs, results, uploads and previews are deleted after their time."""
     client = deployment.client("s3")
     name = deployment.physical("ImagesBucket")
     expected = dict.fromkeys(("images/", "inputs/", "drops/"), deployment.parameter("RetentionDays"))
-    expected["uploads/"] = "1"
+    expected |= {"uploads/": "1", "previews/": "1"}
     found = {
         rule.get("Filter", {}).get("Prefix", rule.get("Prefix")): str(rule.get("Expiration", {}).get("Days", ""))
         for rule in _setting(client.get_bucket_lifecycle_configuration, name).get("Rules", [])

@@ -13,6 +13,7 @@ from core.callers.store import CallerStore
 from core.callers.use_counts import UseCounts
 from core.catalog import Catalog
 from core.images.input_storage import InputStore
+from core.images.previews import PreviewStore
 from core.images.storage import ImageLinks, ImageStore
 from core.jobs.cancellation import Cancellation
 from core.jobs.durations import Durations
@@ -60,6 +61,7 @@ class Services:
     wait_estimates: WaitEstimates
     catalog: Catalog
     image_store: ImageStore
+    preview_store: Callable[[], PreviewStore]
     image_links: ImageLinks
     webhook_messages: MessageStore
     settings: ApiSettings
@@ -162,6 +164,7 @@ def services() -> Services:
         wait_estimates=WaitEstimates(queue, settings.worker_concurrency, durations),
         catalog=models(),
         image_store=image_store,
+        preview_store=lambda: PreviewStore(aws.s3_in_passing(), settings.images_bucket),
         image_links=ImageLinks(aws.s3(), settings.images_bucket, settings.url_ttl_seconds),
         webhook_messages=MessageStore(aws.dynamodb(), settings.jobs_table),
         settings=settings,

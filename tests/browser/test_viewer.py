@@ -31,7 +31,7 @@ expect.set_options(timeout=60_000)
 
 JOB = "job_" + "0" * 32
 WISH = {"prompt": "An otter floats on its back", "size": "1536x1024"}
-CALL = {"model": "gpt-image-2.6-flare", "quality": "low", "wait_seconds": 45}
+CALL = {"model": "gpt-image-2.6-flare", "quality": "low", "partial_images": 2, "wait_seconds": 45}
 
 ShowViewer = Callable[..., "Viewer"]
 
@@ -117,9 +117,15 @@ def done(*images: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def drawn(viewer: Viewer) -> None:
-    """The images are there, and not only their frames."""
+    """The images are there, as wide and as high as they are, or smaller but not stretched."""
     for shown in viewer.frame.locator("#images img").all():
-        assert shown.evaluate("async image => (await image.decode(), image.naturalWidth)") > 0
+        width, height = shown.evaluate(
+            "async image => (await image.decode(), [image.naturalWidth, image.naturalHeight])"
+        )
+        box = shown.bounding_box()
+        assert box
+        assert width >= box["width"] > 100
+        assert abs(box["width"] / box["height"] - width / height) < 0.01
 
 
 def assert_accessible(viewer: Viewer) -> None:
@@ -131,6 +137,7 @@ def assert_accessible(viewer: Viewer) -> None:
 
 def screenshot(viewer: Viewer, name: str) -> None:
     if folder := os.environ.get("EASEL_SCREENSHOTS"):
+        viewer.page.wait_for_timeout(500)  # for the frame's height
         viewer.page.screenshot(path=Path(folder, f"{name}.png"), full_page=True)
 
 
@@ -173,7 +180,7 @@ def test_an_image_is_seen_while_it_is_made_and_then_as_it_is(show: ShowViewer, w
 
 def test_its_height_follows_its_content(show: ShowViewer) -> None:
     viewer = show()
-    viewer.host("result", done(image(size=(600, 400))))
+    viewer.host("result", done(image(size=(1024, 1536))))
     drawn(viewer)
     viewer.page.wait_for_timeout(300)
     content, window = viewer.frame.evaluate("[document.body.getBoundingClientRect().height, innerHeight]")
@@ -369,16 +376,22 @@ def test_an_image_that_cannot_be_shown_leaves_its_link(show: ShowViewer) -> None
 def test_an_assistant_shows_what_it_buys_on_a_deployed_stack(
     stack: Stack, make_key: MakeKey, simulator: SimulatorControl, open_page: OpenPage, mode: str
 ) -> None:
-    simulator.plan("slow", seconds=7)
+    simulator.plan("slow", seconds=15)
     with host_page(stack.mcp_url, make_key("--budget-day", "5").key) as (url, sandbox):
-        viewer = Viewer(open_page(url, allowed=[sandbox, stack.api_url, stack.aws_endpoint_url]))
+        allowed = [sandbox, stack.api_url, stack.aws_endpoint_url]
+        viewer = Viewer(open_page(url, allowed=allowed, viewport={"width": 720, "height": 900}))
         viewer.host("connect", mode)
         assert "view_image_job" not in viewer.host("toolsOfModel")
         viewer.page.evaluate("([name, given]) => { host.call(name, given) }", ["generate_image", WISH | CALL])
         viewer.page.wait_for_function("host.seen.calls.length > 0")
         expect(viewer.status).to_have_text("Making the image…")
+        preview = viewer.frame.get_by_alt_text(f"Preview: {WISH['prompt']}")
+        expect(preview).to_be_visible()
+        assert preview.evaluate("async image => (await image.decode(), image.naturalWidth)") > 0
+        screenshot(viewer, f"deployed-making-{mode}")
         expect(viewer.status).to_have_text("The image is ready.")
         drawn(viewer)
+        assert {call["name"] for call in viewer.seen("calls")} == {"view_image_job"}
         expect(viewer.frame.locator("#cost")).to_contain_text("left of the budget")
         screenshot(viewer, f"deployed-{mode}")
         assert_accessible(viewer)

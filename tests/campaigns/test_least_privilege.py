@@ -55,11 +55,16 @@ NOT_ENFORCED_LOCALLY = {
 
 
 def post(
-    stack: Stack, key: Key, prefer: str = "wait=6", prompt: str | None = None, model: str = "gpt-image-2.6-flare"
+    stack: Stack,
+    key: Key,
+    prefer: str = "wait=6",
+    prompt: str | None = None,
+    model: str = "gpt-image-2.6-flare",
+    **more: Any,
 ) -> httpx.Response:
     """Ask for an image; by default of a new prompt, since an equal one would find a job that was lost."""
     prompt = prompt or f"an otter {secrets.token_hex(4)}"
-    body = {"model": model, "prompt": prompt} | ({"quality": "low"} if "gpt" in model else {})
+    body = {"model": model, "prompt": prompt, **more} | ({"quality": "low"} if "gpt" in model else {})
     return wire.post(
         f"{stack.api_url}/images/generations", json=body, headers=key.headers | {"Prefer": prefer}, timeout=60
     )
@@ -166,6 +171,29 @@ def a_failure_of_a_provider_is_noted(stack: Stack, key: Key, simulator: Simulato
 
 def an_image_can_be_downloaded(stack: Stack, key: Key, _: SimulatorControl) -> bool:
     return wire.get(post(stack, key, "wait=20").json()["data"][0]["url"]).status_code == 200
+
+
+def drafted(stack: Stack, key: Key) -> Any:
+    """A finished job that was bought with a preview."""
+    job_id = post(stack, key, "wait=20", partial_images=1).json()["easel"]["job_id"]
+    return wire.get(f"{stack.api_url}/jobs/{job_id}", headers=key.headers).json()
+
+
+def a_preview_is_listed(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    return bool(drafted(stack, key)["previews"])
+
+
+def a_preview_can_be_downloaded(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    return wire.get(drafted(stack, key)["previews"][0]["url"]).status_code == 200
+
+
+def a_job_with_previews_can_be_deleted(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    return wire.delete(drafted(stack, key)["url"], headers=key.headers).status_code == 200
+
+
+def an_assistant_gets_previews(stack: Stack, key: Key, _: SimulatorControl) -> bool:
+    job = call_tool(stack, key, "get_image_job", job_id=drafted(stack, key)["id"])
+    return wire.get(job["previews"][0]["url"]).status_code == 200
 
 
 def jobs_can_be_listed(stack: Stack, key: Key, _: SimulatorControl) -> bool:
@@ -663,6 +691,10 @@ CHECKS: dict[str, Check] = {
     "EnqueueJobs": an_image_is_made,
     "SignImageUrls": an_image_can_be_downloaded,
     "DeleteImages": an_image_can_be_deleted,
+    "StorePreviews": a_preview_is_listed,
+    "SignPreviewUrls": a_preview_can_be_downloaded,
+    "DeletePreviews": a_job_with_previews_can_be_deleted,
+    "SignPreviewUrlsForAssistants": an_assistant_gets_previews,
     "SignUploadForms": an_upload_arrives,
     "FindUploads": an_upload_arrives,
     "DeleteUploads": an_upload_can_be_deleted,

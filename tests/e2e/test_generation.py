@@ -56,6 +56,25 @@ def test_the_answer_links_to_an_image_of_the_asked_size_and_format(
     assert [call["charged_micro_usd"] for call in simulator.calls()] == [cost]
 
 
+def test_a_job_that_goes_on_shows_previews_until_it_is_deleted(
+    stack: Stack, key: Key, simulator: SimulatorControl
+) -> None:
+    simulator.plan("slow", seconds=6)
+    job_id = generate(stack, key, {"Prefer": "respond-async"}, partial_images=2, size="1024x1024").json()["id"]
+    job: Any = {"previews": [], "status": "queued"}
+    while not job["previews"] and job["status"] in ("queued", "running"):
+        time.sleep(0.2)
+        job = wire.get(f"{stack.api_url}/jobs/{job_id}", headers=key.headers).json()
+    assert job["status"] == "running"
+    assert Image.open(io.BytesIO(wire.get(job["previews"][0]["url"]).content)).size == (1024, 1024)
+    job = finished(stack, key, job_id)
+    assert [preview["index"] for preview in job["previews"]] == [0, 1]
+    urls = [preview["url"] for preview in job["previews"]]
+    assert [wire.get(url).status_code for url in urls] == [200, 200]
+    wire.delete(f"{stack.api_url}/jobs/{job_id}", headers=key.headers).raise_for_status()
+    assert {wire.get(url).status_code for url in urls} <= {403, 404}
+
+
 def test_a_signed_url_cannot_be_altered(stack: Stack, key: Key, simulator: SimulatorControl) -> None:
     (image,) = generate(stack, key).json()["data"]
     assert wire.get(image["url"][:-4] + "0000").status_code == 403

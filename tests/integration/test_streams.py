@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
-from openai.types import ImageEditCompletedEvent, ImageGenCompletedEvent
+from openai.types import (
+    ImageEditCompletedEvent,
+    ImageEditPartialImageEvent,
+    ImageGenCompletedEvent,
+    ImageGenPartialImageEvent,
+)
+from pydantic import BaseModel
 
 from cli import keys
 from core import aws
@@ -77,6 +83,50 @@ def test_an_edit_ends_with_its_image(world: World) -> None:
     image = the_image(streamed(world, path=EDITS, images=IMAGES), "image_edit.completed")
     ImageEditCompletedEvent.model_validate(image, strict=True)
     assert image["usage"]["input_tokens_details"]["image_tokens"] > 0
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "kind", "event"),
+    [
+        (GENERATIONS, {}, "image_generation", ImageGenPartialImageEvent),
+        (EDITS, {"images": IMAGES}, "image_edit", ImageEditPartialImageEvent),
+    ],
+)
+def test_previews_come_before_the_image(
+    world: World, path: str, more: dict[str, Any], kind: str, event: type[BaseModel]
+) -> None:
+    *previews, last = streamed(world, path=path, partial_images=2, background="opaque", **more)
+    assert [each.name for each in (*previews, last)] == [f"{kind}.partial_image"] * 2 + [f"{kind}.completed"]
+    assert [each.data["partial_image_index"] for each in previews] == [0, 1]
+    contents = [base64.b64decode(each.data["b64_json"], validate=True) for each in (*previews, last)]
+    assert len(set(contents)) == 3
+    for each in previews:
+        event.model_validate(each.data, strict=True)
+        assert (each.data["size"], each.data["quality"], each.data["output_format"]) == ("1024x1024", "low", "png")
+        assert f"/previews/{last.data['easel']['job_id']}/" in each.data["url"]
+        assert each.data["link"] is None
+    assert world.provider.bought() == 1
+
+
+def test_a_preview_that_cannot_be_read_is_left_out(world: World) -> None:
+    def fail(params: dict[str, Any], **_: Any) -> None:
+        if params["Key"].endswith("/0.png"):
+            raise ConnectionClosedError(endpoint_url="https://aws.test")
+
+    with handled(aws.s3_in_passing(), "provide-client-params.s3.GetObject", fail):
+        first, last = streamed(world, partial_images=2)
+    assert first.data["partial_image_index"] == 1
+    the_image([last])
+
+
+def test_a_model_without_previews_is_streamed_without(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EASEL_PROVIDERS", "openai gemini")
+    world.restart()
+    body = {"model": "gemini-3.1-flash-lite-image", "prompt": "an otter", "partial_images": 3} | STREAM
+    with world.jobs.working():
+        answer = world.api.call("POST", GENERATIONS, body, door="direct")
+    image = the_image(read_events(answer.text))
+    assert [warning["code"] for warning in image["easel"]["warnings"]] == ["no_previews"]
 
 
 def test_what_a_provider_does_not_say_is_filled_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -295,7 +295,7 @@ def _healthy_tables(account: Account) -> dict[str, Callable[[Parameters], Any]]:
 def _healthy_buckets(account: Account) -> dict[str, Callable[[Parameters], Any]]:
     def lifecycle(_: Parameters) -> Any:
         days = int(account.parameters["RetentionDays"])
-        kept = {"images/": days, "inputs/": days, "drops/": days, "uploads/": 1}
+        kept = {"images/": days, "inputs/": days, "drops/": days, "uploads/": 1, "previews/": 1}
         rules = [
             {"ID": prefix, "Status": "Enabled", "Filter": {"Prefix": prefix}, "Expiration": {"Days": days}}
             for prefix, days in kept.items()

@@ -240,6 +240,21 @@ _CALLS: tuple[tuple[str, tuple[str, ...], tuple[str, str, dict[str, Any]]], ...]
         _object("DeleteObject", "ImagesBucket", "images/x.png"),
     ),
     (
+        "write a preview",
+        tuple(role for role in ALL if role != "WorkerRole"),
+        _object("PutObject", "ImagesBucket", "previews/job_0/0.png"),
+    ),
+    (
+        "delete a preview",
+        tuple(role for role in ALL if role != "ApiRole"),
+        _object("DeleteObject", "ImagesBucket", "previews/job_0/0.png"),
+    ),
+    (
+        "read previews",
+        tuple(role for role in ALL if role not in ("ApiRole", "McpRole")),
+        _object("GetObject", "ImagesBucket", "previews/job_0/0.png"),
+    ),
+    (
         "write results of drops",
         tuple(role for role in ALL if role not in ("DropRole", "AnnouncerRole")),
         _object("PutObject", "ImagesBucket", "drops/team/result.json"),

@@ -3,7 +3,9 @@
 import base64
 import io
 import json
+import random
 import socket
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import repeat
@@ -228,14 +230,6 @@ def test_nothing_is_streamed_unless_partial_images_are_asked_for(http: httpx.Cli
 
 
 @respx.mock
-@pytest.mark.parametrize("unknown", ["stream", "partial_images", "partial_images stream"])
-def test_a_server_that_does_not_know_streaming_is_asked_in_the_ordinary_way(http: httpx.Client, unknown: str) -> None:
-    route = respx.post("https://provider.test/v1/images/generations").respond(json=ANSWER)
-    Shop(http, LEAVE_OUT=unknown).buy(DRAFTED)
-    assert not {"stream", "partial_images"} & json.loads(route.calls.last.request.content).keys()
-
-
-@respx.mock
 @pytest.mark.parametrize(
     "answer",
     [
@@ -253,7 +247,11 @@ def test_a_compatible_server_may_answer_a_stream_in_its_own_way(http: httpx.Clie
     assert [bytes(image) for image in Shop(http).buy(DRAFTED).images] == [PIXEL]
 
 
-@pytest.mark.parametrize("begun", [False, True], ids=["before", "after a partial image"])
+@pytest.mark.parametrize(
+    "before",
+    [[], [PARTIAL], [PARTIAL | {"b64_json": "@@@@"}]],
+    ids=["before", "after a partial image", "after a broken one"],
+)
 @pytest.mark.parametrize(
     ("end", "outcome", "code", "charged"),
     [
@@ -273,15 +271,14 @@ def test_a_compatible_server_may_answer_a_stream_in_its_own_way(http: httpx.Clie
 @respx.mock
 def test_every_end_of_a_stream_has_its_meaning_for_the_money(
     http: httpx.Client,
-    begun: bool,
+    before: list[dict[str, Any]],
     end: list[dict[str, Any]],
     outcome: type[Refused | NotBought | InDoubt],
     code: str | None,
     charged: bool | None,
 ) -> None:
-    events = [PARTIAL, *end] if begun else end
-    respx.post("https://provider.test/v1/images/generations").mock(return_value=streamed(*events))
-    expected = (InDoubt, None, None) if begun else (outcome, code, charged)
+    respx.post("https://provider.test/v1/images/generations").mock(return_value=streamed(*before, *end))
+    expected = (InDoubt, None, None) if before else (outcome, code, charged)
     assert meaning(outcome_of(Shop(http).adapter, order_of(DRAFTED))) == expected
 
 
@@ -291,6 +288,25 @@ def test_a_stream_that_breaks_leaves_the_purchase_in_doubt(http: httpx.Client, e
     answer = streamed(*events, then=httpx.RemoteProtocolError("cut"))
     respx.post("https://provider.test/v1/images/generations").mock(return_value=answer)
     assert isinstance(outcome_of(Shop(http).adapter, order_of(DRAFTED)), InDoubt)
+
+
+@respx.mock
+def test_a_stream_takes_as_much_memory_as_two_of_its_images(http: httpx.Client) -> None:
+    image = random.Random(7).randbytes(4_000_000)
+    large = base64.b64encode(image).decode()
+    events = [PARTIAL | {"b64_json": large}, PARTIAL | {"b64_json": large}, COMPLETED | {"b64_json": large}]
+    text = b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in events)
+    chunks = [text[place : place + 65536] for place in range(0, len(text), 65536)]
+    answer = httpx.Response(200, headers={"content-type": "text/event-stream"}, content=iter(chunks))
+    respx.post("https://provider.test/v1/images/generations").mock(return_value=answer)
+    shop = Shop(http)
+    shop.adapter.prepare()
+    tracemalloc.start()
+    result = shop.buy(DRAFTED)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert result.images[0] == image
+    assert peak < 2.5 * len(image)
 
 
 @respx.mock

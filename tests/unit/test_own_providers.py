@@ -63,6 +63,14 @@ def test_a_model_like_another_has_its_rules_its_price_and_a_name_of_its_own(tmp_
     assert found.default_model == known().default_model
 
 
+@pytest.mark.parametrize("unknown", ["stream", "partial_images"])
+def test_a_server_that_cannot_stream_has_no_partial_images(tmp_path: Path, unknown: str) -> None:
+    model = catalog_of(tmp_path, {"azure": AZURE | {"leave_out": [unknown]}}).find("studio-2")
+    assert model
+    assert "partial_images" not in model.rules.parameters
+    assert "quality" in model.rules.parameters
+
+
 def test_a_name_that_two_have_is_that_of_easels_own(tmp_path: Path) -> None:
     found = catalog_of(tmp_path, {"azure": AZURE | {"models": {"gpt-image-2": {"like": "gpt-image-2"}}}})
     theirs, first = found.find("azure/gpt-image-2"), found.find("gpt-image-2")

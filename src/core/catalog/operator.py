@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FILE = Path(__file__).parents[2] / "providers.json"
 _RANK = 1000
+_STREAMING = frozenset({"stream", "partial_images"})
 
 ProviderName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,127}$")]
@@ -103,7 +104,7 @@ class OwnProvider(Row):
 
     `base_url` may be http only on the function's own machine. Without `secret_arn` it is called without a key.
     `key_header` is where the key goes, if not where the adapter puts it. `leave_out` names parameters that the server
-    does not know.
+    does not know; one that does not know `stream` sends no partial images.
     """
 
     adapter: str
@@ -140,7 +141,10 @@ class OwnProvider(Row):
         adapters = known().providers[self.adapter].families.values()
         if not family.details and all(each.details for each in adapters):
             raise ValueError(f"models.{name}: like: must be a model of {self.adapter}, whose API needs more details")
-        return family
+        if _STREAMING.isdisjoint(self.leave_out):
+            return family
+        parameters = {name: rule for name, rule in family.parameters.items() if name != "partial_images"}
+        return family.model_copy(update={"parameters": parameters})
 
     def settings(self) -> dict[str, str]:
         """Its connection, by the names that settings have in the environment."""

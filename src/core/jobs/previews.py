@@ -13,8 +13,8 @@ from core.jobs.store import JobStore
 
 log = logging.getLogger(__name__)
 
-# The longest that one preview can take, with all attempts of its two requests (see core.aws). While it is stored,
-# nobody reads the provider's answer, and the call must not be cut off for that.
+# What one preview takes if S3 and DynamoDB hang at every attempt (see core.aws). Nobody reads the provider's answer
+# meanwhile, so a call that has less time left gets no more previews.
 LONGEST_SECONDS = 38
 
 

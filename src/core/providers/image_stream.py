@@ -130,12 +130,13 @@ class EventStream:
     """Takes server-sent events chunk by chunk, and gives the JSON of each one's data. `start` is where images start.
 
     What is not JSON is left out: comments, and data such as `[DONE]`. A broken event is logged and left out, too, since
-    a later one may still bring the image that was paid for.
+    a later one may still bring the image that was paid for; `unreadable` says that there was one.
 
     Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
     """
 
     start: re.Pattern[bytes]
+    unreadable: bool = False
     _line: bytes = b""
     _in_data: bool = False
     _after_return: bool = False
@@ -183,6 +184,7 @@ class EventStream:
                 raise BrokenBody("an image is not valid base64")
             parsed = data.parse()
         except BrokenBody as error:
+            self.unreadable = True
             log.warning("an event of the provider cannot be read", extra={"why": str(error)})
         else:
             yield parsed

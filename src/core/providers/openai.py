@@ -73,8 +73,6 @@ _RATE_CODES = frozenset({"rate_limit_exceeded", "slow_down"})
 _OVERLOADED_CODES = frozenset({"server_is_overloaded"})
 _CALLER_FAULT_TYPES = frozenset({"invalid_request_error", "image_generation_user_error"})
 _EVENTS = "text/event-stream"
-# A server that does not know one of these does not stream.
-_STREAMING = frozenset({"stream", "partial_images"})
 _SAFETY_VIOLATIONS = re.compile(r"safety_violations=\[([^\]]*)\]")
 
 
@@ -198,8 +196,7 @@ def _content(order: Order, left_out: Sequence[str]) -> tuple[str, dict[str, Any]
         fields["user"] = order.user  # The older of the two names, which compatible servers know, too.
     if request.partial_images:
         fields["stream"] = True
-    without = _STREAMING.union(left_out) if _STREAMING.intersection(left_out) else left_out
-    fields = {name: value for name, value in fields.items() if name not in without}
+    fields = {name: value for name, value in fields.items() if name not in left_out}
     if request.operation == "generation":
         return "/images/generations", {"json": fields}
     several = sum(image.role == "image" for image in inputs) > 1
@@ -243,7 +240,7 @@ def _read_stream(chunks: Iterable[bytes], preview: Callable[[bytes | bytearray],
                 for image in event.images:
                     preview(image)
             elif error := document.get("error"):
-                raise _error_in_stream(error if isinstance(error, dict) else {}, begun=begun)
+                raise _error_in_stream(error if isinstance(error, dict) else {}, begun=begun or events.unreadable)
     raise InDoubt("The provider's stream ended without the image.")
 
 

@@ -257,7 +257,7 @@ class Answers:
             "finished_at": job.finished_at,
             "expires_at": job.expires_at,
             "url": self.job_url(job),
-            "previews": list(self._previews(job)),
+            "previews": list(self.previews(job)),
             "result": self.result(job) if job.status == "succeeded" else None,
             "error": error,
             "easel": self._easel(job, joined),
@@ -274,6 +274,21 @@ class Answers:
                 "next_attempt_at": message.next_at if message.state == "pending" else None,
             }
         return document
+
+    def previews(self, job: Job) -> "Iterator[schemas.Preview]":
+        """The drafts of a job's image, the newest last."""
+        if self._preview_links is None:
+            return
+        for preview in job.previews_at(self._now):
+            signed = self._preview_links.sign(preview, self._now)
+            yield {
+                "index": preview.index,
+                "url": signed.url,
+                "expires_at": signed.expires_at,
+                "content_type": preview.content_type,
+                "width": preview.width,
+                "height": preview.height,
+            }
 
     def job_url(self, job: Job) -> str:
         """Where the job can be polled."""
@@ -319,20 +334,6 @@ class Answers:
             "bytes": image.size,
             "sha256": image.sha256,
         }
-
-    def _previews(self, job: Job) -> "Iterator[schemas.Preview]":
-        if self._preview_links is None:
-            return
-        for preview in job.previews_at(self._now):
-            signed = self._preview_links.sign(preview, self._now)
-            yield {
-                "index": preview.index,
-                "url": signed.url,
-                "expires_at": signed.expires_at,
-                "content_type": preview.content_type,
-                "width": preview.width,
-                "height": preview.height,
-            }
 
     def _easel(self, job: Job, joined: bool | None) -> "schemas.JobAdditions":
         document: schemas.JobAdditions = {

@@ -30,6 +30,23 @@ _NO_TOKENS: "schemas.Usage" = {
 }
 
 
+def partial_image(job: Job, preview: "schemas.Preview", now: float) -> "schemas.PartialImageEvent":
+    """The event of a preview, still without its base64."""
+    applied = job.request.applied()
+    return {
+        "type": cast("schemas.Partial", f"{_NAMES[job.request.operation]}.partial_image"),
+        "partial_image_index": preview["index"],
+        "created_at": int(now),
+        "size": f"{preview['width']}x{preview['height']}",
+        "quality": applied.get("quality", "auto"),
+        "background": applied.get("background", "auto"),
+        "output_format": preview["content_type"].removeprefix("image/"),
+        "url": preview["url"],
+        "link": None,
+        "expires_at": preview["expires_at"],
+    }
+
+
 def completed(job: Job, result: "schemas.ImagesResponse") -> "schemas.CompletedEvent":
     """The event of a finished image, still without its base64; `result` has exactly one image."""
     (image,) = result["data"]

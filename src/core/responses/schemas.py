@@ -172,7 +172,33 @@ class ImagesResponse(TypedDict):
     easel: JobAdditions
 
 
+Partial = Literal["image_generation.partial_image", "image_edit.partial_image"]
 Completed = Literal["image_generation.completed", "image_edit.completed"]
+
+
+class PartialImageEvent(TypedDict):
+    """The data of the event of a preview, with OpenAI's fields and Easel's."""
+
+    type: Partial
+    partial_image_index: int
+    """0 for the first; the next ones are closer to the image."""
+    b64_json: NotRequired[str]
+    """The preview in base64."""
+    created_at: int
+    """Unix seconds."""
+    size: str
+    quality: str
+    """As requested, or `auto`."""
+    background: str
+    """As requested, or `auto`."""
+    output_format: str
+    """`png`, `jpeg` or `webp`."""
+    url: str
+    """A signed download URL; anyone who has it can use it."""
+    link: None
+    """A preview has no permalink."""
+    expires_at: int
+    """When `url` expires, in Unix seconds."""
 
 
 class CompletedEvent(ResultImage):

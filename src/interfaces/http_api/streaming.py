@@ -1,4 +1,4 @@
-"""Purchases whose answer is a stream of server-sent events: heartbeats, and at last the image or an error.
+"""Purchases whose answer is a stream of server-sent events: heartbeats, previews, and at last the image or an error.
 
 What fails before the purchase is an ordinary answer, with a status of its own. After that, only events can say what
 happened. Whatever becomes of the stream, the job goes on, and the same request finds it until it has got its image.
@@ -16,11 +16,12 @@ from composition.services import Services
 from core.callers.model import Caller
 from core.errors import EaselError, Hint, InvalidRequest, JobNotFinished, NotFound, ServerError, ServiceUnavailable
 from core.images.model import AnswerForm
+from core.images.previews import Preview
 from core.jobs.model import Job
 from core.jobs.waiting import Wait
 from core.logs import logger
 from core.purchases import SubmissionContext
-from core.responses.events import HEARTBEAT, completed, failed, with_image
+from core.responses.events import HEARTBEAT, completed, failed, partial_image, with_image
 from interfaces.http_api.call import Call
 
 # A caller sees a change at most this much later.
@@ -79,15 +80,31 @@ class Stream:
                 yield failed(broken, self.call.request_id)
 
     def _following(self, job: Job) -> Generator[bytes, None, Job]:
-        """Heartbeats until the job has finished, or the wait ends."""
+        """Previews and heartbeats until the job has finished, or the wait ends."""
         every = self.call.heartbeat_seconds
         due = time.monotonic() + every
+        shown = 0
         for latest in self.services.jobs.follow(job, self.wait, _POLL_SECONDS):
             job = latest
+            for preview in job.previews[shown:]:
+                yield from self._preview(job, preview)
+            shown = max(shown, len(job.previews))
             if time.monotonic() >= due:
                 yield HEARTBEAT
                 due = time.monotonic() + every
         return job
+
+    def _preview(self, job: Job, preview: Preview) -> Iterator[bytes]:
+        """A preview, unless it cannot be read: it is no reason to end a stream."""
+        try:
+            content = self.services.preview_store().read(preview)
+        except (BotoCoreError, ClientError) as error:
+            logger.warning("preview cannot be read for a stream", extra={"error": type(error).__name__})
+            return
+        listed = self.call.answers(self.services, self.caller, self.form).previews(job)
+        documents = {document["index"]: document for document in listed}
+        if content and preview.index in documents:
+            yield from with_image(partial_image(job, documents[preview.index], self.call.now), content)
 
     def _image(self, job: Job) -> Iterator[bytes]:
         """The finished image.

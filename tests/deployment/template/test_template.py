@@ -391,6 +391,20 @@ def test_buckets_are_private_encrypted_and_owned_by_this_account(transformed: Te
         assert bucket["LifecycleConfiguration"]["Rules"], name
 
 
+def test_whatever_a_function_stores_among_the_images_expires(transformed: Template) -> None:
+    rules = transformed["Resources"]["ImagesBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    expiring = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
+    stored = {
+        resource["Fn::Sub"].partition("/")[2].partition("/")[0] + "/"
+        for _, statement in statements(transformed)
+        if "s3:PutObject" in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+        if target(resource) == "ImagesBucket"
+    }
+    assert stored == expiring.keys()
+    assert (expiring["uploads/"], expiring["previews/"]) == (1, 1)
+
+
 def test_buckets_refuse_plain_http(transformed: Template) -> None:
     tls_only = {
         target(policy["Bucket"]): statement["Resource"]

@@ -76,6 +76,10 @@ def _generate(caller: Caller) -> None:
     caller.generate()
 
 
+def _generate_with_previews(caller: Caller) -> None:
+    caller.generate(partial_images=2)
+
+
 def _generate_by(model: str, **more: Any) -> Callable[[Caller], None]:
     def act(caller: Caller) -> None:
         caller.generate(model=model, quality=None, **more)
@@ -320,10 +324,11 @@ FALLBACKS = Entry(
     "generation with fallbacks",
     _generate_by("gpt-image-2.6-flare", fallbacks=["gemini-3.1-flash-lite-image", "stable-image-core"]),
 )
+PREVIEWS = Entry("generation with previews", _generate_with_previews, afterwards=_repeating(_generate_with_previews))
 DROP = Entry("drop into the inbox", _drop, _owner_of_drops)
 
-# Their jobs are accepted as all are, and performed by other adapters.
-OTHER_PROVIDERS = (GEMINI, BEDROCK, FALLBACKS)
+# Their jobs are accepted as all are, and performed in other ways.
+PERFORMED_OTHERWISE = (GEMINI, BEDROCK, FALLBACKS, PREVIEWS)
 
 ENTRIES = (
     GENERATE,

@@ -84,7 +84,7 @@ def numbered(steps: tuple[Step, ...], *functions: str) -> Iterator[tuple[int, St
 
 def all_scenarios(cloud: Cloud) -> Iterator[Scenario]:
     """Every scenario of the campaign. The cloud is used to record how runs go when nothing goes wrong."""
-    clean = {entry.name: _recorded(cloud, entry) for entry in (*entries.ENTRIES, *entries.OTHER_PROVIDERS)}
+    clean = {entry.name: _recorded(cloud, entry) for entry in (*entries.ENTRIES, *entries.PERFORMED_OTHERWISE)}
     yield from _clean()
     yield from _crashes(clean)
     yield from _timeouts(clean)
@@ -93,6 +93,8 @@ def all_scenarios(cloud: Cloud) -> Iterator[Scenario]:
     yield from _races(clean)
     yield from _provider_answers()
     yield from _provider_connections(clean)
+    yield from _spoiled_streams(cloud)
+    yield from _keeping_of_previews(clean)
     yield from _crashes_beside_provider_faults(cloud)
     yield from _repetitions_after_charged_ends(cloud)
     yield from _crashes_while_recovering(cloud, clean)
@@ -103,8 +105,8 @@ _WHOLE = (entries.GENERATE, entries.DIRECT, entries.EDIT_FILES)
 
 
 def sample(cloud: Cloud) -> Iterator[Scenario]:
-    """A small campaign: one generation, of which each step meets a crash, a lost answer and a cancellation."""
-    entry = entries.GENERATE
+    """A small campaign: each step of a generation with previews meets a crash, a lost answer and a cancellation."""
+    entry = entries.PREVIEWS
     steps = _recorded(cloud, entry)
     blows = [mishaps.crash("after"), mishaps.lost_acknowledgement("call")]
     yield from _at_each("sample", entry, numbered(steps, "api"), lambda _: blows)
@@ -122,7 +124,7 @@ def _recorded(
 
 
 def _clean() -> Iterator[Scenario]:
-    for entry in (*entries.ENTRIES, *entries.OTHER_PROVIDERS):
+    for entry in (*entries.ENTRIES, *entries.PERFORMED_OTHERWISE):
         yield Scenario("nothing goes wrong", entry.name, entry)
 
 
@@ -147,13 +149,13 @@ def _crashes(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
         if entry in (entries.GENERATE, entries.DROP):
             functions += ("announcer",)
         yield from _at_each("crash", entry, numbered(clean[entry.name], *functions), lambda _: both)
-    for entry in entries.OTHER_PROVIDERS:
+    for entry in entries.PERFORMED_OTHERWISE:
         yield from _at_each("crash", entry, numbered(clean[entry.name], "worker"), lambda _: both)
 
 
 def _timeouts(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
     """The function's time runs out in each of the worker's requests."""
-    for entry in (entries.GENERATE, entries.EDIT_FILES, *entries.OTHER_PROVIDERS):
+    for entry in (entries.GENERATE, entries.EDIT_FILES, *entries.PERFORMED_OTHERWISE):
         steps = numbered(clean[entry.name], "worker")
         yield from _at_each("function time-out", entry, steps, lambda _: [mishaps.out_of_time()])
 
@@ -169,7 +171,7 @@ def _aws_errors(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
     for entry in entries.ENTRIES[1:]:
         functions = ("drop", "announcer") if entry is entries.DROP else ("api", "mcp")
         yield from _at_each("AWS error", entry, numbered(clean[entry.name], *functions), _worst_ways)
-    for entry in entries.OTHER_PROVIDERS:
+    for entry in entries.PERFORMED_OTHERWISE:
         yield from _at_each("AWS error", entry, numbered(clean[entry.name], "worker"), _worst_ways)
 
 
@@ -211,7 +213,7 @@ def _races(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
         for name, act in mishaps.MEANWHILE:
             after = mishaps.meanwhile(name, act, "after")
             yield from _at_each("race", entry, numbered(clean[entry.name], "worker"), _always(after))
-    for entry in entries.OTHER_PROVIDERS:
+    for entry in entries.PERFORMED_OTHERWISE:
         calls = [(number, step) for number, step in numbered(clean[entry.name], "worker") if step.service == "provider"]
         for name, act in mishaps.MEANWHILE:
             yield from _at_each("race", entry, iter(calls), _always(mishaps.meanwhile(name, act, "after")))
@@ -255,7 +257,7 @@ _PROVIDER_ANSWERS: list[tuple[str, dict[str, float]]] = [
 
 def _provider_answers() -> Iterator[Scenario]:
     """The provider answers an error, or spoils what it sends."""
-    for entry in (entries.GENERATE, entries.DIRECT, entries.KEYED, *entries.OTHER_PROVIDERS):
+    for entry in (entries.GENERATE, entries.DIRECT, entries.KEYED, *entries.PERFORMED_OTHERWISE):
         for kind, details in _PROVIDER_ANSWERS:
             said = " ".join([kind, *(f"{name}={value}" for name, value in details.items())])
             yield Scenario("provider's answer", f"{entry.name} / {said}", entry, (), _provider(kind, details))
@@ -303,13 +305,38 @@ def _key_cached(provider: str) -> Callable[[Cloud], None]:
 
 def _provider_connections(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
     """The connection to the provider cannot be made, or breaks."""
-    for entry in (entries.GENERATE, entries.DIRECT, entries.SDK, entries.EDIT_FILES, *entries.OTHER_PROVIDERS):
+    for entry in (entries.GENERATE, entries.DIRECT, entries.SDK, entries.EDIT_FILES, *entries.PERFORMED_OTHERWISE):
         for number, step in numbered(clean[entry.name], "worker"):
             if step.service != "provider":
                 continue
             for mishap in mishaps.PROVIDER_TRANSPORT:
                 planned = (at("worker", number, mishap),)
                 yield Scenario("provider's connection", _named(entry, number, step, mishap), entry, planned)
+
+
+def _spoiled_streams(cloud: Cloud) -> Iterator[Scenario]:
+    """A stream is cut, ends or reports an error after each of its events; and the worker dies after each request."""
+    entry = entries.PREVIEWS
+    for kind, after in product(("stream_cut", "stream_ended", "stream_error", "stream_blocked"), range(3)):
+        name, setting = f"{kind} after {after}", _provider(kind, {"after": after})
+        yield Scenario("spoiled stream", name, entry, (), setting)
+        for number, step in numbered(_recorded(cloud, entry, (), setting), "worker"):
+            if step.operation not in _READS and kind in ("stream_cut", "stream_blocked"):
+                mishap = mishaps.crash("after")
+                planned = (at("worker", number, mishap),)
+                said = f"{name} / worker {number} {step} / {mishap.name}"
+                yield Scenario("spoiled stream", said, entry, planned, setting)
+
+
+def _keeping_of_previews(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenario]:
+    """A preview cannot be stored or listed, in any way; or others act meanwhile; or a service is out from then on."""
+    entry = entries.PREVIEWS
+    steps = [(number, step) for number, step in numbered(clean[entry.name], "worker") if step.operation not in _READS]
+    first = next(index for index, (_, step) in enumerate(steps) if step.operation == "PUT previews")
+    keeping = steps[first : first + 4]
+    outages = [mishaps.refused("broken", seconds) for seconds in (240, 7200)]
+    races = [mishaps.meanwhile(name, act, "after") for name, act in mishaps.MEANWHILE]
+    yield from _at_each("previews", entry, iter(keeping), lambda step: _other_ways(step) + outages + races)
 
 
 def _crashes_beside_provider_faults(cloud: Cloud) -> Iterator[Scenario]:
@@ -322,7 +349,7 @@ def _crashes_beside_provider_faults(cloud: Cloud) -> Iterator[Scenario]:
         ("server_error_charged", _provider("server_error_charged", {})),
         ("wrong_bytes", _provider("wrong_bytes", {})),
     ]
-    for entry, (name, setting) in product((entries.GENERATE, *entries.OTHER_PROVIDERS), faults):
+    for entry, (name, setting) in product((entries.GENERATE, *entries.PERFORMED_OTHERWISE), faults):
         if entry is not entries.GENERATE and name == "rotated key":
             continue
         steps = _recorded(cloud, entry, (), setting)

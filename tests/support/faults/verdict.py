@@ -68,6 +68,7 @@ def judge(cloud: Cloud, caller: Caller, earlier: set[str], quiet: bool, may_lose
     found += _broken_promise(caller, bought)
     found += _other_answer(caller)
     found += _places_kept(cloud)
+    found += _previews_kept_badly(cloud, caller)
     return Verdict(len(bought), Counter(_end(job) for job in jobs) or Counter(["no job"]), lost, tuple(found))
 
 
@@ -159,6 +160,35 @@ def _orphaned_inputs(cloud: Cloud) -> list[str]:
     if twice := sum(count > 1 or data in kept for data, count in copies.items()):
         found.append(f"{twice} inputs of no job that are there twice")
     return found
+
+
+def _previews_kept_badly(cloud: Cloud, caller: Caller) -> list[str]:
+    """Every object under previews/ is listed by its job, and every preview that a job lists is there.
+
+    One that its job does not list is left only by a worker that died, or could not list it, between the two; it has a
+    key of its job even then. So none is left once the jobs are deleted.
+    """
+    stored, jobs = _previews(cloud), cloud.jobs()
+    listed = {preview.key for job in jobs for preview in job.previews}
+    found = [f"{len(missing)} previews are listed and not there"] if (missing := listed - stored) else []
+    if (unlisted := stored - listed) and not _could_not_list(cloud):
+        found.append(f"{len(unlisted)} previews are there and not listed")
+    for job in jobs if stored else ():
+        answer = cloud.world.api.call("DELETE", f"/jobs/{job.id}", key=caller.key)
+        found += [] if answer.status == 200 else [f"DELETE of a job answers {answer.status}"]
+    return [*found, f"{len(left)} previews outlive their job"] if (left := _previews(cloud)) else found
+
+
+def _previews(cloud: Cloud) -> set[str]:
+    return {key for key in cloud.stored() if key.startswith("previews/")}
+
+
+def _could_not_list(cloud: Cloud) -> bool:
+    """Whether the worker died, or something struck between a preview and its entry in the job."""
+    if "worker" in cloud.wire.died or cloud.wire.was_out("s3", "dynamodb"):
+        return True
+    places = (": s3 PUT previews: ", ": dynamodb PutItem: ", ": provider ")
+    return any(where.startswith("worker") and place in where for where in cloud.wire.struck for place in places)
 
 
 def _could_not_clear_up(cloud: Cloud) -> bool:

@@ -274,14 +274,18 @@ def _watched_response(response: httpx.Response, purchase: Purchase) -> httpx.Res
 
 
 class _Watched(httpx.SyncByteStream):
-    """Notes when the last byte was read."""
+    """Notes when the last byte was read, or the event that brings the image: nobody reads on after it."""
 
     def __init__(self, stream: Any, purchase: Purchase) -> None:
         self._stream = stream
         self._purchase = purchase
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._stream
+        read = b""
+        for chunk in self._stream:
+            read += chunk
+            self._purchase.received = b".completed" in read and read.endswith(b"\n\n")
+            yield chunk
         self._purchase.received = True
 
     def close(self) -> None:

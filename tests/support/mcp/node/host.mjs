@@ -56,16 +56,17 @@ host.show = async ({ html, csp = {}, able = ABLE, context = {} }) => {
   bridge.onopenlink = answer("links");
   bridge.ondownloadfile = answer("downloads");
   bridge.onupdatemodelcontext = answer("contexts");
-  bridge.oncalltool = async (params) => {
-    seen.calls.push(params);
-    if (client) return client.callTool(params);
-    return host.answers.length > 1 ? host.answers.shift() : host.answers[0];
-  };
   bridge.onsizechange = ({ height }) => { frame.style.height = `${height}px`; };
   const ready = new Promise((done) => { bridge.onsandboxready = done; });
   const begun = new Promise((done) => { bridge.oninitialized = done; });
   document.body.replaceChildren(frame);
   await bridge.connect(new PostMessageTransport(frame.contentWindow, frame.contentWindow));
+  // Once it is connected, since it then forwards calls by itself.
+  bridge.oncalltool = async (params) => {
+    seen.calls.push(params);
+    if (client) return client.callTool(params);
+    return host.answers.length > 1 ? host.answers.shift() : host.answers[0];
+  };
   frame.src = sandbox;
   await ready;
   const meta = `<meta http-equiv="Content-Security-Policy" content="${policy(csp)}">`;
