@@ -24,7 +24,7 @@ NAME = "easel-dev"
 
 
 @pytest.fixture
-def metrics() -> Iterator[Metrics]:
+def metrics(world: World) -> Iterator[Metrics]:
     """What CloudWatch knows, by the id of the query; nothing at first. Moto knows no search expressions."""
     known: Metrics = {}
 
@@ -37,7 +37,7 @@ def metrics() -> Iterator[Metrics]:
         wanted = [each for each in found if f'"{each["Id"]}"'.encode() in body or f"={each['Id']}".encode() in body]
         return Reply(), {"MetricDataResults": wanted, "ResponseMetadata": {"HTTPStatusCode": 200}}
 
-    events = aws.session().events
+    events = world.stack.client("cloudwatch").meta.events
     events.register("before-call.cloudwatch.GetMetricData", answer)
     yield known
     events.unregister("before-call.cloudwatch.GetMetricData", answer)
@@ -214,20 +214,17 @@ def test_watching_shows_it_again_until_it_is_interrupted(
     assert [json.loads(line)["stack"] for line in capsys.readouterr().out.splitlines()] == [NAME, NAME]
 
 
-def test_without_access_to_metrics_the_rest_is_still_shown(found: Any) -> None:
+def test_without_access_to_metrics_the_rest_is_still_shown(world: World, found: Any) -> None:
     def refuse(**_: Any) -> Any:
         class Reply:
             status_code = 403
 
         return Reply(), {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
 
-    events = aws.session().events
-    actions = [f"before-call.cloudwatch.{action}" for action in ("GetMetricData", "DescribeAlarms")]
-    for action in actions:
-        events.register_first(action, refuse)
-    document, text = found()
-    for action in actions:
-        events.unregister(action, refuse)
+    cloudwatch = world.stack.client("cloudwatch")
+    metrics, alarms = (f"before-call.cloudwatch.{action}" for action in ("GetMetricData", "DescribeAlarms"))
+    with aws.handled(cloudwatch, metrics, refuse), aws.handled(cloudwatch, alarms, refuse):
+        document, text = found()
     assert document["errors"] is document["alarms"] is document["ended_today"] is None
     assert text.count("CloudWatch cannot be asked") == 4
     assert "0 queued" in text
