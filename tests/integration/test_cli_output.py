@@ -125,7 +125,7 @@ def test_nothing_that_is_stored_or_given_steers_the_terminal(
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (["redrive"], ["Looking for dead-lettered drops", "Put back so far: 1"]),
+        (["redrive"], ["Put back so far: 1"]),
         (["restore", "callers", "old-callers", "--confirm", "easel-dev"], ["Comparing", "Writing the callers table"]),
         (["export", "jobs"], ["Reading jobs"]),
     ],
