@@ -49,7 +49,7 @@ def stream_answer(order: Order, drafts: list[bytes], image: bytes, fault: Fault 
     A fault may end them earlier, or with an error.
     """
     events = _events(order, drafts, image, fault.kind if fault else None)
-    if fault and fault.kind in ("stream_cut", "stream_ended", "stream_error", "stream_blocked"):
+    if fault and fault.phase == "stream":
         events = events[: fault.after]
         if fault.kind in ("stream_error", "stream_blocked"):
             events.append(_event("error", {"type": "error"} | fault.error(order.model).body()))

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from local.simulator.errors import USER_ERROR, ApiError
 
-# When a fault happens: instead of validating the request, or after it was accepted and charged. To decline is to say
-# with HTTP 200 that there is no image, as only some APIs do.
-Phase = Literal["refuse", "deliver", "decline"]
+# When a fault happens: instead of validating the request, or after it was accepted and charged; of some, only in a
+# stream. To decline is to say with HTTP 200 that there is no image, as only some APIs do.
+Phase = Literal["refuse", "deliver", "stream", "decline"]
 
 
 @dataclass(frozen=True)
@@ -116,18 +116,18 @@ KINDS: dict[str, Kind] = {
     "bad_base64": Kind("deliver"),
     "empty_data": Kind("deliver"),
     "no_usage": Kind("deliver"),
-    # Of streams only: the connection breaks, the stream ends without the image, or an error is reported in it.
-    "stream_cut": Kind("deliver"),
-    "stream_ended": Kind("deliver"),
+    # The connection breaks, the stream ends without the image, or an error is reported in it.
+    "stream_cut": Kind("stream"),
+    "stream_ended": Kind("stream"),
     "stream_error": Kind(
-        "deliver",
+        "stream",
         500,
         "server_error",
         "server_error",
         "The server had an error while processing your request. Sorry about that!",
     ),
     "stream_blocked": Kind(
-        "deliver",
+        "stream",
         400,
         USER_ERROR,
         "moderation_blocked",

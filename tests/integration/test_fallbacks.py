@@ -26,7 +26,8 @@ CERTAIN = (
     "unauthorized",
     "unverified",
 )
-NOT_CERTAIN = [name for name, kind in faults.KINDS.items() if kind.phase == "deliver"] + ["server_error", "bad_gateway"]
+NOT_CERTAIN = [name for name, kind in faults.KINDS.items() if kind.phase in ("deliver", "stream")]
+NOT_CERTAIN += ["server_error", "bad_gateway"]
 GOOD_IN_THE_END = ("slow", "late", "no_usage")
 
 
@@ -71,7 +72,7 @@ def test_after_a_certain_refusal_the_fallback_runs_and_says_so(shops: World, kin
 
 @pytest.mark.parametrize("kind", [kind for kind in NOT_CERTAIN if kind not in GOOD_IN_THE_END])
 def test_while_it_is_not_certain_that_nothing_was_bought_nothing_else_is(shops: World, kind: str) -> None:
-    streamed = {"partial_images": 1} if kind.startswith("stream_") else {}
+    streamed = {"partial_images": 1} if faults.KINDS[kind].phase == "stream" else {}
     job = made(shops, planned=(kind,), fallbacks=[SECOND, THIRD], **streamed)
     assert job["status"] in ("failed", "unknown")
     assert len(bought(shops)) <= 1

@@ -24,7 +24,7 @@ def test_every_fault_is_on_the_page() -> None:
 def test_a_fault_ends_as_the_page_says(
     world: World, kind: str, _does: str, charged: str, status: str, code: str
 ) -> None:
-    job_id = world.api.accepted(partial_images=int(kind.startswith("stream_")))
+    job_id = world.api.accepted(partial_images=int(KINDS[kind].phase == "stream"))
     world.simulator.plan(kind, **PLANS.get(kind, {}))
     world.jobs.deliver(job_id, seconds=22)
     job = world.api.job(job_id)
