@@ -7,13 +7,12 @@ import pytest
 from core import aws
 from core.completion.dispatcher import Announcer, ReactionsFailed
 from core.jobs.model import Job
-from core.jobs.store import JobStore
-from core.ledger.store import LedgerStore
 from core.pricing import ProviderReport
 from tests.support.world import World
 from tests.support.world import aws as moto
 from tests.support.world.aws import handled
 from tests.support.world.invocations import PUBLIC_URL, sample_event
+from tests.support.world.jobs import store, stored
 
 
 def ended(world: World) -> str:
@@ -21,16 +20,6 @@ def ended(world: World) -> str:
     job_id = world.api.accepted()
     world.jobs.work()
     return job_id
-
-
-def store() -> JobStore:
-    return JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger"))
-
-
-def stored(job_id: str) -> Job:
-    job = store().get(job_id)
-    assert job
-    return job
 
 
 def is_due(world: World, job_id: str) -> None:

@@ -14,13 +14,12 @@ from PIL import Image
 from cli import drops
 from core import aws
 from core.images.previews import PreviewStore
-from core.jobs.store import JobStore
-from core.ledger.store import LedgerStore
 from local.simulator import Simulator
 from tests.support.moved_time import Clock
 from tests.support.pictures import picture
 from tests.support.world import EVERY_PROVIDER, World, deployed
 from tests.support.world import aws as moto
+from tests.support.world.jobs import stored as recorded
 from tests.support.world.mcp_server import McpDoor
 
 DAY = 86400
@@ -36,10 +35,6 @@ def drafted(world: World, count: int = 2, **body: Any) -> str:
 def stored() -> list[str]:
     """What lies under previews/."""
     return [each["Key"] for each in moto.s3().list_objects_v2(Bucket="images", Prefix="previews/").get("Contents", [])]
-
-
-def job_store() -> JobStore:
-    return JobStore(moto.dynamodb(), "jobs", LedgerStore(moto.dynamodb(), "ledger"))
 
 
 @contextmanager
@@ -70,7 +65,7 @@ def test_a_job_lists_its_previews_as_they_come_and_keeps_them(world: World) -> N
         assert f"/previews/{job_id}/{preview['index']}.webp?" in preview["url"]
         assert "X-Amz-Signature=" in preview["url"]
         assert job["created_at"] < preview["expires_at"] <= job["created_at"] + DAY
-    drafts = [PreviewStore(moto.s3(), "images").read(preview) for preview in job_store().get(job_id).previews]  # type: ignore[union-attr] # it is there
+    drafts = [PreviewStore(moto.s3(), "images").read(preview) for preview in recorded(job_id).previews]
     assert len({hashlib.sha256(draft or b"").hexdigest() for draft in drafts}) == 3
     assert all(Image.open(io.BytesIO(draft or b"")).size == (1024, 1024) for draft in drafts)
 

@@ -12,29 +12,17 @@ from botocore.exceptions import EndpointConnectionError
 from cli.client import how_far
 from core import aws
 from core.jobs.durations import FEWEST
-from core.jobs.model import Job
-from core.jobs.store import JobStore
-from core.ledger.store import LedgerStore
 from tests.support.command_line import Easel
 from tests.support.moved_time import Clock
 from tests.support.world import World
 from tests.support.world.aws import handled
 from tests.support.world.invocations import sample_event
+from tests.support.world.jobs import store, stored
 from tests.support.world.mcp_server import McpDoor
 
 WEEK = 7 * 86400
 # What `taking` makes: half of them 8 s, the others 20 s.
 USUAL = {"p50": 10, "p90": 22}
-
-
-def store() -> JobStore:
-    return JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger"))
-
-
-def stored(job_id: str) -> Job:
-    job = store().get(job_id)
-    assert job
-    return job
 
 
 def took(world: World, seconds: int, **body: Any) -> str:

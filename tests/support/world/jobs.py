@@ -5,10 +5,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from core import aws as clients
+from core.jobs.model import Job
+from core.jobs.store import JobStore
+from core.ledger.store import LedgerStore
 from handlers import dead_letter, sweep, worker
 from tests.support.world import aws
 from tests.support.world.invocations import Context, message, sample_event
 from tests.support.world.queues import taken
+
+
+def store() -> JobStore:
+    """The jobs as the functions read and write them."""
+    return JobStore(clients.dynamodb(), "jobs", LedgerStore(clients.dynamodb(), "ledger"))
+
+
+def stored(job_id: str) -> Job:
+    """A job, which must be there."""
+    job = store().get(job_id)
+    assert job
+    return job
 
 
 class Jobs:
