@@ -756,6 +756,7 @@ def _peak(entries: Entries, buyer: Buyer, way: Way, images: int) -> int:
     """The most bytes that an edit of so many large images holds at once."""
     edit = Edit(tuple(_large(number) for number in range(images)), parameters={"prompt": f"blend {images}"})
     request = entries.prepared(way, edit, buyer)
+    gc.freeze()  # What earlier tests have left would be walked each time, for longer than downloads may take.
     tracemalloc.start()
     outcome = entries.send(way, edit, buyer, request)
     _, peak = tracemalloc.get_traced_memory()
