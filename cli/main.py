@@ -4,6 +4,7 @@ A module of commands is loaded when one of its commands runs, so that `easel --h
 load neither the AWS SDK nor the catalog.
 """
 
+import errno
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -18,6 +19,8 @@ from cli.session import DEFAULT_STACK, Context, Session, choose
 from core import __version__
 
 OK, FAILED, USAGE, INTERRUPTED, CLOSED = 0, 1, 2, 130, 141
+# What keeps output from being written: a full disk, a quota, a broken device.
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 _GLOBAL = "Global options, before or after the command"
 _KEYS, _MONEY, _WORK, _DEPLOYMENT = "Keys", "Money", "Jobs and images", "The deployment"
@@ -61,11 +64,20 @@ def main(arguments: list[str] | None = None) -> int:
     0 for success, 1 if it failed or was refused, 2 for invalid arguments, 130 if it was interrupted, and 141 if who
     read its output went away.
     """
+    if sys.stdout is None:  # as `>&-` makes it
+        show_failure("standard output is closed, so nothing was done")
+        return FAILED
     try:
         code = _run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         code = CLOSED
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        show_failure(f"what the command did cannot be written: {error.strerror}")
+        close(sys.stdout)
+        code = FAILED
     except SystemExit as ending:
         if not isinstance(ending.__context__, BrokenPipeError):
             raise

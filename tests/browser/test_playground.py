@@ -86,6 +86,26 @@ def test_the_first_picture_comes_with_its_price_and_the_code_behind_it(
     assert [call["accepted"] for call in simulator.calls()] == [True] * 3
 
 
+@pytest.mark.parametrize("impatience", ["double click", "Enter held on the button", "Ctrl+Enter held in the prompt"])
+def test_an_impatient_hand_buys_once(
+    playground: OpenPlayground, make_key: MakeKey, simulator: SimulatorControl, impatience: str
+) -> None:
+    page = playground(make_key().key)
+    page.get_by_label("Prompt").fill("an otter")
+    if impatience == "double click":
+        page.locator("#buy").dblclick()
+    else:
+        page.locator("#prompt" if "prompt" in impatience else "#buy").focus()
+        if "Ctrl" in impatience:
+            page.keyboard.down("Control")
+        for _ in range(4):
+            page.keyboard.down("Enter")
+            page.wait_for_timeout(400)
+        page.keyboard.up("Enter")
+    assert_drawn(page.locator("#stage .picture img"))
+    assert [call["accepted"] for call in simulator.calls()] == [True]
+
+
 def test_what_a_model_cannot_do_is_disabled_with_the_reason(playground: OpenPlayground, key: Key) -> None:
     page = playground(key.key)
     assert "retired" in page.get_by_role("option", name="dall-e-3").inner_text()

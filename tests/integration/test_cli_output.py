@@ -157,6 +157,25 @@ def test_what_may_take_long_says_how_far_it_is_but_only_on_a_terminal(
     assert [each for each in said if each not in shown] == []
 
 
+@pytest.mark.parametrize("command", [["keys", "list"], ["models", "--json"], ["--version"], ["--help"]], ids=" ".join)
+def test_a_full_disk_is_said_in_one_line(
+    stack: World, command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        assert main(command) == 1
+    assert capsys.readouterr().err == "easel: what the command did cannot be written: No space left on device\n"
+
+
+def test_nothing_is_done_whose_result_nobody_could_read(
+    stack: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout", None)  # as `>&-` makes it
+    assert main(["keys", "create", "--name", "lost"]) == 1
+    assert capsys.readouterr().err == "easel: standard output is closed, so nothing was done\n"
+    assert "lost" not in [caller.name for caller in stack.stack.callers().list_all()]
+
+
 SECRETS = [
     "ek_" + "s3cr3t-" * 6 + "x",
     "eyJhbGciOiJIUzI1NiJ9.eyJzM2NyM3QiOjF9.s3cr3t",

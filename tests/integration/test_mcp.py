@@ -555,6 +555,7 @@ def test_stored_data_that_cannot_be_read_is_not_blamed_on_the_client(world: Worl
 def test_a_message_that_cannot_be_read_is_refused_without_its_text(door: McpDoor, era: str, body: str) -> None:
     answer = door.send("POST", body=body, mcp_protocol_version=era, mcp_method="tools/list")
     assert answer.status == 400
+    assert int(answer.headers["content-length"]) == len(answer.text)
     assert answer.json()["error"]["code"] in (-32700, -32602, -32600)
     for hidden in ("otter", "pydantic", "line 1"):
         assert hidden not in answer.text

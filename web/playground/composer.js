@@ -10,6 +10,8 @@ import { Sources } from "./sources.js"
 const CUSTOM = "custom"
 /** What a first picture is made with: the price of a try. */
 const FIRST_CHOICE = /** @type {Record<string, string>} */ ({ quality: "low", size: "1024x1024" })
+/** A second click so soon was meant as one. */
+const DOUBLE_CLICK_MS = 1000
 const BUTTONS = { generate: "Generate", edit: "Edit", tool: "Run" }
 
 export class Composer {
@@ -17,6 +19,7 @@ export class Composer {
   models = []
   #values = { ...FIRST_CHOICE }
   #options = /** @type {Record<string, any>} */ ({})
+  #boughtAt = 0
   price = new Price()
 
   /**
@@ -32,12 +35,16 @@ export class Composer {
       event.preventDefault()
       this.#buy(onBuy)
     })
+    form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      // A key that is held down is one wish; in the prompt it writes empty lines.
+      if (event.repeat && event.key === "Enter" && event.target !== byId("prompt")) event.preventDefault()
+    })
     for (const input of form.elements.mode) input.addEventListener("change", () => this.#showModels())
     byId("provider").addEventListener("change", () => this.#showModels())
     byId("model").addEventListener("change", () => this.#showSettings())
     byId("prompt").addEventListener("input", () => this.#requote())
     byId("prompt").addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-      if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) form.requestSubmit()
+      if (event.key === "Enter" && !event.repeat && (event.metaKey || event.ctrlKey)) form.requestSubmit()
     })
   }
 
@@ -307,6 +314,8 @@ export class Composer {
       if (obstacle === rules.NO_PROMPT) byId("prompt").focus()
       return
     }
+    if (Date.now() < this.#boughtAt + DOUBLE_CLICK_MS) return
+    this.#boughtAt = Date.now()
     await onBuy(this.#request())
   }
 }

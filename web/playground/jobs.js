@@ -61,7 +61,8 @@ export class Card {
     clearInterval(this.#ticking)
     const dismiss = element("button", { type: "button" }, "Dismiss")
     dismiss.addEventListener("click", () => this.box.remove())
-    const again = onRetry ? element("button", { type: "button" }, "Try again") : null
+    const retry = error.charged === false ? "Try again" : "Buy again, which may cost twice"
+    const again = onRetry ? element("button", { type: "button" }, retry) : null
     again?.addEventListener("click", () => {
       this.box.remove()
       onRetry?.()

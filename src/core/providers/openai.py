@@ -73,6 +73,7 @@ _RATE_CODES = frozenset({"rate_limit_exceeded", "slow_down"})
 _OVERLOADED_CODES = frozenset({"server_is_overloaded"})
 _CALLER_FAULT_TYPES = frozenset({"invalid_request_error", "image_generation_user_error"})
 _EVENTS = "text/event-stream"
+_STOPS = (".", "!", "?")
 _SAFETY_VIOLATIONS = re.compile(r"safety_violations=\[([^\]]*)\]")
 
 
@@ -256,8 +257,10 @@ def _error_in_stream(error: dict[str, Any], *, begun: bool) -> Exception:
             return overloaded(None)
         if code in _MODERATION_CODES or error.get("type") in _CALLER_FAULT_TYPES:
             return Refused(_caller_fault(400, code, error))
-    why = said(error.get("message")).rstrip(".")
-    return InDoubt(f"The provider ended its stream with an error{': ' if why else ''}{why}.")
+    why = said(error.get("message")).rstrip()
+    return InDoubt(
+        f"The provider ended its stream with an error{': ' if why else ''}{why}{'' if why.endswith(_STOPS) else '.'}"
+    )
 
 
 def _delivery(body: ParsedBody, linked: tuple[bytes, ...]) -> ProviderResult:

@@ -41,7 +41,7 @@ HTTP_HINTS: Hints = {
     Hint.LIST_IMAGES: "List your images with GET /v1/images.",
     Hint.LIST_MODELS: "List the models with GET /v1/models.",
     Hint.CREATE_UPLOAD: "Upload files with POST /v1/uploads.",
-    Hint.DO_NOT_WAIT: "Send 'Prefer: respond-async' to get a job at once, or send the request again later.",
+    Hint.DO_NOT_WAIT: "Send 'Prefer: respond-async', without 'stream', to get a job at once, or send it again later.",
     Hint.WAIT_AGAIN: "Send the same request again to go on waiting, or read the job with GET /v1/jobs/{job_id}.",
 }
 

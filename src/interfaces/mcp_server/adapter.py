@@ -115,6 +115,7 @@ def answer(server: McpServer, event: Event, context: Any, *, hosts: Sequence[str
         answered: Answer = Mangum(app)(event, context)
     if answered["statusCode"] == 400:
         answered["body"] = _without_inner_text(answered["body"])
+        answered["headers"]["content-length"] = str(len(answered["body"].encode()))
     return answered
 
 
