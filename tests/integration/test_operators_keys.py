@@ -172,4 +172,5 @@ def test_a_change_while_a_key_is_rotated_is_not_lost(world: World) -> None:
         rotated = interrupted.rotate(caller.id, "ek_new")
     assert rotated
     assert rotated.fallbacks == ("gpt-image-2",)
-    assert elsewhere.list_all()[-1].fallbacks == ("gpt-image-2",)
+    (stored,) = [each for each in elsewhere.list_all() if each.id == caller.id]
+    assert stored.fallbacks == ("gpt-image-2",)
