@@ -101,4 +101,4 @@ def test_the_receiver_prints_the_webhooks_of_a_deployment(stack: Stack, key: Key
 @pytest.mark.nightly
 @pytest.mark.parametrize("fence", NOT_RUN, ids=str)
 def test_this_fence_is_not_run(fence: Fence) -> None:
-    pytest.skip(f"{fence}: {fence.not_run or f'run by {fence.run_by}'}")
+    pytest.skip(f"{fence}: {fence.not_run or f'run by {fence.run_by}'}")  # so that runs list it with its reason

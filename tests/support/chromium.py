@@ -40,8 +40,8 @@ class OpenPage(Protocol):
 @pytest.fixture(scope="module")
 def chromium() -> Iterator["Browser"]:
     """A browser for the tests of a file: no longer, since no test can start an event loop beside Playwright's own."""
-    if CHROMIUM is None and not os.environ.get("CI"):  # whoever has no browser may do without; CI may not
-        pytest.skip("needs Chromium")
+    if CHROMIUM is None and not os.environ.get("CI"):
+        pytest.skip("needs Chromium")  # whoever has no browser may do without; CI may not
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 # most runs of the tests need no browser
 
     with sync_playwright() as playwright:
