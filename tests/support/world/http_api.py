@@ -4,7 +4,7 @@ import base64
 import json
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from urllib.parse import parse_qs, parse_qsl
 from uuid import uuid4
 
@@ -26,40 +26,29 @@ class Answer:
         return json.loads(self.text)
 
 
+class Sent(TypedDict, total=False):
+    """How a request is sent: through API Gateway (`api`) or the function's own URL (`direct`), by whom, from where."""
+
+    door: str
+    key: str | None
+    headers: dict[str, str] | None
+    source: str
+
+
 @dataclass
 class HttpApi:
     """The API as the holder of a key sees it."""
 
     key: str
 
-    def call(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        door: str = "api",
-        key: str | None = None,
-        headers: dict[str, str] | None = None,
-        source: str = "203.0.113.7",
-    ) -> Answer:
-        """Send a request from an address through API Gateway, or through the function's own URL (`direct`)."""
-        return _read(self.answered(method, path, body, door=door, key=key, headers=headers, source=source))
+    def call(self, method: str, path: str, body: Any = None, **sent: Unpack[Sent]) -> Answer:
+        """Send a request."""
+        return _read(self.answered(method, path, body, **sent))
 
-    def answered(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        door: str = "api",
-        key: str | None = None,
-        headers: dict[str, str] | None = None,
-        source: str = "203.0.113.7",
-    ) -> Any:
+    def answered(self, method: str, path: str, body: Any = None, **sent: Unpack[Sent]) -> Any:
         """What the function answers to Lambda; the body can be a stream that nobody has read yet."""
-        event = self.event(method, path, body, door=door, key=key, headers=headers, source=source)
-        return (api if door == "api" else direct).handler(event, Context())
+        handler = direct.handler if sent.get("door") == "direct" else api.handler
+        return handler(self.event(method, path, body, **sent), Context())
 
     def event(
         self,
