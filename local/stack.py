@@ -116,13 +116,15 @@ class Stack:
         """A boto3 client with the rights of the account's administrator."""
         return aws_client(service, self.aws_endpoint_url, self.region)
 
-    def logs(self) -> list[str]:
-        """Every line that the functions logged, by log group."""
+    def logs(self, of: str = "") -> list[str]:
+        """Every line that the functions logged, by log group; only of groups that have `of` in their names."""
         logs: CloudWatchLogsClient = self.client("logs")
         groups = logs.get_paginator("describe_log_groups").paginate()
         lines: list[str] = []
-        for group in (group for page in groups for group in page["logGroups"]):
-            events = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
+        for name in (group["logGroupName"] for page in groups for group in page["logGroups"]):
+            if of not in name:
+                continue
+            events = logs.get_paginator("filter_log_events").paginate(logGroupName=name)
             lines += [event["message"] for page in events for event in page["events"]]
         return lines
 

@@ -303,7 +303,7 @@ def the_check_of_models_hears_the_provider(stack: Stack, _: Key, __: SimulatorCo
     """Without the provider's list it goes on with the catalog, and says so in the log, which comes a little later."""
 
     def missed() -> int:
-        return sum("list of models cannot be read" in line for line in stack.logs())
+        return sum("list of models cannot be read" in line for line in stack.logs(of="ModelCheckLogs"))
 
     before = missed()
     answer = stack.client("lambda").invoke(FunctionName=stack.model_check_function)
