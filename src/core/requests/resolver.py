@@ -11,7 +11,14 @@ from core.catalog import Catalog, Model, Operation, Successor
 from core.errors import InvalidRequest, ModelNotFound
 from core.requests import CheckedRequest, Choice, Parameters, Request, RequestWarning
 from core.requests.bodies import ImageRequest
-from core.requests.rules import PARTIAL_IMAGES, check, check_inputs, check_stream, has_parameter, options_as_numbers
+from core.requests.rules import (
+    PARTIAL_IMAGES,
+    check,
+    check_inputs,
+    check_shown_while_made,
+    has_parameter,
+    options_as_numbers,
+)
 from core.settings import RetiredPolicy
 
 
@@ -68,7 +75,7 @@ class Resolver:
             for each in (asked, model):
                 _check_inputs(each, image_request, parameters)
         if image_request.stream:
-            check_stream(parameters)
+            check_shown_while_made("stream", parameters)
         parameters, previews = _without_missing_previews(operation, model, parameters)
         request = Request(
             operation=operation,

@@ -287,15 +287,6 @@ def _transparency(parameters: Mapping[str, Any], _: Model) -> None:
         )
 
 
-def check_stream(parameters: Mapping[str, Any]) -> None:
-    """Check that the answer to a request can be a stream, in which OpenAI's events have one drawn image.
-
-    Raises:
-        InvalidRequest: it cannot.
-    """
-    _check_is_drawn_once("stream", parameters)
-
-
 def _compression(parameters: Mapping[str, Any], _: Model) -> None:
     output_format = parameters.get("output_format", "png")
     if parameters.get("output_compression", 100) != 100 and output_format not in _LOSSY:
@@ -307,11 +298,15 @@ def _compression(parameters: Mapping[str, Any], _: Model) -> None:
 
 def _previews(parameters: Mapping[str, Any], _: Model) -> None:
     if parameters.get(PARTIAL_IMAGES):
-        _check_is_drawn_once(PARTIAL_IMAGES, parameters)
+        check_shown_while_made(PARTIAL_IMAGES, parameters)
 
 
-def _check_is_drawn_once(name: str, parameters: Mapping[str, Any]) -> None:
-    """Raises InvalidRequest, as the parameter of that name needs one image that is drawn bit by bit."""
+def check_shown_while_made(name: str, parameters: Mapping[str, Any]) -> None:
+    """Check that a request can have `stream` or `partial_images`, by name: OpenAI has them for one drawn image.
+
+    Raises:
+        InvalidRequest: it asks for several images, or for a format that is not drawn bit by bit.
+    """
     if parameters.get("n", 1) != 1:
         raise InvalidRequest(f"'{name}' works only with n=1. Omit '{name}' to get several images.", param="n")
     if (output_format := parameters.get("output_format")) in _NOT_STREAMED:
