@@ -43,9 +43,8 @@ def measure(world: World, rounds: int) -> list[Table]:
 
 def _cases(world: World, door: Process) -> dict[str, tuple[Function, Event]]:
     order = {"prompt": PROMPT, "model": "gpt-image-2.6-flare", "size": "1024x1024", "quality": "low", "n": 1}
-    purchase = partial(lambda: world.performing(world.accept(door, prompt=PROMPT)))
     tools = partial(_listing_tools, world)
-    naive = {
+    naive: dict[str, tuple[Function, Event]] = {
         "naive: accept": (world.peer("naive.accept"), partial(_naive_accepting, world)),
         "naive: purchase": (world.peer("naive.purchase"), lambda: {"order": order}),
         "naive: tools": (world.peer("naive.tools"), tools),
@@ -56,13 +55,17 @@ def _cases(world: World, door: Process) -> dict[str, tuple[Function, Event]]:
     easel: dict[str, tuple[Function, Event]] = {
         "ApiFunction": (world.function("ApiFunction"), partial(world.accepting, "api")),
         "DirectFunction": (world.function("DirectFunction"), partial(world.accepting, "direct")),
-        "WorkerFunction": (world.function("WorkerFunction"), purchase),
+        "WorkerFunction": (world.function("WorkerFunction"), partial(_performing, world, door)),
         "McpFunction": (world.function("McpFunction"), tools),
     }
     for name in ("Announcer", "DeadLetter", "Drop", "Sweep", "Webhook"):
         sample = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
         easel[f"{name}Function"] = (world.function(f"{name}Function"), partial(world.sample, sample))
     return easel | naive
+
+
+def _performing(world: World, door: Process) -> dict[str, Any]:
+    return world.performing(world.accept(door, prompt=PROMPT))
 
 
 def _listing_tools(world: World) -> dict[str, Any]:
@@ -83,7 +86,7 @@ def _naive_accepting(world: World) -> dict[str, Any]:
 def _first_event(function: Function, event: dict[str, Any]) -> tuple[Used, Used]:
     if function.handler == "os.getenv":  # the bare interpreter: nothing but its start counts
         with running(Function(function.python, [], "os.fspath")) as process:
-            return process.start, process.start
+            return process.start, process.start | {"peak": process.start["rss"]}
     with running(function) as process:
         used = process.answer(event)
         _check(function.handler, used["answer"])
@@ -115,7 +118,7 @@ def _tables(used: dict[str, list[tuple[Used, Used]]]) -> list[Table]:
         ratio = (whole - bare) / (cpu(baseline, 1) - bare) if baseline else None
         if ratio is not None:
             ratios[name] = ratio
-        peak = median(pair[1].get("peak", pair[1]["rss"]) for pair in pairs)
+        peak = median(pair[1]["peak"] for pair in pairs)
         table.add(name, whole, start, whole - start, pairs[0][0]["modules"], peak, ratio, (whole - bare) / ancestor)
     verdicts = Table("Cold starts against their goals", VERDICTS)
     for name, (goal, before) in GOALS.items():
@@ -134,7 +137,7 @@ def _at_small_memory(world: World, door: Process, rounds: int) -> list[Table]:
     verdicts = Table(f"Cold at {SMALL_MB} MB against the goals", VERDICTS)
     functions: dict[str, Event] = {
         "ApiFunction": partial(world.accepting, "api"),
-        "WorkerFunction": lambda: world.performing(world.accept(door, prompt=PROMPT)),
+        "WorkerFunction": partial(_performing, world, door),
         "McpFunction": partial(_listing_tools, world),
     }
     walls: dict[str, list[tuple[float, float, float]]] = {name: [] for name in functions}

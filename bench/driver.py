@@ -9,6 +9,8 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 _PEAK_FROM_NOW = "5"  # see proc(5), clear_refs
 
@@ -22,37 +24,37 @@ class Context:
     aws_request_id = "00000000-0000-0000-0000-000000000000"
     log_group_name = log_stream_name = "bench"
 
-    def get_remaining_time_in_millis(self):
+    def get_remaining_time_in_millis(self) -> int:
         """As much as the worker has."""
         return 300_000
 
 
-def memory():
+def memory() -> tuple[float, float]:
     """Resident memory now, and its peak since `_PEAK_FROM_NOW`."""
-    with open("/proc/self/status") as status:
-        fields = dict(line.split(":", 1) for line in status)
-    return tuple(int(fields[name].split()[0]) / 1000 for name in ("VmRSS", "VmHWM"))
+    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    now, peak = (int(fields[name].split()[0]) / 1000 for name in ("VmRSS", "VmHWM"))
+    return now, peak
 
 
-def watch_aws_calls():
+def watch_aws_calls() -> list[dict[str, Any]]:
     """Let each AWS call of botocore's clients leave a mark. Returns the list of marks, which the caller empties."""
-    marks = []
+    marks: list[dict[str, Any]] = []
     if client := sys.modules.get("botocore.client"):
         call = client.BaseClient._make_api_call
 
-        def marked(self, operation, parameters):
-            own = time.thread_time()
+        def marked(self: object, operation: str, parameters: object) -> Any:
+            own, begun = time.thread_time(), time.monotonic()
             try:
                 return call(self, operation, parameters)
             finally:
-                mark = {"operation": operation, "own_cpu": time.thread_time() - own}
-                marks.append(mark | {"cpu": time.process_time(), "at": time.monotonic()})
+                mark = {"operation": operation, "own_cpu": time.thread_time() - own, "begun": begun}
+                marks.append(mark | {"cpu": time.process_time(), "ended": time.monotonic()})
 
         client.BaseClient._make_api_call = marked
     return marks
 
 
-def main():
+def main() -> None:
     """Answer events until there are no more."""
     name, *folders = sys.argv[1:]
     sys.path[:0] = folders
@@ -69,8 +71,7 @@ def main():
         event = json.loads(line)
         marks.clear()
         if event.pop("bench_peak", None):
-            with open("/proc/self/clear_refs", "w") as peak:
-                peak.write(_PEAK_FROM_NOW)
+            Path("/proc/self/clear_refs").write_text(_PEAK_FROM_NOW)
         before, started, begun = memory()[0], time.process_time(), time.perf_counter()
         answer = handler(event, Context())
         if hasattr((answer or {}).get("body"), "__next__"):

@@ -5,15 +5,14 @@ no books, Easel stores the image, books it and signs a URL.
 """
 
 import contextlib
-import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 
-from bench.process import running
+from bench.pair import waiting_pair
+from bench.process import cpu_seconds
 from bench.tables import VERDICTS, Table, median
 from bench.world import BENCH_PYTHON, LOGS, PEERS_PYTHON, World
 from local.processes import ROOT, free_port, service, wait_until
@@ -21,9 +20,8 @@ from local.processes import ROOT, free_port, service, wait_until
 GOAL, BEFORE = 0.8, 1.23
 _ORDER = {"prompt": "An otter size=3000000", "model": "gpt-image-1", "size": "1024x1024", "quality": "low"}
 _CALLS_A_ROUND = 5
-_TICK = 1 / os.sysconf("SC_CLK_TCK")
 
-Call = Callable[[], None]
+Call = Callable[[], object]
 
 
 def measure(world: World, rounds: int) -> list[Table]:
@@ -38,11 +36,11 @@ def measure(world: World, rounds: int) -> list[Table]:
         wall: dict[str, list[float]] = {name: [] for name in gateways}
         for each in range(rounds + 1):
             for name, (call, pids) in gateways.items():
-                before, started = _cpu(pids()), time.monotonic()
+                before, started = sum(map(cpu_seconds, pids())), time.monotonic()
                 for _ in range(_CALLS_A_ROUND):
                     call()
                 if each:  # The first round warms up.
-                    cpu[name].append((_cpu(pids()) - before) / _CALLS_A_ROUND * 1000)
+                    cpu[name].append((sum(map(cpu_seconds, pids())) - before) / _CALLS_A_ROUND * 1000)
                     wall[name].append((time.monotonic() - started) / _CALLS_A_ROUND * 1000)
         peaks = {name: sum(map(_peak, pids())) for name, (_, pids) in gateways.items()}
     table = Table(
@@ -58,30 +56,14 @@ def measure(world: World, rounds: int) -> list[Table]:
 
 @contextlib.contextmanager
 def _easel(world: World) -> Iterator[tuple[Call, Callable[[], list[int]]]]:
-    """A door that waits, and a worker; what is between them is the queue, and here this process."""
-    plain = {
-        "AWS_ENDPOINT_URL": world.stack.aws_endpoint_url,
-        "AWS_ENDPOINT_URL_S3": world.s3_plain,
-        "PROVIDERS__OPENAI__BASE_URL": world.provider_plain,
-    }
-    door, worker = world.function("ApiFunction", **plain), world.function("WorkerFunction", **plain)
-    with running(door) as waiting, running(worker) as performing:
-
-        def perform() -> None:
-            job = world.take_message()
-            if job is None:
-                raise RuntimeError("the door sent no message")
-            performing.answer(world.performing(job))
-
-        def call() -> None:
-            other = threading.Thread(target=perform)
-            other.start()
-            answer = waiting.answer(world.sample("api", prompt=_ORDER["prompt"]))["answer"]
-            other.join()
-            if answer["statusCode"] != 200:
-                raise RuntimeError(f"no image: {answer}")
-
-        yield call, lambda: [waiting.pid, performing.pid]
+    with waiting_pair(
+        world,
+        "ApiFunction",
+        AWS_ENDPOINT_URL=world.stack.aws_endpoint_url,
+        AWS_ENDPOINT_URL_S3=world.s3_plain,
+        PROVIDERS__OPENAI__BASE_URL=world.provider_plain,
+    ) as pair:
+        yield lambda: pair.call(world.sample("api", prompt=_ORDER["prompt"])), lambda: [pair.door.pid, pair.worker.pid]
 
 
 @contextlib.contextmanager
@@ -91,14 +73,28 @@ def _litellm(world: World) -> Iterator[tuple[Call, Callable[[], list[int]]]]:
         "model_list:\n- model_name: gpt-image-1\n  litellm_params:\n    model: openai/gpt-image-1\n"
         f"    api_base: {world.provider_plain}\n    api_key: sk-bench\n"
     )
-    command = [PEERS_PYTHON.with_name("litellm"), "--config", settings, "--host", "127.0.0.1", "--port"]
+    command: list[str | Path] = [
+        PEERS_PYTHON.with_name("litellm"),
+        "--config",
+        settings,
+        "--host",
+        "127.0.0.1",
+        "--port",
+    ]
     with _server("litellm", command) as served:
         yield served
 
 
 @contextlib.contextmanager
 def _pass_through(world: World) -> Iterator[tuple[Call, Callable[[], list[int]]]]:
-    command = [BENCH_PYTHON, "-m", "uvicorn", "bench.peers.pass_through:app", "--no-access-log", "--port"]
+    command: list[str | Path] = [
+        BENCH_PYTHON,
+        "-m",
+        "uvicorn",
+        "bench.peers.pass_through:app",
+        "--no-access-log",
+        "--port",
+    ]
     with _server("pass-through", command, UPSTREAM=world.provider_plain) as served:
         yield served
 
@@ -133,14 +129,7 @@ def _below(pid: int) -> list[int]:
     return [*children, *(each for child in children for each in _below(child))]
 
 
-def _cpu(pids: list[int]) -> float:
-    """CPU seconds of processes, in the kernel's ticks of 10 ms."""
-    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
-    return sum(int(user) + int(system) for _, *rest in fields for user, system in [rest[10:12]]) * _TICK
-
-
 def _peak(pid: int) -> float:
     """Peak resident memory in MB."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1000
-

@@ -59,23 +59,18 @@ def _buyers(world: World, door: Process) -> dict[str, tuple[Function, Buyer]]:
 
 
 def data_path_of(marks: list[Mapping[str, Any]], images: int) -> dict[str, float]:
-    """CPU and wall seconds from the last call before the purchase to the end of the last PUT, without other AWS calls.
+    """CPU and wall seconds from the last AWS call before the purchase to the end of the last PUT, without other calls.
 
-    The purchase is in the longest stretch without an AWS call that ends with a PUT or before one.
+    The purchase is in the longest pause between two AWS calls before the first image is stored.
     """
     stored = [index for index, mark in enumerate(marks) if mark["operation"] == "PutObject"]
     if len(stored) != images:
         raise RuntimeError(f"{len(stored)} PUTs of {images} images: {[mark['operation'] for mark in marks]}")
-    first, last = stored[0], stored[-1]
-    gaps = {index: marks[index + 1]["at"] - marks[index]["at"] for index in range(first)}
-    before = marks[max(gaps, key=lambda index: gaps[index])]
-    others = sum(
-        mark["own_cpu"]
-        for mark in marks[marks.index(before) + 1 : last]
-        if mark["operation"] != "PutObject"
-    )
-    end = marks[last]
-    return {"path_cpu": end["cpu"] - before["cpu"] - others, "path_wall": end["at"] - before["at"]}
+    last = stored[-1]
+    before = max(range(stored[0]), key=lambda index: marks[index + 1]["begun"] - marks[index]["ended"])
+    others = sum(mark["own_cpu"] for mark in marks[before + 1 : last] if mark["operation"] != "PutObject")
+    start, end = marks[before], marks[last]
+    return {"path_cpu": end["cpu"] - start["cpu"] - others, "path_wall": end["ended"] - start["ended"]}
 
 
 def _tables(
@@ -83,7 +78,17 @@ def _tables(
 ) -> list[Table]:
     table = Table(
         "Data path over TLS: purchase and PUT, and the whole event",
-        ("case", "", "path CPU ms", "x floor", "event CPU ms", "x floor", "extra peak MB", "paced wall s", "event wall s"),
+        (
+            "case",
+            "",
+            "path CPU ms",
+            "x floor",
+            "event CPU ms",
+            "x floor",
+            "extra peak MB",
+            "paced wall s",
+            "event wall s",
+        ),
         note="Paced: the provider answers at 75 MB/s, and each PUT takes 40 ms and its bytes at 75 MB/s.",
     )
     verdicts = Table("Data path against its goals", VERDICTS)
@@ -108,5 +113,3 @@ def _tables(
                 if goal_case == case:
                     verdicts.judge(f"{case}, {what}", value, of[1], of[2])
     return [table, verdicts]
-
-

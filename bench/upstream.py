@@ -1,7 +1,7 @@
 """The other ends of the wire, each in a process of its own: python -m bench.upstream KIND PORT_FILE [OPTIONS]
 
-* `provider` answers as OpenAI's Images API does, with images of random bytes behind a PNG's header. The prompt says how:
-  "size=3000000 delay=5 rate=75e6" are bytes of an image, seconds before the answer, and bytes a second.
+* `provider` answers as OpenAI's Images API does, with images of random bytes behind a PNG's header. The prompt says
+  how: "size=3000000 delay=5 rate=75e6" are bytes of an image, seconds before the answer, and bytes a second.
 * `s3` takes every PUT, after --delay seconds and at --rate bytes a second.
 * `tls` forwards each connection to --to, as what terminates TLS in front of AWS does.
 
@@ -25,7 +25,6 @@ import zlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import IO
 
 _PIECE = 256 * 1024
 _USAGE = {
@@ -57,7 +56,7 @@ class Connection:
 
     def __init__(self, connection: socket.socket, kind: str, delay: float, rate: float) -> None:
         self._connection = connection
-        self._reader: IO[bytes] = connection.makefile("rb", buffering=_PIECE)
+        self._reader = connection.makefile("rb", buffering=_PIECE)
         self._kind, self._delay, self._rate = kind, delay, rate
 
     def serve(self) -> None:
@@ -80,7 +79,7 @@ class Connection:
 
     def _body(self, headers: Mapping[str, str]) -> bytes:
         if "content-length" in headers:
-            return self._reader.read(int(headers["content-length"]))
+            return bytes(self._reader.read(int(headers["content-length"])))
         pieces = []
         while size := int(self._reader.readline().split(b";")[0] or b"0", 16):
             pieces.append(self._reader.read(size))

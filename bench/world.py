@@ -23,7 +23,6 @@ from local.stack import Stack
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
-    from mypy_boto3_sqs import SQSClient
 
 BENCH_PYTHON = ROOT / ".venv-bench/bin/python"
 PEERS_PYTHON = ROOT / ".venv-peers/bin/python"
@@ -87,9 +86,11 @@ class World:
         return Function(python, [site, ROOT], f"bench.peers.{module}", environment | variables)
 
     def sample(self, name: str, **body: Any) -> dict[str, Any]:
-        """The sample event of a function in events/, with this deployment's key, and some members of its body changed."""
+        """The sample event of a function in events/, with the time and key of now, and these in its body."""
         text = (ROOT / f"events/{name}.json").read_text()
         event: dict[str, Any] = json.loads(re.sub(r"ek_0{43}", self.stack.api_key, text))
+        if requested := event.get("requestContext"):
+            requested["timeEpoch" if "timeEpoch" in requested else "requestTimeEpoch"] = int(time.time() * 1000)
         if body:
             event["body"] = json.dumps(json.loads(event["body"]) | body)
         return event
@@ -114,14 +115,6 @@ class World:
         event = self.sample("worker")
         event["Records"][0]["body"] = job_id
         return event
-
-    def take_message(self) -> str | None:
-        """The next job in the queue of accepted jobs, if there is one within some seconds; removes it."""
-        sqs: SQSClient = self.stack.client("sqs")
-        for message in sqs.receive_message(QueueUrl=self.queue_url, WaitTimeSeconds=5).get("Messages", []):
-            sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
-            return message["Body"]
-        return None
 
     @contextlib.contextmanager
     def door(self) -> Iterator[Process]:
@@ -216,10 +209,12 @@ def _upstream(name: str, kind: str, *options: str | Path) -> Iterator[str]:
 
 
 def _trusting(certificate: Path, package: Path, variables: Mapping[str, str]) -> dict[str, str]:
-    """Variables that let a function trust the certificate besides the roots that it loads in Lambda, as many as there."""
+    """Variables that let a function trust the certificate besides the roots that it loads in Lambda."""
     trusted = {}
     for name in ("AWS_CA_BUNDLE", "SSL_CERT_FILE"):
-        roots = Path(variables.get(name) or next(package.glob("certifi/cacert.pem"), "/etc/ssl/certs/ca-certificates.crt"))
+        roots = Path(
+            variables.get(name) or next(package.glob("certifi/cacert.pem"), "/etc/ssl/certs/ca-certificates.crt")
+        )
         bundle = LOGS / f"{package.name}.{name.lower()}.pem"
         text = certificate.read_text()
         bundle.write_text(roots.read_text() + text[text.index("-----BEGIN CERTIFICATE") :])
@@ -231,9 +226,6 @@ def _compile(python: Path) -> None:
     """Bytecode for an environment: the packages of Easel have it, and without it a start takes twice as long."""
     site = next(python.parents[1].glob("lib/python3*/site-packages"))
     environment = {"PATH": os.environ["PATH"]}
-    subprocess.run([python, "-m", "compileall", "-q", "-j", "0", site], env=environment, capture_output=True, check=False)
-
-
-def elapsed(started: float) -> float:
-    """Milliseconds since `started`, of the monotonic clock."""
-    return (time.monotonic() - started) * 1000
+    subprocess.run(
+        [python, "-m", "compileall", "-q", "-j", "0", site], env=environment, capture_output=True, check=False
+    )

@@ -4,19 +4,20 @@ Read in its repository at commit 191b26e: the MCP SDK's FastMCP, OpenAI's client
 caches and Google's credentials need.
 """
 
-import asyncio  # noqa: F401 - all of these are imported because the ancestor does
+import asyncio
+from typing import Any
 
-import aiofiles  # noqa: F401
-import aiohttp  # noqa: F401
-import dotenv  # noqa: F401
-import google.auth  # noqa: F401
-import google.auth.transport.requests  # noqa: F401
-import google.oauth2.service_account  # noqa: F401
-import httpx  # noqa: F401
+import aiofiles
+import aiohttp
+import dotenv
+import google.auth
+import google.auth.transport.requests
+import google.oauth2.service_account
+import httpx
 import openai
-import pydantic_settings  # noqa: F401
-from mcp.server.fastmcp import FastMCP
-from PIL import Image  # noqa: F401
+import pydantic_settings
+from mcp.server.fastmcp import FastMCP  # type: ignore[attr-defined] # version 1 of the SDK, which only this has
+from PIL import Image
 
 server = FastMCP("ancestor")
 client = openai.AsyncOpenAI(api_key="sk-bench")
@@ -34,5 +35,5 @@ def edit_image(image: str, prompt: str, size: str = "auto", quality: str = "auto
     return prompt
 
 
-def handler(event, context):
+def handler(event: Any, context: object) -> Any:
     """It is a server, not a function: its import is what is measured."""

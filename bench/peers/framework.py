@@ -18,7 +18,7 @@ class Order(BaseModel):
 
 
 @app.post("/images/generations", status_code=202)
-def create(order: Order):
+def create(order: Order) -> Order:
     """Accept an order, and forget it."""
     return order
 

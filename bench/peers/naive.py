@@ -7,6 +7,8 @@ import base64
 import json
 import os
 import uuid
+from functools import cache
+from typing import Any
 
 import boto3
 import httpx
@@ -53,8 +55,8 @@ def get_image_job(job_id: str) -> str:
 
 
 @router.post("/images/generations")
-def create():
-    order = Order.model_validate_json(router.current_event.body)
+def create() -> tuple[dict[str, Any], int]:
+    order = Order.model_validate_json(router.current_event.body or "")
     key = dynamodb.get_item(TableName=table, Key={"id": {"S": "key"}})["Item"]
     job = {"id": f"job_{uuid.uuid4().hex}", "status": "queued", "enabled": key["enabled"]["BOOL"], **order.model_dump()}
     dynamodb.put_item(TableName=table, Item={"id": {"S": job["id"]}, "job": {"S": json.dumps(job)}})
@@ -62,13 +64,13 @@ def create():
 
 
 @logger.inject_lambda_context
-def accept(event, context):
+def accept(event: Any, context: Any) -> Any:
     """Accept a job. Its message goes nowhere, so that the queue has only Easel's."""
     return router.resolve(event, context)
 
 
 @logger.inject_lambda_context
-def purchase(event, context):
+def purchase(event: Any, context: Any) -> Any:
     """Buy images as a script would, and store them."""
     key = secrets.get_secret_value(SecretId=os.environ["NAIVE_SECRET"])["SecretString"]
     dynamodb.put_item(TableName=table, Item={"id": {"S": "job"}, "status": {"S": "running"}})
@@ -77,15 +79,16 @@ def purchase(event, context):
     return {"keys": keys}
 
 
-client = None
+@cache
+def client() -> httpx.Client:
+    """One connection pool for all events."""
+    return httpx.Client(timeout=300)
 
 
-def fetch_and_store(event, key):
+def fetch_and_store(event: Any, key: str) -> list[str]:
     """The data path alone."""
-    global client
-    client = client or httpx.Client(timeout=300)
     headers = {"Authorization": f"Bearer {key}"}
-    answer = client.post(f"{os.environ['NAIVE_PROVIDER']}/images/generations", json=event["order"], headers=headers)
+    answer = client().post(f"{os.environ['NAIVE_PROVIDER']}/images/generations", json=event["order"], headers=headers)
     answer.raise_for_status()
     keys = []
     for row in answer.json()["data"]:
@@ -95,13 +98,13 @@ def fetch_and_store(event, key):
     return keys
 
 
-def data_path(event, context):
+def data_path(event: Any, context: Any) -> Any:
     """Without tables and logs."""
     return {"keys": fetch_and_store(event, "key")}
 
 
 @logger.inject_lambda_context
-def tools(event, context):
+def tools(event: Any, context: Any) -> Any:
     """One request of MCP, behind Mangum; the SDK's session manager runs once, so each event has its own."""
     anywhere = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     app = server.streamable_http_app(stateless_http=True, json_response=True, transport_security=anywhere)

@@ -10,7 +10,7 @@ client = httpx.AsyncClient(timeout=300)
 
 
 @app.post("/v1/images/generations")
-async def forward(request: Request):
+async def forward(request: Request) -> Response:
     """Send the request on, and the answer back."""
     headers = {"Authorization": request.headers["authorization"], "Content-Type": "application/json"}
     url = f"{os.environ['UPSTREAM']}/images/generations"
