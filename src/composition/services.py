@@ -134,7 +134,7 @@ def services() -> Services:
     )
     image_store = ImageStore(aws.s3(), settings.images_bucket)
     durations = Durations(aws.dynamodb(), settings.jobs_table)
-    lookup = JobLookup(jobs)
+    lookup = JobLookup(jobs, durations)
     images = ImageLibrary(jobs, image_store, lookup)
     return Services(
         authentication=Authenticator(CallerStore(aws.dynamodb(), settings.callers_table), signed_tokens),
