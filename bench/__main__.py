@@ -7,25 +7,39 @@ import argparse
 import importlib
 import os
 import platform
+import subprocess
+import sys
 from collections.abc import Sequence
+from subprocess import PIPE
 
 from bench.tables import Table, save
 from bench.world import World, world
 from local.cloud import OUT
 
 FOLDER = OUT / "bench"
-# Each is a module with measure(world, rounds) -> tables, in the order of their times.
+# Modules with measure(world, rounds) -> tables.
 PARTS = ("sizes", "cold", "path", "gateway", "doors", "cost")
+# Modules that are programs and print tables of their own: models, which need nothing that runs.
+MODELS = ("acceptance",)
 
 
 def main() -> None:
     """Measure, print and keep."""
     parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS + MODELS)}; all by default")
     parser.add_argument("--rounds", type=int, default=9)
     told = parser.parse_args()
-    with world() as running:
-        _run(told.parts or PARTS, running, told.rounds)
+    chosen = told.parts or [*PARTS, *MODELS]
+    if unknown := set(chosen) - {*PARTS, *MODELS}:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    if measured := [part for part in chosen if part in PARTS]:
+        with world() as running:
+            _run(measured, running, told.rounds)
+    for model in (part for part in chosen if part in MODELS):
+        printed = subprocess.run([sys.executable, "-m", f"bench.{model}"], stdout=PIPE, text=True, check=True).stdout
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        (FOLDER / f"{model}.txt").write_text(printed)
+        print(printed)
 
 
 def _run(parts: Sequence[str], running: World, rounds: int) -> None:
