@@ -93,7 +93,7 @@ def calls() -> Iterator[list[tuple[str, int, int]]]:
 def documented() -> dict[str, list[tuple[str, int, int]]]:
     """The rows of the page's table, by step."""
     page = (ROOT / "docs/performance.md").read_text()
-    rows = re.findall(r"^\| (\w+) \| `(\w+)` \|[^|]*\| (\d*) \| (\d*) \|", page, re.MULTILINE)
+    rows = re.findall(r"^\| (\w+) \| `(\w+)` \|[^|]*\| *(\d*) *\| *(\d*) *\|", page, re.MULTILINE)
     return {step: [(name, int(w or 0), int(r or 0)) for of, name, w, r in rows if of == step] for step in STEPS}
 
 
