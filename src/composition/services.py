@@ -126,7 +126,7 @@ def services() -> Services:
     jobs = JobStore(aws.dynamodb(), settings.jobs_table, ledger)
     budgets = Budgets(ledger, settings.budget)
     queue = JobQueue(aws.sqs(), settings.jobs_queue_url)
-    use_counts = UseCounts(aws.dynamodb(), settings.jobs_table)
+    use_counts = UseCounts(aws.dynamodb(), settings.jobs_table, "uses")
     uploads = Uploads(
         UploadStore(aws.dynamodb(), settings.jobs_table),
         UploadBucket(aws.s3(), settings.images_bucket),
