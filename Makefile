@@ -175,10 +175,10 @@ prices: ## compare the catalog's prices and shutdown dates with a public list
 	$(call need,dev prices)
 	@$(BIN)/python -m local.prices .venv-prices
 
-bench: ## benchmark the built package beside its peers (PARTS="cold path", ROUNDS=9): tables in out/bench, charts in docs
+bench: ## benchmark the built package beside its peers (PARTS="cold path", ROUNDS=9): tables in out/bench and docs/performance.md
 	$(call need,dev sam ministack bench peers)
 	@$(BIN)/python -m bench $(PARTS) --rounds $(ROUNDS)
-	@.venv-bench/bin/python -m bench.charts
+	@.venv-bench/bin/python -m bench.page
 
 format: ## format, and fix what ruff can fix
 	$(call need,dev)

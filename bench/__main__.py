@@ -10,11 +10,13 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import date
 from subprocess import PIPE
 
 from bench.tables import Table, save
 from bench.world import World, world
 from local.cloud import OUT
+from local.processes import ROOT
 
 FOLDER = OUT / "bench"
 # Modules with measure(world, rounds) -> tables.
@@ -46,9 +48,18 @@ def _run(parts: Sequence[str], running: World, rounds: int) -> None:
     for part in parts:
         before = os.getloadavg()[0]
         tables: list[Table] = importlib.import_module(f"bench.{part}").measure(running, rounds)
-        tables[-1].note += f" Medians of {rounds}; load {before:.1f} to {os.getloadavg()[0]:.1f}; {platform.machine()}."
+        load = f"load {before:.1f} to {os.getloadavg()[0]:.1f}"
+        when = f"{date.today()}, {_commit()}: {rounds} rounds on {os.cpu_count()} cores ({platform.machine()}), {load}."
+        tables[-1].note = f"{tables[-1].note} {when}".strip()
         save(tables, FOLDER / f"{part}.json")
         print(*(f"{table.text()}\n" for table in tables), sep="\n", flush=True)
+
+
+def _commit() -> str:
+    git = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return f"commit {git.stdout.strip()}" if git.stdout else "no commit"
 
 
 if __name__ == "__main__":

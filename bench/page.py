@@ -1,4 +1,7 @@
-"""Draws what `python -m bench` measured into docs/images: python -m bench.charts, in .venv-bench."""
+"""Puts what `python -m bench` measured into docs/performance.md, with charts: python -m bench.page, in .venv-bench.
+
+The page has a place for each part, between two comments; what is between them is replaced.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,23 +14,31 @@ from bench.tables import Table, load
 
 ROOT = Path(__file__).parents[1]
 MEASURED = ROOT / "out/bench"
-IMAGES = ROOT / "docs/images"
+PAGE = ROOT / "docs/performance.md"
+START, END = "<!-- measured by make bench: {} -->", "<!-- measured: end -->"
 OURS, OTHERS, FLOOR = "#7a5cff", "#b8bcc8", "#5d6472"
 
 Bars = Sequence[tuple[str, float, str]]
 
 
 def main() -> None:
-    """Draw each part that has been measured."""
+    """Take over each part that has been measured."""
     mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"})
-    for part, draw in DRAWINGS.items():
-        file = MEASURED / f"{part}.json"
-        if file.exists():
+    page = PAGE.read_text()
+    for file in sorted(MEASURED.glob("*.json")):
+        part, tables = file.stem, load(file)
+        shown = [table.text() for table in tables]
+        if part in CHARTS:
+            chart = PAGE.parent / f"images/performance-{part}.png"
+            what, draw = CHARTS[part]
             figure = Figure(figsize=(7.2, 3.0), layout="constrained")
-            draw(figure, load(file)[0])
-            image = IMAGES / f"performance-{part}.png"
-            figure.savefig(image, dpi=110, metadata={"Software": None})
-            print(f"drawn: {image.relative_to(ROOT)}")
+            draw(figure, tables[0])
+            figure.savefig(chart, dpi=110, metadata={"Software": None})
+            shown.insert(0, f"![{what}](images/{chart.name})")
+        before, start, rest = page.partition(START.format(part))
+        _, end, after = rest.partition(END)
+        page = "".join((before, start, "\n\n", "\n\n".join(shown), "\n\n", end, after)) if start else page
+    PAGE.write_text(page)
 
 
 def _cold(figure: Figure, table: Table) -> None:
@@ -90,7 +101,12 @@ def _number(row: Sequence[str | float | None], column: int) -> float:
     return float(row[column] or 0)
 
 
-DRAWINGS = {"cold": _cold, "path": _path, "gateway": _gateway, "doors": _doors}
+CHARTS = {
+    "cold": ("CPU time of cold starts: Easel's functions, and what they are compared with", _cold),
+    "path": ("CPU time of the data path: raw sockets, Easel with and without its books, and the naive way", _path),
+    "gateway": ("CPU time and memory of Easel, LiteLLM's proxy and a pass-through", _gateway),
+    "doors": ("What each door adds to the provider's time", _doors),
+}
 
 if __name__ == "__main__":
     main()
