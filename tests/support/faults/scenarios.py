@@ -341,8 +341,9 @@ def _keeping_of_previews(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenari
 
 
 def _images_that_arrive_one_by_one(cloud: Cloud) -> Iterator[Scenario]:
-    """The answer is whole or cut, each image is stored as soon as it can be or as late as it may be, and then the worker
-    dies or fails at a request, or others act meanwhile.
+    """The answer of three images is whole or cut; each is stored as soon as it can be, or as late as it may be.
+
+    From the purchase on, the worker dies or fails at each request, or others act meanwhile.
     """
     entry = entries.DIRECT
     blows = [mishaps.crash("before"), mishaps.crash("after"), mishaps.out_of_time()]
@@ -352,7 +353,7 @@ def _images_that_arrive_one_by_one(cloud: Cloud) -> Iterator[Scenario]:
         yield Scenario("images one by one", name, entry, (), setting)
         steps = list(numbered(_recorded(cloud, entry, (), setting), "worker"))
         bought = next(place for place, (_, step) in enumerate(steps) if step.service == "provider")
-        races = [] if after else [mishaps.meanwhile(said, act, "after") for said, act in mishaps.MEANWHILE]
+        races = [] if after else [mishaps.meanwhile(said, act, "after") for said, act in mishaps.MEANWHILE_IT_LIVES]
         for number, step in steps[bought:]:
             for mishap in () if step.operation in _READS else (*blows, *_worst_ways(step), *races):
                 planned = (at("worker", number, mishap),)

@@ -59,7 +59,7 @@ def judge(cloud: Cloud, caller: Caller, earlier: set[str], quiet: bool, may_lose
         lost += _lost(cloud, job)
     if lost and not may_lose:
         found.append(f"{lost} images lost for no good reason")
-    found += _strays(cloud, jobs)
+    found += _strays(cloud)
     found += _orphaned_inputs(cloud)
     found += _wrong_books(cloud, jobs, bought)
     found += [f"it was never announced that a job is '{job.status}'" for job in jobs if job.id not in cloud.announced()]
@@ -134,15 +134,10 @@ def _is_good(call: Any) -> bool:
     return call["fault"] in (None, "slow", "no_usage")
 
 
-def _strays(cloud: Cloud, jobs: list[Job]) -> list[str]:
-    """Every stored image is the result of a job, unless its worker outlived its lease: then it has one of its names."""
+def _strays(cloud: Cloud) -> list[str]:
     kept = {image.key for job in cloud.jobs() for image in job.images}
-    stray = {key for key in cloud.stored() if key.startswith("images/")} - kept
-    named = {key for job in jobs for key in job.unlisted_keys}
-    found = [f"{len(stray - named)} stored images belong to no job"] if stray - named else []
-    if stray and not any("lease runs out" in where or "an hour passes" in where for where in cloud.wire.struck):
-        found.append(f"{len(stray)} stored images belong to no result")
-    return found
+    stray = _stored(cloud, "images/") - kept
+    return [f"{len(stray)} stored images belong to no result"] if stray else []
 
 
 def _orphaned_inputs(cloud: Cloud) -> list[str]:
