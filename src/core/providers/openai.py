@@ -157,7 +157,7 @@ class OpenAIProvider:
             if response.headers.get("content-type", "").partition(";")[0].strip().lower() == _EVENTS:
                 body = _read_stream(response.iter_bytes(), order.preview)
             else:
-                body = read_images(response.iter_bytes(), _IMAGES)
+                body = read_images(response.iter_bytes(), _IMAGES, order.image)
         return _delivery(body, self._linked_images(body, until))
 
     def _headers(self, key: str, request_id: str) -> dict[str, str]:
@@ -235,7 +235,9 @@ def _read_stream(chunks: Iterable[bytes], preview: Callable[[bytes | bytearray],
             document = event.document
             kind = str(document.get("type"))
             if kind.endswith(".completed"):
-                return ParsedBody({**document, "created": document.get("created_at"), "data": [document]}, event.images)
+                return ParsedBody(
+                    {**document, "created": document.get("created_at"), "data": [document]}, event.images, event.count
+                )
             if kind.endswith(".partial_image"):
                 begun = True
                 for image in event.images:
@@ -265,7 +267,6 @@ def _error_in_stream(error: dict[str, Any], *, begun: bool) -> Exception:
 
 def _delivery(body: ParsedBody, linked: tuple[bytes, ...]) -> ProviderResult:
     document = body.document
-    images = (*body.images, *linked)
     report = ProviderReport(
         created=whole(document.get("created")) or int(time.time()),
         size=text(document.get("size")),
@@ -274,11 +275,11 @@ def _delivery(body: ParsedBody, linked: tuple[bytes, ...]) -> ProviderResult:
         output_format=text(document.get("output_format")),
         usage=_usage(document.get("usage")),
     )
-    if not images:
+    if not body.count and not linked:
         if report.usage is None:
             raise InDoubt("The provider answered without an image.")
         raise Refused(no_image(charged=True), report)
-    return ProviderResult(images, report)
+    return ProviderResult((*body.images, *linked), report)
 
 
 def _usage(document: Any) -> Usage | None:

@@ -218,15 +218,19 @@ def early_sweep(cloud: Cloud) -> None:
     cloud.sweep()
 
 
-MEANWHILE = [
+# No worker outlives its lease by its design; what it would still store then goes with its job.
+MEANWHILE_IT_LIVES = [
     ("cancel", cancel),
     ("second delivery", deliver_again),
     ("lease runs out", lease_runs_out),
-    ("lease runs out, another works", lease_runs_out_and_another_works),
-    ("an hour passes", hour_passes),
     ("dead letter", dead_letter),
     ("early dead letter", early_dead_letter),
     ("sweep", early_sweep),
+]
+MEANWHILE = [
+    *MEANWHILE_IT_LIVES,
+    ("lease runs out, another works", lease_runs_out_and_another_works),
+    ("an hour passes", hour_passes),
 ]
 
 

@@ -7,6 +7,7 @@ dead after a crash: whatever its `finally` blocks still try to send is lost, as 
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -129,6 +130,8 @@ class Wire:
         self.struck: list[str] = []  # where mishaps struck, for people
         self.purchases: list[Purchase] = []
         self.died: list[str] = []  # functions whose process ended on the spot
+        # Whether a worker's threads begin only when their work is waited for, or have done it before anything else.
+        self.threads_are_late = False
 
     @contextmanager
     def process(self, function: str, seconds: float, job_id: str = "") -> Iterator[Process]:
@@ -186,6 +189,16 @@ class Wire:
         if process.function == "api":  # Others work while a door waits.
             with self.outside():
                 self.cloud.deliver()
+
+    def in_thread(self, work: Callable[[], Any]) -> Future[Any] | None:
+        """What a thread of a worker does: at once, or late, but the same each time. None for other functions."""
+        process = self._process.get()
+        if process is None or process.function != "worker":
+            return None
+        late = _Late(work)
+        if not self.threads_are_late:
+            late.begin()
+        return late
 
     def kill(self, process: Process) -> None:
         """End a process on the spot."""
@@ -255,6 +268,29 @@ class Wire:
         if time.time() < until:
             return outage
         return process.failing.get((step.service, step.operation))
+
+
+class _Late(Future[Any]):
+    """Begins when it is waited for, if not before. A crash ends the process, not only the thread."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        super().__init__()
+        self._work = work
+
+    def begin(self) -> None:
+        if not self.done():
+            try:
+                self.set_result(self._work())
+            except Exception as error:  # noqa: BLE001 - whoever waits for it gets it
+                self.set_exception(error)
+
+    def result(self, timeout: float | None = None) -> Any:
+        self.begin()
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        self.begin()
+        return super().exception(timeout)
 
 
 _IN_BOTOCORES_WORDS: dict[type[httpx.TransportError], type[BotoCoreError]] = {
@@ -335,7 +371,7 @@ def _is_bedrock(request: AWSPreparedRequest) -> bool:
 def watching(wire: Wire) -> Iterator[None]:
     """Meanwhile the wire stands between the functions and the network, and time.sleep is its own."""
     answer, carry = BotocoreStubber.process_request, httpx.HTTPTransport.handle_request
-    send = URLLib3Session.send
+    send, submit = URLLib3Session.send, ThreadPoolExecutor.submit
 
     def process_request(stubber: BotocoreStubber, request: AWSPreparedRequest) -> Any:
         if _is_bedrock(request):  # The simulator plays it, not moto.
@@ -351,7 +387,11 @@ def watching(wire: Wire) -> Iterator[None]:
             return send(session, request)
         return wire.bedrock(request, lambda: send(session, request))
 
+    def submit_to(pool: ThreadPoolExecutor, work: Callable[..., Any], *args: Any, **more: Any) -> Future[Any]:
+        return wire.in_thread(lambda: work(*args, **more)) or submit(pool, work, *args, **more)
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ThreadPoolExecutor, "submit", submit_to)
         patch.setattr(URLLib3Session, "send", send_request)
         patch.setattr(BotocoreStubber, "process_request", process_request)
         patch.setattr(httpx.HTTPTransport, "handle_request", handle_request)
