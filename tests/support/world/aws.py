@@ -17,6 +17,7 @@ from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.serialize import AttributePicker, AttributePickerContext
 from moto.core.utils import method_names_from_class
 
+from core import aws
 from tests.support.template import TEMPLATE
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
 
 @cache
 def session() -> boto3.Session:
-    """The one session of this process, boto3's own: each would read the descriptions of the services anew."""
-    boto3.setup_default_session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
+    """The functions' own session, as boto3's default: each further one would read the services' descriptions anew."""
+    functions = aws.session()
+    functions.set_credentials("testing", "testing")
+    functions.set_config_variable("region", "us-east-1")
+    boto3.setup_default_session(botocore_session=functions)
     assert boto3.DEFAULT_SESSION
     return boto3.DEFAULT_SESSION
 
