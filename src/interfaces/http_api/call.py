@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pybase64
-from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Response
 from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
 
 from composition.services import Services
