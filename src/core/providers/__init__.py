@@ -23,8 +23,9 @@ from core.requests import Request, Role
 from core.settings import Settings
 
 if TYPE_CHECKING:
-    import httpx
     from mypy_boto3_secretsmanager import SecretsManagerClient
+
+    from core.providers.http import HttpClient
 
 
 @dataclass(frozen=True)
@@ -140,9 +141,9 @@ class ImageProvider(Protocol):
 
 @dataclass(frozen=True)
 class Tools:
-    """What adapters share: one pool of HTTP connections, and the client that reads secrets."""
+    """What adapters share: one HTTP client, and the client that reads secrets."""
 
-    http: "httpx.Client"
+    http: "HttpClient"
     secrets: "SecretsManagerClient"
 
 
