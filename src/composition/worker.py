@@ -8,6 +8,7 @@ import httpx
 from composition.models import models
 from composition.process import once
 from core import aws
+from core.callers.use_counts import UseCounts
 from core.catalog.operator import own_providers
 from core.images.input_storage import InputStore
 from core.images.previews import PreviewStore
@@ -49,6 +50,6 @@ def worker() -> Worker:
         queue=JobQueue(aws.sqs(), settings.jobs_queue_url),
         catalog=models(),
         provider=provider,
-        slots=ConcurrencySlots(aws.dynamodb(), settings.jobs_table, settings.caller_concurrency),
+        slots=ConcurrencySlots(UseCounts(aws.dynamodb(), settings.jobs_table, "turns"), settings.caller_concurrency),
         previews=lambda: PreviewStore(aws.s3_in_passing(), settings.images_bucket),
     )

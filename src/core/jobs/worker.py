@@ -123,14 +123,16 @@ class Worker:
             if not self._slots.acquire(job.caller_id, job.id, lease_until):
                 self._wait_for_slot(job)
                 return
-            job = self._jobs.save(job.claimed(new_lease_id(), lease_until, now))
+            job = job.claimed(new_lease_id(), lease_until, now)
+            if job.request.inputs:  # Otherwise the purchase follows at once, and its stage is written with the claim.
+                job = self._jobs.save(job)
         except JobChanged:
             log.info("another worker was faster", extra={"job_id": job_id})
             return
         try:
             self._buy(job, time_left)
         finally:
-            self._slots.release(job.caller_id, job.id)
+            self._slots.release(job.caller_id, job.id, lease_until)
 
     def _wait_for_slot(self, job: Job) -> None:
         """Put the job back: a caller with hundreds of jobs must not block the others."""

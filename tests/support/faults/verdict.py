@@ -9,7 +9,7 @@ from typing import Any
 
 from cli.audit import audit
 from core import aws
-from core.callers.use_counts import UseCounts, new_place
+from core.callers.use_counts import UseCounts, place_until
 from core.jobs.model import Job
 from tests.support.faults.cloud import Cloud
 from tests.support.faults.entries import Caller
@@ -301,8 +301,8 @@ def _places_kept(cloud: Cloud) -> list[str]:
     if any(kept.values()) and not _could_not_give_back(cloud):
         found.append("a place of a waiting call was not given back")
     cloud.wire.let_pass(_LONGEST_WAIT_SECONDS)
-    counts = UseCounts(aws.dynamodb(), "jobs")
-    if not all(counts.take(subject, new_place(time.time()), limit=1) for subject in kept):
+    counts = UseCounts(aws.dynamodb(), "jobs", "uses")
+    if not all(counts.take(subject, place_until(time.time(), "another"), limit=1) for subject in kept):
         found.append("a place of a waiting call is taken for ever")
     return found
 
