@@ -41,9 +41,15 @@ echo "installing $< into $(@D)"; \
 $(call quietly,install$(@D),$(@D)/bin/python -m pip install --no-compile --require-hashes -r $<)
 endef
 
-.venv/.stamp: requirements/dev.txt
+# A newcomer's first picture does not wait for the tools of tests and checks, which are added to the same environment.
+.venv/.stamp-local: requirements/local.txt
 	$(install)
 	@$(call quietly,install-easel,$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .)
+	@touch $@
+
+.venv/.stamp: requirements/dev.txt .venv/.stamp-local
+	@echo "installing $< into $(@D)"
+	@$(call quietly,install$(@D),$(BIN)/python -m pip install --no-compile --require-hashes -r $<)
 	@touch $@
 
 .venv-%/.stamp: requirements/%.txt
@@ -75,8 +81,9 @@ $(CLIENT_PROGRAMS): tests/clients/node/package-lock.json
 	@touch $@
 
 # $(call need,NAMES): installs these environments unless they are up to date, two at a time.
-stamp = $(if $(filter dev,$(1)),.venv/.stamp,$(if $(filter node-client,$(1)),$(NODE_CLIENT),$(if \
-	$(filter mcp-programs,$(1)),$(MCP_PROGRAMS),$(if $(filter client-programs,$(1)),$(CLIENT_PROGRAMS),.venv-$(1)/.stamp))))
+stamp = $(if $(filter dev,$(1)),.venv/.stamp,$(if $(filter local,$(1)),.venv/.stamp-local,$(if \
+	$(filter node-client,$(1)),$(NODE_CLIENT),$(if $(filter mcp-programs,$(1)),$(MCP_PROGRAMS),$(if \
+	$(filter client-programs,$(1)),$(CLIENT_PROGRAMS),.venv-$(1)/.stamp)))))
 need = @$(MAKE) -s -j2 $(foreach name,$(1),$(call stamp,$(name)))
 
 .PHONY: setup
@@ -88,19 +95,19 @@ setup: ## install every environment
 
 .PHONY: demo up down webhooks
 demo: ## make images with the real template on this machine, without an AWS account or a key
-	$(call need,dev sam ministack)
+	$(call need,local sam ministack)
 	@$(BIN)/python -m local.demo
 
 up: ## start a local deployment, leave it running and open its playground; its URLs and a key are in out/stack.json
-	$(call need,dev sam ministack)
+	$(call need,local sam ministack)
 	@$(BIN)/python -m local.up
 
 down: ## stop what `make up` started
-	$(call need,dev)
+	$(call need,local)
 	@$(BIN)/python -m local.down
 
 webhooks: ## receive the webhooks of that deployment and print them, until Ctrl-C
-	$(call need,dev)
+	$(call need,local)
 	@$(BIN)/python -m local.receiver
 
 
@@ -183,7 +190,7 @@ format: ## format, and fix what ruff can fix
 .PHONY: build deploy
 # SAM looks for python3.13 on PATH, so the environment's own comes first.
 build: ## build the functions with sam build (ARCHITECTURE=arm64|x86_64)
-	$(call need,dev sam)
+	$(call need,local sam)
 	@mkdir -p $(BUILD)
 	@$(call quietly,sam-build,cd $(BUILD) && PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 \
 		$(CURDIR)/$(SAM) build --template-file $(CURDIR)/template.yaml --base-dir $(CURDIR) \
@@ -208,7 +215,7 @@ openapi: ## regenerate the API description and the schema of recipes
 requirements: ## update the pinned requirements to the newest versions
 	$(call need,dev)
 	$(COMPILE) -o src/requirements.txt pyproject.toml
-	for name in dev sam ministack checkov docs lambda openai-1 openai-2 clients litellm prices; do \
+	for name in local dev sam ministack checkov docs lambda openai-1 openai-2 clients litellm prices; do \
 		$(COMPILE) -o requirements/$$name.txt requirements/$$name.in; done
 	cd tests/e2e/sdks/node && npm install --package-lock-only --save-exact openai@latest
 

@@ -84,7 +84,7 @@ def _delete(ctx: Context, image: _Id) -> Result:
     found = _found(stack, image)
     store = ImageStore(stack.client("s3"), stack.output("ImagesBucketName"))
     owner = Caller(id=found.caller_id, name="", created_at=0)
-    ImageLibrary(stack.jobs(), store, JobLookup(stack.jobs())).delete(owner, image)
+    ImageLibrary(stack.jobs(), store, JobLookup(stack.jobs(), stack.durations())).delete(owner, image)
     return Result({"image": image, "key": found.caller_id, "job": found.job_id}, f"{image} is deleted.")
 
 

@@ -77,17 +77,17 @@ UNUSED = [
 def finish(build: Path) -> None:
     """Make each function's package out of the first one, which has everything."""
     template = yaml_parse((build / "template.yaml").read_text())  # type: ignore[no-untyped-call] # SAM's
-    handlers = {
+    modules = {
         function: resource["Properties"]["Handler"].rpartition(".")[0]
         for function, resource in template["Resources"].items()
         if resource["Type"] == "AWS::Serverless::Function"
     }
-    whole = (build / min(handlers)).rename(build / "whole")
+    whole = (build / min(modules)).rename(build / "whole")
     drop_unused(whole)
     trim_descriptions(whole / "botocore/data")
     web.pack(whole / web.PLACE)
     compileall.compile_dir(whole, quiet=1, workers=0, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
-    for function, handler in handlers.items():
+    for function, handler in modules.items():
         shutil.rmtree(build / function, ignore_errors=True)
         link(whole, build / function, unneeded_by(handler, whole))
     shutil.rmtree(whole)

@@ -126,7 +126,7 @@ def services() -> Services:
     jobs = JobStore(aws.dynamodb(), settings.jobs_table, ledger)
     budgets = Budgets(ledger, settings.budget)
     queue = JobQueue(aws.sqs(), settings.jobs_queue_url)
-    use_counts = UseCounts(aws.dynamodb(), settings.jobs_table)
+    use_counts = UseCounts(aws.dynamodb(), settings.jobs_table, "uses")
     uploads = Uploads(
         UploadStore(aws.dynamodb(), settings.jobs_table),
         UploadBucket(aws.s3_when_used(), settings.images_bucket),
@@ -134,7 +134,7 @@ def services() -> Services:
     )
     image_store = ImageStore(aws.s3_when_used(), settings.images_bucket)
     durations = Durations(aws.dynamodb(), settings.jobs_table)
-    lookup = JobLookup(jobs)
+    lookup = JobLookup(jobs, durations)
     images = ImageLibrary(jobs, image_store, lookup)
     return Services(
         authentication=Authenticator(CallerStore(aws.dynamodb(), settings.callers_table), signed_tokens),

@@ -3,11 +3,10 @@
 import os
 from functools import cache
 
-import httpx
-
 from composition.models import models
 from composition.process import once
 from core import aws
+from core.callers.use_counts import UseCounts
 from core.catalog.operator import own_providers
 from core.images.input_storage import InputStore
 from core.images.previews import PreviewStore
@@ -17,15 +16,15 @@ from core.jobs.store import JobStore
 from core.jobs.worker import Worker
 from core.ledger.store import LedgerStore
 from core.providers import ImageProvider, Tools, connect, settings_of
-from core.providers.http import http_client as connections
+from core.providers.http import HttpClient
 from core.queues import JobQueue
 from core.settings import WorkerSettings
 
 
 @cache
-def http_client() -> httpx.Client:
-    """The one connection pool to providers. It depends on no setting, so its connections outlive a restart."""
-    return connections()
+def http_client() -> HttpClient:
+    """The one client of providers. It depends on no setting, so its connections outlive a restart."""
+    return HttpClient()
 
 
 @once
@@ -34,6 +33,12 @@ def provider(name: str) -> ImageProvider:
     own = own_providers().get(name)
     settings = own.settings() if own else settings_of(name, os.environ)
     return connect(models().providers[name].adapter, settings, Tools(http_client(), aws.secretsmanager()))
+
+
+@once
+def providers() -> list[ImageProvider]:
+    """All of this deployment, so that the first job finds its own ready."""
+    return [provider(name) for name in models().providers]
 
 
 @once
@@ -49,6 +54,6 @@ def worker() -> Worker:
         queue=JobQueue(aws.sqs(), settings.jobs_queue_url),
         catalog=models(),
         provider=provider,
-        slots=ConcurrencySlots(aws.dynamodb(), settings.jobs_table, settings.caller_concurrency),
+        slots=ConcurrencySlots(UseCounts(aws.dynamodb(), settings.jobs_table, "turns"), settings.caller_concurrency),
         previews=lambda: PreviewStore(aws.s3_in_passing(), settings.images_bucket),
     )

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -195,8 +195,11 @@ class Budgets:
             return None
 
     def remaining(self, caller: Caller) -> int | None:
-        """Micro-dollars that this caller can still commit now, by the tightest budget; None without a budget."""
-        states = self.states(caller)
+        """Micro-dollars that this caller can still commit now, by the tightest budget; None without a budget.
+
+        Reads only balances that may have a limit: none for a key without one that does not see the deployment's.
+        """
+        states = self._states(caller, lambda limit: limit.micro_usd is not None or limit.scope == DEPLOYMENT)
         return min((state.remaining for state in states if state.remaining is not None), default=None)
 
     def measure_deployment(self) -> None:
@@ -210,8 +213,14 @@ class Budgets:
         """The budgets that a caller may know: a browser token's total, or the key's day, month and total, and the
         deployment's month and day. Without a caller only the deployment's.
         """
+        return self._states(caller, lambda _: True)
+
+    def _states(self, caller: Caller | None, wanted: Callable[[Limit], bool]) -> list[BudgetState]:
+        """The visible budgets that are wanted, which may depend on anything but the deployment's own limit."""
         now = time.time()
-        places = [limit for limit in self._budgets(caller, Control(), now) if _is_visible(limit, caller)]
+        places = [each for each in self._budgets(caller, Control(), now) if _is_visible(each, caller) and wanted(each)]
+        if not places:
+            return []
         control, balances = self._ledger.control_and_balances([limit.account for limit in places])
         return [
             BudgetState(
@@ -222,7 +231,7 @@ class Budgets:
                 renewal(limit.period, now),
             )
             for limit in self._budgets(caller, control, now)
-            if _is_visible(limit, caller)
+            if _is_visible(limit, caller) and wanted(limit)
         ]
 
     def by_day_and_model(self, first: date, last: date, caller_id: str | None = None) -> Iterator[Spent]:

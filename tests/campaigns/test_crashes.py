@@ -32,8 +32,8 @@ from tests.support import wire
 
 Moment = Literal["before", "after"]
 
-# In this order: job read, turn read and taken, claim, secret, the switch, stage calling, purchase, stage storing, image
-# put, finish, turn read and given back.
+# In this order: job read, turn read and taken, claim, secret, the switch, stage calling, purchase, stage storing and
+# image put (either may be first), finish, turn read and given back.
 STEPS = 13
 STEPS_BEFORE_BUYING = 7
 STEPS_BEFORE_STORING = 9
@@ -283,7 +283,7 @@ def test_a_cancellation_between_any_two_steps_is_free_or_refused(
     else:
         assert (answer.status_code, job["status"], len(calls)) == (409, "succeeded", 1)
         error = answer.json()["error"]
-        assert (error["code"], error["charged"]) == (
-            "too_late_to_cancel",
-            "unknown" if step <= STEPS_BEFORE_STORING else True,
-        )
+        assert error["code"] == "too_late_to_cancel"
+        # The image may be put before the stage is written, or after.
+        charged = {"unknown"} if step < STEPS_BEFORE_STORING else {"unknown", True}
+        assert error["charged"] in (charged if step < STEPS_BEFORE_THE_END else {True})

@@ -156,6 +156,13 @@ def an_image_of_an_own_provider_is_made(stack: Stack, key: Key, _: SimulatorCont
     return post(stack, key, model="azure/gpt-image-2").status_code == 200
 
 
+def running_jobs_are_counted(stack: Stack, key: Key, simulator: SimulatorControl) -> bool:
+    client, place = stack.client("dynamodb"), {"id": {"S": f"turns#{key.id}"}}
+    client.delete_item(TableName=stack.jobs_table, Key=place)
+    an_image_is_made(stack, key, simulator)
+    return "Item" in client.get_item(TableName=stack.jobs_table, Key=place)
+
+
 def a_failure_of_a_provider_is_noted(stack: Stack, key: Key, simulator: SimulatorControl) -> bool:
     def failed_at() -> int:
         place = {"owner": {"S": "health"}, "name": {"S": "gemini"}}
@@ -704,6 +711,7 @@ CHECKS: dict[str, Check] = {
     "PutJobsBackToWait": a_limited_job_is_tried_again,
     "ReadJobsToPerform": an_image_is_made,
     "MoveJobsAlong": an_image_is_made,
+    "CountRunningJobs": running_jobs_are_counted,
     "ReadProviderKey": an_image_is_made,
     "ReadGeminiKey": an_image_of_gemini_is_made,
     "ReadKeysOfOwnProviders": an_image_of_an_own_provider_is_made,

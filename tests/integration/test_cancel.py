@@ -15,6 +15,7 @@ from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 from core.providers import NotBought
 from core.requests import Input
+from tests.support.pictures import picture
 from tests.support.world import World
 from tests.support.world import aws as moto
 from tests.support.world.http_api import Answer
@@ -57,6 +58,12 @@ def test_cancelling_twice_is_no_error(world: World) -> None:
     assert (again.status, again.json()) == (200, first)
 
 
+def accepted_edit(world: World) -> str:
+    fields = {"model": "gpt-image-2", "prompt": "an otter"}
+    answer = world.api.form("/images/edits", fields, [("image", ("a.png", picture(), "image/png"))])
+    return str(answer.json()["id"])
+
+
 def happens_before(write: int, event: Callable[[], object]) -> None:
     """Let something happen right before the worker's first, second, ... write of a job is sent."""
     events, seen = aws.dynamodb().meta.events, 0
@@ -75,10 +82,10 @@ def happens_before(write: int, event: Callable[[], object]) -> None:
         events.register(name, strike)
 
 
-@pytest.mark.parametrize("write", [1, 2])
-def test_a_worker_that_loses_the_race_buys_nothing(world: World, write: int) -> None:
-    """Its first write claims the job, its second says that it buys now."""
-    job_id = world.api.accepted()
+@pytest.mark.parametrize(("operation", "write"), [("generation", 1), ("edit", 1), ("edit", 2)])
+def test_a_worker_that_loses_the_race_buys_nothing(world: World, operation: str, write: int) -> None:
+    """One write claims the job and says that it buys now; for an edit, whose inputs are read in between, it is two."""
+    job_id = world.api.accepted() if operation == "generation" else accepted_edit(world)
     answers: list[Answer] = []
     happens_before(write, lambda: answers.append(cancel(world, job_id)))
     assert world.jobs.deliver(job_id) == {"batchItemFailures": []}

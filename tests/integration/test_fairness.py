@@ -8,6 +8,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sqs.models import sqs_backends
 
 from cli import keys
+from core.callers.use_counts import place_until
 from tests.support.moved_time import Clock
 from tests.support.world import World, aws
 from tests.support.world.queues import queue_url
@@ -20,13 +21,13 @@ def two_turns(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def take_turns(caller_id: str, *job_ids: str, until: float) -> None:
-    running = {"M": {job_id: {"N": str(int(until))} for job_id in job_ids}}
-    item: dict[str, Any] = {"id": {"S": f"turns#{caller_id}"}, "running": running, "version": {"N": "1"}}
+    places = {"SS": [place_until(until, job_id) for job_id in job_ids]}
+    item: dict[str, Any] = {"id": {"S": f"turns#{caller_id}"}, "places": places}
     aws.dynamodb().put_item(TableName="jobs", Item=item)
 
 
 def turns(caller_id: str) -> set[str]:
-    return set(item_of(caller_id)["running"]["M"])
+    return set(item_of(caller_id).get("places", {"SS": []})["SS"])
 
 
 def item_of(caller_id: str) -> dict[str, Any]:

@@ -205,6 +205,44 @@ def test_the_estimated_wait_knows_how_long_such_jobs_take(world: World) -> None:
     assert job["progress"]["position"] == 6
 
 
+@pytest.fixture
+def pauses(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
+    """How long waiting calls pause: Unix seconds and the seconds slept then. Waiting takes no real time."""
+    slept: list[tuple[float, float]] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append((time.time(), seconds))
+        clock.forward(seconds)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    return slept
+
+
+def test_a_waiting_call_learns_of_an_end_within_a_tenth_of_a_second(
+    world: World, pauses: list[tuple[float, float]]
+) -> None:
+    job_id = running(world)
+    world.api.call("GET", f"/jobs/{job_id}?wait=20")
+    assert max(seconds for _, seconds in pauses) <= 0.1
+    assert len(pauses) <= 210, "nor does it read much more often"
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_waiting_call_reads_rarely_while_an_end_would_be_unusual(
+    world: World, pauses: list[tuple[float, float]], begun: bool
+) -> None:
+    taking(world)
+    job_id = running(world) if begun else world.api.accepted()
+    pauses.clear()
+    began = stored(job_id).began_at if begun else time.time() + 60
+    world.api.call("GET", f"/jobs/{job_id}?wait=20")
+    early = [seconds for at, seconds in pauses if at < began + USUAL["p50"] / 2]
+    late = [seconds for at, seconds in pauses if at > began + USUAL["p50"] / 2]
+    assert len(early) <= (8 if begun else 21)
+    assert all(seconds <= 0.1 for seconds in late)
+    assert bool(late) == begun
+
+
 def test_an_assistant_hears_the_same_in_words(world: World, door: McpDoor, clock: Clock) -> None:
     taking(world)
     job_id = running(world)

@@ -180,7 +180,7 @@ _CALLS: tuple[tuple[str, tuple[str, ...], tuple[str, str, dict[str, Any]]], ...]
     (
         "occupy the slots of a caller",
         tuple(role for role in ALL if role != "WorkerRole"),
-        _put("JobsTable", _item("id", "turns#key_0")),
+        _update("JobsTable", _item("id", "turns#key_0")),
     ),
     (
         "take a folder of results",

@@ -1,12 +1,12 @@
-"""What a caller or browser token uses up, counted exactly: calls that wait at this moment, and uploads made so far.
+"""What a caller or browser token uses up, counted exactly: calls that wait and jobs that run at this moment, uploads.
 
-Each subject has one item (`uses#…`) in the jobs table, with a TTL, changed by atomic updates. Its waiting calls are a
-set of places. A place contains the time at which it expires, so a crashed function does not occupy it forever.
+Each subject has one item of a kind in the jobs table, with a TTL, changed by atomic updates: `uses#…` for its waiting
+calls and its uploads so far, `turns#…` for its running jobs. What lasts for a while is a set of places. A place
+contains the time at which it expires, so a crashed function does not occupy it forever.
 """
 
-import secrets
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -15,20 +15,24 @@ if TYPE_CHECKING:
 _KEPT_SECONDS = 2 * 86400
 
 
-def new_place(until: float) -> str:
-    """Names one waiting call, which ends by `until` (Unix seconds). Places sort by their ends."""
-    return f"{int(until):010d}#{secrets.token_hex(8)}"
+def place_until(until: float, name: str) -> str:
+    """The place of a waiting call or a running job of that name, which ends by `until` (Unix seconds).
+
+    Places sort by their ends.
+    """
+    return f"{int(until):010d}#{name}"
 
 
 class UseCounts:
-    """Counts uses; a subject is the id of a caller or of a browser token (see Caller.subject)."""
+    """Counts uses of a kind; a subject is the id of a caller or of a browser token (see Caller.subject)."""
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+    def __init__(self, client: "DynamoDBClient", table: str, kind: Literal["uses", "turns"]) -> None:
         self._client = client
         self._table = table
+        self._kind = kind
 
     def take(self, subject: str, place: str, limit: int) -> bool:
-        """Take one of a subject's `limit` places for waiting calls; False if none is free."""
+        """Take one of a subject's `limit` places; False if none is free."""
         held = self._add_place(subject, place, limit)
         if held and (expired := [each for each in held if each < f"{int(time.time()):010d}"]):
             self._remove(subject, expired)
@@ -76,7 +80,7 @@ class UseCounts:
             given = {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         self._client.update_item(
             TableName=self._table,
-            Key={"id": {"S": f"uses#{subject}"}},
+            Key={"id": {"S": f"{self._kind}#{subject}"}},
             UpdateExpression=f"SET expires_at = :expires_at {change}",
             ExpressionAttributeValues={":expires_at": {"N": str(int(time.time()) + _KEPT_SECONDS)}, **values},
             **given,

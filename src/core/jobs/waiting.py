@@ -5,6 +5,7 @@ safety: if the table does not answer, the call waits.
 """
 
 import logging
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from botocore.exceptions import BotoCoreError, ClientError
 
 from core.callers.model import Caller
-from core.callers.use_counts import UseCounts, new_place
+from core.callers.use_counts import UseCounts, place_until
 from core.errors import Hint, RateLimited
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class Wait:
         self.until = until
         self._counts = counts
         self._limits = limits
-        self._place = new_place(until + _GRACE_SECONDS)
+        self._place = place_until(until + _GRACE_SECONDS, secrets.token_hex(8))
         self._taken: list[str] = []
         self._granted: bool | None = None
 
