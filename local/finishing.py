@@ -39,9 +39,14 @@ ADAPTERS = "core.providers"
 CLIENTS = [SOURCES / "core/aws.py", *(SOURCES / "core/providers").glob("*.py")]
 # What botocore itself calls, besides what our code does: to find out the region of a bucket.
 CALLED_BY_BOTOCORE = {"HeadBucket"}
-# Large parts of distributions that nothing loads; and what imports all its neighbours, asyncio among them, while we
-# import what we use from its own module.
+# What distributions require for parts that we do not use: cffi its compiler, and MCP's SDK its clients.
+DONE_WITHOUT = {"httpx2", "jsonschema", "pycparser"}
+# Large parts of distributions that nothing loads; and packages' own modules that import all of the package, while we
+# import what we use from where it is.
 UNUSED = [
+    "aws_lambda_powertools/event_handler/__init__.py",
+    "mcp/__init__.py",
+    "mcp/server/__init__.py",
     "PIL/_avif.*",
     "PIL/_imagingcms.*",
     "PIL/_imagingft.*",
@@ -52,7 +57,6 @@ UNUSED = [
     "pillow.libs/libharfbuzz-*",
     "pillow.libs/liblcms2-*",
     "pillow.libs/libpng16-*",
-    "aws_lambda_powertools/event_handler/__init__.py",
     "aws_lambda_powertools/event_handler/*appsync*",
     "aws_lambda_powertools/event_handler/bedrock_agent*",
     "aws_lambda_powertools/event_handler/openapi/swagger_ui",
@@ -63,6 +67,9 @@ UNUSED = [
     "aws_lambda_powertools/utilities/kafka",
     "aws_lambda_powertools/utilities/parameters",
     "aws_lambda_powertools/utilities/parser",
+    "mcp/cli",
+    "mcp/client",
+    "mcp/server/mcpserver",
     "pydantic/v1",
 ]
 
@@ -70,17 +77,17 @@ UNUSED = [
 def finish(build: Path) -> None:
     """Make each function's package out of the first one, which has everything."""
     template = yaml_parse((build / "template.yaml").read_text())  # type: ignore[no-untyped-call] # SAM's
-    handlers = {
+    modules = {
         function: resource["Properties"]["Handler"].rpartition(".")[0]
         for function, resource in template["Resources"].items()
         if resource["Type"] == "AWS::Serverless::Function"
     }
-    whole = (build / min(handlers)).rename(build / "whole")
+    whole = (build / min(modules)).rename(build / "whole")
     drop_unused(whole)
     trim_descriptions(whole / "botocore/data")
     web.pack(whole / web.PLACE)
     compileall.compile_dir(whole, quiet=1, workers=0, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
-    for function, handler in handlers.items():
+    for function, handler in modules.items():
         shutil.rmtree(build / function, ignore_errors=True)
         link(whole, build / function, unneeded_by(handler, whole))
     shutil.rmtree(whole)
@@ -123,7 +130,7 @@ def required(name: str, extras: Set[str], installed: Mapping[str, Distribution])
         found.add(name)
         for wanted in map(Requirement, installed[name].requires or ()):
             applies = wanted.marker is None or any(wanted.marker.evaluate({"extra": extra}) for extra in ("", *extras))
-            if applies and _name(wanted.name) not in found:
+            if applies and _name(wanted.name) not in found | DONE_WITHOUT:
                 more.append((_name(wanted.name), wanted.extras))
     return found
 

@@ -36,6 +36,12 @@ def provider(name: str) -> ImageProvider:
 
 
 @once
+def providers() -> list[ImageProvider]:
+    """All of this deployment, so that the first job finds its own ready."""
+    return [provider(name) for name in models().providers]
+
+
+@once
 def worker() -> Worker:
     """The worker, built from the environment."""
     settings = WorkerSettings.from_environment()

@@ -5,11 +5,11 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from composition.process import start
-from composition.worker import worker
+from composition.worker import providers, worker
 from core.logs import logger
 from interfaces.batches import Record, take_messages
 
-start(worker)
+start(worker, providers)
 
 
 @logger.inject_lambda_context(clear_state=True)

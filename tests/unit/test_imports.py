@@ -30,6 +30,11 @@ def test_no_function_loads_the_http_client_of_the_command(handler: str) -> None:
 
 
 @pytest.mark.parametrize("handler", ["api", "mcp", "worker", "sweep", "dead_letter"])
+def test_no_function_loads_what_boto3_adds_to_botocore(handler: str) -> None:
+    assert not packages(handler) & {"boto3", "s3transfer"}
+
+
+@pytest.mark.parametrize("handler", ["api", "mcp", "worker", "sweep", "dead_letter"])
 def test_pillow_waits_until_a_picture_is_opened(handler: str) -> None:
     assert "PIL" not in packages(handler)
 
