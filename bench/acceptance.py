@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from cli.audit import audit
 from core.budgets import Budgets
@@ -22,7 +23,7 @@ from core.ledger.model import Budget
 from core.ledger.store import LedgerStore, LimitReached
 from core.pricing import ProviderReport, Quote
 from core.requests import Request
-from tests.support.contention import ContendedDynamoDB, contended
+from tests.support.contention import contended
 
 CALLERS = (1, 10, 50, 200, 1000)
 PRICE, CHARGE = 50_000, 20_000
@@ -66,16 +67,16 @@ def ask_at_once(callers: int, budget: Budget, *, keys: int, images: int = 1) -> 
         outcome.seconds = time.time() - began
         outcome.calls = dict(dynamodb.calls)
         store, budgets = stores(dynamodb, budget)
-        ledger = LedgerStore(dynamodb, "ledger")  # type: ignore[arg-type] # a client, as far as the stores use one
+        ledger = LedgerStore(dynamodb, "ledger")
         outcome.differences = len(audit(ledger, store).differences)
         outcome.committed = budgets.states(None)[0].balance.committed
     return outcome
 
 
-def stores(dynamodb: ContendedDynamoDB, budget: Budget) -> tuple[JobStore, Budgets]:
+def stores(dynamodb: Any, budget: Budget) -> tuple[JobStore, Budgets]:
     """What a function of its own has."""
-    ledger = LedgerStore(dynamodb, "ledger")  # type: ignore[arg-type] # as above
-    return JobStore(dynamodb, "jobs", ledger), Budgets(ledger, budget)  # type: ignore[arg-type] # as above
+    ledger = LedgerStore(dynamodb, "ledger")
+    return JobStore(dynamodb, "jobs", ledger), Budgets(ledger, budget)
 
 
 def buy(store: JobStore, budgets: Budgets, caller: Caller, outcome: Outcome, chance: random.Random) -> None:
