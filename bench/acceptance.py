@@ -121,7 +121,9 @@ def _job(caller: Caller, chance: random.Random) -> Job:
 
 def main() -> None:
     """Print the table."""
-    print(f"{'KEYS':>6}{'CALLERS':>9}{'ACCEPTED':>10}{'BUSY':>6}{'p50 ms':>8}{'p99 ms':>8}{'BOOKINGS/s':>12}{'CANCELED':>10}  LOST")
+    print(
+        f"{'KEYS':>6}{'CALLERS':>9}{'ACCEPTED':>10}{'BUSY':>6}{'p50 ms':>8}{'p99 ms':>8}{'BOOKINGS/s':>12}{'CANCELED':>10}  LOST"
+    )
     numbers = [int(argument) for argument in sys.argv[1:]] or CALLERS
     for keys in (100, 1):
         for callers in numbers:
