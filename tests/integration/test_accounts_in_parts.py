@@ -12,15 +12,19 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from cli import keys
 from cli.audit import audit
 from core.callers.model import Caller
+from core.dynamodb import from_item
 from core.jobs.model import Job
 from core.ledger.model import Account, Budget
-from core.ledger.parts import LimitReached, key_of
+from core.ledger.parts import LimitReached, key_of, total_of
 from core.ledger.transactions import StoreBusy
 from tests.support.bookings import Buyer
 from tests.support.contention import contended
 from tests.support.virtual_time import VirtualTime
+from tests.support.world import World, aws
+from tests.support.world.mcp_server import McpDoor
 
 CALLER = Caller("key_1", "shop", 0)
 TOTAL = Account(CALLER.id, "total")
@@ -63,7 +67,9 @@ class AnAccountInParts(RuleBasedStateMachine):
         """Give it few parts, so that they run dry."""
         self.limit = limit
         for account in (TOTAL, Account(CALLER.id, "month#1970-01")):
-            self.dynamodb.put_item(TableName="ledger", Item=key_of(account) | {"parts": {"N": str(parts)}, "committed": {"N": "0"}})
+            self.dynamodb.put_item(
+                TableName="ledger", Item=key_of(account) | {"parts": {"N": str(parts)}, "committed": {"N": "0"}}
+            )
 
     @rule(buyer=st.integers(0, 2), amount=st.integers(0, 40))
     def reserve(self, buyer: int, amount: int) -> None:
@@ -159,3 +165,87 @@ def test_callers_at_once_buy_exactly_what_the_budget_allows(
     virtual.run(lambda: len(answers) == callers, 120)
     assert answers.count("accepted") == room
     assert answers.count("LimitReached") == callers - room
+
+
+def test_whatever_becomes_of_purchases_at_once_no_budget_is_passed_or_wasted(model: tuple[VirtualTime, Any]) -> None:
+    virtual, dynamodb = model
+    chance, limit, done = random.Random(16), 200, list[int]()
+    caller = Caller(CALLER.id, "shop", 0, budget=Budget(total=limit))
+    others = Budget(day=limit, month=10 * limit)
+    highest = 0
+
+    def buy(number: int) -> Callable[[], None]:
+        def work() -> None:
+            nonlocal highest
+            buyer = Buyer(dynamodb, others)
+            for _ in range(3):
+                time.sleep(chance.uniform(0, 0.3))
+                try:
+                    job = buyer.accept(caller, 10)
+                except LimitReached:
+                    continue
+                highest = max(highest, total_of(_items_of(dynamodb, TOTAL)).committed)
+                time.sleep(chance.uniform(0, 0.3))
+                buyer.settle(job, 3) if chance.random() < 0.5 else buyer.release(job)
+            done.append(number)
+
+        return work
+
+    for number in range(30):
+        virtual.start(buy(number))
+    virtual.run(lambda: len(done) == 30, 300)
+    anyone = Buyer(dynamodb, others)
+
+    def use_up() -> None:
+        left = limit - anyone.ledger.balances([TOTAL])[TOTAL].committed
+        with pytest.raises(LimitReached):
+            anyone.accept(caller, left + 1)
+        anyone.accept(caller, left)
+        done.append(30)
+
+    virtual.start(use_up)
+    virtual.run(lambda: len(done) == 31, 60)
+    assert 0 < highest <= limit
+    assert "parts" in _items_of(dynamodb, TOTAL)[0]
+    assert audit(anyone.ledger, anyone.jobs).differences == frozenset()
+
+
+def test_every_function_works_with_accounts_in_parts_as_far_as_its_role_goes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EASEL_DAILY_BUDGET_USD", "5")
+    world.restart()
+    key, _ = keys.create(world.stack, "shop", None, [], [], Budget(day=3_000_000))
+    body = {"model": "gpt-image-2.6-flare", "prompt": "an otter", "quality": "low", "size": "1024x1024"}
+
+    def buy() -> None:
+        headers = {"prefer": "respond-async"}
+        answer = world.api.call("POST", "/images/generations", body, key=key, headers=headers)
+        assert answer.status == 202, answer.text
+        world.jobs.deliver(answer.json()["id"])
+
+    buy()
+    for account in world.stack.ledger().everything()[1]:
+        write: Any = {"TableName": "ledger", "Key": key_of(account), "UpdateExpression": "SET parts = :parts"}
+        aws.dynamodb().update_item(**write, ExpressionAttributeValues={":parts": {"N": "16"}})
+    world.api.call("GET", "/usage", key=key)  # From which the function learns of the parts.
+    for _ in range(3):
+        buy()
+    charged = sum(call["charged_micro_usd"] for call in world.simulator.calls())
+    report = world.api.call("GET", "/usage", key=key).json()
+    assert (report["spent_micro_usd"], report["reserved_micro_usd"], report["images"]) == (charged, 0, 4)
+    assert {row["spent_micro_usd"] for row in report["budgets"] if row["scope"] == "key"} == {charged}
+    (of_the_day,) = [row for row in report["budgets"] if (row["scope"], row["period"]) == ("deployment", "day")]
+    assert of_the_day["left_micro_usd"] == 5_000_000 - charged
+    with world.jobs.working():
+        assert "img_" in McpDoor(key).call("generate_image", **body).text
+    assert any(account != account.whole for account in world.stack.ledger().everything()[1])
+    assert audit(world.stack.ledger(), world.stack.jobs()).differences == frozenset()
+
+
+def _items_of(dynamodb: Any, account: Account) -> list[dict[str, Any]]:
+    """An account's item and those of its parts, at one moment."""
+    pages = dynamodb.get_paginator("scan").paginate(TableName="ledger")
+    items = [from_item(item) for page in pages for item in page["Items"]]
+    found = {Account(item["owner"], item["name"]): item for item in items}
+    return [found[account], *(item for each, item in found.items() if each.whole == account != each)]

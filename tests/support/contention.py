@@ -188,7 +188,7 @@ def _holds(condition: str, write: Any, item: _Document) -> bool:
         "attribute_exists": lambda found: found is not _ABSENT,
         "begins_with": lambda found, prefix: found is not _ABSENT and found.startswith(prefix),
     }
-    return not condition or bool(eval(_compiled(named), seen))  # noqa: S307 - the expressions are those of src
+    return not condition or bool(eval(_compiled(named), seen))
 
 
 @cache

@@ -8,15 +8,15 @@ there, since a reservation names its accounts.
 A limit is kept without looking at all parts, because a part is lent what may be committed in it:
 
     account   `committed`    what is reserved and spent in this item, and all that its parts have been lent
-    part      `free`         what it has been lent and has not committed
+    part      `room`         what it has been lent and has not committed
     both      `lent_under`   the limit that this holds for: a reservation under another one is refused by every item
 
 So neither `committed` of the account nor what is committed in all of its items passes the limit. When a part has too
-little free, the account lends it more; when the account has too little left, it takes back what is free in parts, the
+little room, the account lends it more; when the account has too little left, it takes back the room of parts, the
 richest first; after a change of the limit, it first takes back everything. Each step of this changes two items. A
 reservation is refused for good only if all items together have too little for it. It can still be made in the account
 itself: who does not know yet that it is in parts is slower, not wrong. Without a limit, one that nobody reaches is lent
-of. A settlement has no conditions: what it frees in a part is free there.
+of. A settlement has no conditions: what it frees in a part is room there.
 """
 
 import random
@@ -48,7 +48,7 @@ class LimitReached(Exception):
 
 
 class AccountsInParts:
-    """Chooses parts, and moves what is free between an account and its parts.
+    """Chooses parts, and lends them what may be committed.
 
     `read` returns the items of accounts, as they are now.
     """
@@ -91,7 +91,7 @@ class AccountsInParts:
         }
 
     def make_room(self, needs: Sequence[Need]) -> None:
-        """Move what is free to where reservations were refused.
+        """Lend to the parts where reservations were refused, and take back from others what it needs for that.
 
         Raises:
             LimitReached: there is not enough in all items of an account together.
@@ -102,8 +102,8 @@ class AccountsInParts:
             items = self._items_of(accounts)
             for need in needs:
                 found = items[need.limit.account]
-                if _free(found, need.limit) < need.amount:
-                    if self._items_of(accounts) != items:  # They are read one by one, while others move what is free.
+                if _room(found, need.limit) < need.amount:
+                    if self._items_of(accounts) != items:  # They are read one by one, while others lend.
                         raise StoreBusy
                     raise LimitReached(need.limit, total_of(found.values()))
             steps = [step for need in needs for step in self._moves(need, items[need.limit.account])]
@@ -123,16 +123,16 @@ class AccountsInParts:
     def _moves(self, need: Need, items: Items) -> list[Step]:
         """The next writes towards room for a reservation; none if there is."""
         account, cap = need.limit.account, cap_of(need.limit)
-        free = {part: item.get("free", 0) for part, item in items.items() if part != account}
+        rooms = {part: item.get("room", 0) for part, item in items.items() if part != account}
         if items[account].get("lent_under") != cap:
             return [self._step(account, "SET lent_under = :cap", "", cap=cap)]
-        for part, amount in free.items():
+        for part, amount in rooms.items():
             if items[part].get("lent_under", cap) != cap:
                 return self._end_loan(account, part, amount)
-        left, missing = cap - items[account].get("committed", 0), need.amount - free.get(need.item, 0)
+        left, missing = _left(items[account], cap), need.amount - rooms.get(need.item, 0)
         if left < missing:
-            richest = max(free, key=lambda part: free[part])
-            return self._take_back(account, richest, free[richest])
+            richest = max(rooms, key=lambda part: rooms[part])
+            return self._take_back(account, richest, rooms[richest])
         if need.item == account or (missing <= 0 and items.get(need.item, {}).get("lent_under") == cap):
             return []
         return self._lend(account, need.item, max(missing, left // _SHARES), cap)
@@ -142,20 +142,20 @@ class AccountsInParts:
         unlent = "attribute_not_exists(lent_under) OR lent_under = :cap"
         return [
             self._step(account, "ADD committed :amount", within, amount=amount, cap=cap, most=cap - amount),
-            self._step(part, "ADD free :amount SET lent_under = :cap", unlent, amount=amount, cap=cap),
+            self._step(part, "ADD room :amount SET lent_under = :cap", unlent, amount=amount, cap=cap),
         ]
 
     def _take_back(self, account: Account, part: Account, amount: int) -> list[Step]:
         return [
             self._step(account, "ADD committed :amount", "", amount=-amount),
-            self._step(part, "ADD free :amount", "free >= :taken", amount=-amount, taken=amount),
+            self._step(part, "ADD room :amount", "room >= :taken", amount=-amount, taken=amount),
         ]
 
-    def _end_loan(self, account: Account, part: Account, free: int) -> list[Step]:
-        """Take back all that is free under another limit; what becomes free there later cannot be committed."""
+    def _end_loan(self, account: Account, part: Account, room: int) -> list[Step]:
+        """Take back what was lent under another limit. What is freed there later waits for a new loan."""
         return [
-            self._step(account, "ADD committed :amount", "", amount=-free),
-            self._step(part, "ADD free :amount REMOVE lent_under", "free = :free", amount=-free, free=free),
+            self._step(account, "ADD committed :amount", "", amount=-room),
+            self._step(part, "ADD room :amount REMOVE lent_under", "room = :room", amount=-room, room=room),
         ]
 
     def _step(self, account: Account, update: str, condition: str, **values: int) -> Step:
@@ -169,11 +169,15 @@ class AccountsInParts:
         return Step({"Update": write}, lambda _: StoreBusy(), account)
 
 
-def _free(items: Items, limit: Limit) -> int:
-    """What all items of an account together have free under a limit."""
-    return (
-        cap_of(limit) - items[limit.account].get("committed", 0) + sum(int(item.get("free", 0)) for item in items.values())
-    )
+def _room(items: Items, limit: Limit) -> int:
+    """What can be committed under a limit in all items of an account together."""
+    lent_but_unused: int = sum(item.get("room", 0) for item in items.values())
+    return _left(items[limit.account], cap_of(limit)) + lent_but_unused
+
+
+def _left(item: Mapping[str, Any], cap: int) -> int:
+    """What an account can still commit or lend."""
+    return cap - int(item.get("committed", 0))
 
 
 def cap_of(limit: Limit) -> int:

@@ -197,7 +197,7 @@ class LedgerStore:
                 elif account not in SETTINGS and account.owner != _HEALTH:
                     balances[account] = _balance(item)
                     if account != account.whole:
-                        lent[account.whole] += item.get("committed", 0) + item.get("free", 0)
+                        lent[account.whole] += item.get("committed", 0) + item.get("room", 0)
         for account, amount in lent.items():
             balances[account] = replace(balances[account], committed=balances[account].committed - amount)
         return entries, balances
@@ -300,7 +300,7 @@ class LedgerStore:
             "images": movement.images,
         }
         if account != account.whole:
-            changes["free"] = -changes["committed"]
+            changes["room"] = -changes["committed"]
         names = {f"#{name}": name for name in changes}
         values = {f":{name}": {"N": str(change)} for name, change in changes.items()}
         update: Any = {
@@ -335,7 +335,7 @@ def _within(account: Account, limit: Limit, movement: Movement) -> tuple[str, di
     """The condition under which a reservation in an account, or in a part of it, keeps a limit, and its values."""
     bounds = {":cap": cap_of(limit)}
     if account != account.whole:
-        return "free >= :amount AND lent_under = :cap", bounds | {":amount": movement.reserved}
+        return "room >= :amount AND lent_under = :cap", bounds | {":amount": movement.reserved}
     conditions, caps = ["(attribute_not_exists(lent_under) OR lent_under = :cap)"], {}
     if limit.micro_usd is not None:
         caps["committed"] = limit.micro_usd - movement.reserved
