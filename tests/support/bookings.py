@@ -41,7 +41,7 @@ class Buyer:
     def settle(self, job: Job, charge: int) -> None:
         """Let a job end that was charged so much."""
         now = int(time.time())
-        stored = job.claimed("lease", now + 300, now).calling().storing((), 1, ProviderReport(now, charge=charge))
+        stored = job.claimed("lease", now + 300, now).calling().storing(("img_1",), ProviderReport(now, charge=charge))
         self.jobs.save(stored.succeeded(now, ()))
 
     def release(self, job: Job) -> None:
