@@ -19,7 +19,7 @@ from core import catalog
 from core.catalog import operator
 from core.catalog.operator import OperatorFileError, own_providers
 from core.providers import Tools, connect
-from core.providers.http import http_client
+from core.providers.http import HttpClient
 from core.settings import SettingsError
 from local.processes import ROOT
 
@@ -72,7 +72,7 @@ def check_own_providers() -> None:
         OperatorFileError: something is not valid.
     """
     providers = catalog.load().providers
-    tools = Tools(http_client(), boto3.client("secretsmanager", region_name="us-east-1"))
+    tools = Tools(HttpClient(), boto3.client("secretsmanager", region_name="us-east-1"))
     for name, provider in own_providers().items():
         try:
             connect(providers[name].adapter, provider.settings(), tools)

@@ -1,47 +1,254 @@
 """Finishes what `sam build` made: python -m local.finishing BUILD_FOLDER
 
-All functions share one package (Globals.Function.CodeUri), which SAM copies for each of them. Here, one copy loses what
-no function loads and gets the files for browsers and the bytecode, without which a cold start takes twice as long. The
-other copies are replaced by links to it, since compiling each would take minutes.
+All functions share one CodeUri, so SAM installs everything once and copies it for each. Here, one copy loses what no
+function loads, and gets the files for browsers and the bytecode, without which a cold start takes twice as long. Each
+function's package is then made of links into it, and has only the distributions that this function can reach (ADR 34).
 """
 
 import compileall
+import gzip
+import json
 import os
 import py_compile
 import re
 import shutil
 import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Set
+from functools import cache
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
+from typing import Any
+
+import grimp
+from botocore import xform_name
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from samtranslator.yaml_helper import yaml_parse
 
 from local import web
 from local.processes import ROOT
 
+SOURCES = ROOT / "src"
+
+# The packages of our own modules.
+OWN = ("handlers", "composition", "core", "interfaces")
+# Whoever imports it may import any of its modules by its name.
+ADAPTERS = "core.providers"
 # What makes AWS clients for the functions: one module, and the adapters of providers that are services of AWS.
-CLIENTS = [ROOT / "src/core/aws.py", *(ROOT / "src/core/providers").glob("*.py")]
+CLIENTS = [SOURCES / "core/aws.py", *(SOURCES / "core/providers").glob("*.py")]
+# What botocore itself calls, besides what our code does: to find out the region of a bucket.
+CALLED_BY_BOTOCORE = {"HeadBucket"}
+# What distributions require for parts that we do not use: cffi its compiler, and MCP's SDK its clients.
+DONE_WITHOUT = {"httpx2", "jsonschema", "pycparser"}
+# Large parts of distributions that nothing loads; and packages' own modules that import all of the package, while we
+# import what we use from where it is.
+UNUSED = [
+    "aws_lambda_powertools/event_handler/__init__.py",
+    "mcp/__init__.py",
+    "mcp/server/__init__.py",
+    "PIL/_avif.*",
+    "PIL/_imagingcms.*",
+    "PIL/_imagingft.*",
+    "PIL/_imagingtk.*",
+    "pillow.libs/libavif-*",
+    "pillow.libs/libbrotli*",
+    "pillow.libs/libfreetype-*",
+    "pillow.libs/libharfbuzz-*",
+    "pillow.libs/liblcms2-*",
+    "pillow.libs/libpng16-*",
+    "aws_lambda_powertools/event_handler/*appsync*",
+    "aws_lambda_powertools/event_handler/bedrock_agent*",
+    "aws_lambda_powertools/event_handler/openapi/swagger_ui",
+    "aws_lambda_powertools/utilities/auth_alpha",
+    "aws_lambda_powertools/utilities/batch",
+    "aws_lambda_powertools/utilities/circuit_breaker",
+    "aws_lambda_powertools/utilities/idempotency",
+    "aws_lambda_powertools/utilities/kafka",
+    "aws_lambda_powertools/utilities/parameters",
+    "aws_lambda_powertools/utilities/parser",
+    "mcp/cli",
+    "mcp/client",
+    "mcp/server/mcpserver",
+    "pydantic/v1",
+]
 
 
 def finish(build: Path) -> None:
-    """Finish the first function's package, and replace the others by links to it."""
-    first, *others = sorted(path for path in build.iterdir() if path.is_dir())
-    drop_unused_services(first)
-    web.pack(first / web.PLACE)
-    compileall.compile_dir(first, quiet=1, workers=0, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
-    for other in others:
-        shutil.rmtree(other)
-        shutil.copytree(first, other, copy_function=os.link)
+    """Make each function's package out of the first one, which has everything."""
+    template = yaml_parse((build / "template.yaml").read_text())  # type: ignore[no-untyped-call] # SAM's
+    modules = {
+        function: resource["Properties"]["Handler"].rpartition(".")[0]
+        for function, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+    whole = (build / min(modules)).rename(build / "whole")
+    drop_unused(whole)
+    trim_descriptions(whole / "botocore/data")
+    web.pack(whole / web.PLACE)
+    compileall.compile_dir(whole, quiet=1, workers=0, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    for function, handler in modules.items():
+        shutil.rmtree(build / function, ignore_errors=True)
+        link(whole, build / function, unneeded_by(handler, whole))
+    shutil.rmtree(whole)
 
 
-def drop_unused_services(package: Path) -> None:
-    """Remove botocore's descriptions of AWS services that no function calls: a third of all files."""
-    called = called_services()
-    for service in (package / "botocore/data").iterdir():
-        if service.is_dir() and service.name not in called:
-            shutil.rmtree(service)
+def link(whole: Path, package: Path, without: set[str]) -> None:
+    """Make a package of links to the files of the whole one, without the top-level entries of those names."""
+
+    def left_out(folder: str, names: list[str]) -> Iterable[str]:
+        return without & set(names) if Path(folder) == whole else ()
+
+    shutil.copytree(whole, package, copy_function=os.link, ignore=left_out)
+
+
+def unneeded_by(handler: str, package: Path) -> set[str]:
+    """The package's top-level files and folders of distributions that a handler cannot reach."""
+    installed: dict[str, Distribution] = {
+        canonicalize_name(found.name): found for found in distributions(path=[str(package)])
+    }
+    entries = {
+        name: {path.parts[0] for path in found.files or () if path.parts[0] != ".."}
+        for name, found in installed.items()
+    }
+    imported = {name for name in reachable(handler) if not name.startswith(OWN)}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = {_name(wanted.name): wanted.extras for wanted in map(Requirement, project["dependencies"])}
+    needed: set[str] = set()
+    for name, contents in entries.items():
+        if imported & {entry.partition(".")[0] for entry in contents}:
+            needed |= required(name, extras.get(name, set()), installed)
+    return set().union(*entries.values()) - set().union(*(entries[name] for name in needed))
+
+
+def required(name: str, extras: Set[str], installed: Mapping[str, Distribution]) -> set[str]:
+    """A distribution with all that it requires, and that these extras of it require."""
+    found: set[str] = set()
+    more = [(name, extras)]
+    while more:
+        name, extras = more.pop()
+        found.add(name)
+        for wanted in map(Requirement, installed[name].requires or ()):
+            applies = wanted.marker is None or any(wanted.marker.evaluate({"extra": extra}) for extra in ("", *extras))
+            if applies and _name(wanted.name) not in found | DONE_WITHOUT:
+                more.append((_name(wanted.name), wanted.extras))
+    return found
+
+
+def _name(distribution: str) -> str:
+    return canonicalize_name(distribution)  # of which it is a string
+
+
+def reachable(handler: str) -> set[str]:
+    """The modules that a handler imports at its start or ever: ours, and of others the top-level names."""
+    graph = _graph()
+    found: set[str] = set()
+    more = {handler}
+    while more:
+        module = more.pop()
+        found.add(module)
+        if module.startswith(OWN):
+            parent = module.rpartition(".")[0]
+            named = graph.find_children(module) if module == ADAPTERS else set()
+            more |= ({parent} - {""} | named | graph.find_modules_directly_imported_by(module)) - found
+    return found
+
+
+@cache
+def _graph() -> grimp.ImportGraph:
+    return grimp.build_graph(*OWN, include_external_packages=True, exclude_type_checking_imports=True, cache_dir=None)
+
+
+def drop_unused(package: Path) -> None:
+    """Remove what UNUSED lists.
+
+    Raises:
+        FileNotFoundError: there is no such thing, so that the list is out of date.
+    """
+    for pattern in UNUSED:
+        found = list(package.glob(pattern))
+        if not found:
+            raise FileNotFoundError(f"{pattern}: correct UNUSED in local/finishing.py")
+        for path in found:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def trim_descriptions(data: Path) -> None:
+    """Leave of botocore's descriptions of AWS what our calls need: else reading them takes a tenth of a cold start."""
+    prefixes = set()
+    for service in [path for path in data.iterdir() if path.is_dir()]:
+        if service.name in called_services():
+            *outdated, newest = sorted(service.iterdir())
+            prefixes.add(trim_service(newest))
+        else:
+            outdated = [service]
+        for folder in outdated:
+            shutil.rmtree(folder)
+    endpoints = json.loads((data / "endpoints.json").read_text())
+    for partition in endpoints["partitions"]:
+        partition["services"] = {name: of for name, of in partition["services"].items() if name in prefixes}
+    _write(data / "endpoints.json", endpoints)
+
+
+def trim_service(folder: Path) -> str:
+    """Leave of one service's description the operations that are called, without prose; its name in endpoints.json."""
+    description = json.loads(gzip.decompress((folder / "service-2.json.gz").read_bytes()))
+    called = {name for name in description["operations"] if xform_name(name) in _words()} | CALLED_BY_BOTOCORE
+    operations = {name: of for name, of in description["operations"].items() if name in called}
+    shapes: dict[str, Any] = {}
+    more = set(_shapes_in(operations))
+    while more:
+        name = more.pop()
+        shapes[name] = description["shapes"][name]
+        more |= set(_shapes_in(shapes[name])) - shapes.keys()
+    for path in folder.iterdir():
+        if not path.name.startswith(("service-2.sdk-extras", "endpoint-rule-set", "paginators")):
+            path.unlink()
+    _write(folder / "service-2.json", _without_prose(description | {"operations": operations, "shapes": shapes}))
+    return str(description["metadata"]["endpointPrefix"])
+
+
+def _shapes_in(description: Any) -> Iterator[str]:
+    """The names of shapes that a part of a description refers to."""
+    match description:
+        case {"shape": str(name)}:
+            yield name
+    match description:
+        case dict():
+            for value in description.values():
+                yield from _shapes_in(value)
+        case list():
+            for value in description:
+                yield from _shapes_in(value)
+
+
+def _without_prose(description: Any) -> Any:
+    match description:
+        case dict():
+            return {
+                name: _without_prose(value)
+                for name, value in description.items()
+                if not (name == "documentation" and isinstance(value, str))
+            }
+        case list():
+            return [_without_prose(value) for value in description]
+        case _:
+            return description
+
+
+def _write(path: Path, document: Any) -> None:
+    path.write_text(json.dumps(document, separators=(",", ":")))
+
+
+@cache
+def _words() -> set[str]:
+    """Every word of the functions' code, the names of the operations that it calls among them."""
+    return {word for path in SOURCES.rglob("*.py") for word in re.findall(r"\w+", path.read_text())}
 
 
 def called_services() -> set[str]:
     """The AWS services for which the functions have clients, by botocore's names."""
-    made = re.compile(r'(?:boto3\.client|aws\.buying)\("([a-z0-9-]+)"')
+    made = re.compile(r'(?:_client|aws\.buying)\("([a-z0-9-]+)"')
     return {service for module in CLIENTS for service in made.findall(module.read_text())}
 
 

@@ -80,7 +80,7 @@ def examples() -> dict[str, Any]:
     done = (
         queued.claimed("lease", _NOW + 300, _NOW + 1)
         .calling()
-        .storing((image,), 1, report)
+        .storing((image.id,), report)
         .succeeded(_NOW + 9, (image,))
     )
     upload = Upload(UPLOAD_ID, _CALLER, "image/png", 31457280, _NOW, _NOW + _DAY, "otter.png")

@@ -21,7 +21,7 @@ from local.cloud import running_stack
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
 
-pytest_plugins = ["tests.support.chromium"]
+pytest_plugins = ["tests.support.chromium", "tests.support.internet"]
 
 
 # Tests of these folders share one deployed stack, so that it is deployed and started cold once.

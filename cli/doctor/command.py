@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from cli.errors import CommandError
 from cli.output import Result, progress
 from cli.session import Context
 from cli.stack import deployment
+from core.providers.http import HttpClient
 
 app = typer.Typer()
 
@@ -27,8 +29,8 @@ def _doctor(ctx: Context) -> Result:
     Changes nothing and buys nothing. Exits with 1 if anything is broken.
     """
     try:
-        with httpx.Client() as http:
-            examined = examine(Deployment(deployment(ctx), http), lambda names: progress(names, "examining"))
+        with httpx.Client() as http, closing(HttpClient()) as providers:
+            examined = examine(Deployment(deployment(ctx), http, providers), lambda names: progress(names, "examining"))
     except CommandError as error:
         examined = [_no_access(error)]
     return report(examined)

@@ -15,6 +15,7 @@ from core.catalog import Catalog
 from core.catalog.operator import own_providers
 from core.ledger.store import LedgerStore
 from core.providers import ImageProvider, Tools, connect, settings_of
+from core.providers.http import HttpClient
 
 # A check that must wait longer has found something, too.
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 2})
@@ -23,9 +24,10 @@ _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempt
 class Deployment:
     """Reads a deployment with the operator's rights. Safe to share between threads; each thing is read once."""
 
-    def __init__(self, stack: Stack, http: httpx.Client) -> None:
+    def __init__(self, stack: Stack, http: httpx.Client, providers: HttpClient) -> None:
         self.stack = stack
         self.http = http
+        self._providers = providers
         self._read: dict[Any, Any] = {}
         self._locks: dict[Any, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -137,7 +139,7 @@ class Deployment:
         """
 
         def make() -> ImageProvider:
-            tools = Tools(self.http, self.client("secretsmanager"))
+            tools = Tools(self._providers, self.client("secretsmanager"))
             return connect(self.catalog.providers[name].adapter, self.provider_settings(name), tools)
 
         return self._once(("provider", name), make)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import httpx
 from botocore.exceptions import ClientError
 
 from cli.doctor.deployment import Deployment
@@ -17,6 +16,7 @@ from core.catalog import Model
 from core.ledger.model import Budget
 from core.providers import ListUnavailable
 from core.providers.gemini import GEMINI_URL
+from core.providers.http import GetFailed
 from core.providers.openai import OPENAI_URL
 from core.providers.retirements import USED_WITHIN_DAYS, WARNING_DAYS
 from core.settings import SettingsError
@@ -137,8 +137,7 @@ def access(deployment: Deployment) -> Iterator[Finding]:
 def _no_list(name: str, settings: dict[str, str], error: ListUnavailable) -> Finding:
     base_url = settings.get("BASE_URL") or _USUAL.get(name, ("its address", ()))[0]
     cause = error.__cause__
-    if isinstance(cause, httpx.HTTPStatusError):
-        status = cause.response.status_code
+    if isinstance(cause, GetFailed) and (status := cause.status):
         if status in (401, 403):
             arn = settings.get("SECRET_ARN") or "the secret"
             return broken(
@@ -152,9 +151,9 @@ def _no_list(name: str, settings: dict[str, str], error: ListUnavailable) -> Fin
                 "check the base URL, and buy one image of the lowest quality",
             )
         return warning(f"{name} answers {status} at this moment", "see its status page, and run this again")
-    if isinstance(cause, httpx.TransportError | httpx.InvalidURL):
+    if isinstance(cause, GetFailed):
         return broken(
-            f"{base_url} cannot be reached from this machine ({type(cause).__name__})",
+            f"{base_url} cannot be reached from this machine ({cause})",
             "check the base URL and this machine's network; the worker has a network of its own",
         )
     if isinstance(cause, ValueError | KeyError | TypeError | AttributeError):

@@ -43,6 +43,14 @@ def json_answer(order: Order, images: list[bytes], fault: str | None, publish: P
     return json.dumps(body)
 
 
+def place_of_cut(body: str, after: int) -> int:
+    """Where to cut a body in the middle of the image that follows so many others, or just before its end."""
+    pieces = body.split('"b64_json"')
+    if after + 1 >= len(pieces):
+        return len(body) - 1
+    return len('"b64_json"'.join(pieces[: after + 1])) + len(pieces[after + 1]) // 2
+
+
 def stream_answer(order: Order, drafts: list[bytes], image: bytes, fault: Fault | None) -> list[str]:
     """The server-sent events of a 200 answer: one for each partial image, then the finished image.
 

@@ -9,13 +9,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from local.simulator import art
-from local.simulator.answers import json_answer, stream_answer
+from local.simulator.answers import json_answer, place_of_cut, stream_answer
 from local.simulator.billing import charge_of
 from local.simulator.bodies import read_fields
 from local.simulator.catalog import EDIT_IMAGES_MAX, IMAGE_MAX_BYTES, Endpoint
 from local.simulator.delivery import Cut, Events, Reset, client_waits
 from local.simulator.errors import ApiError
-from local.simulator.faults import Fault
+from local.simulator.faults import CUTS, Fault
 from local.simulator.intake import take_order
 from local.simulator.ledger import Call
 from local.simulator.order import Order
@@ -147,20 +147,24 @@ async def _answer(state: State, request: Request, call: Call, order: Order, faul
     elif order.stream:
         response = await _stream(state, order, fault)
     else:
-        response = await _complete(state, request, order, kind)
+        response = await _complete(state, request, order, fault)
     call.status = response.status_code
     return response
 
 
-async def _complete(state: State, request: Request, order: Order, kind: str | None) -> Response:
+async def _complete(state: State, request: Request, order: Order, fault: Fault | None) -> Response:
     def publish(data: bytes) -> str:
         return str(request.url_for("file", name=state.publish(data)))
 
     plain = state.settings.plain
     images = await run_in_threadpool(lambda: [art.draw(order, index, plain=plain) for index in range(order.n)])
-    body = json_answer(order, images, kind, publish)
-    answer = Cut if kind == "cut_body" else Response
-    return answer(body, media_type="application/json")
+    body = json_answer(order, images, fault.kind if fault else None, publish)
+    if fault is None or fault.kind not in CUTS:
+        return Response(body, media_type="application/json")
+    cut = Cut(body, media_type="application/json")
+    if fault.kind == "cut_image":
+        cut.kept = place_of_cut(body, fault.after)
+    return cut
 
 
 async def _stream(state: State, order: Order, fault: Fault | None) -> Response:
@@ -171,7 +175,7 @@ async def _stream(state: State, order: Order, fault: Fault | None) -> Response:
         lambda: [art.draw_draft(order, index, plain=plain) for index in range(order.partial_images or 0)]
     )
     events = stream_answer(order, drafts, image, fault)
-    if fault and fault.kind == "cut_body":
+    if fault and fault.kind in CUTS:
         return Cut("".join(events), media_type=Events.media_type)
     pause = fault.seconds / max(1, len(events)) if fault else 0.0
     return Events(events, pause, cut=fault is not None and fault.kind == "stream_cut")

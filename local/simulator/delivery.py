@@ -14,15 +14,17 @@ TRANSPORT = "simulator.transport"
 
 
 class Cut(Response):
-    """Announces the whole body, sends half of it, and closes the connection."""
+    """Announces the whole body, sends half of it, or what is `kept`, and closes the connection."""
+
+    kept: int | None = None
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send half; returning early makes the server close the connection."""
+        """Send a part; returning early makes the server close the connection."""
         start = {"type": "http.response.start", "status": self.status_code}
         await send({**start, "headers": self.raw_headers})
-        half = bytes(self.body)[: len(self.body) // 2]
-        await send({"type": "http.response.body", "body": half, "more_body": True})
+        part = bytes(self.body)[: len(self.body) // 2 if self.kept is None else self.kept]
+        await send({"type": "http.response.body", "body": part, "more_body": True})
 
 
 class Events(Response):

@@ -111,6 +111,7 @@ KINDS: dict[str, Kind] = {
     "late": Kind("deliver", seconds=600),
     "reset": Kind("deliver"),
     "cut_body": Kind("deliver"),
+    "cut_image": Kind("deliver"),
     "garbage_json": Kind("deliver"),
     "wrong_bytes": Kind("deliver"),
     "bad_base64": Kind("deliver"),
@@ -142,10 +143,13 @@ KINDS: dict[str, Kind] = {
     ),
 }
 
+# Of an answer in one piece; the connection closes early.
+CUTS = ("cut_body", "cut_image")
+
 
 @dataclass(frozen=True)
 class Fault:
-    """A planned fault, for one call. Times are in seconds; a stream is spoiled after so many of its events."""
+    """A planned fault, for one call. Times are in seconds; `after` so many events or images an answer is spoiled."""
 
     kind: str
     seconds: float
@@ -218,7 +222,7 @@ def _planned(item: Any) -> list[Fault]:
     retry_after = _number(item, "retry_after", KINDS[kind].retry_after)
     after = item.get("after", 0)
     if after not in range(4):
-        raise InvalidPlan("'after' must be a number of events from 0 to 3.")
+        raise InvalidPlan("'after' must be a number of events or images from 0 to 3.")
     return [Fault(kind, seconds or 0.0, retry_after, int(after))] * count
 
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from local.simulator.answers import GARBAGE, NOT_AN_IMAGE
 from local.simulator.calls import new_call, read_body, state_of
 from local.simulator.delivery import Cut, Reset, client_waits
-from local.simulator.faults import Fault
+from local.simulator.faults import CUTS, Fault
 from local.simulator.state import State
 
 
@@ -95,6 +95,6 @@ async def sell(request: Request, api: Api) -> Response:
     else:
         image = NOT_AN_IMAGE if kind == "wrong_bytes" else await run_in_threadpool(sale.draw)
         text = GARBAGE if kind == "garbage_json" else sale.answer(image, kind)
-        response = (Cut if kind == "cut_body" else Response)(text, media_type="application/json")
+        response = (Cut if kind in CUTS else Response)(text, media_type="application/json")
     call.status = response.status_code
     return response

@@ -20,7 +20,7 @@ def drop_intake() -> DropIntake:
     settings = DropSettings.from_environment()
     callers_table = services().settings.callers_table
     return DropIntake(
-        inbox=Inbox(aws.s3(), settings.inbox_bucket),
+        inbox=Inbox(aws.s3_when_used(), settings.inbox_bucket),
         owners=Owners(PrefixStore(aws.dynamodb(), callers_table), CallerStore(aws.dynamodb(), callers_table)),
         purchases=services().purchases,
         queue=DropsQueue(aws.sqs(), settings.drops_queue_url),

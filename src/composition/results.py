@@ -33,7 +33,7 @@ def drop_results(settings: ApiSettings | AnnouncerSettings) -> Results:
         return budgets.remaining(caller) if caller else None
 
     return Results(
-        ResultBucket(aws.s3(), settings.images_bucket),
+        ResultBucket(aws.s3_when_used(), settings.images_bucket),
         FolderClaims(aws.dynamodb(), settings.jobs_table),
         JobStore(aws.dynamodb(), settings.jobs_table, ledger),
         lambda job: answers_without_request(settings.public_url, partial(remaining, job)),

@@ -129,10 +129,10 @@ def services() -> Services:
     use_counts = UseCounts(aws.dynamodb(), settings.jobs_table, "uses")
     uploads = Uploads(
         UploadStore(aws.dynamodb(), settings.jobs_table),
-        UploadBucket(aws.s3(), settings.images_bucket),
+        UploadBucket(aws.s3_when_used(), settings.images_bucket),
         use_counts,
     )
-    image_store = ImageStore(aws.s3(), settings.images_bucket)
+    image_store = ImageStore(aws.s3_when_used(), settings.images_bucket)
     durations = Durations(aws.dynamodb(), settings.jobs_table)
     lookup = JobLookup(jobs, durations)
     images = ImageLibrary(jobs, image_store, lookup)
@@ -145,7 +145,7 @@ def services() -> Services:
             inputs=InputCollector(
                 images,
                 uploads,
-                InputStore(aws.s3(), settings.images_bucket),
+                InputStore(aws.s3_when_used(), settings.images_bucket),
                 TrustedHosts.parse(settings.trusted_hosts),
             ),
             budgets=budgets,
@@ -165,7 +165,7 @@ def services() -> Services:
         catalog=models(),
         image_store=image_store,
         preview_store=lambda: PreviewStore(aws.s3_in_passing(), settings.images_bucket),
-        image_links=ImageLinks(aws.s3(), settings.images_bucket, settings.url_ttl_seconds),
+        image_links=ImageLinks(aws.s3_when_used(), settings.images_bucket, settings.url_ttl_seconds),
         webhook_messages=MessageStore(aws.dynamodb(), settings.jobs_table),
         settings=settings,
     )

@@ -3,8 +3,6 @@
 import os
 from functools import cache
 
-import httpx
-
 from composition.models import models
 from composition.process import once
 from core import aws
@@ -18,15 +16,15 @@ from core.jobs.store import JobStore
 from core.jobs.worker import Worker
 from core.ledger.store import LedgerStore
 from core.providers import ImageProvider, Tools, connect, settings_of
-from core.providers.http import http_client as connections
+from core.providers.http import HttpClient
 from core.queues import JobQueue
 from core.settings import WorkerSettings
 
 
 @cache
-def http_client() -> httpx.Client:
-    """The one connection pool to providers. It depends on no setting, so its connections outlive a restart."""
-    return connections()
+def http_client() -> HttpClient:
+    """The one client of providers. It depends on no setting, so its connections outlive a restart."""
+    return HttpClient()
 
 
 @once
@@ -35,6 +33,12 @@ def provider(name: str) -> ImageProvider:
     own = own_providers().get(name)
     settings = own.settings() if own else settings_of(name, os.environ)
     return connect(models().providers[name].adapter, settings, Tools(http_client(), aws.secretsmanager()))
+
+
+@once
+def providers() -> list[ImageProvider]:
+    """All of this deployment, so that the first job finds its own ready."""
+    return [provider(name) for name in models().providers]
 
 
 @once

@@ -1,10 +1,14 @@
-"""AWS clients on one shared session: another session would cost 50 ms, another client only a few."""
+"""AWS clients on one shared session: another session would cost 50 ms, another client only a few.
 
+The session is botocore's: boto3 adds resources and transfers, which nothing here uses and each cold start would load.
+"""
+
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 from botocore.config import Config
+from botocore.session import Session
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -18,51 +22,81 @@ _BULK = Config(
     connect_timeout=2,
     read_timeout=30,
     retries={"mode": "standard", "total_max_attempts": 5},
-    # In some regions boto3 still signs URLs with SigV2. A virtual-host URL of a new bucket needs no redirect.
+    # In some regions botocore still signs URLs with SigV2. A virtual-host URL of a new bucket needs no redirect.
     signature_version="s3v4",
-    s3={"addressing_style": "virtual"},
+    # TLS protects the bytes, and a checksum too, so the signature need not hash them once more.
+    s3={"addressing_style": "virtual", "payload_signing_enabled": False},
 )
+
+
+@cache
+def session() -> Session:
+    """The one session of this process."""
+    return Session()
+
+
+if TYPE_CHECKING:
+    from boto3 import client as _client  # whose type knows that of each service's client
+else:
+
+    def _client(service: str, config: Config) -> Any:
+        return session().create_client(service, config=config)
 
 
 @cache
 def dynamodb() -> "DynamoDBClient":
     """The DynamoDB client."""
-    return boto3.client("dynamodb", config=_FAST)
+    return _client("dynamodb", config=_FAST)
 
 
 @cache
 def sqs() -> "SQSClient":
     """The SQS client."""
-    return boto3.client("sqs", config=_FAST)
+    return _client("sqs", config=_FAST)
 
 
 @cache
 def events() -> "EventBridgeClient":
     """The EventBridge client."""
-    return boto3.client("events", config=_FAST)
+    return _client("events", config=_FAST)
 
 
 @cache
 def s3() -> "S3Client":
     """The S3 client."""
-    return boto3.client("s3", config=_BULK)
+    return _client("s3", config=_BULK)
+
+
+class _WhenUsed:
+    """A client that is made when it is first used."""
+
+    def __init__(self, client: Callable[[], Any]) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client(), name)
+
+
+def s3_when_used() -> "S3Client":
+    """The S3 client for functions of which many calls need none: it takes 20 ms to make."""
+    client: S3Client = cast("Any", _WhenUsed(s3))
+    return client
 
 
 @cache
 def s3_in_passing() -> "S3Client":
     """An S3 client that soon gives up, for what is done while something more important waits."""
     brief = _BULK.merge(Config(read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}))
-    return boto3.client("s3", config=brief)
+    return _client("s3", config=brief)
 
 
 @cache
 def secretsmanager() -> "SecretsManagerClient":
     """The Secrets Manager client."""
-    return boto3.client("secretsmanager", config=_FAST)
+    return _client("secretsmanager", config=_FAST)
 
 
 def buying(service: str, region: str, read_timeout: float) -> Any:
     """A client of a service whose calls cost money: it calls once, and waits up to `read_timeout` seconds."""
     config = Config(connect_timeout=5, read_timeout=read_timeout, retries={"total_max_attempts": 1}, tcp_keepalive=True)
-    client: Any = boto3.client  # Its type knows only names of services that are written out.
-    return client(service, region_name=region, config=config)
+    return session().create_client(service, region_name=region, config=config)

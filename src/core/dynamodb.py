@@ -1,11 +1,11 @@
 """DynamoDB: plain data to items and back, optimistic locking, and pages of an owner's items."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from pydantic import TypeAdapter, ValidationError
 
 if TYPE_CHECKING:
@@ -21,22 +21,43 @@ class ItemUnreadable(Exception):
     """This version of Easel cannot read the stored item of that id."""
 
 
-class _Serializer(TypeSerializer):
-    """Takes a float as the number that its shortest decimal form is."""
+def _serialize(value: Any) -> dict[str, Any]:
+    """DynamoDB's typed form of a value; a float becomes the number that its shortest decimal form is.
 
-    def serialize(self, value: Any) -> Any:
-        return {"N": repr(value)} if isinstance(value, float) else super().serialize(value)
+    Raises:
+        TypeError: it is of a kind that no document holds.
+    """
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": value}
+        case int() | float() if math.isfinite(value):
+            return {"N": repr(value)}
+        case Mapping():
+            return {"M": {name: _serialize(each) for name, each in value.items()}}
+        case list() | tuple():
+            return {"L": [_serialize(each) for each in value]}
+        case _:
+            raise TypeError(f"no document holds a {type(value).__name__} such as this")
 
 
-class _Deserializer(TypeDeserializer):
-    """Reads numbers as int or float instead of Decimal."""
-
-    def _deserialize_n(self, value: str) -> int | float:
-        return float(value) if "." in value or "E" in value.upper() else int(value)
-
-
-_serialize = _Serializer().serialize
-_deserialize = _Deserializer().deserialize
+def _deserialize(value: Mapping[str, Any]) -> Any:
+    """The plain value of a typed one; a number becomes int or float."""
+    ((kind, content),) = value.items()
+    match kind:
+        case "NULL":
+            return None
+        case "N":
+            return float(content) if "." in content or "E" in content.upper() else int(content)
+        case "M":
+            return from_item(content)
+        case "L":
+            return [_deserialize(each) for each in content]
+        case _:  # S and BOOL are what they say.
+            return content
 
 
 def to_item(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,12 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from composition.process import start
+from composition.services import services
 from core.logs import logger
 from interfaces.http_api import app
+
+start(services)
 
 
 @logger.inject_lambda_context(clear_state=True)

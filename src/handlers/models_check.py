@@ -5,7 +5,10 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from composition.models_check import model_check
+from composition.process import start
 from core.logs import logger
+
+start(model_check)
 
 
 @logger.inject_lambda_context(clear_state=True)

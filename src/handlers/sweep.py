@@ -4,8 +4,11 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from composition.process import start
 from composition.upkeep import budgets, recovery, redelivery
 from core.logs import logger
+
+start(recovery, redelivery, budgets)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -1,5 +1,6 @@
 """What becomes of a job whose worker died, at each stage; the dead worker is played by the job's record."""
 
+import base64
 import threading
 import time
 
@@ -9,15 +10,18 @@ from core import aws
 from core.jobs.model import Job
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
+from tests.support.pictures import picture
 from tests.support.world import World
 from tests.support.world import aws as moto
 from tests.support.world.aws import handled
 
+PICTURE = picture(format="WEBP")
 
-def abandoned(world: World, stage: str) -> str:
+
+def abandoned(world: World, stage: str, n: int = 1) -> str:
     """A job that a worker claimed, brought to `stage`, and left with a lease that has run out."""
     store = JobStore(aws.dynamodb(), "jobs", LedgerStore(aws.dynamodb(), "ledger"))
-    job_id = world.api.accepted()
+    job_id = world.api.accepted(n=n)
     world.jobs.messages()
     past = int(time.time()) - 1
     job = store.get(job_id)
@@ -45,6 +49,16 @@ def interrupted_while_storing(world: World, monkeypatch: pytest.MonkeyPatch, *, 
     past = int(time.time()) - 1
     world.jobs.set_numbers(job_id, lease_until=past, check_at=past)
     return job_id
+
+
+def leave_images(world: World, job_id: str, count: int) -> None:
+    """Put so many images into the bucket under the names that the job has chosen, of a type that nobody foresaw."""
+    for image_id in world.jobs.item(job_id)["image_ids"]["L"][:count]:
+        moto.s3().put_object(Bucket="images", Key=f"images/{image_id['S']}.webp", Body=PICTURE)
+
+
+def images_in_the_bucket() -> list[str]:
+    return [row["Key"] for row in moto.s3().list_objects_v2(Bucket="images", Prefix="images/").get("Contents", [])]
 
 
 def test_a_queued_job_whose_message_was_lost_is_queued_again(world: World) -> None:
@@ -77,16 +91,17 @@ def test_a_claimed_job_is_done_again(world: World) -> None:
 @pytest.mark.parametrize("finder", ["sweep", "worker", "dead letter"])
 def test_a_job_found_calling_is_unknown(world: World, finder: str) -> None:
     job_id = abandoned(world, "calling")
-    if finder == "sweep":
-        world.jobs.sweep()
-    elif finder == "worker":
+    if finder == "dead letter":
+        world.jobs.fail_undeliverable(job_id)
+    if finder == "worker":
         world.jobs.deliver(job_id)
     else:
-        world.jobs.fail_undeliverable(job_id)
+        world.jobs.sweep()
+        world.jobs.work()
     job = world.api.job(job_id)
     assert (job["status"], job["error"]["charged"]) == ("unknown", "unknown")
     assert world.simulator.calls() == []
-    assert world.api.generate().json()["error"]["job_id"] == job_id  # An equal request finds it.
+    assert world.api.generate(n=1).json()["error"]["job_id"] == job_id  # An equal request finds it.
 
 
 def test_images_stored_before_a_crash_are_the_result(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +113,48 @@ def test_images_stored_before_a_crash_are_the_result(world: World, monkeypatch: 
     assert len(job["result"]["data"]) == 1
     assert [warning["code"] for warning in job["easel"]["warnings"]] == ["images_lost"]
     assert len(world.simulator.calls()) == 1
+
+
+@pytest.mark.parametrize("found", [1, 2])
+def test_images_stored_while_others_were_to_come_are_the_result(world: World, found: int) -> None:
+    """They prove the purchase. What it cost is not known, so the bound is booked."""
+    job_id = abandoned(world, "calling", n=2)
+    leave_images(world, job_id, found)
+    world.jobs.sweep()
+    world.jobs.work()
+    job = world.api.call("GET", f"/jobs/{job_id}?response_format=b64_json").json()
+    assert job["status"] == "succeeded"
+    assert [base64.b64decode(each["b64_json"]) for each in job["result"]["data"]] == [PICTURE] * found
+    assert [warning["code"] for warning in job["easel"]["warnings"]] == ["images_lost"] * (2 - found)
+    assert job["easel"]["cost"]["actual_micro_usd"] == job["easel"]["cost"]["upper_bound_micro_usd"]
+
+
+def test_what_a_dead_worker_stored_after_all_goes_with_its_job(world: World) -> None:
+    job_id = abandoned(world, "calling")
+    world.jobs.sweep()
+    world.jobs.work()
+    leave_images(world, job_id, 1)
+    assert world.api.job(job_id)["status"] == "unknown"
+    assert world.api.call("DELETE", f"/jobs/{job_id}").status == 200
+    assert images_in_the_bucket() == []
+
+
+def test_names_that_were_chosen_in_vain_are_forgotten(world: World) -> None:
+    job_id = world.api.accepted(n=2)
+    world.jobs.work()
+    assert len(images_in_the_bucket()) == 2
+    assert world.jobs.item(job_id)["image_ids"]["L"] == []
+
+
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_images_that_came_before_an_answer_broke_off_are_the_result(world: World, after: int) -> None:
+    world.simulator.plan("cut_image", after=after)
+    job_id = world.api.accepted(n=3)
+    world.jobs.work()
+    job = world.api.job(job_id)
+    assert (job["status"], job["easel"]["charged"], len(job["result"]["data"])) == ("succeeded", True, after)
+    assert [warning["code"] for warning in job["easel"]["warnings"]] == ["images_lost"] * (after < 3)
+    assert job["easel"]["cost"]["actual_micro_usd"] == job["easel"]["cost"]["upper_bound_micro_usd"]
 
 
 def test_images_lost_in_a_crash_are_said_to_be_charged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +176,9 @@ def test_a_late_answer_resolves_an_unknown(world: World) -> None:
     # The lease runs out and the sweep decides while the provider still works.
     past = int(time.time()) - 1
     world.jobs.set_numbers(job_id, lease_until=past, check_at=past)
-    assert world.jobs.sweep() == {"unknown": 1}
+    assert world.jobs.sweep() == {"enqueued": 1}
+    world.jobs.work()
+    assert world.api.job(job_id)["status"] == "unknown"
     worker.join()
     job = world.api.job(job_id)
     assert job["status"] == "succeeded"

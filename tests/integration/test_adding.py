@@ -10,15 +10,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-import respx
 
 import core.providers
 from core import aws as clients
 from core import catalog
 from local.simulator import Simulator
 from tests.integration.conftest import OwnProviders
+from tests.support.internet import Internet, Reply
 from tests.support.moved_time import Clock
 from tests.support.pages import Fence, file_in
 from tests.support.permissions import statements_of
@@ -149,23 +148,22 @@ ATELIER = "https://api.atelier.example/v1/pictures"
 WISH = {"prompt": "an otter", "size": "1216x832", "options": {"seed": 7}}
 
 
-def test_a_provider_is_one_module_its_data_and_its_settings(with_atelier: World) -> None:
+def test_a_provider_is_one_module_its_data_and_its_settings(with_atelier: World, internet: Internet) -> None:
     world = with_atelier
     (listed,) = world.api.call("GET", "/models").json()["data"]
     assert (listed["id"], listed["owned_by"]) == ("atelier-one", "atelier")
-    with respx.mock() as atelier:
-        sold = atelier.post(ATELIER).respond(json={"picture": base64.b64encode(picture(size=(1024, 1024))).decode()})
-        answer = world.api.call("POST", "/images/generations", WISH, headers={"prefer": "respond-async"})
-        world.jobs.work()
+    sold = base64.b64encode(picture(size=(1024, 1024))).decode()
+    internet.post(ATELIER, Reply.of(json={"picture": sold}))
+    answer = world.api.call("POST", "/images/generations", WISH, headers={"prefer": "respond-async"})
+    world.jobs.work()
     job = world.api.job(answer.json()["id"])
     assert job["status"] == "succeeded", job
     assert job["easel"]["cost"]["actual_micro_usd"] == 20_000
     assert job["easel"]["applied"] == {"model": "atelier-one", "size": "1216x832", "options": {"seed": 7}}
     (image,) = job["result"]["data"]
     assert (image["width"], image["content_type"]) == (1024, "image/png")
-    sent = sold.calls.last.request
-    assert sent.headers["Authorization"] == "Bearer at-key"
-    assert json.loads(sent.content) == {"model": "one-2026-11", "text": "an otter", "seed": 7, "ratio": "3:2"}
+    assert internet.last.headers["Authorization"] == "Bearer at-key"
+    assert internet.last.json() == {"model": "one-2026-11", "text": "an otter", "seed": 7, "ratio": "3:2"}
 
 
 @pytest.mark.parametrize("wish", [{"n": 2}, {"size": "1024x768"}, {"quality": "low"}, {"options": {"steps": 3}}])
@@ -185,11 +183,12 @@ def test_what_the_data_does_not_have_is_refused_before_it_costs(with_atelier: Wo
         (500, "unknown", "outcome_unknown"),
     ],
 )
-def test_its_errors_mean_what_the_page_says(with_atelier: World, status: int, ends: str, code: str | None) -> None:
+def test_its_errors_mean_what_the_page_says(
+    with_atelier: World, internet: Internet, status: int, ends: str, code: str | None
+) -> None:
     world = with_atelier
-    with respx.mock() as atelier:
-        atelier.post(ATELIER).mock(return_value=httpx.Response(status, json={"reason": "no"}))
-        answer = world.api.call("POST", "/images/generations", WISH, headers={"prefer": "respond-async"})
-        world.jobs.work()
+    internet.post(ATELIER, Reply.of(status, json={"reason": "no"}))
+    answer = world.api.call("POST", "/images/generations", WISH, headers={"prefer": "respond-async"})
+    world.jobs.work()
     job = world.api.job(answer.json()["id"])
     assert (job["status"], (job.get("error") or {}).get("code")) == (ends, code)

@@ -105,11 +105,12 @@ def test_an_answer_that_came_after_all_is_announced_again(world: World) -> None:
     claimed = store().save(stored(job_id).claimed("a worker", past, past))
     store().save(claimed.calling())
     is_due(world, job_id)
-    assert world.jobs.sweep() == {"unknown": 1}
+    assert world.jobs.sweep() == {"enqueued": 1}
+    world.jobs.work()
     world.ends.announce()
     job = store().get(job_id)
     assert job is not None
-    store().save(job.storing((), 1, ProviderReport(past)).succeeded(past, ()))
+    store().save(job.storing((), ProviderReport(past)).succeeded(past, ()))
     world.ends.announce()
     assert [event["detail"]["status"] for event in world.ends.published()] == ["unknown", "succeeded"]
 

@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -17,6 +16,7 @@ from moto.sqs.models import sqs_backends
 from cli import drops, keys
 from core import aws
 from core.callers.model import Caller
+from core.completion.dispatcher import ReactionsFailed
 from core.drops.recipes import MAX_REFERENCES
 from tests.support.pictures import overlay, picture
 from tests.support.template import TEMPLATE
@@ -312,7 +312,7 @@ def test_a_missing_permission_to_leave_results_is_no_deletion_of_the_image(world
     world.inbox.deliver(world.inbox.put("team/photo.png", picture(), prompt="x"))
     world.jobs.work()
     answering("CopyObject", 403, "AccessDenied", "drops/")
-    with pytest.raises(BatchProcessingError):
+    with pytest.raises(ReactionsFailed):
         world.ends.announce()
     assert "drops/team/photo/result.json" not in left_behind()
 

@@ -2,13 +2,16 @@
 
 import io
 import json
+from base64 import b64decode
 from typing import Any
 
 import pytest
 
 from cli import keys
+from core import aws
 from core.logs import logger
 from tests.support.world import World
+from tests.support.world.aws import handled
 
 
 def test_a_job_is_accepted_performed_and_answered(world: World) -> None:
@@ -28,6 +31,19 @@ def test_a_job_is_accepted_performed_and_answered(world: World) -> None:
     assert image["link"].endswith(f"/v1/i/{image['id']}")
     assert job["result"]["usage"]["output_tokens"] > 0
     assert job["easel"]["cost"]["actual_micro_usd"] == world.simulator.calls()[0]["charged_micro_usd"]
+
+
+def test_s3_checks_an_image_by_the_checksum_of_its_record(world: World) -> None:
+    """Over TLS its bytes are hashed for nothing else."""
+    sent: list[Any] = []
+    job_id = world.api.accepted()
+    with handled(aws.s3(), "before-send.s3.PutObject", lambda request, **_: sent.append(request.headers)):
+        world.jobs.work()
+    (image,) = world.api.job(job_id)["result"]["data"]
+    (headers,) = sent
+    assert b64decode(headers["x-amz-checksum-sha256"]).hex() == image["sha256"]
+    assert headers["x-amz-content-sha256"] == b"UNSIGNED-PAYLOAD"
+    assert not {"x-amz-trailer", "x-amz-checksum-crc32"} & {name.lower() for name in headers}
 
 
 def test_the_lasting_link_redirects_to_a_freshly_signed_url(world: World) -> None:

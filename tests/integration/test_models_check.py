@@ -2,13 +2,12 @@
 
 import io
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-import respx
 
 from core.logs import logger
 from core.metrics import NAMESPACE
+from tests.support.internet import CLOSED, REFUSED, Internet, Reply
 from tests.support.moved_time import Clock
 from tests.support.world import World, aws
 
@@ -40,15 +39,18 @@ def test_a_model_in_use_that_the_catalog_gives_up_is_found(
 
 
 def test_a_date_that_only_the_provider_knows_counts(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], written: io.StringIO
+    world: World,
+    internet: Internet,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    written: io.StringIO,
 ) -> None:
     monkeypatch.setenv("PROVIDERS__OPENAI__BASE_URL", "https://provider.example/v1")
     soon = (datetime.now(UTC).date() + timedelta(days=30)).isoformat()
-    with respx.mock() as provider:
-        rows = [{"id": "gpt-image-2.6-flare", "shutdown_date": soon}, {"id": "gpt-image-2", "shutdown_date": soon}]
-        call = provider.get(LIST).respond(json={"object": "list", "data": rows})
-        (end,) = world.provider.check_models()
-    assert call.calls.last.request.headers["Authorization"] == "Bearer sk-simulated"
+    rows = [{"id": "gpt-image-2.6-flare", "shutdown_date": soon}, {"id": "gpt-image-2", "shutdown_date": soon}]
+    internet.get(LIST, Reply.of(json={"object": "list", "data": rows}))
+    (end,) = world.provider.check_models()
+    assert internet.last.headers["Authorization"] == "Bearer sk-simulated"
     assert (end["model"], end["days_left"]) == ("gpt-image-2.6-flare", 30), "the other is not in use"
     measured = capsys.readouterr().out
     assert NAMESPACE in measured
@@ -57,26 +59,33 @@ def test_a_date_that_only_the_provider_knows_counts(
 
 
 def test_a_distant_shutdown_is_measured_without_an_alarm(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    world: World, internet: Internet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PROVIDERS__OPENAI__BASE_URL", "https://provider.example/v1")
     far = (datetime.now(UTC).date() + timedelta(days=300)).isoformat()
-    with respx.mock() as provider:
-        provider.get(LIST).respond(json={"data": [{"id": "gpt-image-2.6-flare", "shutdown_date": far}]})
-        assert len(world.provider.check_models()) == 1
+    internet.get(LIST, Reply.of(json={"data": [{"id": "gpt-image-2.6-flare", "shutdown_date": far}]}))
+    assert len(world.provider.check_models()) == 1
     assert '"RetiringModels":[0.0]' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    "answer", [{"status_code": 500}, {"status_code": 401}, {"text": "no JSON"}, {"json": []}, {"json": {"data": [7]}}]
+    "answer",
+    [
+        REFUSED,
+        CLOSED,
+        Reply.of(500),
+        Reply.of(401),
+        Reply.of(text="no JSON"),
+        Reply.of(json=[]),
+        Reply.of(json={"data": [7]}),
+    ],
 )
 def test_without_the_providers_list_the_catalog_counts(
-    world: World, monkeypatch: pytest.MonkeyPatch, written: io.StringIO, answer: dict[str, Any]
+    world: World, monkeypatch: pytest.MonkeyPatch, written: io.StringIO, internet: Internet, answer: Reply
 ) -> None:
     monkeypatch.setenv("PROVIDERS__OPENAI__BASE_URL", "https://provider.example/v1")
-    with respx.mock() as provider:
-        provider.get(LIST).respond(**answer)
-        assert world.provider.check_models() == []
+    internet.get(LIST, answer)
+    assert world.provider.check_models() == []
     assert "list of models cannot be read" in written.getvalue()
 
 

@@ -5,10 +5,10 @@ import json
 from typing import Any
 
 import pytest
-import respx
 
 from core import aws as clients
 from tests.integration.conftest import OwnProviders
+from tests.support.internet import Internet, Reply, Request
 from tests.support.pages import file_in
 from tests.support.pictures import picture
 from tests.support.world import World
@@ -34,19 +34,20 @@ def printed(world: World, own_providers: OwnProviders) -> World:
     return world
 
 
-def bought(world: World, provider: str, model: str, answer: dict[str, Any], **body: Any) -> tuple[Any, Any]:
+def bought(
+    world: World, internet: Internet, provider: str, model: str, answer: dict[str, Any], **body: Any
+) -> tuple[Any, Request]:
     """The job of a purchase, and what the provider was sent."""
-    with respx.mock() as server:
-        sold = server.post(f"{PRINTED[provider]['base_url']}/images/generations").respond(json=answer)
-        accepted = world.api.call("POST", "/images/generations", BODY | {"model": model} | body, headers=ASYNC)
-        world.jobs.work()
-    return world.api.job(accepted.json()["id"]), sold.calls.last.request
+    internet.post(f"{PRINTED[provider]['base_url']}/images/generations", Reply.of(json=answer))
+    accepted = world.api.call("POST", "/images/generations", BODY | {"model": model} | body, headers=ASYNC)
+    world.jobs.work()
+    return world.api.job(accepted.json()["id"]), internet.last
 
 
-def test_azure_beside_openai_gets_its_deployments_name_and_its_header(printed: World) -> None:
-    job, sent = bought(printed, "azure", "azure/gpt-image-2", COUNTED)
+def test_azure_beside_openai_gets_its_deployments_name_and_its_header(printed: World, internet: Internet) -> None:
+    job, sent = bought(printed, internet, "azure", "azure/gpt-image-2", COUNTED)
     assert job["status"] == "succeeded", job
-    assert json.loads(sent.content)["model"] == "my-deployment"
+    assert sent.json()["model"] == "my-deployment"
     assert (sent.headers["api-key"], "authorization" in sent.headers) == ("key of azure", False)
     assert job["easel"]["applied"]["model"] == "azure/gpt-image-2"
     assert job["easel"]["cost"]["actual_micro_usd"] == 8 * 5 + 196 * 30
@@ -64,18 +65,20 @@ def test_azures_models_end_on_days_of_their_own(printed: World) -> None:
     assert ends == {"azure/gpt-image-2": "2027-10-21", "azure/gpt-image-2.5-flare": "2027-09-09", "gpt-image-2": None}
 
 
-def test_a_proxy_is_paid_by_the_image_and_gets_its_key_in_a_header_of_its_own(printed: World) -> None:
-    job, sent = bought(printed, "proxy", "house-style", UNCOUNTED, quality="high")
+def test_a_proxy_is_paid_by_the_image_and_gets_its_key_in_a_header_of_its_own(
+    printed: World, internet: Internet
+) -> None:
+    job, sent = bought(printed, internet, "proxy", "house-style", UNCOUNTED, quality="high")
     assert job["status"] == "succeeded", job
     assert (sent.headers["x-api-key"], "authorization" in sent.headers) == ("key of proxy", False)
     assert job["easel"]["cost"]["actual_micro_usd"] == job["easel"]["cost"]["upper_bound_micro_usd"] == 60_000
 
 
-def test_a_server_without_a_key_is_free_and_gets_only_what_it_knows(printed: World) -> None:
-    job, sent = bought(printed, "studio", "qwen-image", UNCOUNTED)
+def test_a_server_without_a_key_is_free_and_gets_only_what_it_knows(printed: World, internet: Internet) -> None:
+    job, sent = bought(printed, internet, "studio", "qwen-image", UNCOUNTED)
     assert job["status"] == "succeeded", job
     assert {"authorization", "api-key", "x-api-key"}.isdisjoint(sent.headers)
-    assert json.loads(sent.content) == {"model": "qwen-image", **BODY}
+    assert sent.json() == {"model": "qwen-image", **BODY}
     assert job["easel"]["cost"]["actual_micro_usd"] == 0
 
 

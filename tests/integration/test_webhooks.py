@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sqs.models import sqs_backends
 from standardwebhooks.webhooks import Webhook
 
 from cli import webhooks
 from core import aws
+from core.dynamodb import ItemUnreadable
 from core.jobs.store import JobStore
 from core.ledger.store import LedgerStore
 from core.logs import logger
@@ -474,10 +474,10 @@ def test_a_stored_message_that_cannot_be_read_is_not_quoted(
     world.jobs.set_numbers(message.id, check_at=1)
     world.jobs.set_texts(message.id, **broken)
     capsys.readouterr()
-    with pytest.raises(BatchProcessingError) as failed:
+    with pytest.raises(ItemUnreadable) as failed:
         world.webhooks.attempt(message.id)
     world.jobs.sweep()
-    logged = "".join(capsys.readouterr()) + str(failed.value)
+    logged = "".join(capsys.readouterr()) + repr(failed.value)
     assert "ItemUnreadable" in logged
     assert message.id in logged
     assert "s3cr3t" not in logged

@@ -11,7 +11,7 @@ import random
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -26,6 +26,7 @@ from core.errors import EaselError
 from core.images.inspection import inspect
 from core.pricing import actual_cost, quote
 from core.providers import ImageProvider, InputFile, NotBought, Order, Refused, Tools, connect
+from core.providers.http import HttpClient
 from core.requests.bodies import edit_of_json, generation_of_json
 from core.requests.resolver import ModelPolicy, Resolver
 from local.simulator import Simulator
@@ -264,10 +265,10 @@ class BedrockApi(Api):
 @contextmanager
 def gemini() -> Iterator[Api]:
     """The simulator's Gemini."""
-    with _simulator() as simulator, httpx.Client() as http, fake.played():
+    with _simulator() as simulator, httpx.Client() as http, closing(HttpClient()) as client, fake.played():
         fake.secretsmanager().create_secret(Name="gemini", SecretString="AIza-simulated")
         settings = {"BASE_URL": f"{simulator.url}/v1beta", "SECRET_ARN": "gemini"}
-        yield GeminiApi(simulator, http, connect("gemini", settings, Tools(http, fake.secretsmanager())))
+        yield GeminiApi(simulator, http, connect("gemini", settings, Tools(client, fake.secretsmanager())))
 
 
 @contextmanager

@@ -8,14 +8,14 @@ import itertools
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
 import pytest
 from moto.backends import get_backend
+from urllib3.connection import HTTPConnection
 
 from core import aws
 from tests.support.template import TEMPLATE
@@ -198,10 +198,9 @@ class EventSources:
         for queue in get_backend("sqs")["123456789012"]["us-east-1"].queues.values():
             queue._messages.clear()
 
-    def buying(self, carry_out: Callable[[httpx.Request], httpx.Response], request: httpx.Request) -> httpx.Response:
-        """A purchase, which takes its time."""
+    def buying(self) -> None:
+        """A purchase takes its time."""
         self._time.sleep(self._purchase_seconds)
-        return carry_out(request)
 
 
 def _max_receives(queue: str) -> int:
@@ -212,11 +211,12 @@ def _max_receives(queue: str) -> int:
 def event_sources(virtual: VirtualTime, purchase_seconds: float) -> Iterator[EventSources]:
     """Event sources for the functions of this process. They know the world that was deployed before."""
     sources = EventSources(virtual, purchase_seconds)
-    carry_out = httpx.HTTPTransport.handle_request
+    request = HTTPConnection.request
+
+    def buy(connection: HTTPConnection, *given: Any, **options: Any) -> None:
+        sources.buying()
+        request(connection, *given, **options)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            httpx.HTTPTransport,
-            "handle_request",
-            lambda transport, request: sources.buying(lambda asked: carry_out(transport, asked), request),
-        )
+        patch.setattr(HTTPConnection, "request", buy)
         yield sources

@@ -4,12 +4,12 @@ import base64
 import io
 from typing import Any, Literal
 
-import httpx
 import pytest
 
 from core import catalog
 from core.providers import ImageProvider, InDoubt, InputFile, NotBought, Order, Refused
 from core.requests import Request, Role
+from tests.support.internet import CLOSED, REFUSED, Reply
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -17,13 +17,12 @@ PIXEL = base64.b64decode(
 
 Outcome = NotBought | Refused | InDoubt
 
-# How a call can break, and what that means for the money, as `meaning` says it.
+# How a call can break, and what that means for the money, as `meaning` says it. test_http.py has all of them.
 BROKEN_CONNECTIONS = [
-    (httpx.ConnectError("refused"), NotBought, "provider_unreachable", False),
-    (httpx.ConnectTimeout("slow"), NotBought, "provider_unreachable", False),
-    (httpx.ReadTimeout("slow"), InDoubt, None, None),
-    (httpx.WriteError("cut"), InDoubt, None, None),
-    (httpx.RemoteProtocolError("cut"), InDoubt, None, None),
+    (REFUSED, NotBought, "provider_unreachable", False),
+    (CLOSED, InDoubt, None, None),
+    (Reply(200, [b"{"], ending="cut"), InDoubt, None, None),
+    (Reply(500, [b"{"], ending="cut"), InDoubt, None, None),
 ]
 
 

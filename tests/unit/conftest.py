@@ -2,23 +2,19 @@
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
+from core.providers.http import HttpClient
+from tests.support.internet import Internet
 from tests.support.world import aws
 
 
-@pytest.fixture(scope="session")
-def pool() -> Iterator[httpx.Client]:
-    """One for all: each loads the trust store, though nothing is ever sent."""
-    with httpx.Client() as client:
-        yield client
-
-
 @pytest.fixture
-def http(pool: httpx.Client) -> Iterator[httpx.Client]:
-    """The connections of adapters, beside which their keys are in Secrets Manager."""
+def http(internet: Internet) -> Iterator[HttpClient]:
+    """The client of adapters, beside which their keys are in Secrets Manager."""
+    client = HttpClient()
     with aws.played():
         aws.secretsmanager().create_secret(Name="openai", SecretString="sk-simulated")
         aws.secretsmanager().create_secret(Name="gemini", SecretString="AIza-simulated")
-        yield pool
+        yield client
+    client.close()

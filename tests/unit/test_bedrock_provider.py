@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.session import Session
 from PIL import Image
 
+from core import aws as clients
 from core import catalog
 from core.errors import Moderation
 from core.providers import ImageProvider, InDoubt, NotBought, Refused, connect
@@ -289,7 +289,7 @@ def test_a_provider_that_cannot_be_reached_sold_nothing(server: Server, monkeypa
 def test_without_credentials_nothing_is_sent(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     bare = Session()
     bare.get_component("credential_provider").providers.clear()
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", boto3.Session(botocore_session=bare))
+    monkeypatch.setattr(clients, "session", lambda: bare)
     assert meaning(outcome_of(shop(), wish(CORE))) == (NotBought, "provider_unreachable", False)
     assert server.requests == []
 

@@ -3,7 +3,8 @@
 import re
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
@@ -23,9 +24,11 @@ from cli.doctor.providers import fault_of_key
 from core import __version__
 from core.callers.model import Caller
 from core.ledger.model import Budget
+from core.providers.http import HttpClient
 from core.providers.openai import OPENAI_URL
 from local.processes import ROOT
 from tests.support.deployed_account import ACCOUNT, MAPPING, SECRET, TOPIC, Account, queue_arn
+from tests.support.internet import REFUSED, Internet, Reply, Request
 
 OPENAI, API, DIRECT, MCP = "api.openai.com", "api.example", "direct.example", "mcp.example"
 TODAY = datetime.now(UTC).date()
@@ -71,8 +74,17 @@ def listed(*names: str, **dates: date) -> httpx.Response:
 class Patient:
     """A deployment that is healthy until a fault is planted."""
 
+    internet: Internet
+    providers: HttpClient
     account: Account = field(default_factory=Account)
     web: Web = field(default_factory=Web)
+
+    def __post_init__(self) -> None:
+        self.internet.get(f"https://{OPENAI}/v1/models", self._openai)
+
+    def _openai(self, request: Request) -> Reply:
+        answer = self.web(httpx.Request(request.method, request.url))
+        return Reply.of(answer.status_code, content=answer.content)
 
     def examined(self) -> list[Examined]:
         return examine(self._deployment())
@@ -81,7 +93,7 @@ class Patient:
         return tuple(CHECKS[check](self._deployment()))
 
     def _deployment(self) -> Deployment:
-        return Deployment(self.account.stack(), httpx.Client(transport=httpx.MockTransport(self.web)))
+        return Deployment(self.account.stack(), httpx.Client(transport=httpx.MockTransport(self.web)), self.providers)
 
     def set(self, **parameters: str) -> None:
         self.account.parameters |= parameters
@@ -91,8 +103,14 @@ class Patient:
 
 
 @pytest.fixture
-def patient() -> Patient:
-    return Patient()
+def patients(internet: Internet) -> Iterator[Callable[[], Patient]]:
+    with closing(HttpClient()) as providers:
+        yield lambda: Patient(internet, providers)
+
+
+@pytest.fixture
+def patient(patients: Callable[[], Patient]) -> Patient:
+    return patients()
 
 
 def asks_for(name: str) -> Callable[[Any], bool]:
@@ -241,7 +259,7 @@ FAULTS: dict[str, tuple[Plant, str, Severity, str, str]] = {
         f"put-secret-value --secret-id {SECRET}",
     ),
     "the provider cannot be reached": (
-        lambda p: p.web.fail(OPENAI),
+        lambda p: p.internet.get(f"https://{OPENAI}/v1/models", REFUSED),
         "provider access",
         "broken",
         "cannot be reached",
@@ -669,10 +687,10 @@ def is_valid(service: str, action: str, *words: str) -> bool:
     return needed <= given <= {"region", *(xform_name(name, "-") for name in shape.members)}
 
 
-def test_every_aws_command_of_a_fix_exists_with_its_options() -> None:
+def test_every_aws_command_of_a_fix_exists_with_its_options(patients: Callable[[], Patient]) -> None:
     commands = set()
     for plant, check, *_ in FAULTS.values():
-        planted = Patient()
+        planted = patients()
         plant(planted)
         commands |= {tuple(words) for finding in planted.found_by(check) for words in commands_in(finding.fix)}
     commands = {words for words in commands if words[1] != "configure"}
@@ -795,7 +813,7 @@ def test_the_guide_describes_every_check_in_the_order_of_the_report() -> None:
 
 def test_on_the_laptop_cloud_only_what_it_has_is_examined(patient: Patient) -> None:
     stack = replace(patient.account.stack(), endpoint_url="http://127.0.0.1:4566")
-    examined = examine(Deployment(stack, httpx.Client(transport=httpx.MockTransport(patient.web))))
+    examined = examine(Deployment(stack, httpx.Client(transport=httpx.MockTransport(patient.web)), patient.providers))
     left_out = set(CHECKS) - {each.check for each in examined}
     assert left_out == set(
         re.findall(r"`([^`]+)`", (ROOT / "docs/doctor.md").read_text().partition("are left out:")[2].partition("\n")[0])

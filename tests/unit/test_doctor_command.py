@@ -2,7 +2,6 @@
 
 import json
 
-import httpx
 import pytest
 import respx
 from botocore.exceptions import NoCredentialsError
@@ -12,13 +11,16 @@ from cli.main import main
 from cli.stack import Stack
 from core import __version__
 from tests.support.deployed_account import Account
+from tests.support.internet import CLOSED, Internet, Reply
+
+MODELS = "https://api.openai.com/v1/models"
 
 
 @pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter) -> Account:
+def account(monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter, internet: Internet) -> Account:
     account = Account()
     monkeypatch.setattr(Stack, "find", lambda *_, **__: account.stack())
-    respx_mock.get(host="api.openai.com").respond(json={"data": [{"id": "gpt-image-2.6-flare"}]})
+    internet.get(MODELS, Reply.of(json={"data": [{"id": "gpt-image-2.6-flare"}]}))
     respx_mock.post(host="mcp.example").respond(401)
     respx_mock.get(path="/v1/health").respond(json={"version": __version__})
     respx_mock.options().respond(204, headers={"access-control-allow-origin": "*"})
@@ -92,8 +94,8 @@ def test_a_stack_that_does_not_exist_is_found_with_how_to_choose_another(
 
 
 def test_a_provider_that_breaks_while_it_is_asked_is_a_finding(
-    account: Account, respx_mock: respx.MockRouter, capsys: pytest.CaptureFixture[str]
+    account: Account, internet: Internet, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    respx_mock.get(host="api.openai.com").mock(side_effect=httpx.ReadTimeout("slow"))
+    internet.get(MODELS, CLOSED)
     assert main(["doctor"]) == 1
-    assert "cannot be reached from this machine (ReadTimeout)" in capsys.readouterr().out
+    assert "cannot be reached from this machine (RemoteDisconnected)" in capsys.readouterr().out

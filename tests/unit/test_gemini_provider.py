@@ -1,15 +1,11 @@
 """The Gemini adapter at the wire: what it sends, and what it makes of every answer."""
 
 import base64
-import json
 import logging
 from datetime import date
-from itertools import repeat
 from typing import Any
 
-import httpx
 import pytest
-import respx
 
 from core import catalog
 from core.errors import Moderation
@@ -25,7 +21,9 @@ from core.providers import (
     Tools,
     connect,
 )
+from core.providers.http import HttpClient
 from core.settings import SettingsError
+from tests.support.internet import Internet, Reply, Request
 from tests.support.purchases import BROKEN_CONNECTIONS, PIXEL, given, meaning, outcome_of, wish
 from tests.support.world import aws
 
@@ -36,7 +34,7 @@ RPC = "type.googleapis.com/google.rpc"
 DRAFT = b"a draft"
 
 
-def shop(http: httpx.Client, **settings: str) -> ImageProvider:
+def shop(http: HttpClient, **settings: str) -> ImageProvider:
     return connect("gemini", {"BASE_URL": API, "SECRET_ARN": "gemini", **settings}, Tools(http, aws.secretsmanager()))
 
 
@@ -61,23 +59,23 @@ def counted(
     }
 
 
-def answer(*parts: dict[str, Any], finished: str | None = "STOP", usage: Any = None, **more: Any) -> httpx.Response:
+def answer(*parts: dict[str, Any], finished: str | None = "STOP", usage: Any = None, **more: Any) -> Reply:
     candidate: dict[str, Any] = {"index": 0, "content": {"role": "model", "parts": list(parts)}}
     if finished is not None:
         candidate["finishReason"] = finished
     document = {"candidates": [candidate], "modelVersion": MODEL, **more}
-    return httpx.Response(200, json=document | ({"usageMetadata": usage} if usage else {}))
+    return Reply.of(200, json=document | ({"usageMetadata": usage} if usage else {}))
 
 
 PICTURE = answer(image_part(PIXEL), usage=counted())
 
 
-def error(status: int, name: str, *details: dict[str, Any], message: str = "No.") -> httpx.Response:
+def error(status: int, name: str, *details: dict[str, Any], message: str = "No.") -> Reply:
     body = {"error": {"code": status, "status": name, "message": message, "details": list(details)}}
-    return httpx.Response(status, json=body)
+    return Reply.of(status, json=body)
 
 
-def limited(delay: Any = None, quota: str = "GenerateRequestsPerMinutePerProjectPerModel") -> httpx.Response:
+def limited(delay: Any = None, quota: str = "GenerateRequestsPerMinutePerProjectPerModel") -> Reply:
     details = [{"@type": f"{RPC}.QuotaFailure", "violations": [{"quotaId": quota}]}]
     if delay is not None:
         details.append({"@type": f"{RPC}.RetryInfo", "retryDelay": delay})
@@ -87,26 +85,25 @@ def limited(delay: Any = None, quota: str = "GenerateRequestsPerMinutePerProject
 INVALID_KEY = error(400, "INVALID_ARGUMENT", {"@type": f"{RPC}.ErrorInfo", "reason": "API_KEY_INVALID"})
 
 
-def bought(http: httpx.Client, order: Order, reply: httpx.Response = PICTURE) -> ProviderResult:
-    respx.post(CALL).mock(return_value=reply)
+def bought(http: HttpClient, internet: Internet, order: Order, reply: Reply = PICTURE) -> ProviderResult:
+    internet.post(CALL, reply)
     return shop(http).buy(order)
 
 
-def sent() -> dict[str, Any]:
-    return dict(json.loads(respx.calls.last.request.content))
+def sent(internet: Internet) -> dict[str, Any]:
+    return dict(internet.last.json())
 
 
 # What is sent.
 
 
-@respx.mock
-def test_a_generation_is_a_prompt_with_the_key_in_its_header_alone(http: httpx.Client) -> None:
-    assert bytes(bought(http, wish(MODEL, "an otter")).images[0]) == PIXEL
-    assert sent() == {
+def test_a_generation_is_a_prompt_with_the_key_in_its_header_alone(http: HttpClient, internet: Internet) -> None:
+    assert bytes(bought(http, internet, wish(MODEL, "an otter")).images[0]) == PIXEL
+    assert sent(internet) == {
         "contents": [{"role": "user", "parts": [{"text": "an otter"}]}],
         "generationConfig": {"responseModalities": ["IMAGE"]},
     }
-    request = respx.calls.last.request
+    request = internet.last
     assert request.headers["x-goog-api-key"] == "AIza-simulated"
     assert request.headers["content-type"] == "application/json"
     assert "authorization" not in request.headers
@@ -124,25 +121,24 @@ def test_a_generation_is_a_prompt_with_the_key_in_its_header_alone(http: httpx.C
         ("gemini-2.5-flash-image", "1344x768", {"aspectRatio": "16:9"}),
     ],
 )
-@respx.mock
 def test_a_size_is_sent_as_its_ratio_and_its_scale(
-    http: httpx.Client, model: str, size: str, config: dict[str, str]
+    http: HttpClient, internet: Internet, model: str, size: str, config: dict[str, str]
 ) -> None:
-    respx.post(f"{API}/models/{model}:generateContent").mock(return_value=PICTURE)
+    internet.post(f"{API}/models/{model}:generateContent", PICTURE)
     shop(http).buy(wish(model, size=size))
-    assert sent()["generationConfig"] == {"responseModalities": ["IMAGE"], "imageConfig": config}
+    assert sent(internet)["generationConfig"] == {"responseModalities": ["IMAGE"], "imageConfig": config}
 
 
-@respx.mock
-def test_without_a_size_the_model_chooses(http: httpx.Client) -> None:
-    bought(http, wish(MODEL, size="auto"))
-    assert sent()["generationConfig"] == {"responseModalities": ["IMAGE"]}
+def test_without_a_size_the_model_chooses(http: HttpClient, internet: Internet) -> None:
+    bought(http, internet, wish(MODEL, size="auto"))
+    assert sent(internet)["generationConfig"] == {"responseModalities": ["IMAGE"]}
 
 
-@respx.mock
-def test_inputs_come_before_the_prompt_in_their_order_and_as_what_they_are(http: httpx.Client) -> None:
-    bought(http, wish(MODEL, "at night", given(b"one", content_type="image/webp"), given(b"two")))
-    *images, prompt = sent()["contents"][0]["parts"]
+def test_inputs_come_before_the_prompt_in_their_order_and_as_what_they_are(
+    http: HttpClient, internet: Internet
+) -> None:
+    bought(http, internet, wish(MODEL, "at night", given(b"one", content_type="image/webp"), given(b"two")))
+    *images, prompt = sent(internet)["contents"][0]["parts"]
     assert prompt == {"text": "at night"}
     assert images == [
         {"inlineData": {"mimeType": "image/webp", "data": base64.b64encode(b"one").decode()}},
@@ -150,12 +146,13 @@ def test_inputs_come_before_the_prompt_in_their_order_and_as_what_they_are(http:
     ]
 
 
-@respx.mock
-def test_neither_the_prompt_nor_the_key_is_logged(http: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
-    for name in ("core", "httpx", "httpcore"):
+def test_neither_the_prompt_nor_the_key_is_logged(
+    http: HttpClient, internet: Internet, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("core", "urllib3"):
         caplog.set_level(logging.DEBUG, name)
-    bought(http, wish(MODEL, "a secret otter"))
-    respx.post(CALL).mock(return_value=INVALID_KEY)
+    bought(http, internet, wish(MODEL, "a secret otter"))
+    internet.post(CALL, INVALID_KEY)
     outcome_of(shop(http), wish(MODEL, "a secret otter"))
     assert "secret again" in caplog.text
     assert "secret otter" not in caplog.text
@@ -176,11 +173,10 @@ def test_neither_the_prompt_nor_the_key_is_logged(http: httpx.Client, caplog: py
     ],
     ids=["alone", "marked as a thought", "after a draft", "after unmarked drafts", "before a text"],
 )
-@respx.mock
 def test_the_last_image_is_the_picture_whatever_it_is_marked_as(
-    http: httpx.Client, parts: list[dict[str, Any]]
+    http: HttpClient, internet: Internet, parts: list[dict[str, Any]]
 ) -> None:
-    assert [bytes(image) for image in bought(http, wish(MODEL), answer(*parts)).images] == [PIXEL]
+    assert [bytes(image) for image in bought(http, internet, wish(MODEL), answer(*parts)).images] == [PIXEL]
 
 
 @pytest.mark.parametrize(
@@ -208,16 +204,16 @@ def test_the_last_image_is_the_picture_whatever_it_is_marked_as(
         (counted(thoughts=0, thoughtsTokenCount="many"), 1134 * 1.5 + 1680 * 30),
     ],
 )
-@respx.mock
-def test_drafts_and_thoughts_are_in_the_cost(http: httpx.Client, usage: dict[str, Any], micro_usd: float) -> None:
+def test_drafts_and_thoughts_are_in_the_cost(
+    http: HttpClient, internet: Internet, usage: dict[str, Any], micro_usd: float
+) -> None:
     order = wish(MODEL)
-    report = bought(http, order, answer(image_part(PIXEL), usage=usage)).report
+    report = bought(http, internet, order, answer(image_part(PIXEL), usage=usage)).report
     assert actual_cost(report.usage, order.request, order.model.rules.prices) == -(-micro_usd // 1)
 
 
-@respx.mock
-def test_without_a_count_there_is_no_usage(http: httpx.Client) -> None:
-    assert bought(http, wish(MODEL), answer(image_part(PIXEL))).report.usage is None
+def test_without_a_count_there_is_no_usage(http: HttpClient, internet: Internet) -> None:
+    assert bought(http, internet, wish(MODEL), answer(image_part(PIXEL))).report.usage is None
 
 
 # Refusals, which come with HTTP 200.
@@ -229,10 +225,11 @@ CHARGED = counted(drawn=0, thoughts=0)
 @pytest.mark.parametrize(
     "reason", ["SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "JAILBREAK", "MODEL_ARMOR"]
 )
-@respx.mock
-def test_a_blocked_prompt_is_moderated_before_anything_is_made(http: httpx.Client, reason: str, usage: Any) -> None:
+def test_a_blocked_prompt_is_moderated_before_anything_is_made(
+    http: HttpClient, internet: Internet, reason: str, usage: Any
+) -> None:
     document = {"promptFeedback": {"blockReason": reason}} | ({"usageMetadata": usage} if usage else {})
-    respx.post(CALL).respond(json=document)
+    internet.post(CALL, Reply.of(json=document))
     outcome = outcome_of(shop(http), wish(MODEL))
     assert meaning(outcome) == (Refused, "moderation_blocked", usage is not None)
     assert isinstance(outcome, Refused)
@@ -247,9 +244,8 @@ def test_a_blocked_prompt_is_moderated_before_anything_is_made(http: httpx.Clien
         *("PROHIBITED_CONTENT", "RECITATION", "SPII", "BLOCKLIST"),
     ],
 )
-@respx.mock
-def test_a_picture_that_is_held_back_is_moderated(http: httpx.Client, reason: str) -> None:
-    respx.post(CALL).mock(return_value=answer(finished=reason, usage=CHARGED))
+def test_a_picture_that_is_held_back_is_moderated(http: HttpClient, internet: Internet, reason: str) -> None:
+    internet.post(CALL, answer(finished=reason, usage=CHARGED))
     outcome = outcome_of(shop(http), wish(MODEL))
     assert meaning(outcome) == (Refused, "moderation_blocked", True)
     assert isinstance(outcome, Refused)
@@ -271,32 +267,30 @@ NO_PICTURE = [
 
 
 @pytest.mark.parametrize("reason", ["STOP", "A_REASON_OF_TOMORROW", *NO_PICTURE])
-@respx.mock
-def test_an_answer_without_a_picture_is_final(http: httpx.Client, reason: str) -> None:
-    respx.post(CALL).mock(return_value=answer({"text": "I would rather not."}, finished=reason, usage=CHARGED))
+def test_an_answer_without_a_picture_is_final(http: HttpClient, internet: Internet, reason: str) -> None:
+    internet.post(CALL, answer({"text": "I would rather not."}, finished=reason, usage=CHARGED))
     assert meaning(outcome_of(shop(http), wish(MODEL))) == (Refused, "provider_result_empty", True)
-    respx.post(CALL).mock(return_value=answer(finished=reason))
+    internet.post(CALL, answer(finished=reason))
     assert meaning(outcome_of(shop(http), wish(MODEL))) == (Refused, "provider_result_empty", False)
 
 
 @pytest.mark.parametrize("reason", NO_PICTURE)
-@respx.mock
-def test_a_draft_is_no_picture(http: httpx.Client, reason: str) -> None:
-    respx.post(CALL).mock(return_value=answer(image_part(DRAFT, thought=True), finished=reason, usage=counted()))
+def test_a_draft_is_no_picture(http: HttpClient, internet: Internet, reason: str) -> None:
+    internet.post(CALL, answer(image_part(DRAFT, thought=True), finished=reason, usage=counted()))
     assert meaning(outcome_of(shop(http), wish(MODEL))) == (Refused, "provider_result_empty", True)
 
 
 @pytest.mark.parametrize("reason", [None, "", "FINISH_REASON_UNSPECIFIED", "A_REASON_OF_TOMORROW"])
-@respx.mock
-def test_a_picture_that_was_paid_for_is_kept_whatever_else_is_said(http: httpx.Client, reason: str | None) -> None:
-    assert bytes(bought(http, wish(MODEL), answer(image_part(PIXEL), finished=reason)).images[0]) == PIXEL
+def test_a_picture_that_was_paid_for_is_kept_whatever_else_is_said(
+    http: HttpClient, internet: Internet, reason: str | None
+) -> None:
+    assert bytes(bought(http, internet, wish(MODEL), answer(image_part(PIXEL), finished=reason)).images[0]) == PIXEL
 
 
-@respx.mock
-def test_an_account_that_is_limited_is_the_operators_business(http: httpx.Client) -> None:
-    respx.post(CALL).mock(return_value=answer(finished="PUP_LIMITED_DISABLED"))
+def test_an_account_that_is_limited_is_the_operators_business(http: HttpClient, internet: Internet) -> None:
+    internet.post(CALL, answer(finished="PUP_LIMITED_DISABLED"))
     assert meaning(outcome_of(shop(http), wish(MODEL))) == (Refused, "provider_permission_denied", False)
-    respx.post(CALL).mock(return_value=answer(finished="PUP_LIMITED_DISABLED", usage=CHARGED))
+    internet.post(CALL, answer(finished="PUP_LIMITED_DISABLED", usage=CHARGED))
     assert meaning(outcome_of(shop(http), wish(MODEL))) == (Refused, "provider_result_empty", True)
 
 
@@ -314,11 +308,10 @@ def test_an_account_that_is_limited_is_the_operators_business(http: httpx.Client
         (answer(finished="PUP_LIMITED_DISABLED", usage=CHARGED), False),
     ],
 )
-@respx.mock
 def test_another_provider_is_asked_only_if_this_one_sells_nothing_to_anybody(
-    http: httpx.Client, reply: httpx.Response, elsewhere: bool
+    http: HttpClient, internet: Internet, reply: Reply, elsewhere: bool
 ) -> None:
-    respx.post(CALL).mock(return_value=reply)
+    internet.post(CALL, reply)
     outcome = outcome_of(shop(http), wish(MODEL))
     assert isinstance(outcome, Refused)
     assert outcome.elsewhere == elsewhere
@@ -336,36 +329,36 @@ def test_another_provider_is_asked_only_if_this_one_sells_nothing_to_anybody(
         (error(401, "UNAUTHENTICATED"), Refused, "provider_authentication_failed", False),
         (error(403, "PERMISSION_DENIED"), Refused, "provider_authentication_failed", False),
         (error(404, "NOT_FOUND"), Refused, "model_not_found", False),
-        (httpx.Response(413, html="<h1>Too large</h1>"), Refused, "provider_rejected", False),
+        (Reply.of(413, text="<h1>Too large</h1>"), Refused, "provider_rejected", False),
         (limited("58s"), NotBought, "rate_limit_exceeded", False),
-        (httpx.Response(429, text="slow down"), NotBought, "rate_limit_exceeded", False),
+        (Reply.of(429, text="slow down"), NotBought, "rate_limit_exceeded", False),
         (limited("58s", "GenerateRequestsPerDayPerProjectPerModel"), Refused, "insufficient_quota", False),
         (error(503, "UNAVAILABLE"), NotBought, "provider_overloaded", False),
         (error(500, "INTERNAL"), InDoubt, None, None),
-        (httpx.Response(502, html="<h1>Bad gateway</h1>"), InDoubt, None, None),
+        (Reply.of(502, text="<h1>Bad gateway</h1>"), InDoubt, None, None),
         (error(504, "DEADLINE_EXCEEDED"), InDoubt, None, None),
         # A proxy in between may have sent the request on.
         (error(408, "CANCELLED"), InDoubt, None, None),
         (error(499, "CANCELLED"), InDoubt, None, None),
-        (httpx.Response(302, headers={"location": "https://elsewhere.test/"}), InDoubt, None, None),
-        (httpx.Response(200, json={}), InDoubt, None, None),
-        (httpx.Response(200, json={"candidates": [7], "promptFeedback": []}), InDoubt, None, None),
-        (httpx.Response(200, text="{"), InDoubt, None, None),
-        (httpx.Response(200, json=[]), InDoubt, None, None),
+        (Reply.of(302, headers={"location": "https://elsewhere.test/"}), InDoubt, None, None),
+        (Reply.of(200, json={}), InDoubt, None, None),
+        (Reply.of(200, json={"candidates": [7], "promptFeedback": []}), InDoubt, None, None),
+        (Reply.of(200, text="{"), InDoubt, None, None),
+        (Reply.of(200, json=[]), InDoubt, None, None),
         (answer({"inlineData": {"mimeType": "image/jpeg", "data": "%%%"}}), InDoubt, None, None),
         (answer({"inlineData": {"mimeType": "image/jpeg"}}, "not a part"), Refused, "provider_result_empty", False),  # type: ignore[arg-type] # what it must never be
         *BROKEN_CONNECTIONS,
     ],
 )
-@respx.mock
 def test_every_answer_has_its_meaning_for_the_money(
-    http: httpx.Client,
-    reply: httpx.Response | Exception,
+    http: HttpClient,
+    internet: Internet,
+    reply: Reply,
     outcome: type[Refused | NotBought | InDoubt],
     code: str | None,
     charged: bool | None,
 ) -> None:
-    respx.post(CALL).mock(side_effect=repeat(reply))
+    internet.post(CALL, reply)
     assert meaning(outcome_of(shop(http), wish(MODEL))) == (outcome, code, charged)
 
 
@@ -384,20 +377,20 @@ def test_every_answer_has_its_meaning_for_the_money(
         ("1e999s", None),
     ],
 )
-@respx.mock
-def test_a_rate_limit_says_when_to_come_back(http: httpx.Client, delay: Any, seconds: float | None) -> None:
-    respx.post(CALL).mock(return_value=limited(delay))
+def test_a_rate_limit_says_when_to_come_back(
+    http: HttpClient, internet: Internet, delay: Any, seconds: float | None
+) -> None:
+    internet.post(CALL, limited(delay))
     outcome = outcome_of(shop(http), wish(MODEL))
     assert isinstance(outcome, NotBought)
     assert outcome.retry_after == seconds
 
 
 @pytest.mark.parametrize("reply", [limited("58s"), error(503, "UNAVAILABLE"), INVALID_KEY, error(404, "NOT_FOUND")])
-@respx.mock
-def test_an_error_in_a_list_means_the_same(http: httpx.Client, reply: httpx.Response) -> None:
-    respx.post(CALL).mock(return_value=reply)
+def test_an_error_in_a_list_means_the_same(http: HttpClient, internet: Internet, reply: Reply) -> None:
+    internet.post(CALL, reply)
     alone = outcome_of(shop(http), wish(MODEL))
-    respx.post(CALL).respond(reply.status_code, json=[reply.json()])
+    internet.post(CALL, Reply.of(reply.status, json=[reply.json()]))
     listed = outcome_of(shop(http), wish(MODEL))
     assert meaning(listed) == meaning(alone)
     assert isinstance(listed, NotBought) == isinstance(alone, NotBought)
@@ -408,34 +401,33 @@ def test_an_error_in_a_list_means_the_same(http: httpx.Client, reply: httpx.Resp
     "details",
     [7, "?", [7], [{"violations": 7}], [{"violations": [7]}], [{"violations": "PerDay"}], [{"retryDelay": []}]],
 )
-@respx.mock
-def test_details_of_any_shape_do_not_hide_that_nothing_was_bought(http: httpx.Client, details: Any) -> None:
-    respx.post(CALL).respond(429, json={"error": {"code": 429, "details": details}})
+def test_details_of_any_shape_do_not_hide_that_nothing_was_bought(
+    http: HttpClient, internet: Internet, details: Any
+) -> None:
+    internet.post(CALL, Reply.of(429, json={"error": {"code": 429, "details": details}}))
     assert meaning(outcome_of(shop(http), wish(MODEL))) == (NotBought, "rate_limit_exceeded", False)
 
 
 @pytest.mark.parametrize("refusal", [INVALID_KEY, error(401, "UNAUTHENTICATED"), error(403, "PERMISSION_DENIED")])
-@respx.mock
-def test_a_rotated_key_is_read_again_once(http: httpx.Client, refusal: httpx.Response) -> None:
+def test_a_rotated_key_is_read_again_once(http: HttpClient, internet: Internet, refusal: Reply) -> None:
     provider = shop(http)
     provider.prepare()
     aws.secretsmanager().put_secret_value(SecretId="gemini", SecretString='{"api_key": "AIza-new"}')
 
-    def door(request: httpx.Request) -> httpx.Response:
+    def door(request: Request) -> Reply:
         return PICTURE if request.headers["x-goog-api-key"] == "AIza-new" else refusal
 
-    route = respx.post(CALL).mock(side_effect=door)
+    internet.post(CALL, door)
     assert len(provider.buy(wish(MODEL)).images) == 1
-    assert route.call_count == 2
-    route.mock(return_value=refusal)
+    assert len(internet.requests) == 2
+    internet.post(CALL, refusal)
     assert meaning(outcome_of(provider, wish(MODEL))) == (Refused, "provider_authentication_failed", False)
-    assert route.call_count == 4
+    assert len(internet.requests) == 4
 
 
-@respx.mock
-def test_what_looks_like_a_secret_is_not_passed_on(http: httpx.Client) -> None:
+def test_what_looks_like_a_secret_is_not_passed_on(http: HttpClient, internet: Internet) -> None:
     reply = error(400, "INVALID_ARGUMENT", message="Key AIzaSyA1234567 is\nwrong.")
-    respx.post(CALL).mock(return_value=reply)
+    internet.post(CALL, reply)
     outcome = outcome_of(shop(http), wish(MODEL))
     assert isinstance(outcome, Refused)
     assert "AIza" not in outcome.problem.message
@@ -445,46 +437,44 @@ def test_what_looks_like_a_secret_is_not_passed_on(http: httpx.Client) -> None:
 # Settings, and the list of models.
 
 
-def test_a_disabled_provider_is_never_called(http: httpx.Client) -> None:
+def test_a_disabled_provider_is_never_called(http: HttpClient) -> None:
     with pytest.raises(Refused) as outcome:
         shop(http, ENABLED="false").prepare()
     assert outcome.value.problem.code == "provider_disabled"
 
 
-def test_it_needs_a_key(http: httpx.Client) -> None:
+def test_it_needs_a_key(http: HttpClient) -> None:
     with pytest.raises(SettingsError, match="SECRET_ARN"):
         shop(http, SECRET_ARN="")
 
 
 @pytest.mark.parametrize("url", ["http://gemini.example.com", "gemini.example.com", "ftp://gemini.example.com"])
-def test_its_address_is_https(http: httpx.Client, url: str) -> None:
+def test_its_address_is_https(http: HttpClient, url: str) -> None:
     with pytest.raises(SettingsError, match="BASE_URL"):
         shop(http, BASE_URL=url)
 
 
-@respx.mock
-def test_models_and_their_shutdown_dates_are_those_of_the_list(http: httpx.Client) -> None:
+def test_models_and_their_shutdown_dates_are_those_of_the_list(http: HttpClient, internet: Internet) -> None:
     stays, goes = {"name": "models/stays"}, {"modelStatus": {"retirementTime": "2027-03-15T00:00:00Z"}}
-    respx.get(f"{API}/models").respond(json={"models": [stays, {"name": "models/goes", **goes}]})
+    internet.get(f"{API}/models", Reply.of(json={"models": [stays, {"name": "models/goes", **goes}]}))
     assert shop(http).models() == {"stays": None, "goes": date(2027, 3, 15)}
-    assert respx.calls.last.request.headers["x-goog-api-key"] == "AIza-simulated"
-    assert "AIza" not in str(respx.calls.last.request.url)
+    assert internet.last.headers["x-goog-api-key"] == "AIza-simulated"
+    assert "AIza" not in str(internet.last.url)
 
 
 @pytest.mark.parametrize(
     "reply",
     [
-        httpx.Response(500),
-        httpx.Response(200, text="?"),
-        httpx.Response(200, json=[]),
-        httpx.Response(200, json={"models": [7]}),
-        httpx.Response(200, json={"models": [{"name": "models/x", "modelStatus": 7}]}),
-        httpx.Response(200, json={"models": [{"name": "models/x", "modelStatus": {"retirementTime": "soon"}}]}),
+        Reply.of(500),
+        Reply.of(200, text="?"),
+        Reply.of(200, json=[]),
+        Reply.of(200, json={"models": [7]}),
+        Reply.of(200, json={"models": [{"name": "models/x", "modelStatus": 7}]}),
+        Reply.of(200, json={"models": [{"name": "models/x", "modelStatus": {"retirementTime": "soon"}}]}),
     ],
 )
-@respx.mock
-def test_a_list_that_cannot_be_read_is_said_to_be(http: httpx.Client, reply: httpx.Response) -> None:
-    respx.get(f"{API}/models").mock(return_value=reply)
+def test_a_list_that_cannot_be_read_is_said_to_be(http: HttpClient, internet: Internet, reply: Reply) -> None:
+    internet.get(f"{API}/models", reply)
     with pytest.raises(ListUnavailable):
         shop(http).models()
 

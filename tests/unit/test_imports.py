@@ -24,9 +24,14 @@ def test_only_the_mcp_function_loads_the_mcp_sdk(handler: str) -> None:
     assert not packages(handler) & {"mcp", "mcp_types", "mangum", "starlette"}
 
 
-@pytest.mark.parametrize("handler", ["api", "mcp", "sweep", "dead_letter"])
-def test_only_the_worker_loads_the_http_client_of_providers(handler: str) -> None:
-    assert "httpx" not in packages(handler)
+@pytest.mark.parametrize("handler", ["api", "mcp", "worker", "models_check", "sweep", "dead_letter"])
+def test_no_function_loads_the_http_client_of_the_command(handler: str) -> None:
+    assert not packages(handler) & {"httpx", "httpcore", "h11"}
+
+
+@pytest.mark.parametrize("handler", ["api", "mcp", "worker", "sweep", "dead_letter"])
+def test_no_function_loads_what_boto3_adds_to_botocore(handler: str) -> None:
+    assert not packages(handler) & {"boto3", "s3transfer"}
 
 
 @pytest.mark.parametrize("handler", ["api", "mcp", "worker", "sweep", "dead_letter"])

@@ -53,7 +53,7 @@ def possible(job: Job) -> dict[str, Job]:
     if job.stage == "claimed" and not job.finished:
         steps["call"] = job.calling()
     if job.stage == "calling" and job.status in ("running", "unknown"):
-        steps["receive"] = job.storing((), 2, REPORT)
+        steps["receive"] = job.storing(("img_1", "img_2"), REPORT)
         steps["be charged for nothing"] = job.failed(problem(True), NOW, REPORT)
         steps["be charged without a count"] = job.failed(problem(True), NOW)
         steps["be refused"] = job.failed(problem(False), NOW)
@@ -98,7 +98,7 @@ def test_the_movements_of_a_job_add_up_to_what_it_holds(data: st.DataObject) -> 
 def test_a_movement_meets_the_accounts_of_the_reservation_even_past_midnight() -> None:
     job = accepted()
     tomorrow = NOW + 86400
-    settled = job.claimed("lease", tomorrow, NOW).calling().storing((), 2, REPORT).succeeded(tomorrow, ())
+    settled = job.claimed("lease", tomorrow, NOW).calling().storing(("img_1", "img_2"), REPORT).succeeded(tomorrow, ())
     assert job.reservation
     assert settled.movements
     assert settled.movements[0].reservation.accounts == job.reservation.accounts

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from itertools import cycle
 
@@ -51,6 +52,20 @@ def test_images_come_out_as_they_went_in(images: list[bytes], prompt: str, sizes
     assert [bytes(image) for image in parsed.images] == images
     assert parsed.document["created"] == 7
     assert [row["revised_prompt"] for row in parsed.document["data"]] == [prompt] * len(images)
+
+
+@given(images=st.lists(st.binary(max_size=90), max_size=4), cut=st.integers(0, 600), size=st.integers(1, 200))
+def test_each_image_is_handed_over_as_soon_as_it_is_complete(images: list[bytes], cut: int, size: int) -> None:
+    text = json.dumps(document(images, "x")).encode()
+    taken: list[bytearray] = []
+    body = ImagesBody(starts_after("b64_json"), taken.append)
+    for chunk in chunks_of(text[:cut], [size]):
+        body.feed(chunk)
+    complete = len(re.findall(rb'"b64_json": "[^"]*"', text[:cut]))
+    assert [bytes(image) for image in taken] == images[:complete]
+    body.feed(text[cut:])
+    parsed = body.parse()
+    assert (parsed.images, parsed.count, len(taken)) == ((), len(images), len(images))
 
 
 def test_a_large_image_is_decoded_on_the_way() -> None:

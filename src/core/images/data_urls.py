@@ -1,7 +1,8 @@
 """Data URLs: images that are part of the request."""
 
-import base64
 import binascii
+
+import pybase64
 
 from core.errors import Hint, InvalidRequest
 
@@ -38,7 +39,7 @@ def decode_data_url(url: str, *, param: str) -> bytes:
         raise InvalidRequest(f"'{param}' is not a base64 data URL. {_EXPECTED}", param=param, code="invalid_image_url")
     plain = payload.rstrip("=").translate(_URL_SAFE_TO_PLAIN)
     try:
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+        return pybase64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except (binascii.Error, ValueError):  # ValueError: a character beyond ASCII
         raise InvalidRequest(
             f"The base64 in '{param}' is invalid. {_EXPECTED}", param=param, code="invalid_base64_image"

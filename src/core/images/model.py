@@ -17,6 +17,9 @@ _SIGNATURES = (
     (b"GIF89a", "image/gif", "gif"),
 )
 
+# What the keys of stored images can end with.
+_EXTENSIONS = ("png", "jpg", "webp", "gif", "svg")
+
 # Types that browsers only draw. Any other, such as SVG, can run scripts when it is opened as a page.
 _DRAWN = {content_type for _, content_type, _ in _SIGNATURES} | {"image/webp"}
 
@@ -99,6 +102,15 @@ def new_image_id() -> str:
     return "img_" + secrets.token_hex(16)
 
 
+def image_keys(image_id: str) -> tuple[str, ...]:
+    """Where an image of that id can be stored: its type is not known before its bytes are."""
+    return tuple(_key(image_id, extension) for extension in _EXTENSIONS)
+
+
+def _key(image_id: str, extension: str) -> str:
+    return f"images/{image_id}.{extension}"
+
+
 IMAGE_ID = r"img_[0-9a-f]{32}"
 _is_image_id = re.compile(IMAGE_ID).fullmatch
 
@@ -170,7 +182,7 @@ def describe(
         id=image_id,
         caller_id=caller_id,
         job_id=job_id,
-        key=f"images/{image_id}.{header.extension}",
+        key=_key(image_id, header.extension),
         content_type=header.content_type,
         width=header.width,
         height=header.height,

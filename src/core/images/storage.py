@@ -1,13 +1,16 @@
 """The bytes of images, in the private images bucket."""
 
 import re
+from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote, urlsplit
 
-from core.images.model import Image
+from botocore.exceptions import ClientError
+
+from core.images.model import Image, image_keys
 from core.images.previews import Preview
-from core.objects import exists
+from core.objects import is_missing
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -29,7 +32,7 @@ class ImageStore:
         self._bucket = bucket
 
     def put(self, image: Image, data: bytes | bytearray) -> None:
-        """Store the bytes unchanged, so that provenance marks stay intact."""
+        """Store the bytes unchanged, so that provenance marks stay intact. S3 compares them with their checksum."""
         self._client.put_object(
             Bucket=self._bucket,
             Key=image.key,
@@ -37,6 +40,7 @@ class ImageStore:
             ContentType=image.content_type,
             CacheControl="private, max-age=31536000, immutable",
             ContentDisposition=image.disposition,
+            ChecksumSHA256=b64encode(bytes.fromhex(image.sha256)).decode(),
             Metadata={"sha256": image.sha256, "job": image.job_id},
         )
 
@@ -44,9 +48,15 @@ class ImageStore:
         """The image's bytes."""
         return self._client.get_object(Bucket=self._bucket, Key=image.key)["Body"].read()
 
-    def holds(self, image: Image) -> bool:
-        """Whether the image's bytes are stored."""
-        return exists(self._client, self._bucket, image.key)
+    def find(self, image_id: str) -> bytes | None:
+        """The bytes that are stored under an id, of whatever type; None if there are none."""
+        for key in image_keys(image_id):
+            try:
+                return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            except ClientError as error:
+                if not is_missing(error):
+                    raise
+        return None
 
     def delete(self, key: str) -> None:
         """Delete an object, if it exists."""

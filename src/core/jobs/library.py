@@ -3,7 +3,7 @@
 An image is deleted in three steps, in this order:
 
     1. its record is marked as deleted and its job's result stops listing it, in one transaction: it is no longer shown
-    2. its bytes are deleted, and with the last image of a job the job's previews
+    2. its bytes are deleted, and with the last image of a job its previews, and what a crash left of it
     3. its record is deleted
 
 A crash in between leaves a marked record; repeating the DELETE completes the deletion. Otherwise, what is left expires
@@ -93,7 +93,7 @@ class ImageLibrary:
         self._images.delete(image.key)
         job = self._jobs.get(image.job_id)
         if job and not job.images:
-            self._delete_previews(job)
+            self._delete_unlisted(job)
         self._jobs.forget_image(image)
         log.info("image deleted", extra={"job_id": image.job_id})
 
@@ -120,12 +120,12 @@ class ImageLibrary:
             with suppress(NotFound):  # Another call has just deleted it.
                 self.delete(caller, image.id)
         self.delete_inputs(caller, job_id)
-        self._delete_previews(job)
+        self._delete_unlisted(job)
         _until_unchanged(lambda: self._jobs.forget_private(self._finished(caller, job_id)))
         log.info("job deleted", extra={"job_id": job_id})
 
-    def _delete_previews(self, job: Job) -> None:
-        for key in job.preview_keys:
+    def _delete_unlisted(self, job: Job) -> None:
+        for key in job.unlisted_keys:
             self._images.delete(key)
 
     def _finished(self, caller: Caller, job_id: str) -> Job:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from core.callers.model import Caller
 from core.errors import Charged, Problem
-from core.images.model import Image, Purchase
+from core.images.model import Image, Purchase, image_keys, new_image_id
 from core.images.previews import Preview, preview_keys
 from core.jobs.origin import Origin
 from core.ledger.model import Movement, MovementKind, Reservation, closing, moving, tally_of
@@ -51,7 +51,8 @@ class Job:
     the ledger, `movements` what the next write books there; those are never stored. `resolved_at` is when an operator
     resolved an unknown purchase, `webhook` the URL that is notified of the job's end, `token_id` the browser token that
     requested the job, if any. `deadline_seconds` is what its deadline was computed from; None in old records.
-    `previews` are what the provider has sent of the image before it was finished; see `preview_keys`.
+    `previews` are what the provider has sent of the image before it was finished; see `preview_keys`. `image_ids` are
+    chosen for its images before anything is bought; of a finished job, they are those under which it lists no image.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Job:
     announced: bool = False
     bought: int = 0
     deleted: int = 0
+    image_ids: tuple[str, ...] = ()
     images: tuple[Image, ...] = ()
     previews: tuple[Preview, ...] = ()
     report: ProviderReport | None = None
@@ -186,6 +188,16 @@ class Job:
         keys = (preview_keys(self.id, choice.parameters) for choice in self.request.choices)
         return tuple(dict.fromkeys(chain.from_iterable(keys)))
 
+    @property
+    def unlisted_keys(self) -> tuple[str, ...]:
+        """Where a crash can have left images, and previews, that it does not list."""
+        return (*chain.from_iterable(map(image_keys, self.image_ids)), *self.preview_keys)
+
+    @property
+    def may_be_bought(self) -> bool:
+        """Whether it is unfinished, and its purchase has or may have happened: it is in the bucket, if anywhere."""
+        return not self.finished and self.stage in ("calling", "storing")
+
     def previews_at(self, now: float) -> tuple[Preview, ...]:
         """Its previews that have not expired."""
         return tuple(preview for preview in self.previews if preview.expires_at > now)
@@ -213,8 +225,9 @@ class Job:
         )
 
     def calling(self) -> "Job":
-        """About to buy. From here on, a crash leaves the purchase in doubt."""
-        return replace(self, stage="calling", check_at=self.lease_until, previews=())
+        """About to buy, and each image has its id. From here on, a crash leaves the purchase in doubt."""
+        image_ids = self.image_ids or tuple(new_image_id() for _ in range(self.request.n))
+        return replace(self, stage="calling", check_at=self.lease_until, image_ids=image_ids, previews=())
 
     def previewing(self, preview: Preview) -> "Job":
         """Still buying, and one more preview is stored."""
@@ -232,17 +245,19 @@ class Job:
             replace(following, reservation=movements[-1].reservation, movements=movements) if movements else following
         )
 
-    def storing(self, images: tuple[Image, ...], bought: int, report: ProviderReport) -> "Job":
-        """Bought, and the images have arrived: what is recorded now can be recovered after a crash.
+    def storing(self, image_ids: tuple[str, ...], report: ProviderReport) -> "Job":
+        """Bought: the images have arrived, and are being stored under these ids.
 
-        `images` are the usable ones of the `bought` images.
+        A job that has succeeded stays as it is: another worker has found the images.
         """
+        if self.status == "succeeded":
+            return self
         return replace(
             self,
             status="running",
             stage="storing",
-            bought=bought,
-            images=images,
+            bought=len(image_ids),
+            image_ids=image_ids,
             report=report,
             check_at=self.lease_until,
             announced=False,
@@ -322,6 +337,9 @@ class Job:
         finished_at = self.finished_at if self.status == status else now
         check_at = now + ANNOUNCEMENT_PATIENCE_SECONDS
         ended = replace(self, status=status, finished_at=finished_at, check_at=check_at, announced=False, **changes)
+        listed = {image.id for image in ended.images}
+        unlisted = tuple(each for each in self.image_ids if ended.charged is not False and each not in listed)
+        ended = replace(ended, image_ids=unlisted)
         match ended.charged:
             case True:
                 cost = ended._counted()

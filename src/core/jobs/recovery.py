@@ -4,8 +4,8 @@ The sweep, which runs every minute, or a dead letter finds them. For a job that 
 
     queued   its message was lost, or the queue is long   queued again, until the deadline ends it free of charge
     claimed  nothing was bought yet                       queued again
-    calling  the purchase may have happened               unknown; never bought again automatically
-    storing  bought; the images may be in the bucket      queued, for a worker to check the bucket
+    calling  the purchase may have happened               queued, for a worker to look for its images in the bucket;
+    storing  it did happen                                never bought again automatically
 
 The end of a job is normally announced at once (see core.completion); if it was not, it is handed to the announcer
 again. An unknown job is checked once more before its record expires: what it still holds in the ledger counts as spent.
@@ -17,8 +17,9 @@ from collections import Counter
 from itertools import chain
 
 from core.jobs.model import ANNOUNCEMENT_PATIENCE_SECONDS, QUEUE_PATIENCE_SECONDS, Job
-from core.jobs.problems import deadline_passed, exhausted, lost_while_calling
-from core.jobs.store import JobChanged, JobStore, JobUnreadable, StoreBusy
+from core.jobs.problems import deadline_passed, exhausted
+from core.jobs.store import JobChanged, JobStore, JobUnreadable
+from core.ledger.transactions import StoreBusy
 from core.metrics import measure
 from core.queues import JobQueue, QueueUnavailable
 
@@ -61,9 +62,7 @@ class Recovery:
         if job is None or job.finished or (job.status == "running" and not job.lease_expired(now)):
             return
         try:
-            if job.stage == "calling":
-                self._save("unknown", job.unknown(lost_while_calling(), now))
-            elif job.stage != "storing":  # The sweep queues a bought one for a worker.
+            if not job.may_be_bought:  # Such a one is queued by the sweep.
                 self._save("failed", job.failed(exhausted(), now))
         except JobChanged:
             log.info("job moved on", extra={"job_id": job_id})
@@ -72,15 +71,13 @@ class Recovery:
         now = int(time.time())
         if job.finished:
             return self._save("counted as spent", job.closed_in_doubt(now))
-        if job.stage == "calling":
-            return self._save("unknown", job.unknown(lost_while_calling(), now))
         # The deadline bounds the wait for a purchase; what was bought is recovered, however late.
-        if now >= job.deadline and job.stage != "storing":
+        if now >= job.deadline and not job.may_be_bought:
             return self._save("failed", job.overdue(deadline_passed(), now))
         # Doubled each time, so that copies do not fill a long queue. Bought jobs are few, so their pause has a limit.
-        longest = RESTORING_PATIENCE_SECONDS if job.stage == "storing" else now
+        longest = RESTORING_PATIENCE_SECONDS if job.may_be_bought else now
         check_at = now + min(max(QUEUE_PATIENCE_SECONDS, now - job.created_at), longest)
-        waiting = job.rescheduled(check_at) if job.stage == "storing" else job.requeued(check_at)
+        waiting = job.rescheduled(check_at) if job.may_be_bought else job.requeued(check_at)
         done = self._save("enqueued", waiting)
         self._queue.send(job.id, group=job.caller_id)
         return done

@@ -1,7 +1,8 @@
 """How a job is performed: claimed with a lease, bought at most once, stored, finished.
 
-The stage `calling` is written before the provider is called. If a lease runs out in that stage, the purchase may
-therefore have happened, and is not repeated.
+The stage `calling` is written before the provider is called, with the ids of the images. If a lease runs out in that
+stage, the purchase may therefore have happened, and is not repeated; images in the bucket under those ids are its
+result.
 """
 
 import logging
@@ -9,7 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from tempfile import TemporaryFile
 from typing import TypeGuard
@@ -20,9 +21,10 @@ from core.budgets import buying_stopped
 from core.catalog import Catalog, Model
 from core.errors import Hint, Problem
 from core.images.input_storage import InputGone, InputStore
-from core.images.model import Image, NotAnImage, describe, new_image_id
+from core.images.model import Image
 from core.images.previews import PreviewStore
 from core.images.storage import ImageStore
+from core.jobs.arrivals import Arrivals, described
 from core.jobs.breaker import Breaker
 from core.jobs.concurrency import ConcurrencySlots
 from core.jobs.model import QUEUE_PATIENCE_SECONDS, Job, new_lease_id
@@ -34,8 +36,9 @@ from core.jobs.problems import (
     lost_while_calling,
     outcome_unknown,
 )
-from core.jobs.store import JobChanged, JobStore, StoreBusy
+from core.jobs.store import JobChanged, JobStore
 from core.ledger.store import Health, LedgerStore
+from core.ledger.transactions import StoreBusy
 from core.metrics import measure
 from core.pricing import ProviderReport, actual_cost
 from core.providers import ImageProvider, InDoubt, InputFile, NotBought, Order, Outcome, ProviderResult, Refused
@@ -55,6 +58,17 @@ _DEFAULT_RETRY_SECONDS = 5.0
 # is done quickly, and a long one costs few messages.
 _SLOT_RETRY_SECONDS = (6, 60)
 _LONGEST_BACKOFF_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class _Bought:
+    """Images that the provider has sent, which are being stored, and its report. `image_ids` has one for each of them,
+    or for each that was asked for, if the answer broke off.
+    """
+
+    arrivals: Arrivals
+    image_ids: tuple[str, ...]
+    report: ProviderReport
 
 
 class Worker:
@@ -100,11 +114,8 @@ class Worker:
                 if not job.lease_expired(now):
                     log.info("another worker has the job", extra={"job_id": job_id})
                     return
-                if job.stage == "storing":
+                if job.may_be_bought:
                     self._restore(job)
-                    return
-                if job.stage == "calling":
-                    self._end(job.unknown(lost_while_calling(), now))
                     return
             if now >= job.deadline:
                 self._end(job.overdue(deadline_passed(), now))
@@ -151,7 +162,7 @@ class Worker:
         soonest = min(waiting, key=lambda outcome: outcome.retry_after or _DEFAULT_RETRY_SECONDS, default=outcomes[0])
         self._conclude(job, soonest, time_left)
 
-    def _try(self, job: Job, time_left: Callable[[], float]) -> tuple[Job, Outcome | None]:
+    def _try(self, job: Job, time_left: Callable[[], float]) -> tuple[Job, Outcome | _Bought | None]:
         """One call of the provider whose turn it is: the job as it was last saved, and what came of it.
 
         That is None if it must not be called: the job was canceled, or another worker has it.
@@ -176,10 +187,20 @@ class Worker:
                 previews = PreviewRecorder(
                     self._jobs, self._previews, job, lambda: time_left() - STORING_RESERVE_SECONDS
                 )
-                order = Order(job.request, model, inputs, job.request_id, job.pseudonym, timeout, previews.keep)
+                arrivals = Arrivals(job, lambda image, data: self._keep(image, data, time_left))
+                order = Order(
+                    job.request,
+                    model,
+                    inputs,
+                    job.request_id,
+                    job.pseudonym,
+                    timeout,
+                    previews.keep,
+                    arrivals.take,
+                )
                 outcome = self._call(provider, order)
                 self._breaker.note(model.provider, health, outcome)
-                return previews.job, outcome
+                return previews.job, self._received(job, arrivals, outcome)
         except (NotBought, Refused) as outcome:
             return job, outcome
 
@@ -193,11 +214,23 @@ class Worker:
         except (NotBought, Refused, InDoubt) as outcome:
             return outcome
 
-    def _conclude(self, job: Job, outcome: Outcome | None, time_left: Callable[[], float]) -> None:
+    def _received(self, job: Job, arrivals: Arrivals, outcome: Outcome) -> Outcome | _Bought:
+        """What was bought, if anything: an image that has arrived is one, even if the provider's answer broke off."""
+        if isinstance(outcome, ProviderResult):
+            for data in outcome.images:
+                arrivals.take(data)
+            return _Bought(arrivals, arrivals.ids, self._priced(job, outcome.report))
+        if not arrivals.ids:
+            return outcome
+        log.error("the provider's answer broke off", extra=_traced(job, arrived=len(arrivals.ids), why=str(outcome)))
+        image_ids = max(job.image_ids, arrivals.ids, key=len)
+        return _Bought(arrivals, image_ids, self._priced(job, ProviderReport(self._now())))
+
+    def _conclude(self, job: Job, outcome: Outcome | _Bought | None, time_left: Callable[[], float]) -> None:
         """Write what came of a job's turn."""
         match outcome:
-            case ProviderResult():
-                self._store(job, replace(outcome, report=self._priced(job, outcome.report)), time_left)
+            case _Bought():
+                self._store(job, outcome, time_left)
             case NotBought():
                 self._try_again_later(job, outcome, time_left)
             case Refused():
@@ -261,51 +294,40 @@ class Worker:
         self._queue.send(job.id, delay, group=job.caller_id)  # Should it fail, the sweep sends it.
         log.info("job waits", extra=_traced(job, code=outcome.problem.code, seconds=delay))
 
-    def _store(self, job: Job, result: ProviderResult, time_left: Callable[[], float]) -> None:
-        usable = self._described(job, result.images)
-        if not usable:
-            problem = Problem(
-                502,
-                "server_error",
-                "provider_result_unusable",
-                "The provider charged, but what it sent is not an image.",
-                hint=Hint.BUY_AGAIN,
-                charged=True,
-            )
-            self._persist(job, lambda held: held.failed(problem, self._now(), result.report), time_left)
+    def _store(self, job: Job, bought: _Bought, time_left: Callable[[], float]) -> None:
+        """Record what was bought while the last images are being stored, and then the result."""
+        job = self._persist(job, lambda held: held.storing(bought.image_ids, bought.report), time_left)
+        images = bought.arrivals.stored()
+        if images:
+            self._persist(job, lambda held: held.succeeded(self._now(), images), time_left)
             return
-        images = tuple(image for image, _ in usable)
-        bought = len(result.images)
-        job = self._persist(job, lambda held: held.storing(images, bought, result.report), time_left)
-        for image, data in usable:
-            self._retry_until_stopped(partial(self._images.put, image, data), time_left)
-        self._persist(job, lambda held: held.succeeded(self._now(), images), time_left)
+        problem = Problem(
+            502,
+            "server_error",
+            "provider_result_unusable",
+            "The provider charged, but what it sent is not an image.",
+            hint=Hint.BUY_AGAIN,
+            charged=True,
+        )
+        self._persist(job, lambda held: held.failed(problem, self._now(), bought.report), time_left)
 
-    def _described(self, job: Job, received: tuple[bytes | bytearray, ...]) -> list[tuple[Image, bytes | bytearray]]:
-        """The images among the received bytes, each with its record."""
-        usable = []
-        for data in received:
-            try:
-                image = describe(
-                    data,
-                    image_id=new_image_id(),
-                    caller_id=job.caller_id,
-                    job_id=job.id,
-                    now=self._now(),
-                    expires_at=job.expires_at,
-                    token_id=job.token_id,
-                )
-            except NotAnImage as error:
-                log.error("the provider sent bytes that are not an image", extra={"job_id": job.id, "why": str(error)})
-            else:
-                usable.append((image, data))
-        return usable
+    def _keep(self, image: Image, data: bytes | bytearray, time_left: Callable[[], float]) -> None:
+        self._retry_until_stopped(partial(self._images.put, image, data), time_left)
 
     def _restore(self, job: Job) -> None:
-        """Finish a job whose worker died while storing: what is in the bucket is its result."""
-        stored = tuple(image for image in job.images if self._images.holds(image))
+        """Finish a job whose worker died after it may have bought: what is in the bucket is its result."""
+        # Older versions chose the ids after the purchase.
+        image_ids = job.image_ids or tuple(image.id for image in job.images)
+        found = ((image_id, self._images.find(image_id)) for image_id in image_ids)
+        images = tuple(image for image_id, data in found if data and (image := described(job, image_id, data)))
         now = self._now()
-        self._end(job.succeeded(now, stored) if stored else job.failed(lost_in_crash(), now))
+        if job.stage == "storing":
+            self._end(job.succeeded(now, images) if images else job.failed(lost_in_crash(), now))
+        elif images:
+            bought = job.storing(image_ids, self._priced(job, ProviderReport(now)))
+            self._end(bought.succeeded(now, images))
+        else:
+            self._end(job.unknown(lost_while_calling(), now))
 
     def _persist(self, job: Job, change: Callable[[Job], Job], time_left: Callable[[], float]) -> Job:
         """Write the outcome of a purchase, even if the sweep has declared it unknown in the meantime."""
@@ -356,7 +378,7 @@ class Worker:
         return int(time.time())
 
 
-def _may_be_bought_elsewhere(outcome: Outcome | None) -> TypeGuard[NotBought | Refused]:
+def _may_be_bought_elsewhere(outcome: Outcome | _Bought | None) -> TypeGuard[NotBought | Refused]:
     """Whether nothing was bought, for a reason that does not hold for other providers."""
     return isinstance(outcome, NotBought | Refused) and outcome.elsewhere
 

@@ -23,13 +23,17 @@ from core.requests import Request, Role
 from core.settings import Settings
 
 if TYPE_CHECKING:
-    import httpx
     from mypy_boto3_secretsmanager import SecretsManagerClient
+
+    from core.providers.http import HttpClient
 
 
 @dataclass(frozen=True)
 class ProviderResult:
-    """The result of a purchase: the images' bytes in the provider's order, and its report."""
+    """The result of a purchase: its report, and the images' bytes in the provider's order.
+
+    Images that were handed over on the way (see Order.image) are not among them.
+    """
 
     images: tuple[bytes | bytearray, ...]
     report: ProviderReport
@@ -93,7 +97,9 @@ class Order:
 
     `request_id` is sent along for tracing. `user` is a pseudonym of who asks, so that the provider can tell an abuser
     from the others of this account. The whole call may take `timeout` seconds. `preview` is called with each partial
-    image that the request asks for, as it comes; it is part of the call's time, and does not raise.
+    image that the request asks for, as it comes; it is part of the call's time, and does not raise. So is `image`, if
+    there is one, with each finished image: an adapter that knows one while others are still to come hands it over, and
+    keeps nothing of it. From then on the purchase counts as made, whatever the call raises.
     """
 
     request: Request
@@ -103,6 +109,7 @@ class Order:
     user: str
     timeout: float
     preview: Callable[[bytes | bytearray], None] = _no_preview
+    image: Callable[[bytes | bytearray], None] | None = None
 
 
 class ImageProvider(Protocol):
@@ -134,9 +141,9 @@ class ImageProvider(Protocol):
 
 @dataclass(frozen=True)
 class Tools:
-    """What adapters share: one pool of HTTP connections, and the client that reads secrets."""
+    """What adapters share: one HTTP client, and the client that reads secrets."""
 
-    http: "httpx.Client"
+    http: "HttpClient"
     secrets: "SecretsManagerClient"
 
 

@@ -1,11 +1,10 @@
-"""The provider's API key, from Secrets Manager through Powertools' cache."""
+"""The provider's API key, from Secrets Manager."""
 
 import json
+import time
 from typing import TYPE_CHECKING
 
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from core.errors import Problem
 from core.providers import NotBought, Refused
@@ -33,8 +32,10 @@ class ProviderKey:
     """Reads the key, caches it for five minutes, and reads it again once the provider has refused it."""
 
     def __init__(self, client: "SecretsManagerClient", secret_arn: str) -> None:
-        self._secrets = SecretsProvider(boto3_client=client)
+        self._client = client
         self._arn = secret_arn
+        self._text = ""
+        self._read_at = float("-inf")
 
     def read(self, *, again: bool = False) -> str:
         """The key: the secret's text, or `api_key` of its JSON; empty if the provider has no secret.
@@ -48,17 +49,22 @@ class ProviderKey:
         """
         if not self._arn:
             return ""
+        if again or time.time() - self._read_at >= CACHE_SECONDS:
+            self._text = self._fetch()
+            self._read_at = time.time()
+        return _key_in(self._text)
+
+    def _fetch(self) -> str:
         try:
-            found = self._secrets.get(self._arn, max_age=CACHE_SECONDS, force_fetch=again)
-        except GetParameterError as error:
-            cause = error.__context__  # Powertools raises without `from`.
-            code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
+            secret = self._client.get_secret_value(SecretId=self._arn)
+        except (BotoCoreError, ClientError) as error:
+            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
             why = f"the provider's secret cannot be read ({code})"
             if code in _LASTING:
                 raise _lasting(why) from error
             problem = Problem(503, "server_error", _CODE, f"Try again: {why}.", retryable=True)
             raise NotBought(problem) from error
-        return _key_in(str(found or "").strip())
+        return secret.get("SecretString", "").strip()
 
 
 def _key_in(text: str) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any
 
-import httpx
 from pydantic import AfterValidator, Field
+from urllib3.response import HTTPResponse
 
 from core.pricing import ProviderReport, Usage
 from core.providers import (
@@ -27,12 +27,13 @@ from core.providers import (
 from core.providers.api_key import ProviderKey
 from core.providers.http import (
     LIST_SECONDS,
+    Body,
+    HttpClient,
     KeyRefused,
-    cut_off_at,
+    chunks,
     error_document,
+    json_body,
     list_errors_named,
-    timeouts,
-    transport_errors_named,
     usable_base_url,
     with_key,
 )
@@ -52,7 +53,7 @@ from core.providers.outcomes import (
 
 GEMINI_URL = "https://generativelanguage.googleapis.com/v1beta"
 _IMAGES = starts_after("data")
-_MODELS_PER_PAGE = 1000
+_ALL_MODELS = "pageSize=1000"
 
 # Source: FinishReason of Google's SDK 3.6.1.
 _MODERATED = frozenset(
@@ -92,7 +93,7 @@ def connect(settings: Mapping[str, str], tools: Tools) -> "GeminiProvider":
 class GeminiProvider:
     """Buys images from the Gemini API."""
 
-    def __init__(self, http: httpx.Client, settings: GeminiSettings, key: ProviderKey) -> None:
+    def __init__(self, http: HttpClient, settings: GeminiSettings, key: ProviderKey) -> None:
         self._http = http
         self._settings = settings
         self._key = key
@@ -105,42 +106,30 @@ class GeminiProvider:
     def buy(self, order: Order) -> ProviderResult:
         """POST /models/{model}:generateContent. See ImageProvider.buy."""
         until = time.monotonic() + order.timeout
-        content = json.dumps(_content(order), separators=(",", ":")).encode()
-        return with_key(self._key, lambda key: self._post(order, content, key, until))
+        body = json_body(_content(order))
+        return with_key(self._key, lambda key: self._post(order, body, key, until))
 
     def models(self) -> dict[str, date | None]:
         """GET /models, whose rows may have a `retirementTime`. See ImageProvider.models."""
         with list_errors_named():
-            answer = self._http.get(
-                f"{self._settings.base_url}/models",
-                params={"pageSize": _MODELS_PER_PAGE},
-                headers=_headers(self._key.read()),
-                timeout=LIST_SECONDS,
-            )
-            rows = answer.raise_for_status().json()["models"]
+            url, until = f"{self._settings.base_url}/models?{_ALL_MODELS}", time.monotonic() + LIST_SECONDS
+            rows = json.loads(self._http.get(url, _headers(self._key.read()), until))["models"]
             ends = {
                 row["name"].removeprefix("models/"): row.get("modelStatus", {}).get("retirementTime") for row in rows
             }
             return {name: datetime.fromisoformat(end).date() if end else None for name, end in ends.items()}
 
-    def _post(self, order: Order, content: bytes, key: str, until: float) -> ProviderResult:
-        call = self._http.stream(
-            "POST",
-            f"{self._settings.base_url}/models/{order.model.sent_as}:generateContent",
-            headers={**_headers(key), "Content-Type": "application/json"},
-            content=content,
-            timeout=timeouts(until),
-        )
-        with transport_errors_named(), call as response, cut_off_at(until, response):
-            if response.status_code != 200:
-                raise _error_of(response)
-            body = read_images(response.iter_bytes(), _IMAGES)
-        return _result(body)
+    def _post(self, order: Order, body: Body, key: str, until: float) -> ProviderResult:
+        url = f"{self._settings.base_url}/models/{order.model.sent_as}:generateContent"
+        with self._http.post(url, _headers(key), body, until) as answer:
+            if answer.status != 200:
+                raise _error_of(answer)
+            parsed = read_images(chunks(answer), _IMAGES)
+        return _result(parsed)
 
 
 def _headers(key: str) -> dict[str, str]:
-    # Base64 of a compressed image hardly compresses; inflating it would only cost time.
-    return {"x-goog-api-key": key, "Accept-Encoding": "identity"}
+    return {"x-goog-api-key": key}
 
 
 def _content(order: Order) -> dict[str, Any]:
@@ -222,15 +211,15 @@ def _of_images(details: Any, *, or_else: int) -> int:
     return sum(counts)
 
 
-def _error_of(response: httpx.Response) -> Exception:
+def _error_of(answer: HTTPResponse) -> Exception:
     """Decide what an error answer means for the purchase and for the caller."""
-    document = error_document(response)
+    document = error_document(answer)
     document = document[0] if isinstance(document, list) and document else document
     error = document.get("error") if isinstance(document, dict) else None
     error = error if isinstance(error, dict) else {}
     details = error.get("details")
     details = [each for each in details if isinstance(each, dict)] if isinstance(details, list) else []
-    status = response.status_code
+    status = answer.status
     if status in (401, 403) or any(each.get("reason") == "API_KEY_INVALID" for each in details):
         return KeyRefused()
     if status == 404:

@@ -9,7 +9,7 @@ images are cut out of the stream, and the rest is parsed as ordinary, small JSON
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,10 +30,14 @@ class BrokenBody(Exception):
 
 @dataclass(frozen=True)
 class ParsedBody:
-    """The JSON of a body, in which each image's text is replaced by the image's index in `images`."""
+    """The JSON of a body, in which each image's text is replaced by the image's index.
+
+    `images` are all of them, unless they were handed over while the body arrived; `count` is how many there were.
+    """
 
     document: dict[str, Any]
     images: tuple[bytes | bytearray, ...]
+    count: int
 
 
 def starts_after(*path: str) -> re.Pattern[bytes]:
@@ -49,13 +53,18 @@ def starts_after(*path: str) -> re.Pattern[bytes]:
 
 @dataclass
 class ImagesBody:
-    """Takes a body chunk by chunk; `parse` returns what it contained. `start` is where images start."""
+    """Takes a body chunk by chunk; `parse` returns what it contained. `start` is where images start.
+
+    Each image is given to `hand_over` when it is complete; without that, they are kept.
+    """
 
     start: re.Pattern[bytes]
+    hand_over: Callable[[bytearray], None] | None = None
     _rest: bytearray = field(default_factory=bytearray)
     _pending: bytes = b""
     _images: list[bytearray] = field(default_factory=list)
-    _inside: bool = False
+    _image: bytearray | None = None
+    _count: int = 0
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes.
@@ -64,7 +73,7 @@ class ImagesBody:
             BrokenBody: invalid base64.
         """
         self._pending += chunk
-        while self._take_image() if self._inside else self._take_rest():
+        while self._take_rest() if self._image is None else self._take_image(self._image):
             pass
 
     def parse(self) -> ParsedBody:
@@ -73,7 +82,7 @@ class ImagesBody:
         Raises:
             BrokenBody: it ended too early, or is not a JSON object.
         """
-        if self._inside:
+        if self._image is not None:
             raise BrokenBody("the body ends inside an image")
         try:
             document = json.loads(bytes(self._rest) + self._pending)
@@ -81,7 +90,7 @@ class ImagesBody:
             raise BrokenBody("the body is not JSON") from None
         if not isinstance(document, dict):
             raise BrokenBody("the body is not a JSON object")
-        return ParsedBody(document, tuple(self._images))
+        return ParsedBody(document, tuple(self._images), self._count)
 
     def _take_rest(self) -> bool:
         """Move what is not an image to the rest; True if an image starts."""
@@ -92,13 +101,12 @@ class ImagesBody:
             self._rest += self._pending[:keep]
             self._pending = self._pending[keep:]
             return False
-        self._rest += self._pending[: start.end() - 1] + str(len(self._images)).encode()
+        self._rest += self._pending[: start.end() - 1] + str(self._count).encode()
         self._pending = self._pending[start.end() :]
-        self._images.append(bytearray())
-        self._inside = True
+        self._image = bytearray()
         return True
 
-    def _take_image(self) -> bool:
+    def _take_image(self, image: bytearray) -> bool:
         """Decode what has arrived of the current image; True if it ends."""
         end = self._pending.find(b'"')
         if end < 0:
@@ -110,19 +118,15 @@ class ImagesBody:
             rest = self._pending[len(text) :]
             text = _unescape(text)
             usable = len(text) - len(text) % 4
-            self._decode(text[:usable])
+            _decode(text[:usable], image)
             self._pending = text[usable:] + rest
             return False
-        self._decode(_unescape(self._pending[:end]))
+        _decode(_unescape(self._pending[:end]), image)
         self._pending = self._pending[end + 1 :]
-        self._inside = False
+        self._image = None
+        self._count += 1
+        (self.hand_over or self._images.append)(image)
         return True
-
-    def _decode(self, text: bytes) -> None:
-        try:
-            self._images[-1] += pybase64.b64decode(text, validate=True)
-        except ValueError:
-            raise BrokenBody("an image is not valid base64") from None
 
 
 @dataclass
@@ -195,6 +199,13 @@ _DATA = b"data:"
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
+def _decode(text: bytes, image: bytearray) -> None:
+    try:
+        image += pybase64.b64decode(text, validate=True)
+    except ValueError:
+        raise BrokenBody("an image is not valid base64") from None
+
+
 def _unescape(text: bytes) -> bytes:
     """JSON text without its escapes; some encoders escape `/` and `+`, which base64 uses."""
     if b"\\" not in text:
@@ -205,13 +216,15 @@ def _unescape(text: bytes) -> bytes:
         raise BrokenBody("an image is not valid base64") from None
 
 
-def read_images(chunks: Iterable[bytes], start: re.Pattern[bytes]) -> ParsedBody:
-    """A whole body of a provider's answer.
+def read_images(
+    chunks: Iterable[bytes], start: re.Pattern[bytes], hand_over: Callable[[bytearray], None] | None = None
+) -> ParsedBody:
+    """A whole body of a provider's answer; see ImagesBody.
 
     Raises:
         InDoubt: it is truncated, is not JSON, or contains invalid base64.
     """
-    body = ImagesBody(start)
+    body = ImagesBody(start, hand_over)
     try:
         for chunk in chunks:
             body.feed(chunk)

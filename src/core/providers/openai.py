@@ -3,6 +3,7 @@
 Contract: https://developers.openai.com/api/reference/resources/images (as of 2026-11-22).
 """
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,8 +12,8 @@ from datetime import date
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-import httpx
 from pydantic import AfterValidator, Field, model_validator
+from urllib3.response import HTTPResponse
 
 from core.errors import Moderation, Problem
 from core.pricing import ProviderReport, Usage
@@ -27,12 +28,15 @@ from core.providers import (
 from core.providers.api_key import ProviderKey
 from core.providers.http import (
     LIST_SECONDS,
+    Body,
+    GetFailed,
+    HttpClient,
     KeyRefused,
-    cut_off_at,
+    chunks,
     error_document,
+    form_body,
+    json_body,
     list_errors_named,
-    timeouts,
-    transport_errors_named,
     usable_base_url,
     with_key,
 )
@@ -112,7 +116,7 @@ def connect(settings: Mapping[str, str], tools: Tools) -> "OpenAIProvider":
 class OpenAIProvider:
     """Buys images from an OpenAI-compatible server."""
 
-    def __init__(self, http: httpx.Client, settings: OpenAISettings, key: ProviderKey) -> None:
+    def __init__(self, http: HttpClient, settings: OpenAISettings, key: ProviderKey) -> None:
         self._http = http
         self._settings = settings
         self._key = key
@@ -133,39 +137,26 @@ class OpenAIProvider:
     def models(self) -> dict[str, date | None]:
         """GET /models, whose rows may have a `shutdown_date`. See ImageProvider.models."""
         with list_errors_named():
-            url = f"{self._settings.base_url}/models"
-            answer = self._http.get(url, headers=self._headers(self._key.read(), "model-check"), timeout=LIST_SECONDS)
-            answer.raise_for_status()
-            rows = answer.json()["data"]
+            headers = self._headers(self._key.read(), "model-check")
+            url, until = f"{self._settings.base_url}/models", time.monotonic() + LIST_SECONDS
+            rows = json.loads(self._http.get(url, headers, until))["data"]
             ends = {row["id"]: row.get("shutdown_date") for row in rows}
             return {name: date.fromisoformat(end) if end else None for name, end in ends.items()}
 
     def _post(self, order: Order, key: str, until: float) -> ProviderResult:
-        for image in order.inputs:
-            image.file.seek(0)
-        path, content = _content(order, self._settings.leave_out.split())
-        call = self._http.stream(
-            "POST",
-            self._settings.base_url + path,
-            headers=self._headers(key, order.request_id),
-            timeout=timeouts(until),
-            **content,
-        )
-        with transport_errors_named(), call as response, cut_off_at(until, response):
-            if response.status_code != 200:
-                raise _error_of(response)
-            if response.headers.get("content-type", "").partition(";")[0].strip().lower() == _EVENTS:
-                body = _read_stream(response.iter_bytes(), order.preview)
+        path, body = _content(order, self._settings.leave_out.split())
+        headers = self._headers(key, order.request_id)
+        with self._http.post(self._settings.base_url + path, headers, body, until) as answer:
+            if answer.status != 200:
+                raise _error_of(answer)
+            if answer.headers.get("content-type", "").partition(";")[0].strip().lower() == _EVENTS:
+                parsed = _read_stream(chunks(answer), order.preview)
             else:
-                body = read_images(response.iter_bytes(), _IMAGES)
-        return _delivery(body, self._linked_images(body, until))
+                parsed = read_images(chunks(answer), _IMAGES, order.image)
+        return _delivery(parsed, self._linked_images(parsed, until))
 
     def _headers(self, key: str, request_id: str) -> dict[str, str]:
-        headers = {
-            "X-Client-Request-Id": request_id,
-            # Base64 of a compressed image hardly compresses; inflating it would only cost time.
-            "Accept-Encoding": "identity",
-        }
+        headers = {"X-Client-Request-Id": request_id}
         if key:
             name = self._settings.header_of_key
             headers[name] = f"Bearer {key}" if name == "Authorization" else key
@@ -182,14 +173,14 @@ class OpenAIProvider:
     def _download(self, url: str, until: float) -> bytes:
         for remaining in range(_DOWNLOAD_ATTEMPTS - 1, -1, -1):
             try:
-                return self._http.get(url, timeout=timeouts(until)).raise_for_status().content
-            except httpx.HTTPError as error:
+                return self._http.get(url, {}, until)
+            except GetFailed as error:
                 if not remaining:
                     raise InDoubt("The provider made the images, but they could not be downloaded.") from error
         raise AssertionError("unreachable")
 
 
-def _content(order: Order, left_out: Sequence[str]) -> tuple[str, dict[str, Any]]:
+def _content(order: Order, left_out: Sequence[str]) -> tuple[str, Body]:
     """The path and body of a call: JSON for a generation, a form for an edit."""
     request, inputs = order.request, order.inputs
     fields = {"model": order.model.sent_as, "prompt": request.prompt, **request.parameters}
@@ -199,16 +190,10 @@ def _content(order: Order, left_out: Sequence[str]) -> tuple[str, dict[str, Any]
         fields["stream"] = True
     fields = {name: value for name, value in fields.items() if name not in left_out}
     if request.operation == "generation":
-        return "/images/generations", {"json": fields}
+        return "/images/generations", json_body(fields)
     several = sum(image.role == "image" for image in inputs) > 1
-    files = [
-        (
-            "image[]" if image.role == "image" and several else image.role,
-            (image.filename, image.file, image.content_type),
-        )
-        for image in inputs
-    ]
-    return "/images/edits", {"data": dict(_form_fields(fields)), "files": files}
+    files = [("image[]" if image.role == "image" and several else image.role, image) for image in inputs]
+    return "/images/edits", form_body(_form_fields(fields), files)
 
 
 def _form_fields(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -235,7 +220,9 @@ def _read_stream(chunks: Iterable[bytes], preview: Callable[[bytes | bytearray],
             document = event.document
             kind = str(document.get("type"))
             if kind.endswith(".completed"):
-                return ParsedBody({**document, "created": document.get("created_at"), "data": [document]}, event.images)
+                return ParsedBody(
+                    {**document, "created": document.get("created_at"), "data": [document]}, event.images, event.count
+                )
             if kind.endswith(".partial_image"):
                 begun = True
                 for image in event.images:
@@ -265,7 +252,6 @@ def _error_in_stream(error: dict[str, Any], *, begun: bool) -> Exception:
 
 def _delivery(body: ParsedBody, linked: tuple[bytes, ...]) -> ProviderResult:
     document = body.document
-    images = (*body.images, *linked)
     report = ProviderReport(
         created=whole(document.get("created")) or int(time.time()),
         size=text(document.get("size")),
@@ -274,11 +260,11 @@ def _delivery(body: ParsedBody, linked: tuple[bytes, ...]) -> ProviderResult:
         output_format=text(document.get("output_format")),
         usage=_usage(document.get("usage")),
     )
-    if not images:
+    if not body.count and not linked:
         if report.usage is None:
             raise InDoubt("The provider answered without an image.")
         raise Refused(no_image(charged=True), report)
-    return ProviderResult(images, report)
+    return ProviderResult((*body.images, *linked), report)
 
 
 def _usage(document: Any) -> Usage | None:
@@ -295,20 +281,20 @@ def _usage(document: Any) -> Usage | None:
     )
 
 
-def _error_of(response: httpx.Response) -> Exception:
+def _error_of(answer: HTTPResponse) -> Exception:
     """Decide what an error answer means for the purchase and for the caller."""
-    document = error_document(response)
+    document = error_document(answer)
     error = document.get("error") if isinstance(document, dict) else None
     error = error if isinstance(error, dict) else {}
-    status, code = response.status_code, text(error.get("code"))
+    status, code = answer.status, text(error.get("code"))
     if status == 401:
         return KeyRefused()
     if code in _QUOTA_CODES:
         return out_of_quota()
     if status == 429:
-        return rate_limited(_retry_after(response))
+        return rate_limited(_retry_after(answer))
     if status == 503:
-        return overloaded(_retry_after(response))
+        return overloaded(_retry_after(answer))
     if status == 403:
         return _forbidden(error)
     if 400 <= status < 500:
@@ -347,10 +333,10 @@ def _moderation(code: str | None, error: dict[str, Any]) -> Moderation | None:
     )
 
 
-def _retry_after(response: httpx.Response) -> float | None:
+def _retry_after(answer: HTTPResponse) -> float | None:
     for header, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:
-            return float(response.headers[header]) * unit
+            return float(answer.headers[header]) * unit
         except (KeyError, ValueError):
             continue
     return None

@@ -1,6 +1,5 @@
 """One HTTP call, whichever gateway it came through, and the answers to it."""
 
-import base64
 import json
 import re
 import time
@@ -12,7 +11,8 @@ from math import inf
 from typing import Any
 from urllib.parse import parse_qs
 
-from aws_lambda_powertools.event_handler import Response
+import pybase64
+from aws_lambda_powertools.event_handler.api_gateway import Response
 from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
 
 from composition.services import Services
@@ -98,7 +98,7 @@ class Call:
         """
         body = self.event.body or ""
         try:
-            return base64.b64decode(body) if self.event.is_base64_encoded else body.encode()
+            return pybase64.b64decode(body) if self.event.is_base64_encoded else body.encode()
         except ValueError:  # halves of characters, or broken base64
             raise InvalidRequest("The request body cannot be decoded. Send JSON in UTF-8, or a form.") from None
 

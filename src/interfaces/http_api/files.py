@@ -11,8 +11,7 @@ import re
 from functools import cache
 from pathlib import Path, PurePath
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.api_gateway import Response, Router
 
 from composition.services import services
 from core.errors import NotFound

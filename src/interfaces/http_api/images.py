@@ -2,8 +2,7 @@
 
 import re
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.api_gateway import Response, Router
 
 from composition.services import services
 from core.images.model import Image

@@ -1,7 +1,6 @@
 """Routes of jobs: read one, wait for one, list them, cancel one, delete what is private of it."""
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.api_gateway import Response, Router
 
 from composition.services import services
 from core.responses.builders import deleted

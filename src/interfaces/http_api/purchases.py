@@ -5,8 +5,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.api_gateway import Response, Router
 
 from composition.services import services
 from core.callers.model import Caller

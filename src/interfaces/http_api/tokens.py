@@ -1,7 +1,6 @@
 """Routes of browser tokens, which let a web page buy a few images without a key."""
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.api_gateway import Response, Router
 
 from composition.services import services
 from core.requests.bodies import parse_json

@@ -12,3 +12,12 @@ confirmation  a question to the user before a purchase that costs much
 apps          the viewer, for hosts that show apps
 server        the server itself: which methods it serves, and how
 """
+
+from pydantic import BaseModel
+
+# The SDK defines some 500 models, three generations of the protocol. Without this, pydantic would build all of them at
+# each cold start; with it, a model is built when it is first used, and a session uses few.
+BaseModel.model_config["defer_build"] = True
+import mcp.server.lowlevel.server  # noqa: E402, F401 - here, and only to define them
+
+del BaseModel.model_config["defer_build"]

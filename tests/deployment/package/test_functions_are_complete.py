@@ -3,14 +3,18 @@
 The emulator and the other tests can import the packages of their own environment; a function in AWS cannot.
 """
 
+import ast
 import json
 import re
+import subprocess
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore import xform_name
+from botocore.session import Session
 
 from local import finishing
 from local.build import Package, package
@@ -21,6 +25,8 @@ ROOT = Path(__file__).parents[3]
 BARE_PYTHON = ROOT / ".venv-lambda/bin/python"
 FUNCTIONS = re.findall(r"^  (\w+Function):$", (ROOT / "template.yaml").read_text(), re.MULTILINE)
 
+# What Lambda does in a function's place to its queue, and what no function can do.
+_OF_OTHERS = {"ReceiveMessage", "DeleteMessage", "RestoreObject"}
 _SERVICES = {"bedrock-runtime", "dynamodb", "events", "s3", "secretsmanager", "sqs"}
 
 
@@ -64,12 +70,114 @@ def test_package_holds_bytecode(function: str, unpacked: dict[str, Path]) -> Non
     assert sources <= compiled
 
 
-def test_package_describes_the_aws_services_that_are_called_and_no_others(unpacked: dict[str, Path]) -> None:
-    making = re.compile(r"boto3\.client\(|aws\.buying\(")
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_package_holds_all_that_its_function_can_import(
+    function: str, built: Package, unpacked: dict[str, Path]
+) -> None:
+    """Whatever the graph of imports reaches from its handler, in a function's body as well as at its start."""
+    modules = {name for name in finishing.reachable(handler(function, built)) if name.startswith(finishing.OWN)}
+    program = {f"import {module}" for module in modules} | {each for name in modules for each in imports(name)}
+    run(unpacked[function], "\n".join(sorted(program)))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_package_holds_only_what_its_function_can_import(
+    function: str, built: Package, unpacked: dict[str, Path]
+) -> None:
+    large = {"PIL": "PIL", "cryptography": "jwt", "mcp": "mcp", "pybase64": "pybase64"}
+    reached = finishing.reachable(handler(function, built))
+    for distribution, imported in large.items():
+        assert (unpacked[function] / distribution).exists() == (imported in reached), distribution
+
+
+def test_packages_can_check_signatures(unpacked: dict[str, Path]) -> None:
+    """PyJWT does without cryptography, until a token is signed with a key pair."""
+    run(
+        unpacked["ApiFunction"],
+        """
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt import decode, encode
+for algorithm, key in (
+    ("RS256", rsa.generate_private_key(65537, 2048)),
+    ("ES256", ec.generate_private_key(ec.SECP256R1())),
+    ("EdDSA", ed25519.Ed25519PrivateKey.generate()),
+):
+    decode(encode({}, key, algorithm), key.public_key(), [algorithm])
+""",
+    )
+
+
+def test_packages_can_read_and_write_the_kinds_of_images_that_are_served(unpacked: dict[str, Path]) -> None:
+    """Pillow tells only those who open a file that it lacks a library."""
+    run(
+        unpacked["McpFunction"],
+        """
+import io
+from PIL import Image
+for kind in ("JPEG", "PNG", "WEBP"):
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, kind)
+    Image.open(file, formats=[kind]).convert("RGBA").resize((4, 4)).load()
+""",
+    )
+
+
+def test_packages_describe_the_aws_services_that_are_called_and_no_others(unpacked: dict[str, Path]) -> None:
+    making = re.compile(r"\bcreate_client\(|aws\.buying\(")
     assert {path for path in (ROOT / "src").rglob("*.py") if making.search(path.read_text())} <= {*finishing.CLIENTS}
     for code in set(unpacked.values()):
         described = {path.name for path in (code / "botocore/data").iterdir() if path.is_dir()}
         assert described == finishing.called_services() == _SERVICES
+
+
+@pytest.mark.parametrize("service", sorted(_SERVICES))
+def test_packages_describe_the_operations_that_functions_are_permitted(service: str, unpacked: dict[str, Path]) -> None:
+    """The statements of the template say independently of the code what is called."""
+    prefix = {"bedrock-runtime": "bedrock"}.get(service, service)
+    permitted = set(re.findall(rf"\b{prefix}:(\w+)", (ROOT / "template.yaml").read_text())) - _OF_OTHERS
+    whole = Session().get_service_model(service)
+    expected = {xform_name(name) for name in permitted.intersection(whole.operation_names)}
+    assert expected
+    run(
+        unpacked["WorkerFunction"],
+        f"""
+from botocore.session import Session
+client = Session().create_client({service!r}, region_name="eu-west-1")
+assert {expected!r} <= set(dir(client)), {expected!r} - set(dir(client))
+""",
+    )
+
+
+def handler(function: str, built: Package) -> str:
+    """The module of a function's handler."""
+    return str(built.template["Resources"][function]["Properties"]["Handler"]).rpartition(".")[0]
+
+
+def imports(module: str) -> Iterator[str]:
+    """The import statements of one of our modules, wherever in it; those for the type checker left out."""
+    path = ROOT / "src" / module.replace(".", "/")
+    more: list[ast.AST] = [ast.parse((path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text())]
+    while more:
+        match more.pop():
+            case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=run_instead):
+                more += run_instead
+            case ast.Import() | ast.ImportFrom() as statement:
+                yield ast.unparse(statement)
+            case node:
+                more += ast.iter_child_nodes(node)
+
+
+def run(code: Path, program: str) -> None:
+    """Run a program in a process that has only a function's package."""
+    done = subprocess.run(
+        [BARE_PYTHON, "-s", "-W", "error", "-c", program],
+        cwd=code,
+        env={"POWERTOOLS_SERVICE_NAME": "easel"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def invoke(function: str, template: dict[str, Any], code: Path) -> Any:

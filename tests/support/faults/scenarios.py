@@ -95,6 +95,7 @@ def all_scenarios(cloud: Cloud) -> Iterator[Scenario]:
     yield from _provider_connections(clean)
     yield from _spoiled_streams(cloud)
     yield from _keeping_of_previews(clean)
+    yield from _images_that_arrive_one_by_one(cloud)
     yield from _crashes_beside_provider_faults(cloud)
     yield from _repetitions_after_charged_ends(cloud)
     yield from _crashes_while_recovering(cloud, clean)
@@ -337,6 +338,36 @@ def _keeping_of_previews(clean: dict[str, tuple[Step, ...]]) -> Iterator[Scenari
     outages = [mishaps.refused("broken", seconds) for seconds in (240, 7200)]
     races = [mishaps.meanwhile(name, act, "after") for name, act in mishaps.MEANWHILE]
     yield from _at_each("previews", entry, iter(keeping), lambda step: _other_ways(step) + outages + races)
+
+
+def _images_that_arrive_one_by_one(cloud: Cloud) -> Iterator[Scenario]:
+    """The answer of three images is whole or cut; each is stored as soon as it can be, or as late as it may be.
+
+    From the purchase on, the worker dies or fails at each request, or others act meanwhile.
+    """
+    entry = entries.DIRECT
+    blows = [mishaps.crash("before"), mishaps.crash("after"), mishaps.out_of_time()]
+    for late, after in product((False, True), (None, 1, 3)):
+        setting = _arriving(late, after)
+        name = f"{'late' if late else 'early'}, {'whole' if after is None else f'cut after {after}'}"
+        yield Scenario("images one by one", name, entry, (), setting)
+        steps = list(numbered(_recorded(cloud, entry, (), setting), "worker"))
+        bought = next(place for place, (_, step) in enumerate(steps) if step.service == "provider")
+        races = [] if after else [mishaps.meanwhile(said, act, "after") for said, act in mishaps.MEANWHILE_IT_LIVES]
+        for number, step in steps[bought:]:
+            for mishap in () if step.operation in _READS else (*blows, *_worst_ways(step), *races):
+                planned = (at("worker", number, mishap),)
+                said = f"{name} / worker {number} {step} / {mishap.name}"
+                yield Scenario("images one by one", said, entry, planned, setting)
+
+
+def _arriving(late: bool, after: int | None) -> Callable[[Cloud], None]:
+    def setting(cloud: Cloud) -> None:
+        cloud.wire.threads_are_late = late
+        if after is not None:
+            cloud.world.simulator.plan("cut_image", after=after)
+
+    return setting
 
 
 def _crashes_beside_provider_faults(cloud: Cloud) -> Iterator[Scenario]:

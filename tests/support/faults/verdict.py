@@ -68,7 +68,8 @@ def judge(cloud: Cloud, caller: Caller, earlier: set[str], quiet: bool, may_lose
     found += _broken_promise(caller, bought)
     found += _other_answer(caller)
     found += _places_kept(cloud)
-    found += _previews_kept_badly(cloud, caller)
+    found += _previews_kept_badly(cloud)
+    found += _outliving(cloud, caller)
     return Verdict(len(bought), Counter(_end(job) for job in jobs) or Counter(["no job"]), lost, tuple(found))
 
 
@@ -135,7 +136,7 @@ def _is_good(call: Any) -> bool:
 
 def _strays(cloud: Cloud) -> list[str]:
     kept = {image.key for job in cloud.jobs() for image in job.images}
-    stray = [key for key in cloud.stored() if key.startswith("images/") and key not in kept]
+    stray = _stored(cloud, "images/") - kept
     return [f"{len(stray)} stored images belong to no result"] if stray else []
 
 
@@ -162,25 +163,32 @@ def _orphaned_inputs(cloud: Cloud) -> list[str]:
     return found
 
 
-def _previews_kept_badly(cloud: Cloud, caller: Caller) -> list[str]:
+def _previews_kept_badly(cloud: Cloud) -> list[str]:
     """Every object under previews/ is listed by its job, and every preview that a job lists is there.
 
     One that its job does not list is left only by a worker that died, or could not list it, between the two; it has a
-    key of its job even then. So none is left once the jobs are deleted.
+    key of its job even then.
     """
-    stored, jobs = _previews(cloud), cloud.jobs()
+    stored, jobs = _stored(cloud, "previews/"), cloud.jobs()
     listed = {preview.key for job in jobs for preview in job.previews}
     found = [f"{len(missing)} previews are listed and not there"] if (missing := listed - stored) else []
     if (unlisted := stored - listed) and not _could_not_list(cloud):
         found.append(f"{len(unlisted)} previews are there and not listed")
-    for job in jobs if stored else ():
+    return found
+
+
+def _outliving(cloud: Cloud, caller: Caller) -> list[str]:
+    """Nothing that a job made is left once it is deleted, whatever became of it."""
+    found = []
+    for job in cloud.jobs():
         answer = cloud.world.api.call("DELETE", f"/jobs/{job.id}", key=caller.key)
         found += [] if answer.status == 200 else [f"DELETE of a job answers {answer.status}"]
-    return [*found, f"{len(left)} previews outlive their job"] if (left := _previews(cloud)) else found
+    left = _stored(cloud, "images/", "previews/")
+    return [*found, f"{len(left)} images or previews outlive their job"] if left else found
 
 
-def _previews(cloud: Cloud) -> set[str]:
-    return {key for key in cloud.stored() if key.startswith("previews/")}
+def _stored(cloud: Cloud, *folders: str) -> set[str]:
+    return {key for key in cloud.stored() if key.startswith(folders)}
 
 
 def _could_not_list(cloud: Cloud) -> bool:

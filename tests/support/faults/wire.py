@@ -1,19 +1,20 @@
 """The last layer before the network: every request that a function sends passes here, and a fault may strike at it.
 
-Beneath botocore and httpx, so that their own retries and time-outs take part. A function runs as a process, which is
-dead after a crash: whatever its `finally` blocks still try to send is lost, as it would be.
+Beneath botocore and what sends to providers, so that their own retries and time-outs take part. A function runs as a
+process, which is dead after a crash: whatever its `finally` blocks still try to send is lost, as it would be.
 """
 
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from http.client import RemoteDisconnected
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 import time_machine
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -26,6 +27,9 @@ from botocore.exceptions import (
 )
 from botocore.httpsession import URLLib3Session
 from moto.core.botocore_stubber import BotocoreStubber
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import ConnectTimeoutError as NotConnected
+from urllib3.response import HTTPResponse
 
 if TYPE_CHECKING:
     from tests.support.faults.cloud import Cloud
@@ -80,12 +84,13 @@ class Mishap:
     """Something that happens at one request: `strike` decides whether it is carried out and what is answered.
 
     `lasts` is "once", "call" (whenever this process tries the same call again), or the seconds for which all requests
-    to the service meet it.
+    to the service meet it. `unsent`: it keeps the connection from being made.
     """
 
     name: str
     strike: "Callable[[Cloud, Process, Step, CarryOut], Any]"
     lasts: Literal["once", "call"] | int = "once"
+    unsent: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,8 @@ class Wire:
         self.struck: list[str] = []  # where mishaps struck, for people
         self.purchases: list[Purchase] = []
         self.died: list[str] = []  # functions whose process ended on the spot
+        # Whether a worker's threads begin only when their work is waited for, or have done it before anything else.
+        self.threads_are_late = False
 
     @contextmanager
     def process(self, function: str, seconds: float, job_id: str = "") -> Iterator[Process]:
@@ -187,6 +194,16 @@ class Wire:
             with self.outside():
                 self.cloud.deliver()
 
+    def in_thread(self, work: Callable[[], Any]) -> Future[Any] | None:
+        """What a thread of a worker does: at once, or late, but the same each time. None for other functions."""
+        process = self._process.get()
+        if process is None or process.function != "worker":
+            return None
+        late = _Late(work)
+        if not self.threads_are_late:
+            late.begin()
+        return late
+
     def kill(self, process: Process) -> None:
         """End a process on the spot."""
         process.dead = True
@@ -200,15 +217,23 @@ class Wire:
             return carry_out()
         return self._meet(process, Step(process.function, *_aws_operation(request)), carry_out)
 
-    def http(self, request: httpx.Request, carry_out: CarryOut) -> Any:
+    def connect(self, carry_out: CarryOut) -> Any:
+        """A connection to a provider on the web, over which its request will be the next."""
+        process = self._process.get()
+        planned = process and self._planned.get((process.function, self._counts[process.function] + 1))
+        if process is None or not planned or not planned.unsent:
+            return carry_out()
+        return self._meet(process, Step(process.function, "provider", "connection"), carry_out)
+
+    def http(self, method: str, url: str, carry_out: CarryOut) -> Any:
         """A request to a provider on the web."""
-        return self._provider(f"{request.method} {request.url.path}", carry_out, _watched_response)
+        return self._provider(f"{method} {urlsplit(url).path}", carry_out, _watched_response)
 
     def bedrock(self, request: AWSPreparedRequest, carry_out: CarryOut) -> Any:
         """A request to Bedrock, whose connection breaks in botocore's words."""
         try:
             return self._provider(f"{request.method} {urlsplit(request.url).path}", carry_out, _watched_answer)
-        except httpx.TransportError as error:
+        except (*_IN_BOTOCORES_WORDS,) as error:
             raise _IN_BOTOCORES_WORDS[type(error)](endpoint_url=request.url, error=error) from None
 
     def _provider(self, operation: str, carry_out: CarryOut, watched: "Callable[[Any, Purchase], Any]") -> Any:
@@ -257,39 +282,52 @@ class Wire:
         return process.failing.get((step.service, step.operation))
 
 
-_IN_BOTOCORES_WORDS: dict[type[httpx.TransportError], type[BotoCoreError]] = {
-    httpx.ConnectError: EndpointConnectionError,
-    httpx.ConnectTimeout: ConnectTimeoutError,
-    httpx.WriteError: ConnectionClosedError,
-    httpx.WriteTimeout: ReadTimeoutError,
-    httpx.ReadTimeout: ReadTimeoutError,
-    httpx.ReadError: ConnectionClosedError,
-    httpx.RemoteProtocolError: ConnectionClosedError,
+class _Late(Future[Any]):
+    """Begins when it is waited for, if not before. A crash ends the process, not only the thread."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        super().__init__()
+        self._work = work
+
+    def begin(self) -> None:
+        if not self.done():
+            try:
+                self.set_result(self._work())
+            except Exception as error:  # noqa: BLE001 - whoever waits for it gets it
+                self.set_exception(error)
+
+    def result(self, timeout: float | None = None) -> Any:
+        self.begin()
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        self.begin()
+        return super().exception(timeout)
+
+
+_IN_BOTOCORES_WORDS: dict[type[Exception], type[BotoCoreError]] = {
+    ConnectionRefusedError: EndpointConnectionError,
+    NotConnected: ConnectTimeoutError,
+    BrokenPipeError: ConnectionClosedError,
+    TimeoutError: ReadTimeoutError,
+    ConnectionResetError: ConnectionClosedError,
+    RemoteDisconnected: ConnectionClosedError,
 }
 
 
-def _watched_response(response: httpx.Response, purchase: Purchase) -> httpx.Response:
-    response.stream = _Watched(response.stream, purchase)
-    return response
-
-
-class _Watched(httpx.SyncByteStream):
+def _watched_response(answer: HTTPResponse, purchase: Purchase) -> HTTPResponse:
     """Notes when the last byte was read, or the event that brings the image: nobody reads on after it."""
+    read1, read = answer.read1, b""
 
-    def __init__(self, stream: Any, purchase: Purchase) -> None:
-        self._stream = stream
-        self._purchase = purchase
+    def watched(*amount: Any, **options: Any) -> bytes:
+        nonlocal read
+        chunk = read1(*amount, **options)
+        read += chunk
+        purchase.received = not chunk or (b".completed" in read and read.endswith(b"\n\n"))
+        return chunk
 
-    def __iter__(self) -> Iterator[bytes]:
-        read = b""
-        for chunk in self._stream:
-            read += chunk
-            self._purchase.received = b".completed" in read and read.endswith(b"\n\n")
-            yield chunk
-        self._purchase.received = True
-
-    def close(self) -> None:
-        self._stream.close()
+    answer.read1 = watched  # type: ignore[method-assign] # only this answer is watched
+    return answer
 
 
 def _watched_answer(answer: AWSResponse, purchase: Purchase) -> AWSResponse:
@@ -331,19 +369,44 @@ def _is_bedrock(request: AWSPreparedRequest) -> bool:
     return urlsplit(request.url).path.startswith("/model/")
 
 
+def _is_botocores(connection: HTTPConnection) -> bool:
+    return type(connection) is not HTTPConnection
+
+
 @contextmanager
 def watching(wire: Wire) -> Iterator[None]:
     """Meanwhile the wire stands between the functions and the network, and time.sleep is its own."""
-    answer, carry = BotocoreStubber.process_request, httpx.HTTPTransport.handle_request
-    send = URLLib3Session.send
+    answer, send, submit = BotocoreStubber.process_request, URLLib3Session.send, ThreadPoolExecutor.submit
+    connect, request, getresponse = HTTPConnection.connect, HTTPConnection.request, HTTPConnection.getresponse
+    asked: dict[HTTPConnection, tuple[tuple[Any, ...], dict[str, Any]]] = {}
 
     def process_request(stubber: BotocoreStubber, request: AWSPreparedRequest) -> Any:
         if _is_bedrock(request):  # The simulator plays it, not moto.
             return None
         return wire.aws(request, lambda: answer(stubber, request))
 
-    def handle_request(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
-        response: httpx.Response = wire.http(request, lambda: carry(transport, request))
+    def connect_to(connection: HTTPConnection) -> None:
+        if _is_botocores(connection):
+            connect(connection)
+        else:
+            wire.connect(lambda: connect(connection))
+
+    def ask(connection: HTTPConnection, *given: Any, **options: Any) -> None:
+        if _is_botocores(connection):
+            request(connection, *given, **options)
+        else:
+            asked[connection] = given, options
+
+    def answer_of(connection: HTTPConnection) -> HTTPResponse:
+        if _is_botocores(connection):
+            return getresponse(connection)
+        given, options = asked.pop(connection)
+
+        def carry_out() -> HTTPResponse:
+            request(connection, *given, **options)
+            return getresponse(connection)
+
+        response: HTTPResponse = wire.http(given[0], given[1], carry_out)
         return response
 
     def send_request(session: URLLib3Session, request: AWSPreparedRequest) -> Any:
@@ -351,10 +414,17 @@ def watching(wire: Wire) -> Iterator[None]:
             return send(session, request)
         return wire.bedrock(request, lambda: send(session, request))
 
+    def submit_to(pool: ThreadPoolExecutor, work: Callable[..., Any], *args: Any, **more: Any) -> Future[Any]:
+        return wire.in_thread(lambda: work(*args, **more)) or submit(pool, work, *args, **more)
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ThreadPoolExecutor, "submit", submit_to)
         patch.setattr(URLLib3Session, "send", send_request)
         patch.setattr(BotocoreStubber, "process_request", process_request)
-        patch.setattr(httpx.HTTPTransport, "handle_request", handle_request)
+        patch.setattr(HTTPConnection, "connect", connect_to)
+        patch.setattr(HTTPConnection, "request", ask)
+        patch.setattr(HTTPConnection, "getresponse", answer_of)
+        patch.setattr(HTTPConnection, "is_connected", False)  # so that each purchase makes a connection
         patch.setattr(time, "sleep", wire.sleep)
         patch.setattr(time, "monotonic", wire.monotonic)
         yield

@@ -22,6 +22,7 @@ from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing import ast_nodes
 
+from core import aws
 from tests.support.template import TEMPLATE
 
 if TYPE_CHECKING:
@@ -34,8 +35,11 @@ if TYPE_CHECKING:
 
 @cache
 def session() -> boto3.Session:
-    """The one session of this process, boto3's own: each would read the descriptions of the services anew."""
-    boto3.setup_default_session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
+    """The functions' own session, as boto3's default: each further one would read the services' descriptions anew."""
+    functions = aws.session()
+    functions.set_credentials("testing", "testing")
+    functions.set_config_variable("region", "us-east-1")
+    boto3.setup_default_session(botocore_session=functions)
     assert boto3.DEFAULT_SESSION
     return boto3.DEFAULT_SESSION
 
@@ -119,6 +123,8 @@ def _make_requests_atomic(patch: pytest.MonkeyPatch) -> None:
     lock, process = threading.Lock(), BotocoreStubber.process_request
 
     def process_alone(stubber: BotocoreStubber, request: AWSPreparedRequest) -> Any:
+        if isinstance(request.body, bytearray):  # botocore sends it as it is; moto knows only bytes.
+            request.body = bytes(request.body)
         with lock:
             return process(stubber, request)
 
