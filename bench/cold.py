@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from bench.process import Function, Process, Used, memory_of, running
+from bench.process import MB_PER_PROCESSOR, Function, Process, Used, running, slowed
 from bench.tables import VERDICTS, Table, median
 from bench.world import PEERS_PYTHON, World
 
@@ -37,8 +37,7 @@ def measure(world: World, rounds: int) -> list[Table]:
                 measured = _first_event(function, event())
                 if each:  # The first round warms the disk's cache.
                     used[name].append(measured)
-        small = _at_small_memory(world, door, rounds)
-    return [*_tables(used), *small]
+    return _tables(used)
 
 
 def _cases(world: World, door: Process) -> dict[str, tuple[Function, Event]]:
@@ -125,33 +124,20 @@ def _tables(used: dict[str, list[tuple[Used, Used]]]) -> list[Table]:
         verdicts.judge(f"{name}, CPU x naive", ratios[name], goal, before)
     goal, before = GOAL_OF_ANCESTOR
     verdicts.judge("ApiFunction, CPU x ancestor's import", (cpu("ApiFunction", 1) - bare) / ancestor, goal, before)
-    return [table, verdicts]
+    return [table, verdicts, *_at_small_memory(cpu)]
 
 
-def _at_small_memory(world: World, door: Process, rounds: int) -> list[Table]:
-    """INIT at full speed, as Lambda gives it, then events with the share of a processor that the memory buys."""
+def _at_small_memory(cpu: Callable[[str, int], float]) -> list[Table]:
     table = Table(
-        f"Cold at {SMALL_MB} MB (emulated: after INIT, {SMALL_MB / 1769:.0%} of a processor), wall ms",
-        ("function", "INIT", "first event", "sum", "next event"),
+        f"Cold at {SMALL_MB} MB, ms",
+        ("function", "INIT", "first event", "sum"),
+        note=f"INIT at full speed, as Lambda gives it, then {SMALL_MB / MB_PER_PROCESSOR:.0%} of a processor.",
     )
     verdicts = Table(f"Cold at {SMALL_MB} MB against the goals", VERDICTS)
-    functions: dict[str, Event] = {
-        "ApiFunction": partial(world.accepting, "api"),
-        "WorkerFunction": partial(_performing, world, door),
-        "McpFunction": partial(_listing_tools, world),
-    }
-    walls: dict[str, list[tuple[float, float, float]]] = {name: [] for name in functions}
-    for _ in range(rounds):
-        for name, event in functions.items():
-            events = event(), event()
-            with running(world.function(name)) as process, memory_of(SMALL_MB, process):
-                first, second = (process.answer(each)["wall"] * 1000 for each in events)
-                walls[name].append((process.start["cpu"] * 1000, first, second))
-    for name, rows in walls.items():
-        start, first, second = (median(column) for column in zip(*rows, strict=True))
-        total = median(row[0] + row[1] for row in rows)
-        table.add(name, start, first, total, second)
+    for name in ("ApiFunction", "WorkerFunction", "McpFunction"):
+        start = cpu(name, 0)
+        first = slowed(cpu(name, 1) - start, SMALL_MB)
+        table.add(name, start, first, start + first)
         if name in GOALS_WHEN_SMALL:
-            goal, before = GOALS_WHEN_SMALL[name]
-            verdicts.judge(f"{name}, INIT and first event, ms", total, goal, before)
+            verdicts.judge(f"{name}, INIT and first event, ms", start + first, *GOALS_WHEN_SMALL[name])
     return [table, verdicts]

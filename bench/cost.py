@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from bench.pair import waiting_pair
-from bench.process import memory_of
+from bench.process import Used, slowed
 from bench.tables import Table, median
 from bench.world import World
 
@@ -18,32 +18,31 @@ _PROVIDER_SECONDS = 2
 
 
 def measure(world: World, rounds: int) -> list[Table]:
-    """A door that waits for a job, and its worker, at each memory, cold and then warm; a third of the rounds."""
-    own: dict[tuple[str, int], list[tuple[float, float]]] = {}
-    for _ in range(max(1, rounds // 3)):
-        for memory in MEMORIES:
-            for door, sample in DOORS.items():
-                with (
-                    waiting_pair(world, door) as pair,
-                    memory_of(memory, pair.door),
-                    memory_of(memory, pair.worker),
-                ):
-                    cold = pair.call(_event(world, sample))
-                    warm = pair.call(_event(world, sample))
-                for name, first, second in zip((door, "WorkerFunction"), cold, warm, strict=True):
-                    added = first["wall"] - _PROVIDER_SECONDS, second["wall"] - _PROVIDER_SECONDS
-                    own.setdefault((name, memory), []).append(added)
+    """Doors that wait for a job, and their workers, each with its first event and a second one."""
+    used: dict[str, list[tuple[Used, Used]]] = {}
+    for _ in range(rounds):
+        for door, sample in DOORS.items():
+            with waiting_pair(world, door) as pair:
+                first, second = (pair.call(_event(world, sample)) for _ in range(2))
+            for name, events in zip((door, "WorkerFunction"), zip(first, second, strict=True), strict=True):
+                used.setdefault(name, []).append(events)
     table = Table(
         f"Lambda for 1,000 images that the provider takes {TYPICAL_SECONDS:g} s for, by memory",
-        ("function", "MB", "in the template", "cold adds ms", "warm adds ms", "warm, $ for 1,000"),
-        note="Emulated shares of a processor (MB / 1769). A door is billed while it waits.",
+        ("function", "MB", "in the template", "first event adds ms", "next adds ms", "$ for 1,000, warm"),
+        note="CPU time counts MB / 1769 of a processor. A door is billed while it waits.",
     )
-    for (name, memory), rows in sorted(own.items()):
-        cold_wall, warm_wall = (median(column) for column in zip(*rows, strict=True))
-        dollars = 1000 * (memory / 1024 * (TYPICAL_SECONDS + warm_wall) * GB_SECOND + REQUEST)
-        chosen = "yes" if world.memory(name) == memory else ""
-        table.add(name, str(memory), chosen, cold_wall * 1000, warm_wall * 1000, dollars)
+    for name, rows in used.items():
+        for memory in MEMORIES:
+            cold, warm = (median(_added(row[which], memory) for row in rows) for which in range(2))
+            dollars = 1000 * (memory / 1024 * (TYPICAL_SECONDS + warm) * GB_SECOND + REQUEST)
+            chosen = "yes" if world.memory(name) == memory else ""
+            table.add(name, str(memory), chosen, cold * 1000, warm * 1000, dollars)
     return [table]
+
+
+def _added(used: Used, memory: int) -> float:
+    """Seconds beyond the provider's, with the CPU time at the speed that the memory buys."""
+    return float(used["wall"]) - _PROVIDER_SECONDS + slowed(used["event_cpu"], memory) - float(used["event_cpu"])
 
 
 def _event(world: World, sample: str) -> dict[str, Any]:

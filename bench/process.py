@@ -1,8 +1,6 @@
-"""Functions in processes of their own, as Lambda runs them, with as much of a processor as their memory buys."""
+"""Functions in processes of their own, as Lambda runs them."""
 
 import json
-import os
-import signal
 import subprocess
 import threading
 import time
@@ -14,7 +12,6 @@ from typing import Any, Self
 
 DRIVER = Path(__file__).with_name("driver.py")
 MB_PER_PROCESSOR = 1769
-_PERIOD_SECONDS = 0.02  # Lambda's own, by its kernel's cgroup
 
 Used = dict[str, Any]
 
@@ -92,40 +89,9 @@ def running(function: Function) -> Iterator[Process]:
         process.close()
 
 
-@contextmanager
-def memory_of(megabytes: int, process: Process) -> Iterator[None]:
-    """Give a process, inside the block, the share of a processor that a Lambda function of that memory has.
-
-    Like the kernel's quota: in each period it runs until it has used its share, and then stands still. A thread looks
-    every millisecond, so a share is exceeded by up to that much; the next period is shorter by it.
-    """
-    share = megabytes / MB_PER_PROCESSOR
-    if share >= 1:
-        yield
-        return
-    done = threading.Event()
-
-    def throttle() -> None:
-        allowed = cpu_seconds(process.pid)
-        while not done.is_set():
-            period_ends = time.monotonic() + _PERIOD_SECONDS
-            allowed = max(allowed, cpu_seconds(process.pid) - _PERIOD_SECONDS) + share * _PERIOD_SECONDS
-            while (used := cpu_seconds(process.pid)) < allowed and time.monotonic() < period_ends:
-                time.sleep(0.001)
-            if used >= allowed:
-                os.kill(process.pid, signal.SIGSTOP)
-                time.sleep(max(0.0, period_ends - time.monotonic()))
-                os.kill(process.pid, signal.SIGCONT)
-            else:
-                allowed = used  # What was not used is lost.
-
-    thread = threading.Thread(target=throttle)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+def slowed(cpu_seconds: float, megabytes: int) -> float:
+    """Seconds that so much work takes on the share of a processor that a Lambda function of that memory has."""
+    return cpu_seconds / min(1.0, megabytes / MB_PER_PROCESSOR)
 
 
 def cpu_seconds(pid: int) -> float:
