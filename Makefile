@@ -12,6 +12,7 @@ SAM := .venv-sam/bin/sam
 BUILD ?= .aws-sam
 ARCHITECTURE ?= arm64
 PROFILE ?= default
+ROUNDS ?= 9
 
 .PHONY: help
 help: ## list the targets
@@ -174,10 +175,10 @@ prices: ## compare the catalog's prices and shutdown dates with a public list
 	$(call need,dev prices)
 	@$(BIN)/python -m local.prices .venv-prices
 
-bench: ## benchmark cold starts, and reading the provider's answer
-	$(call need,dev)
-	@$(BIN)/python -m bench.cold_start
-	@PYTHONPATH=src $(BIN)/python -m bench.provider_body
+bench: ## benchmark the built package beside its peers (PARTS="cold path", ROUNDS=9): tables in out/bench and docs/performance.md
+	$(call need,dev sam ministack bench peers)
+	@$(BIN)/python -m bench $(PARTS) --rounds $(ROUNDS)
+	@.venv-bench/bin/python -m bench.page
 
 format: ## format, and fix what ruff can fix
 	$(call need,dev)
@@ -215,7 +216,7 @@ openapi: ## regenerate the API description and the schema of recipes
 requirements: ## update the pinned requirements to the newest versions
 	$(call need,dev)
 	$(COMPILE) -o src/requirements.txt pyproject.toml
-	for name in local dev sam ministack checkov docs lambda openai-1 openai-2 clients litellm prices; do \
+	for name in local dev sam ministack checkov docs lambda openai-1 openai-2 clients litellm prices bench peers; do \
 		$(COMPILE) -o requirements/$$name.txt requirements/$$name.in; done
 	cd tests/e2e/sdks/node && npm install --package-lock-only --save-exact openai@latest
 

@@ -24,7 +24,8 @@ from core.ledger.model import (
     renewal,
     tally_of,
 )
-from core.ledger.store import Control, LedgerStore, LimitReached
+from core.ledger.parts import LimitReached
+from core.ledger.store import Control, LedgerStore
 from core.metrics import measure
 from core.pricing import Quote
 from core.requests import Request
@@ -250,7 +251,9 @@ class Budgets:
         days = {(first + timedelta(days=offset)).isoformat() for offset in range((last - first).days + 1)}
         for day in sorted({*days, (last + timedelta(days=1)).isoformat()}):
             for entry in self._ledger.entries_of(day):
-                counted = next((account for account in entry.accounts if account.owner.startswith("usage#")), None)
+                counted = next(
+                    (account.whole for account in entry.accounts if account.owner.startswith("usage#")), None
+                )
                 if counted is None or caller_id not in (None, entry.caller_id):
                     continue
                 bought_on = counted.owner.removeprefix("usage#")

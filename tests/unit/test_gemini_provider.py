@@ -353,7 +353,7 @@ def test_another_provider_is_asked_only_if_this_one_sells_nothing_to_anybody(
 def test_every_answer_has_its_meaning_for_the_money(
     http: HttpClient,
     internet: Internet,
-    reply: Reply | Exception,
+    reply: Reply,
     outcome: type[Refused | NotBought | InDoubt],
     code: str | None,
     charged: bool | None,

@@ -134,7 +134,7 @@ def test_a_disabled_provider_is_never_called(http: HttpClient) -> None:
 def test_every_answer_has_its_meaning_for_the_money(
     http: HttpClient,
     internet: Internet,
-    answer: Reply | Exception,
+    answer: Reply,
     outcome: type[Refused | NotBought | InDoubt],
     code: str | None,
     charged: bool | None,

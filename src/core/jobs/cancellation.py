@@ -11,7 +11,8 @@ from core.callers.model import Caller
 from core.errors import Conflict, Hint, ServiceUnavailable
 from core.jobs.lookup import JobLookup
 from core.jobs.model import Job
-from core.jobs.store import JobChanged, JobStore, StoreBusy
+from core.jobs.store import JobChanged, JobStore
+from core.ledger.transactions import StoreBusy
 
 log = logging.getLogger(__name__)
 

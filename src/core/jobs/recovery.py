@@ -18,7 +18,8 @@ from itertools import chain
 
 from core.jobs.model import ANNOUNCEMENT_PATIENCE_SECONDS, QUEUE_PATIENCE_SECONDS, Job
 from core.jobs.problems import deadline_passed, exhausted
-from core.jobs.store import JobChanged, JobStore, JobUnreadable, StoreBusy
+from core.jobs.store import JobChanged, JobStore, JobUnreadable
+from core.ledger.transactions import StoreBusy
 from core.metrics import measure
 from core.queues import JobQueue, QueueUnavailable
 

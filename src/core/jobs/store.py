@@ -14,11 +14,13 @@ The index by_owner lists a caller's items, newest first. The sparse index by_che
 check, by time: those that are unfinished, whose end has not been announced, or whose outcome stays unknown.
 
 What a job moves in the ledger is written in the same transaction as the job, so there is never one without the other.
-Transactions that meet at a balance cancel each other; they are repeated until they succeed.
+Transactions that meet at a balance cancel each other; they are repeated until they succeed. Where one keeps meeting
+others, it splits the balance (see ledger.parts).
 """
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -31,7 +33,10 @@ from core.images.model import Image
 from core.jobs import filters
 from core.jobs.filters import Filters
 from core.jobs.model import AGAIN_SECONDS, Job
-from core.ledger.store import LedgerStore, LimitReached, Step, Stopped
+from core.ledger.model import Account
+from core.ledger.parts import LimitReached
+from core.ledger.store import LedgerStore
+from core.ledger.transactions import RoomNeeded, Step, StoreBusy, transact
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -50,7 +55,9 @@ _image_data = TypeAdapter(Image)
 BUSY_PATIENCE_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 0.02
 _LAST_PAUSE_SECONDS = 0.6
-_TRANSIENT = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded"}
+# So often one write is repeated because of an account before it gives parts to it. A handful of callers who ask at the
+# same moment meet less often.
+_CROWDED_AFTER = 3
 # Of a list that is read to its end.
 _PAGE = 100
 
@@ -61,10 +68,6 @@ class JobExists(Exception):
 
 class JobChanged(Exception):
     """The job was written by another process since it was read."""
-
-
-class StoreBusy(Exception):
-    """Too many concurrent writes; nothing was written."""
 
 
 class JobUnreadable(ItemUnreadable):
@@ -117,12 +120,13 @@ class JobStore:
 
         Raises:
             JobExists: there is a job of that id.
-            LimitReached, Stopped: the reservation is refused (see ledger.store).
+            LimitReached: the reservation is refused (see ledger.parts).
         """
-        created = replace(job, version=1, movements=None)
-        put = self._put(_job_item(created), unchanged_since(0))
-        self._write(job, created, Step({"Put": put}, lambda _: JobExists(job.id)))
-        return created
+
+        def put(created: Job) -> Step:
+            return Step({"Put": self._put(_job_item(created), unchanged_since(0))}, lambda _: JobExists(job.id))
+
+        return self._write(job, replace(job, version=1, movements=None), put)
 
     def get(self, job_id: str) -> Job | None:
         """The job of that id (a strongly consistent read)."""
@@ -137,7 +141,7 @@ class JobStore:
 
         Raises:
             JobChanged: it was written since.
-            LimitReached, Stopped: it reserves again, and that is refused (see ledger.store).
+            LimitReached: it reserves again, and that is refused (see ledger.parts).
         """
         saved = replace(job, version=job.version + 1, movements=None)
         images = saved.images if saved.status == "succeeded" else ()
@@ -145,8 +149,11 @@ class JobStore:
         if saved.charged_without_result and saved.resolved_at is None:
             items.append(_pointer_item(again_pointer(saved, saved.finished_at or 0)))
         more = [_unconditional({"Put": {"TableName": self._table, "Item": item}}) for item in items]
-        self._write(job, saved, Step({"Put": self._put_next(saved)}, lambda _: JobChanged(job.id)), more)
-        return saved
+
+        def put(saved: Job) -> Step:
+            return Step({"Put": self._put_next(saved)}, lambda _: JobChanged(job.id))
+
+        return self._write(job, saved, put, more)
 
     def withdraw(self, job: Job) -> None:
         """Delete a new job that its caller has not seen, with what it moves in the ledger.
@@ -159,7 +166,7 @@ class JobStore:
             "Key": {"id": {"S": job.id}},
             **unchanged_since(job.version),
         }
-        self._write(job, None, Step({"Delete": delete}, lambda _: JobChanged(job.id)))
+        self._write(job, None, lambda _: Step({"Delete": delete}, lambda _: JobChanged(job.id)))
 
     def point(self, pointer: JobPointer) -> None:
         """Write a pointer, over another that may be there."""
@@ -296,7 +303,7 @@ class JobStore:
         if job := self.get(image.job_id):
             put = self._put_next(replace(job.without(image.id), version=job.version + 1))
             steps.append(Step({"Put": put}, lambda _: changed))
-        self._until_not_busy(lambda: self._transact(steps))
+        self._until_not_busy(lambda: transact(self._client, steps))
 
     def forget_image(self, image: Image) -> None:
         """Delete an image's record, if it is still there."""
@@ -341,21 +348,39 @@ class JobStore:
             return False
         return True
 
-    def _write(self, job: Job, after: Job | None, step: Step, more: Sequence[Step] = ()) -> None:
-        """Write a job together with what belongs to it; `after` is the job once written."""
-        steps = [step, *more]
-        for movement in job.movements or ():
-            steps += self._ledger.booking(movement, job.id, job.caller_id, job.request.model)
-        try:
-            self._until_not_busy(lambda: self._transact(steps) if len(steps) > 1 else self._write_alone(step))
-        except (JobExists, JobChanged, LimitReached, Stopped):
-            # If an acknowledgement is lost, the client's own retry finds what it wrote the first time; the end may have
-            # been announced in between.
-            held = self.get(job.id)
-            if held and after:
-                held = replace(held, check_at=after.check_at, announced=after.announced)
-            if held != after:
+    def _write(self, job: Job, after: Job | None, write: Callable[[Job], Step], more: Sequence[Step] = ()) -> Job:
+        """Write a job together with what belongs to it, and return it as written.
+
+        `after` is the job once written, but for the parts of accounts that its reservation gets; `write` writes it.
+        """
+        met: Counter[Account] = Counter()
+
+        def attempt() -> Job:
+            movements = [self._ledger.place(movement) for movement in job.movements or ()]
+            following = replace(after or job, reservation=movements[-1].reservation) if movements else after or job
+            crowded = {account for account, times in met.items() if times >= _CROWDED_AFTER}
+            steps = [write(following), *more]
+            for movement in movements:
+                steps += self._ledger.booking(movement, job.id, job.caller_id, job.request.model, crowded)
+            try:
+                transact(self._client, steps) if len(steps) > 1 else self._write_alone(steps[0])
+            except StoreBusy as busy:
+                met.update(busy.accounts)
+                if any(movement.kind == "reserve" for movement in movements):
+                    self._ledger.evade(busy.accounts)
                 raise
+            except RoomNeeded as needed:
+                self._ledger.make_room(needed.needs)
+                raise StoreBusy from None
+            except (JobExists, JobChanged, LimitReached):
+                # If an acknowledgement is lost, the client's own retry finds what it wrote the first time.
+                held = self.get(job.id)
+                if not _is_written(held, following if after else None):
+                    raise
+                return held or following
+            return following
+
+        return self._until_not_busy(attempt)
 
     def _write_alone(self, step: Step) -> None:
         put, delete = step.write.get("Put"), step.write.get("Delete")
@@ -369,19 +394,7 @@ class JobStore:
         except self._client.exceptions.TransactionConflictException:
             raise StoreBusy from None
 
-    def _transact(self, steps: Sequence[Step]) -> None:
-        try:
-            self._client.transact_write_items(TransactItems=[step.write for step in steps])
-        except self._client.exceptions.TransactionCanceledException as error:
-            reasons: Any = error.response["CancellationReasons"]
-            for step, reason in zip(steps, reasons, strict=True):
-                if reason.get("Code") == "ConditionalCheckFailed":
-                    raise step.refusal(from_item(reason.get("Item", {}))) from None
-            if any(reason.get("Code") in _TRANSIENT for reason in reasons):
-                raise StoreBusy from None
-            raise
-
-    def _until_not_busy(self, write: Callable[[], None]) -> None:
+    def _until_not_busy[Written](self, write: Callable[[], Written]) -> Written:
         until, pause = time.monotonic() + BUSY_PATIENCE_SECONDS, _FIRST_PAUSE_SECONDS
         while True:
             try:
@@ -402,6 +415,19 @@ class JobStore:
     def _get(self, item_id: str) -> dict[str, Any] | None:
         answer = self._client.get_item(TableName=self._table, Key={"id": {"S": item_id}}, ConsistentRead=True)
         return from_item(answer["Item"]) if "Item" in answer else None
+
+
+def _is_written(held: Job | None, expected: Job | None) -> bool:
+    """Whether a stored job is the one that was to be written, whatever parts of accounts its reservation was given.
+
+    Its end may have been announced in between.
+    """
+    if held is None or expected is None:
+        return held is expected
+    reservation = held.reservation
+    if reservation and expected.reservation:
+        reservation = replace(reservation, accounts=expected.reservation.accounts)
+    return expected == replace(held, check_at=expected.check_at, announced=expected.announced, reservation=reservation)
 
 
 def _read_job(item: dict[str, Any]) -> Job:

@@ -36,8 +36,9 @@ from core.jobs.problems import (
     lost_while_calling,
     outcome_unknown,
 )
-from core.jobs.store import JobChanged, JobStore, StoreBusy
+from core.jobs.store import JobChanged, JobStore
 from core.ledger.store import Health, LedgerStore
+from core.ledger.transactions import StoreBusy
 from core.metrics import measure
 from core.pricing import ProviderReport, actual_cost
 from core.providers import ImageProvider, InDoubt, InputFile, NotBought, Order, Outcome, ProviderResult, Refused

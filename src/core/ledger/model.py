@@ -38,10 +38,28 @@ class Budget:
 
 @dataclass(frozen=True)
 class Account:
-    """Where amounts add up. `owner` is a key, a browser token or the deployment; `name` tells their accounts apart."""
+    """Where amounts add up. `owner` is a key, a browser token or the deployment; `name` tells their accounts apart.
+
+    One in which many book at once has parts (see ledger.parts), each an account like it: `deployment/7` has a part of
+    the deployment's.
+    """
 
     owner: str
     name: str
+
+    def part(self, number: int) -> "Account":
+        """One of its parts."""
+        return Account(f"{self.owner}/{number}", self.name)
+
+    @property
+    def whole(self) -> "Account":
+        """The account that this is a part of, or itself."""
+        return Account(self.owner.partition("/")[0], self.name)
+
+    @property
+    def may_have_parts(self) -> bool:
+        """Not where images or attempts are limited, nor in a part."""
+        return not self.owner.startswith("tok_") and not self.name.startswith("minute#") and self == self.whole
 
 
 @dataclass(frozen=True)
@@ -160,13 +178,14 @@ def closing(kind: MovementKind, held: Reservation, *, spent: int, images: int, n
 
 def moving(held: Reservation, old: Account, new: Account, now: int) -> tuple[Movement, ...]:
     """The movements after which what a job has in one account is in another; none if it has nothing there."""
-    if old not in held.accounts or old == new:
+    left = next((account for account in held.accounts if account.whole == old), None)
+    if left is None or old == new:
         return ()
-    accounts = tuple(new if account == old else account for account in held.accounts)
+    accounts = tuple(new if account == left else account for account in held.accounts)
     without = replace(held, movements=held.movements + 1)
     after = replace(held, accounts=accounts, movements=held.movements + 2)
     return (
-        Movement("move_out", without, -held.reserved, -held.spent, -held.images, now, accounts=(old,)),
+        Movement("move_out", without, -held.reserved, -held.spent, -held.images, now, accounts=(left,)),
         Movement("move_in", after, held.reserved, held.spent, held.images, now, accounts=(new,)),
     )
 

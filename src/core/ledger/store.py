@@ -8,6 +8,7 @@
     entries#2026-11-22  key_…#job_…#ID#2#settle    an entry, never changed
     control             deployment                 see Control
     health              NAME of a provider         see Health
+    OWNER/7             as the owner's             a part of a balance, see ledger.parts
 
 The owner is the partition key, by which the functions' roles tell apart what they can write: balances and entries, but
 never the operator's settings.
@@ -16,16 +17,18 @@ A movement is written in one transaction with its job (see jobs.store), so neith
 cannot add in a condition, so `committed` is stored in addition to `reserved` and `spent`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.dynamodb import from_item, to_item
 from core.ledger.model import DEPLOYMENT, Account, Balance, Budget, Entry, Limit, Movement, Period
+from core.ledger.parts import PARTS, AccountsInParts, LimitReached, cap_of, key_of, total_of
+from core.ledger.transactions import Need, RoomNeeded, Step
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 _CONTROL = Account("control", DEPLOYMENT)
 # Where the settings were before 0.1.0. What is there applies until the first change of any setting moves it.
@@ -33,23 +36,6 @@ _FORMER_CONTROL = Account(DEPLOYMENT, "control")
 SETTINGS = (_CONTROL, _FORMER_CONTROL)
 _HEALTH = "health"
 _BATCH = 100  # keys of one BatchGetItem
-
-
-class LimitReached(Exception):
-    """A reservation would pass a limit; nothing was written."""
-
-    def __init__(self, limit: Limit, balance: Balance) -> None:
-        super().__init__(limit.period)
-        self.limit = limit
-        self.balance = balance
-
-
-class Stopped(Exception):
-    """The operator has stopped all buying, possibly with a reason; nothing was written."""
-
-    def __init__(self, reason: str | None) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -83,43 +69,56 @@ class Health:
     closed_until: int = 0
 
 
-@dataclass(frozen=True)
-class Step:
-    """One write of a transaction, and the error for when its condition fails, made from the item found instead."""
-
-    write: "TransactWriteItemTypeDef"
-    refusal: Callable[[dict[str, Any]], Exception]
-
-
 class LedgerStore:
     """Reads and writes the ledger."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
+        self._parts = AccountsInParts(client, table, self._read)
 
-    def booking(self, movement: Movement, job_id: str, caller_id: str, model: str) -> list[Step]:
-        """The writes that book a movement of a job.
+    def place(self, movement: Movement) -> Movement:
+        """The movement with a part in place of each account that is known to be in parts (see ledger.parts)."""
+        return self._parts.place(movement)
 
-        They fail with LimitReached, Stopped, or LookupError if the movement was booked before, which a job's version
-        rules out.
+    def booking(
+        self, movement: Movement, job_id: str, caller_id: str, model: str, crowded: Collection[Account] = ()
+    ) -> list[Step]:
+        """The writes that book a movement of a job, and give parts to accounts that are `crowded`.
+
+        They fail with LimitReached, with RoomNeeded in an account that is in parts, or with LookupError if the movement
+        was booked before, which a job's version rules out.
         """
         limits = {limit.account: limit for limit in movement.limits}
-        steps = [self._entry(movement, job_id, caller_id, model)]
-        steps += [self._change(account, movement, limits.get(account)) for account in movement.changed_accounts]
-        if movement.kind == "reserve":
-            steps.append(self._not_stopped())
-        return steps
+        changes = [
+            self._change(account, movement, limits.get(account.whole), gives_parts=account in crowded)
+            for account in movement.changed_accounts
+        ]
+        return [self._entry(movement, job_id, caller_id, model), *changes]
+
+    def make_room(self, needs: Sequence[Need]) -> None:
+        """Let reservations that found no room in one item of an account find it.
+
+        Raises:
+            LimitReached: a whole account has no room for one.
+            StoreBusy: others change the accounts at the same time.
+        """
+        self._parts.make_room(needs)
+
+    def evade(self, accounts: Iterable[Account]) -> None:
+        """Place the next movements where fewer writers are than in these accounts, if they are in parts."""
+        self._read(account for account in accounts if account.may_have_parts)
+        self._parts.choose_others()
 
     def balances(self, accounts: Iterable[Account]) -> dict[Account, Balance]:
         """The current balances of accounts; those without movements are left out."""
-        return {account: _balance(item) for account, item in self._read(accounts).items()}
+        return self._totals(self._read(accounts))
 
     def control_and_balances(self, accounts: Iterable[Account]) -> tuple[Control, dict[Account, Balance]]:
         """The operator's settings and some balances, in one read."""
         found = self._read([*accounts, _CONTROL, _FORMER_CONTROL])
         control = _control(found.pop(_FORMER_CONTROL, {}) | found.pop(_CONTROL, {}))
-        return control, {account: _balance(item) for account, item in found.items()}
+        return control, self._totals(found)
 
     def control(self) -> Control:
         """The operator's current settings."""
@@ -138,7 +137,7 @@ class LedgerStore:
         failures = "SET failures = :one, " if anew else "ADD failures :one SET "
         answer = self._client.update_item(
             TableName=self._table,
-            Key=_key(Account(_HEALTH, provider)),
+            Key=key_of(Account(_HEALTH, provider)),
             UpdateExpression=f"{failures}failed_at = :now, closed_until = :until",
             ExpressionAttributeValues={
                 ":one": {"N": "1"},
@@ -153,7 +152,7 @@ class LedgerStore:
         """Forget the failures of a provider."""
         self._client.update_item(
             TableName=self._table,
-            Key=_key(Account(_HEALTH, provider)),
+            Key=key_of(Account(_HEALTH, provider)),
             UpdateExpression="REMOVE failures, closed_until",
         )
 
@@ -162,7 +161,7 @@ class LedgerStore:
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key=_key(Account(_HEALTH, provider)),
+                Key=key_of(Account(_HEALTH, provider)),
                 UpdateExpression="SET closed_until = :until",
                 ConditionExpression="closed_until = :read",
                 ExpressionAttributeValues={
@@ -176,16 +175,20 @@ class LedgerStore:
 
     def of_owner(self, owner: str, prefix: str = "") -> Iterator[tuple[Account, Balance]]:
         """All balances of an owner whose names have the prefix, sorted by name."""
-        for item in self._query(owner, prefix):
-            yield Account(owner, item["name"]), _balance(item)
+        yield from self._totals({Account(owner, item["name"]): item for item in self._query(owner, prefix)}).items()
 
     def entries_of(self, day: str) -> Iterator[Entry]:
         """All entries that were booked on a UTC day, such as 2026-11-22."""
         return map(_entry, self._query(f"entries#{day}", ""))
 
     def everything(self) -> tuple[list[Entry], dict[Account, Balance]]:
-        """All entries and all balances. Scans the whole table."""
-        entries, balances = [], {}
+        """All entries and all balances, those of parts by themselves. Scans the whole table.
+
+        What an account has lent to its parts does not count as committed there.
+        """
+        entries: list[Entry] = []
+        balances: dict[Account, Balance] = {}
+        lent: defaultdict[Account, int] = defaultdict(int)
         for page in self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
             for item in map(from_item, page["Items"]):
                 account = Account(item["owner"], item["name"])
@@ -193,6 +196,10 @@ class LedgerStore:
                     entries.append(_entry(item))
                 elif account not in SETTINGS and account.owner != _HEALTH:
                     balances[account] = _balance(item)
+                    if account != account.whole:
+                        lent[account.whole] += item.get("committed", 0) + item.get("room", 0)
+        for account, amount in lent.items():
+            balances[account] = replace(balances[account], committed=balances[account].committed - amount)
         return entries, balances
 
     def stop(self, reason: str | None, now: int) -> None:
@@ -220,17 +227,17 @@ class LedgerStore:
     def _update_control(self, update: str, values: dict[str, Any] | None = None) -> None:
         self._move_control()
         given: Any = {"ExpressionAttributeValues": values} if values else {}
-        self._client.update_item(TableName=self._table, Key=_key(_CONTROL), UpdateExpression=update, **given)
+        self._client.update_item(TableName=self._table, Key=key_of(_CONTROL), UpdateExpression=update, **given)
 
     def _move_control(self) -> None:
         """Move the settings from their former place, if there are any, so that a change applies to them."""
         former, current = (
-            self._client.get_item(TableName=self._table, Key=_key(place), ConsistentRead=True).get("Item", {})
+            self._client.get_item(TableName=self._table, Key=key_of(place), ConsistentRead=True).get("Item", {})
             for place in (_FORMER_CONTROL, _CONTROL)
         )
         if former:
-            moved: Any = {"TableName": self._table, "Item": {**former, **current, **_key(_CONTROL)}}
-            emptied: Any = {"TableName": self._table, "Key": _key(_FORMER_CONTROL)}
+            moved: Any = {"TableName": self._table, "Item": {**former, **current, **key_of(_CONTROL)}}
+            emptied: Any = {"TableName": self._table, "Key": key_of(_FORMER_CONTROL)}
             self._client.transact_write_items(TransactItems=[{"Put": moved}, {"Delete": emptied}])
 
     def _query(self, owner: str, prefix: str) -> Iterator[dict[str, Any]]:
@@ -250,7 +257,7 @@ class LedgerStore:
         return (from_item(item) for page in pages for item in page["Items"])
 
     def _read(self, accounts: Iterable[Account]) -> dict[Account, dict[str, Any]]:
-        keys = [_key(account) for account in accounts]
+        keys = [key_of(account) for account in accounts]
         found: dict[Account, dict[str, Any]] = {}
         while keys:
             wanted: Any = {self._table: {"Keys": keys[:_BATCH], "ConsistentRead": True}}
@@ -259,7 +266,11 @@ class LedgerStore:
             found |= {Account(item["owner"], item["name"]): item for item in items}
             unprocessed: Any = answer.get("UnprocessedKeys", {}).get(self._table)
             keys = (unprocessed["Keys"] if unprocessed else []) + keys[_BATCH:]
+        self._parts.note(found)
         return found
+
+    def _totals(self, items: Mapping[Account, Mapping[str, Any]]) -> dict[Account, Balance]:
+        return {account: total_of(found) for account, found in self._parts.with_parts(items).items()}
 
     def _entry(self, movement: Movement, job_id: str, caller_id: str, model: str) -> Step:
         held = movement.reservation
@@ -281,56 +292,64 @@ class LedgerStore:
         put |= {"ConditionExpression": "attribute_not_exists(#owner)", "ExpressionAttributeNames": {"#owner": "owner"}}
         return Step({"Put": put}, lambda _: LookupError(f"{job_id}: a {movement.kind} was booked before"))
 
-    def _change(self, account: Account, movement: Movement, limit: Limit | None) -> Step:
+    def _change(self, account: Account, movement: Movement, limit: Limit | None, *, gives_parts: bool) -> Step:
         changes = {
             "committed": movement.reserved + movement.spent,
             "reserved": movement.reserved,
             "spent": movement.spent,
             "images": movement.images,
         }
+        if account != account.whole:
+            changes["room"] = -changes["committed"]
         names = {f"#{name}": name for name in changes}
         values = {f":{name}": {"N": str(change)} for name, change in changes.items()}
         update: Any = {
             "TableName": self._table,
-            "Key": _key(account),
+            "Key": key_of(account),
             "UpdateExpression": "ADD " + ", ".join(f"#{name} :{name}" for name in changes),
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": values,
         }
-        caps: dict[str, int] = {}
-        if limit is not None and limit.micro_usd is not None:
-            caps["committed"] = limit.micro_usd - movement.reserved
-        if limit is not None and limit.images is not None:
-            caps["images"] = limit.images - movement.images
         if limit is not None and limit.attempts is not None:
             update["UpdateExpression"] += ", attempts :one"
             values[":one"] = {"N": "1"}
-        if limit is None or not caps:
-            return Step({"Update": update}, lambda _: LookupError(account.name))
-        values |= {f":max_{name}": {"N": str(cap)} for name, cap in caps.items()}
-        within = " AND ".join(f"#{name} <= :max_{name}" for name in caps)
-        # An amount above the whole limit must also fail in an account that does not exist yet.
-        fits_empty = min(caps.values()) >= 0
-        condition = f"({within} OR attribute_not_exists(#committed))" if fits_empty else within
-        if limit.attempts is not None:
-            values[":max_attempts"] = {"N": str(limit.attempts)}
-            condition += " AND (attribute_not_exists(attempts) OR attempts < :max_attempts)"
+        if gives_parts and account.may_have_parts:
+            update["UpdateExpression"] += " SET parts = if_not_exists(parts, :parts)"
+            values[":parts"] = {"N": str(PARTS)}
+        if limit is None:
+            return Step({"Update": update}, lambda _: LookupError(account.name), account)
+        condition, bounds = _within(account, limit, movement)
+        values |= {name: {"N": str(bound)} for name, bound in bounds.items()}
         update["ConditionExpression"] = condition
         update["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-        return Step({"Update": update}, lambda item: LimitReached(limit, _balance(item)))
 
-    def _not_stopped(self) -> Step:
-        check: Any = {
-            "TableName": self._table,
-            "Key": _key(_CONTROL),
-            "ConditionExpression": "attribute_not_exists(stopped_at)",
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-        return Step({"ConditionCheck": check}, lambda item: Stopped(item.get("reason")))
+        def refusal(item: dict[str, Any]) -> Exception:
+            if account != account.whole or "parts" in item:
+                return RoomNeeded(Need(limit, account, movement.reserved))
+            return LimitReached(limit, _balance(item))
+
+        return Step({"Update": update}, refusal, account)
 
 
-def _key(account: Account) -> dict[str, Any]:
-    return {"owner": {"S": account.owner}, "name": {"S": account.name}}
+def _within(account: Account, limit: Limit, movement: Movement) -> tuple[str, dict[str, int]]:
+    """The condition under which a reservation in an account, or in a part of it, keeps a limit, and its values."""
+    bounds = {":cap": cap_of(limit)}
+    if account != account.whole:
+        return "room >= :amount AND lent_under = :cap", bounds | {":amount": movement.reserved}
+    conditions, caps = ["(attribute_not_exists(lent_under) OR lent_under = :cap)"], {}
+    if limit.micro_usd is not None:
+        caps["committed"] = limit.micro_usd - movement.reserved
+    if limit.images is not None:
+        caps["images"] = limit.images - movement.images
+    if caps:
+        within = " AND ".join(f"#{name} <= :max_{name}" for name in caps)
+        # An amount above the whole limit must also fail in an account that does not exist yet.
+        conditions.append(f"({within} OR attribute_not_exists(#committed))" if min(caps.values()) >= 0 else within)
+    bounds |= {f":max_{name}": cap for name, cap in caps.items()}
+    if limit.attempts is not None:
+        bounds[":max_attempts"] = limit.attempts
+        conditions.append("(attribute_not_exists(attempts) OR attempts < :max_attempts)")
+    return " AND ".join(conditions), bounds
 
 
 def _balance(item: dict[str, Any]) -> Balance:

@@ -209,12 +209,12 @@ class HttpClient:
                 yield answer
                 complete = answer.isclosed() and connection.sock is line
         finally:
-            if complete:
-                self._idle[_origin(request.place)] = connection, time.monotonic()
-            else:
+            if not complete:
                 if answer:
                     answer.close()
                 connection.close()
+            elif self._idle.setdefault(_origin(request.place), (connection, time.monotonic()))[0] is not connection:
+                connection.close()  # Another thread's is kept already.
 
 
 def _request(method: str, url: str, headers: Mapping[str, str], body: Body | None = None) -> _Request:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from core.budgets import Budgets, buying_stopped
+from core.budgets import Budgets
 from core.callers.model import Caller
 from core.errors import Conflict, Hint, ServiceUnavailable
 from core.jobs.model import Job, new_job_id
@@ -18,13 +18,13 @@ from core.jobs.store import (
     JobExists,
     JobPointer,
     JobStore,
-    StoreBusy,
     again_pointer,
     again_pointer_id,
     repeat_pointer_id,
     retry_pointer_id,
 )
-from core.ledger.store import LimitReached, Stopped
+from core.ledger.parts import LimitReached
+from core.ledger.transactions import StoreBusy
 from core.pricing import Quote
 from core.queues import JobQueue, QueueUnavailable
 from core.requests import CheckedRequest
@@ -245,8 +245,6 @@ class JobSubmission:
             return write(job)
         except LimitReached as reached:
             raise self._budgets.refusal(caller, reached, job.quote, job.request.n) from None
-        except Stopped as stopped:
-            raise buying_stopped(stopped.reason) from None
         except StoreBusy:
             raise ServiceUnavailable(
                 "Too many requests are being booked at the moment. Nothing was bought.",

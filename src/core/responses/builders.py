@@ -456,7 +456,8 @@ def _missing(job: Job) -> Iterator[RequestWarning]:
     if lost := job.bought - len(job.images) - job.deleted:
         yield RequestWarning(
             IMAGES_LOST,
-            f"{lost} of {job.bought} images were bought but not stored: they arrived corrupt, or a crash prevented it.",
+            f"{lost} of {job.bought} images were bought but not stored: they arrived corrupt or not at all, or a crash "
+            "prevented it.",
         )
     if job.deleted:
         yield RequestWarning(IMAGES_DELETED, f"{job.deleted} of {job.bought} images have been deleted by their caller.")

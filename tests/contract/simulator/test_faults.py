@@ -83,6 +83,16 @@ def test_a_cut_body_promises_more_than_it_sends(sim: Simulator) -> None:
     assert (sim.calls()[0]["charged_micro_usd"], sim.calls()[0]["status"]) == (HIGH, 200)
 
 
+@pytest.mark.parametrize("after", range(4))
+def test_a_body_can_be_cut_after_some_images(sim: Simulator, after: int) -> None:
+    sim.plan("cut_image", after=after)
+    _, _, body = raw_call(sim, BODY | {"n": 3}).partition(b"\r\n\r\n")
+    assert len(re.findall(rb'"b64_json": "[^"]+"', body)) == after
+    with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
+        json.loads(body)
+    assert sim.calls()[0]["charged_micro_usd"] > 2 * HIGH
+
+
 def test_a_stream_can_be_cut(sim: Simulator) -> None:
     sim.plan("cut_body")
     _, _, body = raw_call(sim, BODY | {"stream": True}).partition(b"\r\n\r\n")

@@ -1,7 +1,7 @@
 """The last layer before the network: every request that a function sends passes here, and a fault may strike at it.
 
-Beneath botocore, and beneath what sends to providers, so that their own retries and time-outs take part. A function
-runs as a process, which is dead after a crash: whatever its `finally` blocks still try to send is lost, as it would be.
+Beneath botocore and what sends to providers, so that their own retries and time-outs take part. A function runs as a
+process, which is dead after a crash: whatever its `finally` blocks still try to send is lost, as it would be.
 """
 
 import time

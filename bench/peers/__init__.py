@@ -1,0 +1,1 @@
+"""What Easel is compared with. Each module runs in `.venv-bench` or `.venv-peers`, not in Easel's environment."""
