@@ -208,7 +208,10 @@ def trim_service(folder: Path) -> str:
     for path in folder.iterdir():
         if not path.name.startswith(("service-2.sdk-extras", "endpoint-rule-set", "paginators")):
             path.unlink()
-    _write(folder / "service-2.json", _without_prose(description | {"operations": operations, "shapes": shapes}))
+    kept = _without_prose(description | {"operations": operations, "shapes": shapes})
+    # Of these, botocore reads the prose, too.
+    kept["clientContextParams"] = description.get("clientContextParams", {})
+    _write(folder / "service-2.json", kept)
     return str(description["metadata"]["endpointPrefix"])
 
 
