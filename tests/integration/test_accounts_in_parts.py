@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -14,10 +14,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from cli import keys
 from cli.audit import audit
+from core.budgets import Budgets
 from core.callers.model import Caller
 from core.dynamodb import from_item
 from core.jobs.model import Job
-from core.ledger.model import Account, Budget
+from core.ledger.model import DEPLOYMENT, Account, Budget, account_of
 from core.ledger.parts import LimitReached, key_of, total_of
 from core.ledger.transactions import StoreBusy
 from tests.support.bookings import Buyer
@@ -39,12 +40,13 @@ class Held:
 
 
 class AnAccountInParts(RuleBasedStateMachine):
-    """One key, whose total budget changes, and functions that know of its parts or do not yet."""
+    """The deployment, whose monthly budget changes, and functions that know of its parts or do not yet."""
 
     def __init__(self) -> None:
         super().__init__()
         self.context = ExitStack()
         self.virtual, self.dynamodb = self.context.enter_context(contended())
+        self.account = account_of(DEPLOYMENT, "month", time.time())
         self.limit: int | None = None
         self.committed = 0
         self.over_reserve = 0
@@ -66,20 +68,19 @@ class AnAccountInParts(RuleBasedStateMachine):
     def split(self, parts: int, limit: int | None) -> None:
         """Give it few parts, so that they run dry."""
         self.limit = limit
-        for account in (TOTAL, Account(CALLER.id, "month#1970-01")):
-            self.dynamodb.put_item(
-                TableName="ledger", Item=key_of(account) | {"parts": {"N": str(parts)}, "committed": {"N": "0"}}
-            )
+        item = key_of(self.account) | {"parts": {"N": str(parts)}, "committed": {"N": "0"}}
+        self.dynamodb.put_item(TableName="ledger", Item=item)
 
     @rule(buyer=st.integers(0, 2), amount=st.integers(0, 40))
     def reserve(self, buyer: int, amount: int) -> None:
         """Whoever reserves is accepted exactly if there is room."""
-        caller = replace(CALLER, budget=Budget(total=self.limit))
+        asked = self.buyers[buyer]
+        asked.budgets = Budgets(asked.ledger, Budget(month=self.limit))
         has_room = self.limit is None or self.committed + amount <= self.limit
 
         def accept() -> Job | None:
             try:
-                return self.buyers[buyer].accept(caller, amount)
+                return asked.accept(CALLER, amount)
             except LimitReached as reached:
                 assert reached.balance.committed == self.committed
                 return None
@@ -98,7 +99,7 @@ class AnAccountInParts(RuleBasedStateMachine):
     @rule(buyer=st.integers(0, 2))
     def look(self, buyer: int) -> None:
         """A function learns which accounts are in parts, as from any answer that says what is left."""
-        balance = self.doing(lambda: self.buyers[buyer].ledger.balances([TOTAL]))[TOTAL]
+        balance = self.doing(lambda: self.buyers[buyer].ledger.balances([self.account]))[self.account]
         assert balance.committed == self.committed
 
     @rule(buyer=st.integers(0, 2))
@@ -130,6 +131,27 @@ class AnAccountInParts(RuleBasedStateMachine):
 
 AnAccountInParts.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 TestAnAccountInParts = AnAccountInParts.TestCase
+
+
+def test_what_was_lent_under_a_limit_is_worth_nothing_once_others_booked_under_another(
+    model: tuple[VirtualTime, Any],
+) -> None:
+    virtual, dynamodb = model
+    account = account_of(DEPLOYMENT, "month", time.time())
+    dynamodb.put_item(TableName="ledger", Item=key_of(account) | {"parts": {"N": "1"}, "committed": {"N": "0"}})
+    done = list[str]()
+
+    def work() -> None:
+        knows = Buyer(dynamodb, Budget(month=100))
+        knows.ledger.balances([account])
+        knows.release(knows.accept(CALLER, 10))  # Of a part, in which there is room for it now.
+        Buyer(dynamodb, Budget(month=200)).accept(CALLER, 190)
+        with pytest.raises(LimitReached):
+            knows.accept(CALLER, 10)
+        done.append("done")
+
+    virtual.start(work)
+    virtual.run(lambda: bool(done), 60)
 
 
 @pytest.fixture(name="model")
