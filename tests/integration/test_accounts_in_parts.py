@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -29,6 +30,9 @@ from tests.support.world.mcp_server import McpDoor
 
 CALLER = Caller("key_1", "shop", 0)
 TOTAL = Account(CALLER.id, "total")
+
+
+LIMITS = st.sampled_from([None, 30, 60, 90, 120, 200])
 
 
 @dataclass
@@ -64,14 +68,22 @@ class AnAccountInParts(RuleBasedStateMachine):
         self.virtual.run(lambda: bool(results), 60)
         return results[0]
 
-    @initialize(parts=st.integers(1, 4), limit=st.none() | st.integers(0, 100))
+    @initialize(parts=st.integers(1, 4), limit=LIMITS)
     def split(self, parts: int, limit: int | None) -> None:
         """Give it few parts, so that they run dry."""
         self.limit = limit
         item = key_of(self.account) | {"parts": {"N": str(parts)}, "committed": {"N": "0"}}
         self.dynamodb.put_item(TableName="ledger", Item=item)
+        for buyer in self.buyers[:2]:
+            self.doing(partial(buyer.ledger.balances, [self.account]))
 
-    @rule(buyer=st.integers(0, 2), amount=st.integers(0, 40))
+    @rule(buyer=st.integers(0, 2), amounts=st.lists(st.integers(0, 30), min_size=1, max_size=6))
+    def reserve_here_and_there(self, buyer: int, amounts: list[int]) -> None:
+        """A function moves to other parts each time."""
+        for amount in amounts:
+            self.doing(lambda: self.buyers[buyer].ledger.evade([]))
+            self.reserve(buyer, amount)
+
     def reserve(self, buyer: int, amount: int) -> None:
         """Whoever reserves is accepted exactly if there is room."""
         asked = self.buyers[buyer]
@@ -102,21 +114,17 @@ class AnAccountInParts(RuleBasedStateMachine):
         balance = self.doing(lambda: self.buyers[buyer].ledger.balances([self.account]))[self.account]
         assert balance.committed == self.committed
 
-    @rule(buyer=st.integers(0, 2))
-    def move_on(self, buyer: int) -> None:
-        """A function goes to other parts."""
-        self.doing(lambda: self.buyers[buyer].ledger.evade([]))
-
-    @rule(which=st.integers(0, 99), charge=st.integers(0, 45))
-    def settle(self, which: int, charge: int) -> None:
-        """A purchase ends; it may even have cost more than was reserved."""
+    @rule(which=st.integers(0, 99), charge=st.integers(0, 30), beyond=st.integers(-40, 4))
+    def settle(self, which: int, charge: int, beyond: int) -> None:
+        """A purchase ends; now and then it has cost more than was reserved."""
         if self.held:
             held = self.held.pop(which % len(self.held))
+            charge = min(charge, held.amount) + max(0, beyond)
             self.doing(lambda: self.buyers[0].settle(held.job, charge))
             self.committed += charge - held.amount
             self.over_reserve += max(0, charge - held.amount)
 
-    @rule(limit=st.none() | st.integers(0, 150))
+    @rule(limit=LIMITS)
     def change_the_limit(self, limit: int | None) -> None:
         """The operator lowers, raises or lifts it."""
         self.limit = limit
@@ -129,7 +137,7 @@ class AnAccountInParts(RuleBasedStateMachine):
             assert self.doing(lambda: audit(buyer.ledger, buyer.jobs)).differences == frozenset()
 
 
-AnAccountInParts.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+AnAccountInParts.TestCase.settings = settings(max_examples=60, stateful_step_count=15, deadline=None)
 TestAnAccountInParts = AnAccountInParts.TestCase
 
 
@@ -148,6 +156,11 @@ def test_what_was_lent_under_a_limit_is_worth_nothing_once_others_booked_under_a
         Buyer(dynamodb, Budget(month=200)).accept(CALLER, 190)
         with pytest.raises(LimitReached):
             knows.accept(CALLER, 10)
+        knows.budgets = Budgets(knows.ledger, Budget(month=195))
+        knows.release(knows.accept(CALLER, 5))
+        knows.budgets = Budgets(knows.ledger, Budget(month=190))  # Lowered, while there is room in the part.
+        with pytest.raises(LimitReached):
+            knows.accept(CALLER, 5)
         done.append("done")
 
     virtual.start(work)
