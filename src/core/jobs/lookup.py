@@ -78,12 +78,15 @@ class JobLookup:
             yield job
 
     def _too_early(self, job: Job) -> float:
-        """Seconds until the job may well end: few take less than half of the usual time. 0 if that is not known."""
+        """Seconds until the job may well end: few take less than half of the usual time. 0 if that is not known.
+
+        A second less, since usual times and the job's start are whole seconds: a quick job's end is never early.
+        """
         usual = self._durations.usual(job)
         if usual is None:
             return 0.0
         running = time.time() - job.began_at if job.status == "running" else 0.0
-        return usual.p50 / 2 - running
+        return usual.p50 / 2 - 1 - running
 
     def _read_again(self, job: Job) -> Job:
         try:
