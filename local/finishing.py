@@ -71,10 +71,13 @@ UNUSED = [
     "aws_lambda_powertools/utilities/parser",
     "aws_lambda_powertools/utilities/streaming",
     "aws_lambda_powertools/utilities/validation",
+    "cffi",  # cryptography needs only what it compiled, which is beside it
+    "dateutil/zoneinfo",
     "mcp/cli",
     "mcp/client",
     "mcp/server/mcpserver",
     "pydantic/v1",
+    "requirements.txt",
 ]
 
 
@@ -98,10 +101,13 @@ def finish(build: Path) -> None:
 
 
 def link(whole: Path, package: Path, without: set[str]) -> None:
-    """Make a package of links to the files of the whole one, without the top-level entries of those names."""
+    """Make a package of links to the files of the whole one, without the top-level entries of those names.
+
+    Lists of files, which only installers read, stay behind, too.
+    """
 
     def left_out(folder: str, names: list[str]) -> Iterable[str]:
-        return without & set(names) if Path(folder) == whole else ()
+        return {"RECORD"} | (without & set(names) if Path(folder) == whole else set())
 
     shutil.copytree(whole, package, copy_function=os.link, ignore=left_out)
 
