@@ -63,10 +63,14 @@ UNUSED = [
     "aws_lambda_powertools/utilities/auth_alpha",
     "aws_lambda_powertools/utilities/batch",
     "aws_lambda_powertools/utilities/circuit_breaker",
+    "aws_lambda_powertools/utilities/data_masking",
+    "aws_lambda_powertools/utilities/feature_flags",
     "aws_lambda_powertools/utilities/idempotency",
     "aws_lambda_powertools/utilities/kafka",
     "aws_lambda_powertools/utilities/parameters",
     "aws_lambda_powertools/utilities/parser",
+    "aws_lambda_powertools/utilities/streaming",
+    "aws_lambda_powertools/utilities/validation",
     "mcp/cli",
     "mcp/client",
     "mcp/server/mcpserver",
@@ -204,7 +208,10 @@ def trim_service(folder: Path) -> str:
     for path in folder.iterdir():
         if not path.name.startswith(("service-2.sdk-extras", "endpoint-rule-set", "paginators")):
             path.unlink()
-    _write(folder / "service-2.json", _without_prose(description | {"operations": operations, "shapes": shapes}))
+    kept = _without_prose(description | {"operations": operations, "shapes": shapes})
+    # Of these, botocore reads the prose, too.
+    kept["clientContextParams"] = description.get("clientContextParams", {})
+    _write(folder / "service-2.json", kept)
     return str(description["metadata"]["endpointPrefix"])
 
 

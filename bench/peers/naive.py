@@ -60,12 +60,13 @@ def create() -> tuple[dict[str, Any], int]:
     key = dynamodb.get_item(TableName=table, Key={"id": {"S": "key"}})["Item"]
     job = {"id": f"job_{uuid.uuid4().hex}", "status": "queued", "enabled": key["enabled"]["BOOL"], **order.model_dump()}
     dynamodb.put_item(TableName=table, Item={"id": {"S": job["id"]}, "job": {"S": json.dumps(job)}})
+    sqs.send_message(QueueUrl=os.environ["NAIVE_QUEUE_URL"], MessageBody=job["id"])
     return job, 202
 
 
 @logger.inject_lambda_context
 def accept(event: Any, context: Any) -> Any:
-    """Accept a job. Its message goes nowhere, so that the queue has only Easel's."""
+    """Accept a job."""
     return router.resolve(event, context)
 
 
