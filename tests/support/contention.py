@@ -164,7 +164,7 @@ class ContendedDynamoDB:
 def contended() -> Iterator[tuple[VirtualTime, Any]]:
     """A clock whose time passes while everybody waits, and a client of DynamoDB."""
     with virtual_time() as virtual, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(time, "monotonic", time.time)
+        patch.setattr(time, "monotonic", virtual.monotonic)
         yield virtual, ContendedDynamoDB()
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import pytest
 import time_machine
 
-_real_sleep = time.sleep
+_real_sleep, _real_monotonic = time.sleep, time.monotonic
 
 
 class _Task:
@@ -81,6 +81,10 @@ class VirtualTime:
             return
         self.at(time.time() + seconds, task.resume)
         task.rest()
+
+    def monotonic(self) -> float:
+        """What time.monotonic can be meanwhile. Outside of what was started, it is right as ever."""
+        return _real_monotonic() if _current.task is None else time.time()
 
     def run(self, until: Callable[[], bool], longest: float) -> None:
         """Let time pass until something has come true, for so many seconds at most."""
