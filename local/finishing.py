@@ -37,8 +37,8 @@ OWN = ("handlers", "composition", "core", "interfaces")
 ADAPTERS = "core.providers"
 # What makes AWS clients for the functions: one module, and the adapters of providers that are services of AWS.
 CLIENTS = [SOURCES / "core/aws.py", *(SOURCES / "core/providers").glob("*.py")]
-# What botocore itself calls, besides what our code does: to find out the region of a bucket.
-CALLED_BY_BOTOCORE = {"HeadBucket"}
+# What botocore itself uses, besides what our code calls: to find out the region of a bucket, and to sign forms.
+CALLED_BY_BOTOCORE = {"CreateBucket", "HeadBucket"}
 # What distributions require for parts that we do not use: cffi its compiler, and MCP's SDK its clients.
 DONE_WITHOUT = {"httpx2", "jsonschema", "pycparser"}
 # Large parts of distributions that nothing loads; and packages' own modules that import all of the package, while we

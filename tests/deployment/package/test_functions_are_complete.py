@@ -154,6 +154,21 @@ for kind in ("JPEG", "PNG", "WEBP"):
     )
 
 
+def test_packages_can_sign_urls_and_forms(unpacked: dict[str, Path]) -> None:
+    """Botocore signs by the description of an operation, which for a form is one that nobody calls."""
+    run(
+        unpacked["ApiFunction"],
+        """
+from botocore.session import get_session
+session = get_session()
+session.set_credentials("a", "b")
+s3 = session.create_client("s3", "us-east-1")
+assert s3.generate_presigned_url("get_object", {"Bucket": "b", "Key": "k"})
+assert s3.generate_presigned_post("b", "k")["fields"]
+""",
+    )
+
+
 def test_packages_describe_the_aws_services_that_are_called_and_no_others(unpacked: dict[str, Path]) -> None:
     making = re.compile(r"\bcreate_client\(|aws\.buying\(")
     assert {path for path in (ROOT / "src").rglob("*.py") if making.search(path.read_text())} <= {*finishing.CLIENTS}
