@@ -181,7 +181,7 @@ def kill_processes_of(function: str) -> None:
 def test_killing_the_deployed_worker_in_mid_call_leaves_the_job_unknown(
     stack: Stack, key: Key, simulator: SimulatorControl
 ) -> None:
-    """The whole way: the queue delivers, MiniStack's function process dies, the sweep decides."""
+    """The whole way: the queue delivers, MiniStack's function process dies, the sweep has a worker look for images."""
     simulator.plan("slow", seconds=20)
     shop = Workshop(stack, {})
     job_id = shop.accepted(key)
@@ -192,7 +192,10 @@ def test_killing_the_deployed_worker_in_mid_call_leaves_the_job_unknown(
     kill_processes_of(stack.worker_function)
     shop.let_the_lease_run_out(job_id)
     shop.sweep()
-    job = shop.job(key, job_id)
+    until = time.monotonic() + 15
+    while (job := shop.job(key, job_id))["status"] == "running":
+        assert time.monotonic() < until
+        time.sleep(0.1)
     assert (job["status"], job["error"]["charged"]) == ("unknown", "unknown")
     assert len(simulator.calls()) == 1
 

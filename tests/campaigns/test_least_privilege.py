@@ -125,20 +125,6 @@ def stuck_in_the_queue(stack: Stack, job_id: str) -> None:
     )
 
 
-def lost_while_calling(stack: Stack, job_id: str, check_at: str) -> None:
-    """Make a job look as if its worker had died in the purchase."""
-    change(
-        stack,
-        job_id,
-        "SET #status = :running, #open = :yes, stage = :calling, lease_until = :past, check_at = :check_at",
-        running={"S": "running"},
-        yes={"S": "yes"},
-        calling={"S": "calling"},
-        past={"N": "1"},
-        check_at={"N": check_at},
-    )
-
-
 def sweeps(stack: Stack) -> bool:
     """Whether the sweep runs without an error of its function."""
     return "FunctionError" not in stack.client("lambda").invoke(FunctionName=stack.sweep_function)
@@ -338,19 +324,6 @@ def a_dead_letter_ends_its_job(stack: Stack, key: Key, _: SimulatorControl) -> b
     stuck_in_the_queue(stack, job_id)
     stack.client("sqs").send_message(QueueUrl=stack.jobs_dead_letter_queue_url, MessageBody=job_id)
     return becomes(stack, job_id, "failed")
-
-
-def a_dead_letter_ends_its_job_in_doubt(stack: Stack, key: Key, _: SimulatorControl) -> bool:
-    job_id = finished_job(stack, key)
-    lost_while_calling(stack, job_id, check_at=str(int(time.time()) + 3600))  # The sweep leaves it alone.
-    stack.client("sqs").send_message(QueueUrl=stack.jobs_dead_letter_queue_url, MessageBody=job_id)
-    return becomes(stack, job_id, "unknown")
-
-
-def the_sweep_ends_a_job_in_doubt(stack: Stack, key: Key, _: SimulatorControl) -> bool:
-    job_id = finished_job(stack, key)
-    lost_while_calling(stack, job_id, check_at="1")
-    return sweeps(stack) and becomes(stack, job_id, "unknown")
 
 
 def an_equal_request_finds_a_charged_end(stack: Stack, key: Key, simulator: SimulatorControl) -> bool:
@@ -669,8 +642,6 @@ CHECKS: dict[str, Check] = {
     "AcceptAndReadJobs": an_image_is_made,
     "FindEqualRequestsForAssistants": an_assistant_makes_an_image_without_a_request_id,
     "RememberChargedEnds": an_equal_request_finds_a_charged_end,
-    "RememberEndsInDoubt": a_dead_letter_ends_its_job_in_doubt,
-    "RememberStuckJobsInDoubt": the_sweep_ends_a_job_in_doubt,
     "ReadOutcomesOfWebhooks": a_webhook_is_attempted,
     "CountUses": a_call_beyond_the_bound_may_not_wait,
     "CountWaitingAssistants": an_assistant_beyond_the_bound_does_not_wait,

@@ -199,7 +199,7 @@ _CALLS: tuple[tuple[str, tuple[str, ...], tuple[str, str, dict[str, Any]]], ...]
     ),
     (
         "let a request find a job that it did not start",
-        tuple(role for role in ALL if role not in ("ApiRole", "WorkerRole", "DeadLetterRole", "SweepRole")),
+        tuple(role for role in ALL if role not in ("ApiRole", "WorkerRole")),
         _put("JobsTable", _item("id", "again#key_0#x")),
     ),
     (
