@@ -83,8 +83,12 @@ def happens_before(write: int, event: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize(("operation", "write"), [("generation", 1), ("edit", 1), ("edit", 2)])
-def test_a_worker_that_loses_the_race_buys_nothing(world: World, operation: str, write: int) -> None:
+def test_a_worker_that_loses_the_race_buys_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, operation: str, write: int
+) -> None:
     """One write claims the job and says that it buys now; for an edit, whose inputs are read in between, it is two."""
+    monkeypatch.setenv("EASEL_CALLER_CONCURRENCY", "1")
+    world.restart()
     job_id = world.api.accepted() if operation == "generation" else accepted_edit(world)
     answers: list[Answer] = []
     happens_before(write, lambda: answers.append(cancel(world, job_id)))
@@ -92,6 +96,9 @@ def test_a_worker_that_loses_the_race_buys_nothing(world: World, operation: str,
     assert [answer.status for answer in answers] == [200]
     assert world.api.job(job_id)["status"] == "canceled"
     assert world.simulator.calls() == []
+    next_one = world.api.accepted()
+    world.jobs.deliver(next_one)
+    assert world.api.job(next_one)["status"] == "succeeded", "the slot was given back"
 
 
 def test_a_cancellation_that_loses_the_race_looks_again(world: World) -> None:

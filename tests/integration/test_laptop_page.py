@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from core.jobs import worker
 from local.processes import ROOT
 from local.simulator.faults import KINDS
 from tests.support.world import World
@@ -22,8 +23,9 @@ def test_every_fault_is_on_the_page() -> None:
 
 @pytest.mark.parametrize(("kind", "_does", "charged", "status", "code"), ROWS, ids=[kind for kind, *_ in ROWS])
 def test_a_fault_ends_as_the_page_says(
-    world: World, kind: str, _does: str, charged: str, status: str, code: str
+    world: World, monkeypatch: pytest.MonkeyPatch, kind: str, _does: str, charged: str, status: str, code: str
 ) -> None:
+    monkeypatch.setattr(worker, "SHORTEST_CALL_SECONDS", 1)
     job_id = world.api.accepted(partial_images=int(KINDS[kind].phase == "stream"))
     world.simulator.plan(kind, **PLANS.get(kind, {}))
     world.jobs.deliver(job_id, seconds=22)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cli import keys
+from core.jobs import worker
 from tests.support.moved_time import Clock
 from tests.support.pictures import picture
 from tests.support.world import World, aws
@@ -49,7 +50,17 @@ def test_a_purchase_in_doubt_is_unknown_and_never_repeated(world: World, fault: 
     assert len(world.simulator.calls()) == 1
 
 
-def test_a_late_answer_ends_in_unknown_within_the_functions_time(world: World) -> None:
+def test_a_purchase_without_the_time_for_it_is_left_to_another_worker(world: World) -> None:
+    """It would be cut off, and in doubt."""
+    job_id = world.api.accepted()
+    world.jobs.deliver(job_id, seconds=worker.STORING_RESERVE_SECONDS + worker.SHORTEST_CALL_SECONDS - 1)
+    assert (world.api.job(job_id)["status"], world.simulator.calls()) == ("queued", [])
+    world.jobs.deliver(job_id)
+    assert world.api.job(job_id)["status"] == "succeeded"
+
+
+def test_a_late_answer_ends_in_unknown_within_the_functions_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "SHORTEST_CALL_SECONDS", 1)
     job_id = world.api.accepted()
     world.simulator.plan("late", seconds=30)
     started = time.monotonic()

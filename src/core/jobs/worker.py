@@ -49,6 +49,8 @@ log = logging.getLogger(__name__)
 
 # Kept free of the function's time for after the provider's answer: enough to store ten large images.
 STORING_RESERVE_SECONDS = 20
+# A purchase that has less time than this is left to another worker: it would be cut, and in doubt.
+SHORTEST_CALL_SECONDS = 20
 # A lease outlives the function that holds it, so that no two workers ever hold one job.
 LEASE_MARGIN_SECONDS = 10
 # While buying is stopped, jobs check so often whether it has resumed, until their deadline.
@@ -124,16 +126,25 @@ class Worker:
             if not self._slots.acquire(job.caller_id, job.id, lease_until):
                 self._wait_for_slot(job)
                 return
-            job = job.claimed(new_lease_id(), lease_until, now)
-            if job.request.inputs:  # Otherwise the purchase follows at once, and its stage is written with the claim.
-                job = self._jobs.save(job)
         except JobChanged:
             log.info("another worker was faster", extra={"job_id": job_id})
             return
         try:
-            self._buy(job, time_left)
+            claimed = self._claim(job.claimed(new_lease_id(), lease_until, now))
+            if claimed:
+                self._buy(claimed, time_left)
         finally:
             self._slots.release(job.caller_id, job.id, lease_until)
+
+    def _claim(self, job: Job) -> Job | None:
+        """The job as this worker's own; None if another worker was faster."""
+        if not job.request.inputs:
+            return job  # The purchase follows at once, and its stage is written with the claim.
+        try:
+            return self._jobs.save(job)
+        except JobChanged:
+            log.info("another worker was faster", extra={"job_id": job.id})
+            return None
 
     def _wait_for_slot(self, job: Job) -> None:
         """Put the job back: a caller with hundreds of jobs must not block the others."""
@@ -178,12 +189,14 @@ class Worker:
                 self._breaker.check(model.provider, health)
                 if self._now() >= job.deadline:
                     raise Refused(deadline_passed())
+                timeout = time_left() - STORING_RESERVE_SECONDS
+                if timeout < SHORTEST_CALL_SECONDS:  # Inputs, or a provider before this one, took the time.
+                    raise NotBought(deadline_passed(), elsewhere=False)
                 try:
                     job = self._jobs.save(job.calling())
                 except JobChanged:
                     log.warning("canceled, or the lease was lost, before buying", extra={"job_id": job.id})
                     return job, None
-                timeout = time_left() - STORING_RESERVE_SECONDS
                 previews = PreviewRecorder(
                     self._jobs, self._previews, job, lambda: time_left() - STORING_RESERVE_SECONDS
                 )
