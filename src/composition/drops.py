@@ -1,8 +1,8 @@
 """What the drop function is made of."""
 
+from composition import purchases as purchasing
 from composition.process import once
 from composition.results import drop_results
-from composition.services import services
 from core import aws
 from core.callers.store import CallerStore
 from core.drops.inbox import Inbox
@@ -18,13 +18,13 @@ from core.settings import DropSettings
 def drop_intake() -> DropIntake:
     """The intake of drops, built from the environment."""
     settings = DropSettings.from_environment()
-    callers_table = services().settings.callers_table
+    callers_table = purchasing.settings().callers_table
     return DropIntake(
         inbox=Inbox(aws.s3_when_used(), settings.inbox_bucket),
         owners=Owners(PrefixStore(aws.dynamodb(), callers_table), CallerStore(aws.dynamodb(), callers_table)),
-        purchases=services().purchases,
+        purchases=purchasing.purchases(),
         queue=DropsQueue(aws.sqs(), settings.drops_queue_url),
-        results=drop_results(services().settings),
+        results=drop_results(purchasing.settings()),
         bus=EventBus(aws.events(), settings.event_bus),
         wait_seconds=settings.wait_seconds,
     )

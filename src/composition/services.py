@@ -1,47 +1,35 @@
-"""What the HTTP API, the MCP server and the inbox share: the services behind their entry points."""
+"""What the HTTP API and the MCP server share: the services behind their entry points."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from composition.models import default_model, models
+from composition import purchases as purchasing
+from composition.models import models
 from composition.process import once
 from core import aws
 from core.budgets import Budgets
 from core.callers.authentication import Authenticator
 from core.callers.store import CallerStore
-from core.callers.use_counts import UseCounts
 from core.catalog import Catalog
-from core.images.input_storage import InputStore
 from core.images.previews import PreviewStore
 from core.images.storage import ImageLinks, ImageStore
 from core.jobs.cancellation import Cancellation
 from core.jobs.durations import Durations
 from core.jobs.library import ImageLibrary
 from core.jobs.lookup import JobLookup
-from core.jobs.store import JobStore
 from core.jobs.wait_estimate import WaitEstimates
 from core.jobs.waiting import WaitingCalls
 from core.ledger.model import Budget
-from core.ledger.store import LedgerStore
-from core.outbound.addresses import TrustedHosts
 from core.purchases import Purchases
-from core.purchases.inputs import InputCollector
-from core.purchases.submission import JobSubmission
-from core.queues import JobQueue
-from core.requests.resolver import ModelPolicy, Resolver
 from core.settings import ApiSettings
 from core.uploads import Uploads
-from core.uploads.store import UploadBucket, UploadStore
-from core.webhooks.destinations import WebhookDestinations
 from core.webhooks.store import MessageStore
 
 if TYPE_CHECKING:
     from core.callers.browser_tokens import Tokens
     from core.callers.oidc import OidcTokens
     from core.callers.signed_tokens import SignedTokens
-
-_DAY_SECONDS = 86400
 
 
 @dataclass(frozen=True)
@@ -68,18 +56,13 @@ class Services:
 
 
 @once
-def _settings() -> ApiSettings:
-    return ApiSettings.from_environment()
-
-
-@once
 def tokens() -> "Tokens":
     """The browser tokens of this process, built when the first one arrives: most calls bring a key, and load less."""
     from core.callers.browser_token_store import TokenStore  # noqa: PLC0415 - loaded with the first token only
     from core.callers.browser_tokens import MAX_SECONDS, Tokens  # noqa: PLC0415 - loaded with the first token only
     from core.callers.signing_keys import SigningSecret  # noqa: PLC0415 - loaded with the first token only
 
-    settings = _settings()
+    settings = purchasing.settings()
     return Tokens(
         TokenStore(aws.dynamodb(), settings.jobs_table),
         CallerStore(aws.dynamodb(), settings.callers_table),
@@ -104,7 +87,7 @@ def access_tokens() -> "OidcTokens | None":
     """What recognises tokens of the operator's identity provider; None if there is none."""
     from core.callers.oidc import IssuerKeys, OidcPolicy, OidcTokens  # noqa: PLC0415 - loaded with the first token only
 
-    settings = _settings()
+    settings = purchasing.settings()
     if not settings.oidc_issuer:
         return None
     policy = OidcPolicy(
@@ -121,49 +104,22 @@ def access_tokens() -> "OidcTokens | None":
 @once
 def services() -> Services:
     """The services of this process, built from its environment."""
-    settings = _settings()
-    ledger = LedgerStore(aws.dynamodb(), settings.ledger_table)
-    jobs = JobStore(aws.dynamodb(), settings.jobs_table, ledger)
-    budgets = Budgets(ledger, settings.budget)
-    queue = JobQueue(aws.sqs(), settings.jobs_queue_url)
-    use_counts = UseCounts(aws.dynamodb(), settings.jobs_table, "uses")
-    uploads = Uploads(
-        UploadStore(aws.dynamodb(), settings.jobs_table),
-        UploadBucket(aws.s3_when_used(), settings.images_bucket),
-        use_counts,
-    )
-    image_store = ImageStore(aws.s3_when_used(), settings.images_bucket)
-    durations = Durations(aws.dynamodb(), settings.jobs_table)
-    lookup = JobLookup(jobs, durations)
-    images = ImageLibrary(jobs, image_store, lookup)
+    settings = purchasing.settings()
+    callers = CallerStore(aws.dynamodb(), settings.callers_table)
     return Services(
-        authentication=Authenticator(CallerStore(aws.dynamodb(), settings.callers_table), signed_tokens),
-        purchases=Purchases(
-            resolver=Resolver(
-                models(), ModelPolicy(default_model(), settings.retired_models, settings.defaults, settings.fallbacks)
-            ),
-            inputs=InputCollector(
-                images,
-                uploads,
-                InputStore(aws.s3_when_used(), settings.images_bucket),
-                TrustedHosts.parse(settings.trusted_hosts),
-            ),
-            budgets=budgets,
-            destinations=WebhookDestinations(TrustedHosts.parse(settings.webhook_hosts)),
-            submission=JobSubmission(jobs, queue, budgets),
-            retention_seconds=settings.retention_days * _DAY_SECONDS,
-        ),
-        jobs=lookup,
-        waiting_calls=WaitingCalls(use_counts, settings.caller_waiting_calls),
-        cancellation=Cancellation(jobs, lookup),
-        images=images,
-        uploads=uploads,
+        authentication=Authenticator(callers, signed_tokens),
+        purchases=purchasing.purchases(),
+        jobs=purchasing.lookup(),
+        waiting_calls=WaitingCalls(purchasing.use_counts(), settings.caller_waiting_calls),
+        cancellation=Cancellation(purchasing.jobs(), purchasing.lookup()),
+        images=purchasing.images(),
+        uploads=purchasing.uploads(),
         tokens=tokens,
-        budgets=budgets,
-        durations=durations,
-        wait_estimates=WaitEstimates(queue, settings.worker_concurrency, durations),
+        budgets=purchasing.budgets(),
+        durations=purchasing.durations(),
+        wait_estimates=WaitEstimates(purchasing.queue(), settings.worker_concurrency, purchasing.durations()),
         catalog=models(),
-        image_store=image_store,
+        image_store=purchasing.image_store(),
         preview_store=lambda: PreviewStore(aws.s3_in_passing(), settings.images_bucket),
         image_links=ImageLinks(aws.s3_when_used(), settings.images_bucket, settings.url_ttl_seconds),
         webhook_messages=MessageStore(aws.dynamodb(), settings.jobs_table),

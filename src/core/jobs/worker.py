@@ -189,14 +189,14 @@ class Worker:
                 self._breaker.check(model.provider, health)
                 if self._now() >= job.deadline:
                     raise Refused(deadline_passed())
-                timeout = time_left() - STORING_RESERVE_SECONDS
-                if timeout < SHORTEST_CALL_SECONDS:  # Inputs, or a provider before this one, took the time.
-                    raise NotBought(deadline_passed(), elsewhere=False)
                 try:
                     job = self._jobs.save(job.calling())
                 except JobChanged:
                     log.warning("canceled, or the lease was lost, before buying", extra={"job_id": job.id})
                     return job, None
+                timeout = time_left() - STORING_RESERVE_SECONDS
+                if timeout < SHORTEST_CALL_SECONDS:  # Inputs, a provider before this one, or a busy table took it.
+                    raise NotBought(deadline_passed(), elsewhere=False)
                 previews = PreviewRecorder(
                     self._jobs, self._previews, job, lambda: time_left() - STORING_RESERVE_SECONDS
                 )
