@@ -6,14 +6,16 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
+from cli.main import main
 from core import catalog
 from core.jobs.store import JobChanged, JobStore
 from core.ledger.store import LedgerStore
@@ -97,11 +99,19 @@ def simulator(stack: Stack, _control: SimulatorControl) -> Iterator[SimulatorCon
 
 @pytest.fixture(scope="session")
 def make_key(stack: Stack) -> MakeKey:
-    """Makes a caller's key as an operator does; more options of `easel keys create` may follow."""
+    """Makes a caller's key as an operator does; more options of `easel keys create` may follow.
+
+    In this process: to start another for each of dozens of keys would take a minute.
+    """
     numbers = itertools.count(1)
 
     def make(*options: str) -> Key:
-        made = json.loads(stack.easel("keys", "create", "--name", f"test {next(numbers)}", "--json", *options))
+        command = ["--stack", stack.stack_name, "keys", "create", "--name", f"test {next(numbers)}", "--json", *options]
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as printed:
+            for name, value in stack.environment.items():
+                patch.setenv(name, value)
+            assert main(command) == 0, printed.getvalue()
+        made = json.loads(printed.getvalue())
         return Key(key=made["key"], id=made["id"])
 
     return make
