@@ -61,6 +61,8 @@ class ImagesBody:
     start: re.Pattern[bytes]
     hand_over: Callable[[bytearray], None] | None = None
     _rest: bytearray = field(default_factory=bytearray)
+    _held: list[bytes] = field(default_factory=list)
+    _held_bytes: int = 0
     _pending: bytes = b""
     _images: list[bytearray] = field(default_factory=list)
     _image: bytearray | None = None
@@ -72,7 +74,13 @@ class ImagesBody:
         Raises:
             BrokenBody: invalid base64.
         """
-        self._pending += chunk
+        # Chunks are of 16 KB, as TLS has them. To look at all that is pending for each one would take longer than TLS.
+        self._held.append(chunk)
+        self._held_bytes += len(chunk)
+        if self._image is not None and self._held_bytes < _DECODE_AT and b'"' not in chunk:
+            return
+        self._pending = b"".join((self._pending, *self._held))
+        self._held, self._held_bytes = [], 0
         while self._take_rest() if self._image is None else self._take_image(self._image):
             pass
 
@@ -110,8 +118,6 @@ class ImagesBody:
         """Decode what has arrived of the current image; True if it ends."""
         end = self._pending.find(b'"')
         if end < 0:
-            if len(self._pending) < _DECODE_AT:
-                return False
             # The end of the chunk may cut an escape, and base64 comes in groups of four.
             escape = self._pending.rfind(b"\\", -_LONGEST_ESCAPE)
             text = self._pending[:escape] if escape >= 0 else self._pending
