@@ -295,17 +295,20 @@ def the_sweep_works(stack: Stack, _: Key, __: SimulatorControl) -> bool:
 def the_check_of_models_hears_the_provider(stack: Stack, _: Key, __: SimulatorControl) -> bool:
     """Without the provider's list it goes on with the catalog, and says so in the log, which comes a little later."""
 
-    def missed() -> int:
-        return sum("list of models cannot be read" in line for line in stack.logs(of="ModelCheckLogs"))
+    def logged() -> tuple[int, int]:
+        """How many checks have come to their end, and how many lists were missed."""
+        lines = stack.logs(of="ModelCheckLogs")
+        return sum("RetiringModels" in line for line in lines), sum("models cannot be read" in line for line in lines)
 
-    before = missed()
+    ended, missed = logged()
     answer = stack.client("lambda").invoke(FunctionName=stack.model_check_function)
-    until = time.monotonic() + 10
-    while time.monotonic() < until:
-        if missed() > before:
-            return False
+    if "FunctionError" in answer:
+        return False
+    until = time.monotonic() + 60
+    while logged()[0] == ended:
+        assert time.monotonic() < until, "the check's log never came"
         time.sleep(0.5)
-    return "FunctionError" not in answer
+    return logged()[1] == missed
 
 
 def the_check_of_models_hears_gemini(stack: Stack, key: Key, simulator: SimulatorControl) -> bool:
