@@ -313,12 +313,12 @@ def the_check_of_models_hears_the_provider(stack: Stack, _: Key, __: SimulatorCo
 
 def the_check_of_models_hears_gemini(stack: Stack, key: Key, simulator: SimulatorControl) -> bool:
     """It asks the providers of models in use."""
-    assert an_image_of_gemini_is_made(stack, key, simulator)
+    assert post(stack, key, "wait=20", model="gemini-nano-banana-2.1").status_code == 200
     return the_check_of_models_hears_the_provider(stack, key, simulator)
 
 
 def the_check_of_models_hears_an_own_provider(stack: Stack, key: Key, simulator: SimulatorControl) -> bool:
-    assert an_image_of_an_own_provider_is_made(stack, key, simulator)
+    assert post(stack, key, "wait=20", model="azure/gpt-image-2").status_code == 200
     return the_check_of_models_hears_the_provider(stack, key, simulator)
 
 
