@@ -39,8 +39,9 @@ ADAPTERS = "core.providers"
 CLIENTS = [SOURCES / "core/aws.py", *(SOURCES / "core/providers").glob("*.py")]
 # What botocore itself uses, besides what our code calls: to find out the region of a bucket, and to sign forms.
 CALLED_BY_BOTOCORE = {"CreateBucket", "HeadBucket"}
-# What distributions require for parts that we do not use: cffi its compiler, and MCP's SDK its clients.
-DONE_WITHOUT = {"httpx2", "jsonschema", "pycparser"}
+# What distributions require for parts that we do not use: cffi its compiler, and MCP's SDK its clients and a web
+# server, which sse-starlette would load if it were there.
+DONE_WITHOUT = {"httpx2", "jsonschema", "pycparser", "uvicorn"}
 # Large parts of distributions that nothing loads; and packages' own modules that import all of the package, while we
 # import what we use from where it is.
 UNUSED = [

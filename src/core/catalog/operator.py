@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from core.catalog.schema import Family, Inputs, ModelRow, Operation, Parameter, Prices, ProviderRow, Row, SizeRule
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 FILE = Path(__file__).parents[2] / "providers.json"
 _RANK = 1000
+# Most deployments have none, and need not build what would read them.
+_NONE = b"{}"
+_WHEN_READ = ConfigDict(defer_build=True)
 _STREAMING = frozenset({"stream", "partial_images"})
 
 ProviderName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
@@ -35,6 +38,8 @@ class OwnModel(Row):
     What is given here replaces what `like` says. `micro_usd_per_image` is the price of each image, 0 for a server of
     the operator's own. `released` and `retired_on` are days, for the list of models and its warnings.
     """
+
+    model_config = _WHEN_READ
 
     like: str | None = None
     sent_as: str | None = None
@@ -107,6 +112,8 @@ class OwnProvider(Row):
     does not know; one that does not know `stream` sends no partial images.
     """
 
+    model_config = _WHEN_READ
+
     adapter: str
     base_url: str
     secret_arn: str = ""
@@ -157,7 +164,7 @@ class OwnProvider(Row):
         }
 
 
-_file = TypeAdapter(dict[ProviderName, OwnProvider])
+_file = TypeAdapter(dict[ProviderName, OwnProvider], config=_WHEN_READ)
 
 
 def own_providers(path: Path | None = None) -> dict[str, OwnProvider]:
@@ -167,8 +174,11 @@ def own_providers(path: Path | None = None) -> dict[str, OwnProvider]:
         OperatorFileError: the file is not valid.
     """
     path = path or FILE
+    text = path.read_bytes()
+    if text.strip() == _NONE:
+        return {}
     try:
-        return _file.validate_json(path.read_bytes())
+        return _file.validate_json(text)
     except ValidationError as error:
         raise OperatorFileError(f"{path.name} is not valid: {_faults(error)}") from None
 
