@@ -110,6 +110,7 @@ def test_many_calls_at_once_buy_no_more_than_a_token_is_for(
         answer = wire.post(f"{stack.api_url}/images/generations", json=WISH, headers=headers)
         return answer.is_success, (answer.json().get("error") or {}).get("code")
 
-    with ThreadPoolExecutor(12) as page:
-        answers = Counter(page.map(ask, range(12)))
-    assert answers == {(True, None): 3, (False, "token_used_up"): 9}
+    # Each starts a function of its own; on a slow machine, more of them would not be there before the gateway gives up.
+    with ThreadPoolExecutor(6) as page:
+        answers = Counter(page.map(ask, range(6)))
+    assert answers == {(True, None): 3, (False, "token_used_up"): 3}
