@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
@@ -36,6 +38,11 @@ class Scheduling(LoadFileScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
         return _ONE_STACK.get(file.rpartition("/")[0], file)
+
+
+def pytest_configure() -> None:
+    """Let all of botocore's sessions share what they read of AWS's services: each command of `easel` has one."""
+    botocore.session.create_loader = cache(botocore.session.create_loader)
 
 
 def pytest_collection_finish() -> None:
