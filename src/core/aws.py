@@ -27,8 +27,8 @@ _FAST = Config(
     read_timeout=5,
     retries={"mode": "standard", "total_max_attempts": 4},
 )
-# Another tenth compares each value of an item with DynamoDB's description, as DynamoDB does itself. The others' is not
-# done without: an empty key would address the whole bucket.
+# Another tenth goes into checking each value of an item, which DynamoDB does itself. The other services keep the check:
+# to S3, an empty key would mean the whole bucket.
 _UNCHECKED = _FAST.merge(Config(parameter_validation=False))
 _BULK = Config(
     user_agent=_USER_AGENT,
