@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# Images of containers often set it. Each of a thousand short processes would compile all its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 SAM := .venv-sam/bin/sam
@@ -117,15 +119,15 @@ webhooks: ## receive the webhooks of that deployment and print them, until Ctrl-
 .PHONY: test test-fast test-clients test-campaigns test-all coverage faults check docs prices bench format
 # Three processes for two cores, since those with a deployed stack, the first two, mostly wait (tests/conftest.py). The
 # order of the folders puts the longest first; pytest-xdist's own order, by number of tests, would run the longest last.
-LAYERS := tests/e2e tests/browser tests/clients tests/contract tests/deployment tests/integration tests/unit
+LAYERS := tests/e2e tests/browser tests/contract tests/deployment tests/integration tests/unit
 test: ## run every layer of tests except the campaigns, the nightly ones and the linters of `make check`
 	$(call need,dev sam ministack checkov docs lambda openai-1 openai-2 litellm node-client client-programs mcp-programs)
-	@$(BIN)/pytest $(LAYERS) -m "not nightly" --ignore tests/deployment/template/test_linters.py -n 3 --dist loadfile \
+	@$(BIN)/pytest $(LAYERS) tests/clients -m "not nightly" --ignore tests/deployment/template/test_linters.py -n 3 --dist loadfile \
 		--no-loadscope-reorder
 
 test-campaigns: ## run the long tests: every permission, crash, fault, printed command and page
 	$(call need,dev sam ministack node-client mcp-programs)
-	@$(BIN)/pytest tests/campaigns tests/browser tests/e2e/test_documentation.py -n 2 --dist loadfile -rs
+	@$(BIN)/pytest tests/campaigns $(LAYERS) -m nightly -n 2 --dist loadfile --no-loadscope-reorder -rs
 
 test-clients: ## run other people's programs against a deployed stack
 	$(call need,dev sam ministack clients litellm client-programs)
@@ -189,12 +191,14 @@ format: ## format, and fix what ruff can fix
 # The real thing.
 
 .PHONY: build deploy
-# SAM looks for python3.13 on PATH, so the environment's own comes first.
+# SAM looks for python3.13 on PATH, so the environment's own comes first. It builds one function, out of which the others'
+# packages are made: it would copy the same files for each of them.
+BUILT := ApiFunction
 build: ## build the functions with sam build (ARCHITECTURE=arm64|x86_64)
 	$(call need,local sam)
 	@mkdir -p $(BUILD)
 	@$(call quietly,sam-build,cd $(BUILD) && PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 \
-		$(CURDIR)/$(SAM) build --template-file $(CURDIR)/template.yaml --base-dir $(CURDIR) \
+		$(CURDIR)/$(SAM) build $(BUILT) --template-file $(CURDIR)/template.yaml --base-dir $(CURDIR) \
 		--build-dir build --cache-dir cache --parameter-overrides Architecture=$(ARCHITECTURE))
 	@$(BIN)/python -m local.finishing $(BUILD)/build
 

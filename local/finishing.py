@@ -1,8 +1,9 @@
 """Finishes what `sam build` made: python -m local.finishing BUILD_FOLDER
 
-All functions share one CodeUri, so SAM installs everything once and copies it for each. Here, one copy loses what no
-function loads, and gets the files for browsers and the bytecode, without which a cold start takes twice as long. Each
-function's package is then made of links into it, and has only the distributions that this function can reach (ADR 34).
+All functions share one CodeUri, so `make build` lets SAM build one of them: it would copy the same files for each.
+Here, they lose what no function loads, and get the files for browsers and the bytecode, without which a cold start
+takes twice as long. Each function's package is then made of links to them, and has only the distributions that this
+function can reach (ADR 34).
 """
 
 import compileall
@@ -21,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import grimp
+import yaml
 from botocore import xform_name
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from samtranslator.yaml_helper import yaml_parse
 
 from local import web
 from local.processes import ROOT
@@ -83,22 +84,24 @@ UNUSED = [
 
 
 def finish(build: Path) -> None:
-    """Make each function's package out of the first one, which has everything."""
-    template = yaml_parse((build / "template.yaml").read_text())  # type: ignore[no-untyped-call] # SAM's
-    modules = {
-        function: resource["Properties"]["Handler"].rpartition(".")[0]
-        for function, resource in template["Resources"].items()
+    """Make each function's package out of the one that SAM has built, and name it in the built template."""
+    template = yaml.safe_load((build / "template.yaml").read_text())
+    functions = {
+        name: resource["Properties"]
+        for name, resource in template["Resources"].items()
         if resource["Type"] == "AWS::Serverless::Function"
     }
-    whole = (build / min(modules)).rename(build / "whole")
+    (built,) = build.glob("*/")
+    whole = built.rename(build / "whole")
     drop_unused(whole)
     trim_descriptions(whole / "botocore/data")
     web.pack(whole / web.PLACE)
     compileall.compile_dir(whole, quiet=1, workers=0, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
-    for function, handler in modules.items():
-        shutil.rmtree(build / function, ignore_errors=True)
-        link(whole, build / function, unneeded_by(handler, whole))
+    for name, function in functions.items():
+        link(whole, build / name, unneeded_by(function["Handler"].rpartition(".")[0], whole))
+        function["CodeUri"] = name
     shutil.rmtree(whole)
+    (build / "template.yaml").write_text(yaml.safe_dump(template, sort_keys=False))
 
 
 def link(whole: Path, package: Path, without: set[str]) -> None:

@@ -22,6 +22,7 @@ from core import catalog
 from core.jobs.store import JobChanged, JobStore
 from core.ledger.store import LedgerStore
 from local.cloud import running_stack
+from local.processes import ROOT
 from local.simulator_control import SimulatorControl
 from local.stack import Stack
 
@@ -43,6 +44,13 @@ class Scheduling(LoadFileScheduling):
 def pytest_configure() -> None:
     """Let all of botocore's sessions share what they read of AWS's services: each command of `easel` has one."""
     botocore.session.create_loader = cache(botocore.session.create_loader)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the campaigns as nightly; other folders mark what they leave to the night themselves."""
+    for item in items:
+        if item.path.is_relative_to(ROOT / "tests/campaigns"):
+            item.add_marker(pytest.mark.nightly)
 
 
 def pytest_collection_finish() -> None:

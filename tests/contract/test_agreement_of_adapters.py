@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.agreement import APIS
 
-DRAWN = 300
+DRAWN = 150
 
 
 @pytest.mark.parametrize("provider", APIS)

@@ -52,8 +52,10 @@ def _wait_for_jobs(url: str, key: Key) -> None:
 # The direct URL gets the many requests: behind API Gateway no more than its throttle lets through could be sent.
 @pytest.mark.parametrize(
     ("door", "phases"),
-    [("direct", ("coverage",)), ("api", ("examples", "fuzzing", "stateful"))],
-    ids=["direct", "api"],
+    [
+        pytest.param("direct", ("coverage",), id="direct", marks=pytest.mark.nightly),
+        pytest.param("api", ("examples", "fuzzing", "stateful"), id="api"),
+    ],
 )
 def test_every_answer_is_described(
     stack: Stack, make_key: MakeKey, simulator: SimulatorControl, tmp_path: Path, door: str, phases: tuple[str, ...]

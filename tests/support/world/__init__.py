@@ -8,6 +8,7 @@ ends          the announcer, the event bus, webhooks
 inbox         the drop function
 provider      the simulator, and the check of its models
 aws           what moto plays
+short_ways    where moto takes its time
 roles         what the functions are allowed to ask of AWS
 """
 

@@ -1,6 +1,7 @@
 """AWS as moto plays it, with the resources of the template that the functions use."""
 
 import copy
+import copyreg
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -8,22 +9,17 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import botocore.useragent
-import moto.core.responses
 import pytest
 from botocore.awsrequest import AWSPreparedRequest
-from botocore.model import Shape
 from moto import mock_aws
+from moto.backends import get_backend
+from moto.core.base_backend import BackendDict
 from moto.core.botocore_stubber import BotocoreStubber
-from moto.core.serialize import AttributePicker, AttributePickerContext
-from moto.core.utils import method_names_from_class
-from moto.dynamodb.models import DynamoDBBackend
-from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
-from moto.dynamodb.models.table import Table
-from moto.dynamodb.parsing import ast_nodes
+from moto.s3.models import s3_backends
 
 from core import aws
 from tests.support.template import TEMPLATE
+from tests.support.world import short_ways
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -82,7 +78,7 @@ def played() -> Iterator[None]:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.delenv("AWS_CA_BUNDLE", raising=False)
         _make_requests_atomic(patch)
-        _save_time(patch)
+        short_ways.take(patch)
         with mock_aws(config={"core": {"reset_boto3_session": False}}):
             yield
 
@@ -131,93 +127,32 @@ def _make_requests_atomic(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(BotocoreStubber, "process_request", process_alone)
 
 
-def _save_time(patch: pytest.MonkeyPatch) -> None:
-    """Take the short way where moto spends most, with the same result."""
-    patch.setattr(AttributePicker, "__call__", _pick_by_name())
-    patch.setattr(moto.core.responses, "method_names_from_class", cache(method_names_from_class))
-    patch.setattr(Table, "__deepcopy__", _copy_of_table, raising=False)
-    patch.setattr(DynamoDBBackend, "update_item", _replacing(DynamoDBBackend.update_item))
-    patch.setattr(Item, "__init__", _measured_once)
-    traverser: Any = ast_nodes.DepthFirstTraverser  # type: ignore[attr-defined] # moto's file has no types
-    patch.setattr(traverser, "nodes_to_be_processed", _asked_once(traverser.nodes_to_be_processed))
-    patch.setattr(botocore.useragent, "sanitize_user_agent_string_component", _sanitize)
-
-
-def _pick_by_name() -> Callable[[AttributePicker, AttributePickerContext], Any]:
-    """Moto looks for each member of an answer under a dozen names.
-
-    In a dictionary that has the member by its own name, or that is a value of DynamoDB, there is no other.
-    """
-    pick = AttributePicker.__call__
-
-    def pick_by_name(picker: AttributePicker, context: AttributePickerContext) -> Any:
-        found = context.obj
-        if type(found) is dict and not picker.response_transformers:
-            if context.key in found:
-                return found[context.key]
-            parent: Shape = context.shape.parent  # type: ignore[attr-defined] # which moto's serializer adds
-            if parent.name == "AttributeValue":
-                return None
-        return pick(picker, context)
-
-    return pick_by_name
-
-
-def _copy_of_table(table: Table, _: dict[int, Any]) -> Table:
-    """Moto copies whole tables before each transaction, in case it fails; the items themselves never change here."""
-    copied = copy.copy(table)
-    copied.items = table.items.copy()
-    if table.has_range_key:
-        copied.items.update({key: dict(items) for key, items in table.items.items()})
-    if table.stream_shard is not None:
-        copied.stream_shard = copy.copy(table.stream_shard)
-        copied.stream_shard.table = copied
-        copied.stream_shard.items = list(table.stream_shard.items)
-    return copied
-
-
-def _replacing(update_item: Callable[..., Any]) -> Callable[..., Any]:
-    """Moto changes an item where it is; so that copies of its table keep the old one, it gets a new one to change."""
-
-    def update(backend: DynamoDBBackend, table_name: str, key: dict[str, Any], *more: Any, **named: Any) -> Any:
-        table = backend.get_table(table_name)
-        hash_key, range_key = backend.get_keys_value(table, key)
-        item: Any = table.get_item(hash_key, range_key)
-        if item:
-            place: Any = table.items[hash_key] if range_key else table.items
-            place[range_key or hash_key] = copy.deepcopy(item)
-        return update_item(backend, table_name, key, *more, **named)
-
-    return update
-
-
-def _measured_once(item: Item, hash_key: DynamoType, range_key: DynamoType | None, attrs: dict[str, Any]) -> None:
-    """Moto measures a whole new item again with each of its attributes; here with the last."""
-    item.hash_key, item.range_key = hash_key, range_key
-    item.attrs = LimitedSizeDict({name: DynamoType(value) for name, value in attrs.items()})
-    for name in list(item.attrs)[-1:]:
-        item.attrs[name] = item.attrs.pop(name)
-
-
-def _asked_once(kinds_of: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Moto asks anew, for each node of an expression, which kinds of nodes a class processes."""
-    known: dict[type, Any] = {}
-
-    def remembered(traverser: object) -> Any:
-        kind = type(traverser)
-        if kind not in known:
-            known[kind] = kinds_of(traverser)
-        return known[kind]
-
-    return remembered
-
-
-# Botocore builds the User-Agent header anew for each request, out of twenty parts.
-_sanitize = cache(botocore.useragent.sanitize_user_agent_string_component)
-
-
 def create_resources() -> dict[str, str]:
-    """Tables, buckets, queues, bus and secrets: the environment variables that name them to the functions."""
+    """Tables, buckets, queues, bus and secrets: the environment variables that name them to the functions.
+
+    They are created once; each further world gets a copy of moto's state of then, which takes a tenth of the time.
+    """
+    variables, state = _created()
+    for service, accounts in copy.deepcopy(state).items():
+        for account, backends in accounts.items():
+            get_backend(service)[account].update(backends)  # type: ignore[call-overload]
+    for account, backends in s3_backends.items():
+        for partition, backend in backends.items():
+            s3_backends.bucket_accounts |= dict.fromkeys(backend.buckets, (partition, account))
+    return variables
+
+
+@cache
+def _created() -> tuple[dict[str, str], dict[str, Any]]:
+    """What `create_resources` answers, and the state of moto's services after it."""
+    variables = _create_resources()
+    copyreg.pickle(threading.Condition, lambda _: (threading.Condition, ()))  # each of SQS's queues has one
+    services = BackendDict._instances  # type: ignore[misc]
+    state = {each.service_name: {account: dict(backends) for account, backends in each.items()} for each in services}
+    return variables, copy.deepcopy(state)
+
+
+def _create_resources() -> dict[str, str]:
     _create_tables()
     _create_event_bus()
     s3().create_bucket(Bucket="images")

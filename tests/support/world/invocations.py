@@ -3,6 +3,7 @@
 import importlib.util
 import json
 from dataclasses import dataclass
+from functools import cache
 from importlib.machinery import ModuleSpec
 from typing import Any
 
@@ -18,8 +19,13 @@ PUBLIC_URL = "https://easel.example/v1"
 
 def sample_event(function: str) -> dict[str, Any]:
     """A fresh copy of the sample event of a function."""
-    event: dict[str, Any] = json.loads((ROOT / "events" / f"{function}.json").read_text())
+    event: dict[str, Any] = json.loads(_text_of_sample(function))
     return event
+
+
+@cache
+def _text_of_sample(function: str) -> str:
+    return (ROOT / "events" / f"{function}.json").read_text()
 
 
 def message(function: str, body: str) -> dict[str, Any]:

@@ -1,0 +1,134 @@
+"""Short ways to the same result where moto and botocore spend most of their time."""
+
+import copy
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import botocore.useragent
+import moto.core.models
+import moto.core.responses
+import pytest
+from moto import backend_index
+from moto.core.serialize import AttributePicker, AttributePickerContext, BaseJSONSerializer
+from moto.core.utils import method_names_from_class
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
+from moto.dynamodb.models.table import Table
+from moto.dynamodb.parsing import ast_nodes, expressions
+
+
+def take(patch: pytest.MonkeyPatch) -> None:
+    """Take the short ways."""
+    patch.setattr(AttributePicker, "__call__", _pick_by_name(AttributePicker.__call__))
+    patch.setattr(
+        BaseJSONSerializer,
+        "_serialize_type_structure",
+        _values_as_they_are(BaseJSONSerializer._serialize_type_structure),
+    )
+    patch.setattr(moto.core.responses, "method_names_from_class", cache(method_names_from_class))
+    patch.setattr(backend_index, "backend_url_patterns", _most_asked_first())
+    patch.setattr(moto.core.models, "RESPONSES_METHODS", [])  # to play for `requests`, which asks AWS for nothing here
+    patch.setattr(Table, "__deepcopy__", _copy_of_table, raising=False)
+    patch.setattr(DynamoDBBackend, "update_item", _replacing(DynamoDBBackend.update_item))
+    patch.setattr(Item, "__init__", _measured_once)
+    nodes: Any = ast_nodes  # moto's files of expressions have no types
+    patch.setattr(nodes.DepthFirstTraverser, "traverse_node_recursively", _traversal(nodes))
+    parser: Any = expressions.UpdateExpressionParser  # type: ignore[attr-defined]
+    patch.setattr(parser, "make", cache(parser.make))  # whose result moto copies before it changes it
+    patch.setattr(botocore.useragent, "sanitize_user_agent_string_component", _sanitize)
+
+
+@cache
+def _most_asked_first() -> list[Any]:
+    """The addresses of AWS's services, through all of which moto looks at each request."""
+    asked = ("dynamodb", "s3", "sqs", "events", "secretsmanager")
+    return sorted(backend_index.backend_url_patterns, key=lambda each: each[0] not in asked)
+
+
+def _pick_by_name(pick: Callable[..., Any]) -> Callable[..., Any]:
+    """Moto looks for each member of an answer under a dozen names; a dictionary that has its own has no other."""
+
+    def pick_by_name(picker: AttributePicker, context: AttributePickerContext) -> Any:
+        found = context.obj
+        if type(found) is dict and not picker.response_transformers and context.key in found:
+            return found[context.key]
+        return pick(picker, context)
+
+    return pick_by_name
+
+
+def _values_as_they_are(serialize: Callable[..., None]) -> Callable[..., None]:
+    """Moto looks into each value of DynamoDB for each of its ten kinds, though it has the value as it is sent."""
+
+    def as_it_is(serializer: Any, serialized: dict[str, Any], value: Any, shape: Any, key: str) -> None:
+        if shape.name == "AttributeValue" and type(value) is dict:
+            serialized[key] = value
+        else:
+            serialize(serializer, serialized, value, shape, key)
+
+    return as_it_is
+
+
+def _copy_of_table(table: Table, _: dict[int, Any]) -> Table:
+    """Moto copies whole tables before each transaction, in case it fails; the items themselves never change here."""
+    copied = copy.copy(table)
+    copied.items = table.items.copy()
+    if table.has_range_key:
+        copied.items.update({key: dict(items) for key, items in table.items.items()})
+    if table.stream_shard is not None:
+        copied.stream_shard = copy.copy(table.stream_shard)
+        copied.stream_shard.table = copied
+        copied.stream_shard.items = list(table.stream_shard.items)
+    return copied
+
+
+def _replacing(update_item: Callable[..., Any]) -> Callable[..., Any]:
+    """Moto changes an item where it is; so that copies of its table keep the old one, it gets a new one to change."""
+
+    def update(backend: DynamoDBBackend, table_name: str, key: dict[str, Any], *more: Any, **named: Any) -> Any:
+        table = backend.get_table(table_name)
+        hash_key, range_key = backend.get_keys_value(table, key)
+        item: Any = table.get_item(hash_key, range_key)
+        if item:
+            place: Any = table.items[hash_key] if range_key else table.items
+            place[range_key or hash_key] = copy.deepcopy(item)
+        return update_item(backend, table_name, key, *more, **named)
+
+    return update
+
+
+def _measured_once(item: Item, hash_key: DynamoType, range_key: DynamoType | None, attrs: dict[str, Any]) -> None:
+    """Moto measures a whole new item again with each of its attributes; here with the last."""
+    item.hash_key, item.range_key = hash_key, range_key
+    item.attrs = LimitedSizeDict({name: DynamoType(value) for name, value in attrs.items()})
+    for name in list(item.attrs)[-1:]:
+        item.attrs[name] = item.attrs.pop(name)
+
+
+def _traversal(nodes: Any) -> Callable[..., Any]:
+    """Moto asks at each node of an expression, and slowly, of which kind it is: ten times for each update."""
+    known: dict[tuple[type, type], tuple[bool, bool]] = {}
+
+    def traverse(traverser: Any, node: Any, child_id: int = -1) -> Any:
+        kinds = type(traverser), type(node)
+        if kinds not in known:
+            known[kinds] = isinstance(node, nodes.Node), isinstance(node, traverser.nodes_to_be_processed())
+        is_node, is_processed = known[kinds]
+        if is_node:
+            parent = node.parent
+            for index, child in enumerate(node.children or ()):
+                traverser.pre_processing_of_child(node, index)
+                traverse(traverser, child, index)
+            if is_processed:
+                node = traverser.process(node)
+                node.parent = parent
+                if parent:
+                    parent.children[child_id] = node
+        return node
+
+    return traverse
+
+
+# Botocore builds the User-Agent header anew for each request, out of twenty parts.
+_sanitize = cache(botocore.useragent.sanitize_user_agent_string_component)
