@@ -162,9 +162,9 @@ QUOTED_WAYS = (
 # With how many images each is asked, and what may lie over them. The last two are translated, one of them by a rule of
 # its own for one image.
 QUOTED_MODELS = {
-    "gpt-image-2": ((1, 3), ("", "mask")),
+    "gpt-image-2": ((3,), ("", "mask")),
     "gpt-image-2.6-flare": ((1, 3), ("", "mask", "markup")),
-    "gpt-image-1": ((1, 2), ("", "mask")),
+    "gpt-image-1": ((2,), ("mask",)),
     "dall-e-2": ((1,), ("", "mask")),
 }
 

@@ -2,7 +2,7 @@
 
 import json
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import pytest
@@ -47,8 +47,10 @@ class JobsStream:
 class Ends:
     """The announcer, and the events that it published."""
 
-    def __init__(self) -> None:
-        self.stream = JobsStream()
+    @cached_property
+    def stream(self) -> JobsStream:
+        """The stream from its start, of which most worlds read nothing."""
+        return JobsStream()
 
     def announce(self) -> Any:
         """Invoke the announcer with what the table's stream brings it since the last time; None if that is nothing."""

@@ -1,6 +1,7 @@
 """Short ways to the same result where moto and botocore spend most of their time."""
 
 import copy
+import pickle
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -15,7 +16,7 @@ from moto.core.utils import method_names_from_class
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
-from moto.dynamodb.parsing import ast_nodes, expressions
+from moto.dynamodb.parsing import ast_nodes, expressions, validators
 
 
 def take(patch: pytest.MonkeyPatch) -> None:
@@ -36,6 +37,7 @@ def take(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(nodes.DepthFirstTraverser, "traverse_node_recursively", _traversal(nodes))
     parser: Any = expressions.UpdateExpressionParser  # type: ignore[attr-defined]
     patch.setattr(parser, "make", cache(parser.make))  # whose result moto copies before it changes it
+    patch.setattr(validators, "deepcopy", lambda expression: pickle.loads(pickle.dumps(expression)))
     patch.setattr(botocore.useragent, "sanitize_user_agent_string_component", _sanitize)
 
 
@@ -108,20 +110,24 @@ def _measured_once(item: Item, hash_key: DynamoType, range_key: DynamoType | Non
 
 def _traversal(nodes: Any) -> Callable[..., Any]:
     """Moto asks at each node of an expression, and slowly, of which kind it is: ten times for each update."""
-    known: dict[tuple[type, type], tuple[bool, bool]] = {}
+    known: dict[tuple[type, type], tuple[bool, bool, type | None]] = {}
+    sees_no_children = nodes.DepthFirstTraverser.pre_processing_of_child
 
     def traverse(traverser: Any, node: Any, child_id: int = -1) -> Any:
         kinds = type(traverser), type(node)
         if kinds not in known:
-            known[kinds] = isinstance(node, nodes.Node), isinstance(node, traverser.nodes_to_be_processed())
-        is_node, is_processed = known[kinds]
+            sees_children = type(traverser).pre_processing_of_child is not sees_no_children
+            processed_as = next((kind for kind in traverser.nodes_to_be_processed() if isinstance(node, kind)), None)
+            known[kinds] = isinstance(node, nodes.Node), sees_children, processed_as
+        is_node, sees_children, processed_as = known[kinds]
         if is_node:
             parent = node.parent
             for index, child in enumerate(node.children or ()):
-                traverser.pre_processing_of_child(node, index)
+                if sees_children:
+                    traverser.pre_processing_of_child(node, index)
                 traverse(traverser, child, index)
-            if is_processed:
-                node = traverser.process(node)
+            if processed_as:
+                node = traverser._processing_map()[processed_as](node)
                 node.parent = parent
                 if parent:
                     parent.children[child_id] = node
