@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
-from functools import cache
 from typing import Any
 
 import pytest
@@ -101,19 +100,15 @@ def _own_secrets() -> dict[str, str]:
 
 def _names() -> dict[str, str]:
     """The template's name of each resource that an environment variable names."""
-    return {os.environ[variable]: name for variable, name in _names_of_variables().items() if os.environ.get(variable)}
-
-
-@cache
-def _names_of_variables() -> dict[str, str]:
     functions = [
         each["Properties"] for each in TEMPLATE["Resources"].values() if "Handler" in each.get("Properties", {})
     ]
     variables: dict[str, Any] = {}
     for function in (TEMPLATE["Globals"]["Function"], *functions):
         variables |= function.get("Environment", {}).get("Variables", {})
-    return {
-        name: logical_name(value)
+    named = {
+        name: value
         for name, value in variables.items()
         if isinstance(value, dict) and value.keys() & {"Ref", "Fn::GetAtt"}
     }
+    return {os.environ[name]: logical_name(value) for name, value in named.items() if os.environ.get(name)}
