@@ -10,6 +10,7 @@ import botocore.useragent
 import moto.core.models
 import moto.core.responses
 import pytest
+from botocore.useragent import sanitize_user_agent_string_component
 from moto import backend_index
 from moto.core.serialize import AttributePicker, AttributePickerContext, BaseJSONSerializer
 from moto.core.utils import method_names_from_class
@@ -21,27 +22,33 @@ from moto.dynamodb.parsing import ast_nodes, expressions, validators
 
 def take(patch: pytest.MonkeyPatch) -> None:
     """Take the short ways."""
-    patch.setattr(AttributePicker, "__call__", _pick_by_name(AttributePicker.__call__))
-    patch.setattr(
-        BaseJSONSerializer,
-        "_serialize_type_structure",
-        _values_as_they_are(BaseJSONSerializer._serialize_type_structure),
-    )
-    patch.setattr(moto.core.responses, "method_names_from_class", cache(method_names_from_class))
-    patch.setattr(backend_index, "backend_url_patterns", _most_asked_first())
-    patch.setattr(moto.core.models, "RESPONSES_METHODS", [])  # to play for `requests`, which asks AWS for nothing here
-    patch.setattr(Table, "__deepcopy__", _copy_of_table, raising=False)
-    patch.setattr(DynamoDBBackend, "update_item", _replacing(DynamoDBBackend.update_item))
-    patch.setattr(Item, "__init__", _measured_once)
-    nodes: Any = ast_nodes  # moto's files of expressions have no types
-    patch.setattr(nodes.DepthFirstTraverser, "traverse_node_recursively", _traversal(nodes))
-    parser: Any = expressions.UpdateExpressionParser  # type: ignore[attr-defined]
-    patch.setattr(parser, "make", cache(parser.make))  # whose result moto copies before it changes it
-    patch.setattr(validators, "deepcopy", lambda expression: pickle.loads(pickle.dumps(expression)))
-    patch.setattr(botocore.useragent, "sanitize_user_agent_string_component", _sanitize)
+    for owner, name, way in _ways():
+        patch.setattr(owner, name, way, raising=False)
 
 
 @cache
+def _ways() -> list[tuple[Any, str, Any]]:
+    """What replaces which attribute: made once, so that what a way remembers serves all tests of the process."""
+    structure = "_serialize_type_structure"
+    nodes: Any = ast_nodes  # moto's files of expressions have no types
+    parser: Any = expressions.UpdateExpressionParser  # type: ignore[attr-defined]
+    return [
+        (AttributePicker, "__call__", _pick_by_name(AttributePicker.__call__)),
+        (BaseJSONSerializer, structure, _values_as_they_are(BaseJSONSerializer._serialize_type_structure)),
+        (moto.core.responses, "method_names_from_class", cache(method_names_from_class)),
+        (backend_index, "backend_url_patterns", _most_asked_first()),
+        (moto.core.models, "RESPONSES_METHODS", []),  # to play for `requests`, which asks AWS for nothing here
+        (Table, "__deepcopy__", _copy_of_table),
+        (DynamoDBBackend, "update_item", _replacing(DynamoDBBackend.update_item)),
+        (Item, "__init__", _measured_once),
+        (nodes.DepthFirstTraverser, "traverse_node_recursively", _traversal(nodes)),
+        (parser, "make", cache(parser.make)),  # whose result moto copies before it changes it
+        (validators, "deepcopy", lambda expression: pickle.loads(pickle.dumps(expression))),
+        # Botocore builds the User-Agent header anew for each request, out of twenty parts.
+        (botocore.useragent, "sanitize_user_agent_string_component", cache(sanitize_user_agent_string_component)),
+    ]
+
+
 def _most_asked_first() -> list[Any]:
     """The addresses of AWS's services, through all of which moto looks at each request."""
     asked = ("dynamodb", "s3", "sqs", "events", "secretsmanager")
@@ -134,7 +141,3 @@ def _traversal(nodes: Any) -> Callable[..., Any]:
         return node
 
     return traverse
-
-
-# Botocore builds the User-Agent header anew for each request, out of twenty parts.
-_sanitize = cache(botocore.useragent.sanitize_user_agent_string_component)
