@@ -211,12 +211,13 @@ def _max_receives(queue: str) -> int:
 def event_sources(virtual: VirtualTime, purchase_seconds: float) -> Iterator[EventSources]:
     """Event sources for the functions of this process. They know the world that was deployed before."""
     sources = EventSources(virtual, purchase_seconds)
-    request = HTTPConnection.request
+    answer = HTTPConnection.getresponse
 
-    def buy(connection: HTTPConnection, *given: Any, **options: Any) -> None:
+    # Between a connection's choice and the request on it, no time may pass: the provider closes what is idle.
+    def take_its_time(connection: HTTPConnection) -> Any:
         sources.buying()
-        request(connection, *given, **options)
+        return answer(connection)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(HTTPConnection, "request", buy)
+        patch.setattr(HTTPConnection, "getresponse", take_its_time)
         yield sources
