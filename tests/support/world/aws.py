@@ -135,7 +135,7 @@ def create_resources() -> dict[str, str]:
     variables, state = _created()
     for service, accounts in copy.deepcopy(state).items():
         for account, backends in accounts.items():
-            get_backend(service)[account].update(backends)  # type: ignore[call-overload]
+            get_backend(service)[account].update(backends)  # type: ignore[call-overload] # it wants literal names
     for account, backends in s3_backends.items():
         for partition, backend in backends.items():
             s3_backends.bucket_accounts |= dict.fromkeys(backend.buckets, (partition, account))
@@ -147,7 +147,7 @@ def _created() -> tuple[dict[str, str], dict[str, Any]]:
     """What `create_resources` answers, and the state of moto's services after it."""
     variables = _create_resources()
     copyreg.pickle(threading.Condition, lambda _: (threading.Condition, ()))  # each of SQS's queues has one
-    services = BackendDict._instances  # type: ignore[misc]
+    services = BackendDict._instances  # type: ignore[misc] # generic, and moto names no parameter
     state = {each.service_name: {account: dict(backends) for account, backends in each.items()} for each in services}
     return variables, copy.deepcopy(state)
 

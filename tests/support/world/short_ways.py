@@ -31,7 +31,7 @@ def _ways() -> list[tuple[Any, str, Any]]:
     """What replaces which attribute: made once, so that what a way remembers serves all tests of the process."""
     structure = "_serialize_type_structure"
     nodes: Any = ast_nodes  # moto's files of expressions have no types
-    parser: Any = expressions.UpdateExpressionParser  # type: ignore[attr-defined]
+    parser: Any = expressions.UpdateExpressionParser  # type: ignore[attr-defined] # as above
     return [
         (AttributePicker, "__call__", _pick_by_name(AttributePicker.__call__)),
         (BaseJSONSerializer, structure, _values_as_they_are(BaseJSONSerializer._serialize_type_structure)),
