@@ -121,17 +121,17 @@ webhooks: ## receive the webhooks of that deployment and print them, until Ctrl-
 # order of the folders puts the longest first; pytest-xdist's own order, by number of tests, would run the longest last.
 LAYERS := tests/e2e tests/browser tests/contract tests/deployment tests/integration tests/unit
 test: ## run every layer of tests except the campaigns, the nightly ones and the linters of `make check`
-	$(call need,dev sam ministack checkov docs lambda openai-1 openai-2 litellm node-client client-programs mcp-programs)
+	$(call need,dev sam ministack checkov docs lambda litellm node-client client-programs mcp-programs)
 	@$(BIN)/pytest $(LAYERS) tests/clients -m "not nightly" --ignore tests/deployment/template/test_linters.py -n 3 --dist loadfile \
 		--no-loadscope-reorder
 
 test-campaigns: ## run the long tests: every permission, crash, fault, printed command and page
 	$(call need,dev sam ministack node-client mcp-programs)
-	@$(BIN)/pytest tests/campaigns $(LAYERS) -m nightly -n 2 --dist loadfile --no-loadscope-reorder -rs
+	@$(BIN)/pytest tests/campaigns $(LAYERS) -m nightly --ignore tests/e2e/sdks -n 2 --dist loadfile --no-loadscope-reorder -rs
 
-test-clients: ## run other people's programs against a deployed stack
-	$(call need,dev sam ministack clients litellm client-programs)
-	@$(BIN)/pytest tests/clients
+test-clients: ## run OpenAI's SDKs and other people's programs against a deployed stack
+	$(call need,dev sam ministack openai-1 openai-2 node-client clients litellm client-programs)
+	@$(BIN)/pytest tests/e2e/sdks tests/clients
 
 FAST := tests/unit tests/integration tests/contract/simulator tests/deployment/local
 test-fast: ## run the tests that need no deployed stack

@@ -116,8 +116,13 @@ def _holds(operator: str, found: tuple[str, ...] | None, values: list[str]) -> b
 
 
 def _like(text: str, pattern: str) -> bool:
-    regular = "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
-    return re.fullmatch(regular, text, re.DOTALL) is not None
+    return _regular(pattern).fullmatch(text) is not None
+
+
+@cache
+def _regular(pattern: str) -> re.Pattern[str]:
+    parts = ({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
+    return re.compile("".join(parts), re.DOTALL)
 
 
 def _dynamodb(operation: str, parameters: Parameters, named: Naming) -> Iterator[Access]:

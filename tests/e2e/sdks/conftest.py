@@ -5,8 +5,9 @@ import io
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,10 +25,20 @@ PYTHONS = {
     "python 2": ROOT / ".venv-openai-2/bin/python",
     "python 3": ROOT / ".venv/bin/python",
 }
+OLDER = {"python 1", "python 2"}
 COMMANDS: dict[str, Sequence[str | Path]] = {
     **{name: (python, "-I", "-W", "error", HERE / "python_client.py") for name, python in PYTHONS.items()},
     "node": (shutil.which("node") or "node", HERE / "node/client.mjs"),
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the older versions to `make test-clients`."""
+    for item in items:
+        given = getattr(item, "callspec", None)
+        if given and OLDER.intersection(map(str, given.params.values())):
+            item.add_marker(pytest.mark.nightly)
+
 
 Mode = Literal["plain", "async", "raw", "streaming"]
 GivenAs = Literal["open", "named", "bytes"]
@@ -111,24 +122,26 @@ def downloaded(image: dict[str, Any]) -> Image.Image:
 
 
 @pytest.fixture(scope="session")
-def _processes(stack: Stack) -> Iterator[dict[str, "subprocess.Popen[str]"]]:
+def _process_of(stack: Stack) -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
     """They end before the stack does, which would wait for their open connections."""
-    processes: dict[str, subprocess.Popen[str]] = {}
     with contextlib.ExitStack() as running:
-        for name, command in COMMANDS.items():
+
+        @cache
+        def process_of(name: str) -> "subprocess.Popen[str]":
             process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment()
+                COMMANDS[name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment()
             )
-            processes[name] = running.enter_context(process)  # whose end closes its input, and waits
-        yield processes
+            return running.enter_context(process)  # whose end closes its input, and waits
+
+        yield process_of
 
 
 @pytest.fixture(params=COMMANDS)
 def client(
-    request: pytest.FixtureRequest, _processes: dict[str, "subprocess.Popen[str]"], stack: Stack, key: Key
+    request: pytest.FixtureRequest, _process_of: Callable[[str], "subprocess.Popen[str]"], stack: Stack, key: Key
 ) -> Client:
     """Each of the official clients in turn, with nothing set but base URL and key."""
-    return Client(_processes[request.param], base_url=stack.direct_url, api_key=key.key)
+    return Client(_process_of(request.param), base_url=stack.direct_url, api_key=key.key)
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,8 @@ def played() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.delenv("AWS_CA_BUNDLE", raising=False)
-        _make_requests_atomic(patch)
         short_ways.take(patch)
+        _make_requests_atomic(patch)
         with mock_aws(config={"core": {"reset_boto3_session": False}}):
             yield
 

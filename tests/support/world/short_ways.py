@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -10,14 +11,22 @@ import botocore.useragent
 import moto.core.models
 import moto.core.responses
 import pytest
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSPreparedRequest
 from botocore.useragent import sanitize_user_agent_string_component
 from moto import backend_index
+from moto.backends import get_backend
+from moto.core.base_backend import BaseBackend
+from moto.core.botocore_stubber import BotocoreStubber
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.core.request import normalize_request
 from moto.core.serialize import AttributePicker, AttributePickerContext, BaseJSONSerializer
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing import ast_nodes, expressions, validators
+from werkzeug.exceptions import HTTPException
 
 
 def take(patch: pytest.MonkeyPatch) -> None:
@@ -31,21 +40,27 @@ def _ways() -> list[tuple[Any, str, Any]]:
     """What replaces which attribute: made once, so that what a way remembers serves all tests of the process."""
     structure = "_serialize_type_structure"
     nodes: Any = ast_nodes  # moto's files of expressions have no types
+    counter: Any = validators.ActionCountValidator
     parser: Any = expressions.UpdateExpressionParser  # type: ignore[attr-defined] # as above
     return [
         (AttributePicker, "__call__", _pick_by_name(AttributePicker.__call__)),
         (BaseJSONSerializer, structure, _values_as_they_are(BaseJSONSerializer._serialize_type_structure)),
         (moto.core.responses, "method_names_from_class", cache(method_names_from_class)),
         (backend_index, "backend_url_patterns", _most_asked_first()),
+        (BotocoreStubber, "process_request", _known_at_once(BotocoreStubber.process_request)),
+        (BaseBackend, "urls", property(_listed_once(BaseBackend.urls.fget))),  # type: ignore[attr-defined] # a property
         (moto.core.models, "RESPONSES_METHODS", []),  # to play for `requests`, which asks AWS for nothing here
         (Table, "__deepcopy__", _copy_of_table),
         (DynamoDBBackend, "update_item", _replacing(DynamoDBBackend.update_item)),
         (Item, "__init__", _measured_once),
         (nodes.DepthFirstTraverser, "traverse_node_recursively", _traversal(nodes)),
+        (nodes.Node, "find_clauses", _search(nodes)),
+        (counter, "verify_action_counts", _at_the_root(counter.verify_action_counts)),
         (parser, "make", cache(parser.make)),  # whose result moto copies before it changes it
         (validators, "deepcopy", lambda expression: pickle.loads(pickle.dumps(expression))),
         # Botocore builds the User-Agent header anew for each request, out of twenty parts.
         (botocore.useragent, "sanitize_user_agent_string_component", cache(sanitize_user_agent_string_component)),
+        (SigV4Auth, "add_auth", _unsigned(SigV4Auth.add_auth)),
     ]
 
 
@@ -53,6 +68,55 @@ def _most_asked_first() -> list[Any]:
     """The addresses of AWS's services, through all of which moto looks at each request."""
     asked = ("dynamodb", "s3", "sqs", "events", "secretsmanager")
     return sorted(backend_index.backend_url_patterns, key=lambda each: each[0] not in asked)
+
+
+def _known_at_once(process: Callable[..., Any]) -> Callable[..., Any]:
+    """DynamoDB's requests all have one address, which moto would look for among those of every service."""
+    address = "https://dynamodb.us-east-1.amazonaws.com/"
+
+    @cache
+    def answer() -> Callable[..., Any]:
+        urls = get_backend("dynamodb")[DEFAULT_ACCOUNT_ID]["us-east-1"].urls
+        return next(method for pattern, method in urls.items() if re.match(pattern, address))
+
+    def process_at_once(stubber: BotocoreStubber, request: AWSPreparedRequest) -> Any:
+        if request.url != address:
+            return process(stubber, request)
+        normalized = normalize_request(request)
+        try:
+            return answer()(normalized, normalized.raw_url, normalized.headers)
+        except HTTPException as error:
+            return error.code, error.get_headers(), error.get_body()
+
+    return process_at_once
+
+
+def _listed_once(urls: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Moto makes the patterns of a service's addresses anew for each request, and loads the module that has S3's."""
+    of_kind = {}
+
+    def listed(backend: BaseBackend) -> Any:
+        kind = type(backend)
+        if kind not in of_kind:
+            of_kind[kind] = urls(backend)
+        return of_kind[kind]
+
+    return listed
+
+
+def _unsigned(add_auth: Callable[..., None]) -> Callable[..., None]:
+    """Moto reads who sent a request, and checks no signature; what others receive is signed as ever."""
+    played = {"dynamodb", "s3", "sqs", "events", "secretsmanager"}
+
+    def add_none(signer: Any, request: Any) -> None:
+        if type(signer) in {SigV4Auth, S3SigV4Auth} and signer._service_name in played:
+            request.context["timestamp"] = "20000101T000000Z"
+            signer._modify_request_before_signing(request)
+            signer._inject_signature_to_request(request, "0" * 64)
+        else:
+            add_auth(signer, request)
+
+    return add_none
 
 
 def _pick_by_name(pick: Callable[..., Any]) -> Callable[..., Any]:
@@ -141,3 +205,28 @@ def _traversal(nodes: Any) -> Callable[..., Any]:
         return node
 
     return traverse
+
+
+def _search(nodes: Any) -> Callable[..., Any]:
+    """As above, where moto looks for the clauses of an expression."""
+    nested = nodes.Expression, nodes.UpdateExpressionFunction
+    known: dict[type, bool] = {}
+
+    def find(node: Any, kinds: list[type]) -> list[Any]:
+        clauses = []
+        for child in node.children or ():
+            kind = type(child)
+            if kind not in known:
+                known[kind] = isinstance(child, nested)
+            if kind in kinds:
+                clauses.append(child)
+            elif known[kind]:
+                clauses.extend(find(child, kinds))
+        return clauses
+
+    return find
+
+
+def _at_the_root(verify: Callable[..., Any]) -> Callable[..., Any]:
+    """Moto counts the clauses again at each of them; there are too many of a kind only if the whole has too many."""
+    return lambda counter, node: node if node.parent else verify(counter, node)
