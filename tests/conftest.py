@@ -16,6 +16,7 @@ from typing import Any
 import botocore.session
 import pytest
 from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
 
 from cli.main import main
 from core import catalog
@@ -29,16 +30,21 @@ from local.stack import Stack
 pytest_plugins = ["tests.support.chromium", "tests.support.internet"]
 
 
-# Tests of these folders share one deployed stack, so that it is deployed and started cold once.
-_ONE_STACK = {"tests/e2e": "e2e", "tests/e2e/sdks": "clients", "tests/browser": "clients", "tests/clients": "clients"}
+# Tests of these folders need a deployed stack.
+_WITH_STACK = ("tests/e2e/", "tests/browser/", "tests/clients/")
+# Each process that runs such tests deploys a stack of its own and starts it cold, so only these do.
+_PROCESSES_WITH_STACK = {"gw0", "gw1"}
 
 
 class Scheduling(LoadFileScheduling):
-    """Lets one process run all that shares a deployed stack, and all tests of any other file."""
+    """Lets one process run all tests of a file, and two of the processes the files that need a deployed stack."""
 
-    def _split_scope(self, nodeid: str) -> str:
-        file: str = super()._split_scope(nodeid)
-        return _ONE_STACK.get(file.rpartition("/")[0], file)
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        with_stack = node.gateway.id in _PROCESSES_WITH_STACK
+        fitting = (file for file in self.workqueue if file.startswith(_WITH_STACK) == with_stack)
+        if file := next(fitting, None):
+            self.workqueue.move_to_end(file, last=False)
+        super()._assign_work_unit(node)
 
 
 def pytest_configure() -> None:

@@ -22,8 +22,8 @@ from core.requests.resolver import ModelPolicy, Resolver
 from local.simulator import Simulator
 
 TODAY = date(2026, 11, 22)
-GENERATIONS = [500, pytest.param(2_000, marks=pytest.mark.nightly)]
-EDITS = [100, pytest.param(400, marks=pytest.mark.nightly)]
+GENERATIONS = [300, pytest.param(2_000, marks=pytest.mark.nightly)]
+EDITS = [60, pytest.param(400, marks=pytest.mark.nightly)]
 MODELS = list(catalog.load("openai").models)
 
 # For each parameter what may be right for some model, and what is right for none.

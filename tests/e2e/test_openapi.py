@@ -53,8 +53,8 @@ def _wait_for_jobs(url: str, key: Key) -> None:
 @pytest.mark.parametrize(
     ("door", "phases"),
     [
-        pytest.param("direct", ("coverage",), id="direct", marks=pytest.mark.nightly),
-        pytest.param("api", ("examples", "fuzzing", "stateful"), id="api"),
+        pytest.param("direct", ("coverage", "fuzzing"), id="direct", marks=pytest.mark.nightly),
+        pytest.param("api", ("examples", "stateful"), id="api"),
     ],
 )
 def test_every_answer_is_described(

@@ -148,7 +148,7 @@ class AnAccountInParts(RuleBasedStateMachine):
             assert self.doing(lambda: audit(buyer.ledger, buyer.jobs)).differences == frozenset()
 
 
-AnAccountInParts.TestCase.settings = settings(max_examples=60, stateful_step_count=15, deadline=None)
+AnAccountInParts.TestCase.settings = settings(max_examples=30, stateful_step_count=15, deadline=None)
 TestAnAccountInParts = AnAccountInParts.TestCase
 
 
@@ -185,7 +185,7 @@ def _model() -> Iterator[tuple[VirtualTime, Any]]:
 
 
 @pytest.mark.parametrize("scope", ["key", "deployment"])
-@pytest.mark.parametrize("room", [7, 40, 97])
+@pytest.mark.parametrize("room", [7, 40, pytest.param(97, marks=pytest.mark.nightly)])
 def test_callers_at_once_buy_exactly_what_the_budget_allows(
     model: tuple[VirtualTime, Any], scope: str, room: int
 ) -> None:

@@ -13,12 +13,12 @@ from tests.support.hostile.requests import HttpRequest, requests
 from tests.support.hostile.senders import GATEWAYS, Senders
 from tests.support.world import World, aws
 
-SAMPLE_STEP = 97
+SAMPLE_STEP = 197
 
 
 def test_a_sample_of_the_hostile_set_breaks_nothing_and_costs_little(tmp_path: Path) -> None:
     outcomes = attacked(tmp_path, step=SAMPLE_STEP)
-    assert len(outcomes) > 100
+    assert len(outcomes) > 50
     assert [str(outcome) for outcome in outcomes if outcome.failed] == []
 
 

@@ -32,11 +32,17 @@ COMMANDS: dict[str, Sequence[str | Path]] = {
 }
 
 
+def _given(test: pytest.Function) -> list[str]:
+    """The parameters of a test that are names."""
+    return (
+        [each for each in test.callspec.params.values() if isinstance(each, str)] if hasattr(test, "callspec") else []
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave the older versions to `make test-clients`."""
     for item in items:
-        given = getattr(item, "callspec", None)
-        if given and OLDER.intersection(map(str, given.params.values())):
+        if item.path.parent == HERE and isinstance(item, pytest.Function) and OLDER.intersection(_given(item)):
             item.add_marker(pytest.mark.nightly)
 
 

@@ -106,13 +106,17 @@ _WHOLE = (entries.GENERATE, entries.DIRECT, entries.EDIT_FILES)
 
 
 def sample(cloud: Cloud) -> Iterator[Scenario]:
-    """A small campaign: each step of a generation with previews meets a crash, a lost answer and a cancellation."""
+    """A small campaign: each write of a generation with previews meets a crash, a lost answer and a cancellation."""
     entry = entries.PREVIEWS
     steps = _recorded(cloud, entry)
+
+    def writes(function: str) -> Iterator[tuple[int, Step]]:
+        return ((number, step) for number, step in numbered(steps, function) if step.operation not in _READS)
+
     blows = [mishaps.crash("after"), mishaps.lost_acknowledgement("call")]
-    yield from _at_each("sample", entry, numbered(steps, "api"), lambda _: blows)
+    yield from _at_each("sample", entry, writes("api"), lambda _: blows)
     blows.append(mishaps.meanwhile("cancel", mishaps.cancel, "after"))
-    yield from _at_each("sample", entry, numbered(steps, "worker"), lambda _: blows)
+    yield from _at_each("sample", entry, writes("worker"), lambda _: blows)
 
 
 def _recorded(

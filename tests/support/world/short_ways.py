@@ -1,11 +1,11 @@
 """Short ways to the same result where moto and botocore spend most of their time."""
 
 import copy
+import json
 import pickle
-import re
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import botocore.useragent
 import moto.core.models
@@ -15,18 +15,17 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.useragent import sanitize_user_agent_string_component
 from moto import backend_index
-from moto.backends import get_backend
 from moto.core.base_backend import BaseBackend
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.core.request import normalize_request
+from moto.core.responses import ActionResult
 from moto.core.serialize import AttributePicker, AttributePickerContext, BaseJSONSerializer
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing import ast_nodes, expressions, validators
-from werkzeug.exceptions import HTTPException
+from moto.dynamodb.responses import DynamoHandler
 
 
 def take(patch: pytest.MonkeyPatch) -> None:
@@ -70,23 +69,44 @@ def _most_asked_first() -> list[Any]:
     return sorted(backend_index.backend_url_patterns, key=lambda each: each[0] not in asked)
 
 
-def _known_at_once(process: Callable[..., Any]) -> Callable[..., Any]:
-    """DynamoDB's requests all have one address, which moto would look for among those of every service."""
-    address = "https://dynamodb.us-east-1.amazonaws.com/"
+class _Items(DynamoHandler):
+    """DynamoDB's requests for items and its answers are what they say: moto compares them with their descriptions."""
 
-    @cache
-    def answer() -> Callable[..., Any]:
-        urls = get_backend("dynamodb")[DEFAULT_ACCOUNT_ID]["us-east-1"].urls
-        return next(method for pattern, method in urls.items() if re.match(pattern, address))
+    TARGETS = frozenset(
+        f"DynamoDB_20120810.{action}"
+        for action in (
+            "BatchGetItem",
+            "DeleteItem",
+            "GetItem",
+            "PutItem",
+            "Query",
+            "Scan",
+            "TransactWriteItems",
+            "UpdateItem",
+        )
+    )
+
+    def __init__(self, request: AWSPreparedRequest) -> None:
+        super().__init__()
+        self.params = json.loads(cast("bytes", request.body))
+        self.headers = request.headers
+        self.querystring: dict[str, Any] = {}
+        self.response_headers = {}
+        self.region, self.current_account = "us-east-1", DEFAULT_ACCOUNT_ID
+
+    def serialized(self, action_result: ActionResult) -> Any:
+        if isinstance(action_result.result, Exception):
+            return super().serialized(action_result)
+        return 200, {}, json.dumps(action_result.result or {}, default=lambda value: value.to_json())
+
+
+def _known_at_once(process: Callable[..., Any]) -> Callable[..., Any]:
+    """Moto looks for each request's address among those of every service, and for what else it may hold."""
 
     def process_at_once(stubber: BotocoreStubber, request: AWSPreparedRequest) -> Any:
-        if request.url != address:
-            return process(stubber, request)
-        normalized = normalize_request(request)
-        try:
-            return answer()(normalized, normalized.raw_url, normalized.headers)
-        except HTTPException as error:
-            return error.code, error.get_headers(), error.get_body()
+        if request.headers.get("X-Amz-Target") in _Items.TARGETS:
+            return _Items(request).call_action()
+        return process(stubber, request)
 
     return process_at_once
 
