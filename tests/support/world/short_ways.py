@@ -19,7 +19,7 @@ from moto.core.base_backend import BaseBackend
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.responses import ActionResult
-from moto.core.serialize import AttributePicker, AttributePickerContext, BaseJSONSerializer
+from moto.core.serialize import AttributePicker, AttributePickerContext
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
@@ -37,13 +37,11 @@ def take(patch: pytest.MonkeyPatch) -> None:
 @cache
 def _ways() -> list[tuple[Any, str, Any]]:
     """What replaces which attribute: made once, so that what a way remembers serves all tests of the process."""
-    structure = "_serialize_type_structure"
     nodes: Any = ast_nodes  # moto's files of expressions have no types
     counter: Any = validators.ActionCountValidator
     parser: Any = expressions.UpdateExpressionParser  # type: ignore[attr-defined] # as above
     return [
         (AttributePicker, "__call__", _pick_by_name(AttributePicker.__call__)),
-        (BaseJSONSerializer, structure, _values_as_they_are(BaseJSONSerializer._serialize_type_structure)),
         (moto.core.responses, "method_names_from_class", cache(method_names_from_class)),
         (backend_index, "backend_url_patterns", _most_asked_first()),
         (BotocoreStubber, "process_request", _known_at_once(BotocoreStubber.process_request)),
@@ -65,31 +63,19 @@ def _ways() -> list[tuple[Any, str, Any]]:
 
 def _most_asked_first() -> list[Any]:
     """The addresses of AWS's services, through all of which moto looks at each request."""
-    asked = ("dynamodb", "s3", "sqs", "events", "secretsmanager")
+    asked = ("s3", "sqs", "events", "secretsmanager", "dynamodb")
     return sorted(backend_index.backend_url_patterns, key=lambda each: each[0] not in asked)
 
 
 class _Items(DynamoHandler):
     """DynamoDB's requests for items and its answers are what they say: moto compares them with their descriptions."""
 
-    TARGETS = frozenset(
-        f"DynamoDB_20120810.{action}"
-        for action in (
-            "BatchGetItem",
-            "DeleteItem",
-            "GetItem",
-            "PutItem",
-            "Query",
-            "Scan",
-            "TransactWriteItems",
-            "UpdateItem",
-        )
-    )
+    ACTIONS = ("BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "TransactWriteItems", "UpdateItem")
 
-    def __init__(self, request: AWSPreparedRequest) -> None:
+    def __init__(self, target: str, body: bytes) -> None:
         super().__init__()
-        self.params = json.loads(cast("bytes", request.body))
-        self.headers = request.headers
+        self.params = json.loads(body)
+        self.headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.0"}
         self.querystring: dict[str, Any] = {}
         self.response_headers = {}
         self.region, self.current_account = "us-east-1", DEFAULT_ACCOUNT_ID
@@ -102,10 +88,12 @@ class _Items(DynamoHandler):
 
 def _known_at_once(process: Callable[..., Any]) -> Callable[..., Any]:
     """Moto looks for each request's address among those of every service, and for what else it may hold."""
+    targets = {f"DynamoDB_20120810.{action}".encode() for action in _Items.ACTIONS}
 
     def process_at_once(stubber: BotocoreStubber, request: AWSPreparedRequest) -> Any:
-        if request.headers.get("X-Amz-Target") in _Items.TARGETS:
-            return _Items(request).call_action()
+        target: Any = request.headers.get("X-Amz-Target")
+        if target in targets:
+            return _Items(target.decode(), cast("bytes", request.body)).call_action()
         return process(stubber, request)
 
     return process_at_once
@@ -149,18 +137,6 @@ def _pick_by_name(pick: Callable[..., Any]) -> Callable[..., Any]:
         return pick(picker, context)
 
     return pick_by_name
-
-
-def _values_as_they_are(serialize: Callable[..., None]) -> Callable[..., None]:
-    """Moto looks into each value of DynamoDB for each of its ten kinds, though it has the value as it is sent."""
-
-    def as_it_is(serializer: Any, serialized: dict[str, Any], value: Any, shape: Any, key: str) -> None:
-        if shape.name == "AttributeValue" and type(value) is dict:
-            serialized[key] = value
-        else:
-            serialize(serializer, serialized, value, shape, key)
-
-    return as_it_is
 
 
 def _copy_of_table(table: Table, _: dict[int, Any]) -> Table:
