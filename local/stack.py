@@ -187,10 +187,10 @@ class Stack:
             for name, deployed in before.items():
                 client.update_function_configuration(FunctionName=name, Environment={"Variables": deployed})
 
-    def restart_functions(self) -> None:
-        """Make every function start cold, so that none keeps using what it has in memory."""
+    def restart_functions(self, *names: str) -> None:
+        """Make these functions, or all of them, start cold, so that none keeps using what it has in memory."""
         functions: LambdaClient = self.client("lambda")
-        for name in self._physical_ids("AWS::Lambda::Function"):
+        for name in names or self._physical_ids("AWS::Lambda::Function"):
             # Setting the same value changes nothing, but MiniStack ends the function's processes.
             timeout = functions.get_function_configuration(FunctionName=name)["Timeout"]
             functions.update_function_configuration(FunctionName=name, Timeout=timeout)
