@@ -117,12 +117,12 @@ webhooks: ## receive the webhooks of that deployment and print them, until Ctrl-
 # Tests and checks.
 
 .PHONY: test test-fast test-clients test-campaigns test-all coverage faults check docs prices bench format
-# Four processes for two cores, since the two with a deployed stack mostly wait (tests/conftest.py). They take files in
+# Three processes for two cores, since the two with a deployed stack mostly wait (tests/conftest.py). They take files in
 # the order of the folders: pytest-xdist's own order, by number of tests, would run the longest last.
 LAYERS := tests/e2e tests/browser tests/contract tests/deployment tests/integration tests/unit
 test: ## run every layer of tests except the campaigns, the nightly ones and the linters of `make check`
 	$(call need,dev sam ministack checkov docs lambda litellm node-client client-programs mcp-programs)
-	@$(BIN)/pytest $(LAYERS) tests/clients -m "not nightly" --ignore tests/deployment/template/test_linters.py -n 4 --dist loadfile \
+	@$(BIN)/pytest $(LAYERS) tests/clients -m "not nightly" --ignore tests/deployment/template/test_linters.py -n 3 --dist loadfile \
 		--no-loadscope-reorder
 
 test-campaigns: ## run the long tests: every permission, crash, fault, printed command and page

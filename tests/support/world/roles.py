@@ -28,8 +28,9 @@ def enforced() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module in _HANDLERS:
             patch.setattr(module, "handler", with_role(module.handler, role_of(f"{module.__name__}.handler")))
+        check = _check(denied)
         for client in functions_clients():
-            client.meta.events.register("provide-client-params", _check(denied))
+            client.meta.events.register("provide-client-params", check)
         yield
     assert not denied, "these calls need a statement in template.yaml: " + "; ".join(sorted(set(denied)))
 

@@ -19,7 +19,7 @@ from moto.core.base_backend import BaseBackend
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.responses import ActionResult
-from moto.core.serialize import AttributePicker, AttributePickerContext
+from moto.core.serialize import AttributePicker, AttributePickerContext, BaseJSONSerializer
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
@@ -37,11 +37,13 @@ def take(patch: pytest.MonkeyPatch) -> None:
 @cache
 def _ways() -> list[tuple[Any, str, Any]]:
     """What replaces which attribute: made once, so that what a way remembers serves all tests of the process."""
+    structure = BaseJSONSerializer._serialize_type_structure
     nodes: Any = ast_nodes  # moto's files of expressions have no types
     counter: Any = validators.ActionCountValidator
     parser: Any = expressions.UpdateExpressionParser  # type: ignore[attr-defined] # as above
     return [
         (AttributePicker, "__call__", _pick_by_name(AttributePicker.__call__)),
+        (BaseJSONSerializer, "_serialize_type_structure", _values_as_they_are(structure)),
         (moto.core.responses, "method_names_from_class", cache(method_names_from_class)),
         (backend_index, "backend_url_patterns", _most_asked_first()),
         (BotocoreStubber, "process_request", _known_at_once(BotocoreStubber.process_request)),
@@ -137,6 +139,18 @@ def _pick_by_name(pick: Callable[..., Any]) -> Callable[..., Any]:
         return pick(picker, context)
 
     return pick_by_name
+
+
+def _values_as_they_are(serialize: Callable[..., None]) -> Callable[..., None]:
+    """Moto looks into each value of DynamoDB's streams for each of its ten kinds, though it has what is sent."""
+
+    def as_it_is(serializer: Any, serialized: dict[str, Any], value: Any, shape: Any, key: str) -> None:
+        if shape.name == "AttributeValue" and type(value) is dict:
+            serialized[key] = value
+        else:
+            serialize(serializer, serialized, value, shape, key)
+
+    return as_it_is
 
 
 def _copy_of_table(table: Table, _: dict[int, Any]) -> Table:
