@@ -22,8 +22,7 @@ def test_a_rotated_provider_key_is_picked_up(stack: Stack, key: Key, simulator: 
         assert [buy() for _ in range(3)] == [200, 200, 200]
     finally:
         secrets.put_secret_value(SecretId=stack.parameters["OpenAiSecretArn"], SecretString=before)
-        stack.restart_functions(
-            stack.worker_function
-        )  # One that remembers the other key would have a call refused in another test.
+        # A worker that remembers the other key would have a call refused in another test.
+        stack.restart_functions(stack.worker_function)
     accepted = [call["accepted"] for call in simulator.calls()]
     assert (accepted.count(True), False in accepted) == (4, True)
