@@ -57,7 +57,7 @@ def unsigned(token: str) -> str:
     return f"{head}.{token.split('.')[1]}."
 
 
-@pytest.mark.parametrize("door", ["api_url", "direct_url"])
+@pytest.mark.parametrize("door", ["api_url", pytest.param("direct_url", marks=pytest.mark.nightly)])
 def test_a_page_on_another_origin_reads_every_refusal(
     stack: Stack, make_key: MakeKey, simulator: SimulatorControl, open_page: OpenPage, door: str
 ) -> None:
