@@ -30,8 +30,8 @@ from local.stack import Stack
 pytest_plugins = ["tests.support.chromium", "tests.support.internet"]
 
 
-# Tests of these folders need a deployed stack.
-_WITH_STACK = ("tests/e2e/", "tests/browser/", "tests/clients/")
+# Tests of these folders need a deployed stack; of the campaigns, most do.
+_WITH_STACK = ("tests/e2e/", "tests/browser/", "tests/clients/", "tests/campaigns/")
 # Each process that runs such tests deploys a stack of its own and starts it cold, so only these do.
 _PROCESSES_WITH_STACK = {"gw0", "gw1"}
 

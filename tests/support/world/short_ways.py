@@ -65,7 +65,7 @@ def _ways() -> list[tuple[Any, str, Any]]:
 
 def _most_asked_first() -> list[Any]:
     """The addresses of AWS's services, through all of which moto looks at each request."""
-    asked = ("s3", "sqs", "events", "secretsmanager", "dynamodb")
+    asked = ("dynamodb", "s3", "sqs", "events", "secretsmanager")
     return sorted(backend_index.backend_url_patterns, key=lambda each: each[0] not in asked)
 
 
