@@ -122,7 +122,7 @@ def downloaded(image: dict[str, Any]) -> Image.Image:
 
 @pytest.fixture(scope="session")
 def _process_of(stack: Stack) -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
-    """Starts the process of a client when it is first asked for; all end before the stack, which would wait for them."""
+    """Starts a client's process when it is first asked for; all end before the stack, which would wait for them."""
     with contextlib.ExitStack() as running:
 
         @cache
